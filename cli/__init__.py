@@ -1,0 +1,1 @@
+"""The `relex` command: click, and nothing but talk."""

@@ -1,0 +1,1 @@
+"""Postgres, the one place of truth. SQLAlchemy lives here only."""

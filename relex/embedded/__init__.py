@@ -1,0 +1,1 @@
+"""A real Postgres for a machine that has none."""

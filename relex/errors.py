@@ -1,0 +1,66 @@
+"""What can go wrong, as types: the type says who must act, the message says how.
+
+Everything that relex raises on purpose is a :class:`RelexError`; `cli/main.py` turns each into one line on
+stderr and an exit code, so no other room prints an error or exits.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RelexError(Exception):
+    """Something failed, and the message says what to do about it."""
+
+
+class Transient(RelexError):
+    """The world failed, not the work: try again later, and count no attempt."""
+
+
+class ServiceUnreachable(Transient):
+    """Postgres, Redis or the model hub does not answer."""
+
+
+class InvalidInput(RelexError):
+    """What the person gave cannot be used; the message names the place and the remedy."""
+
+
+class InvalidCsv(InvalidInput):
+    """A CSV cannot be scored as it is."""
+
+
+class InvalidConfig(InvalidInput):
+    """A recipe or a setting holds an unknown key or an impossible value; all faults are told at once."""
+
+
+class NotFound(RelexError):
+    """Nothing goes by that name."""
+
+
+class JobNotFound(NotFound):
+    """No job has this id, or more than one begins with it."""
+
+
+class RunNotFound(NotFound):
+    """No training run has this id, or more than one begins with it."""
+
+
+class ModelNotFound(NotFound):
+    """No model version goes by this name."""
+
+
+class JobUnfinished(RelexError):
+    """The job still has rows to score, so a whole export would lie."""
+
+
+class BadCheckpoint(RelexError):
+    """A checkpoint folder is incomplete, altered, or of a kind that relex does not read."""
+
+
+class LeaseLost(RelexError):
+    """Another worker holds this shard or run by now: what was computed must be thrown away."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` (did you mean X?)` for the known word closest to this one, or nothing: the tail of an error message."""
+    close = get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

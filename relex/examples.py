@@ -1,0 +1,57 @@
+"""The three things that travel through relex: an entity, an example to score, a prediction for it.
+
+They are plain frozen values, made by `csvfile` and `db`, read by `encoding` and `scoring`, so that no room
+needs another room's objects.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A marked piece of a sentence: `sentence[start:end] == text`, in Unicode code points, end exclusive."""
+
+    text: str
+    start: int
+    end: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One sentence with its subject and object.
+
+    `row_no` counts the accepted rows of a file from 0 and orders everything; `id` is the text of the file's
+    id column, untouched. `label` is the gold relation, or None where the file has none.
+    """
+
+    row_no: int
+    id: str
+    sentence: str
+    subject: Entity
+    object: Entity
+    label: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The relation of one example, with a probability for every label in the model's label order.
+
+    `window_cut` says that the sentence was longer than the model's window and lost some of its words
+    (never its entities).
+    """
+
+    row_no: int
+    label: str
+    probabilities: tuple[float, ...]
+    window_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """Why one accepted row has no prediction."""
+
+    row_no: int
+    code: str
+    message: str

@@ -1,0 +1,76 @@
+"""Training runs and the model versions that come out of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType
+
+RunId = NewType("RunId", str)
+
+
+class RunState(StrEnum):
+    """queued -> running -> done or failed; back to queued when its worker dies."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the run by itself."""
+        return self in (RunState.DONE, RunState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """One execution of a training configuration.
+
+    `config` is the whole configuration as plain data, every default written out; `progress` is what the
+    trainer told last (step, steps, epoch, loss, learning_rate, epochs: a list of scores an epoch).
+    """
+
+    id: RunId
+    name: str
+    config: Mapping[str, Any]
+    state: RunState
+    progress: Mapping[str, Any]
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: str | None = None
+    model: str | None = None
+    token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How a checkpoint does on one labelled file, both figures x100 as KLUE defines them (see training.metrics)."""
+
+    data_sha256: str
+    """Which file: scores are compared only between equal ones."""
+    examples: int
+    micro_f1: float
+    auprc: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One registered checkpoint: `name@number`, its digests and its scores."""
+
+    name: str
+    number: int
+    digests: Mapping[str, str]
+    """sha256 of every file of the checkpoint that scoring reads, by file name."""
+    scores: tuple[Scores, ...]
+    created_at: datetime
+    current: bool
+    run_id: RunId | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.number}"
+
+    def score_on(self, data_sha256: str) -> Scores | None:
+        """The scores on the file with this digest, if they were ever measured."""
+        return next((scores for scores in self.scores if scores.data_sha256 == data_sha256), None)

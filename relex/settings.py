@@ -1,0 +1,104 @@
+"""Where relex finds its services and its files: the only reader of the environment.
+
+Values come, first wins, from command flags (`dataclasses.replace` on the result), `RELEX_*` variables, `.env`
+and `relex.toml` in the current folder. Nothing here opens a connection.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from platformdirs import user_data_path
+
+from relex.errors import InvalidConfig, did_you_mean
+
+PREFIX = "RELEX_"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting with its unit; the variable's name is RELEX_ and the field's name in capitals."""
+
+    database_url: str | None = None
+    """SQLAlchemy URL of Postgres; None starts the embedded one."""
+    broker_url: str | None = None
+    """Redis URL for Celery; None scores in a background process on this machine."""
+    home: Path = field(default_factory=lambda: user_data_path("relex"))
+    """Folder of the embedded database, registered checkpoints and logs."""
+    device: str = "auto"
+    """torch device (cpu, cuda, cuda:1 ...); auto takes a GPU if there is one."""
+    shard_rows: int = 512
+    """Rows a shard: what one worker holds at a time, and loses time over if it dies."""
+    lease_seconds: float = 30.0
+    """How long a silent worker keeps its shard before another may take it."""
+    stall_seconds: float = 300.0
+    """How long one batch (or loading a model) may take before the worker stops renewing its lease."""
+    sweep_seconds: float = 5.0
+    """How often each worker looks for expired leases and unrung work."""
+    idle_seconds: float = 20.0
+    """How long the embedded background process waits for more work before it ends."""
+
+    def __post_init__(self) -> None:
+        if self.broker_url and not self.database_url:
+            raise InvalidConfig(
+                "RELEX_BROKER_URL is set but RELEX_DATABASE_URL is not: "
+                "Celery workers need a Postgres that all of them can reach"
+            )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> "Settings":
+        """Read the settings that hold in `folder` (default: the current one).
+
+        Raises:
+            InvalidConfig: naming every unknown key of relex.toml and every value of the wrong type.
+        """
+        folder = folder or Path.cwd()
+        raw = _from_toml(folder / "relex.toml") | _from_variables(dotenv_values(folder / ".env"))
+        raw |= _from_variables(environ)
+        faults: list[str] = []
+        values = {name: _parse(name, text, faults) for name, text in raw.items() if text != ""}
+        if faults:
+            raise InvalidConfig("\n".join(faults))
+        return cls(**values)
+
+
+KINDS = {item.name: item.type for item in fields(Settings)}
+
+
+def _from_variables(environ: Mapping[str, str | None]) -> dict[str, str]:
+    """The RELEX_ variables that are settings; others (RELEX_TEST_...) are somebody else's."""
+    names = {PREFIX + name.upper(): name for name in KINDS}
+    return {names[key]: text for key, text in environ.items() if key in names and text is not None}
+
+
+def _from_toml(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise InvalidConfig(f"{path.name}: {fault}") from fault
+    unknown = [f"{path.name}: unknown key {key}{did_you_mean(key, KINDS)}" for key in table if key not in KINDS]
+    if unknown:
+        raise InvalidConfig("\n".join(unknown))
+    return {key: str(value) for key, value in table.items()}
+
+
+def _parse(name: str, text: str, faults: list[str]) -> Any:
+    kind = KINDS[name]
+    try:
+        if kind is Path:
+            return Path(text).expanduser().absolute()
+        if kind in (int, float):
+            number: int | float = int(text) if kind is int else float(text)
+            if number > 0:
+                return number
+            raise ValueError
+    except ValueError:
+        faults.append(f"{PREFIX}{name.upper()}: {text!r} is not a number above 0")
+        return None
+    return text

@@ -1,0 +1,1 @@
+"""From a recipe to a checkpoint: configuration, losses, metrics, the trainer."""
