@@ -42,11 +42,12 @@ class TrainingRun:
     error: str | None = None
     model: str | None = None
     token: int = 0
+    """Fencing token of the claim, as for shards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How a checkpoint does on one labelled file, both figures x100 as KLUE defines them (see training.metrics)."""
+    """How a checkpoint does on one labelled file, both figures x100 as KLUE defines them (training.metrics)."""
 
     data_sha256: str
     """Which file: scores are compared only between equal ones."""
@@ -61,6 +62,8 @@ class ModelVersion:
 
     name: str
     number: int
+    labels: tuple[str, ...]
+    """The order of every probability list that this version writes."""
     digests: Mapping[str, str]
     """sha256 of every file of the checkpoint that scoring reads, by file name."""
     scores: tuple[Scores, ...]

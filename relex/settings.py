@@ -41,6 +41,8 @@ class Settings:
     """How often each worker looks for expired leases and unrung work."""
     idle_seconds: float = 20.0
     """How long the embedded background process waits for more work before it ends."""
+    scorer: str = "relex.scoring.scorer:Scorer"
+    """Which class scores, as module:name; the tests' fake one goes in here."""
 
     def __post_init__(self) -> None:
         if self.broker_url and not self.database_url:
@@ -64,6 +66,11 @@ class Settings:
         if faults:
             raise InvalidConfig("\n".join(faults))
         return cls(**values)
+
+    def to_env(self) -> dict[str, str]:
+        """The variables that make another process read these same settings."""
+        values = {PREFIX + name.upper(): getattr(self, name) for name in KINDS}
+        return {name: str(value) for name, value in values.items() if value is not None}
 
 
 KINDS = {item.name: item.type for item in fields(Settings)}

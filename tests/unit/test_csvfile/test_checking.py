@@ -1,0 +1,249 @@
+import csv
+import hashlib
+import tracemalloc
+
+import pytest
+
+from relex.csvfile.checking import check
+from relex.csvfile.reading import read_examples
+from relex.csvfile.seen_ids import SeenIds
+from relex.errors import Transient
+from relex.labels import RELATIONS
+
+
+def faults(path):
+    return [(fault.line, fault.id, fault.column, fault.code) for fault in check(path).faults]
+
+
+def test_a_good_file(save, row):
+    path = save([row(), row(label="no_relation"), row(source="")])
+    facts = check(path)
+    assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (facts.rows, facts.accepted, facts.rejected, facts.labelled) == (3, 3, 0, 3)
+    assert (facts.faults, facts.fault_counts, facts.placeholder, facts.notes) == ((), {}, None, ())
+    examples = list(read_examples(path, facts))
+    assert [example.row_no for example in examples] == [0, 1, 2]
+    assert [example.label for example in examples] == ["org:members", "no_relation", "org:members"]
+    assert [example.source for example in examples] == ["wikipedia", "wikipedia", None]
+    assert examples[0].subject.text == "비틀즈"
+    assert examples[0].object.end == 6
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "code"),
+    [
+        ({"sentence": ""}, "sentence", "empty-sentence"),
+        ({"sentence": " \u3000\n"}, "sentence", "empty-sentence"),
+        ({"sentence": "조지\0"}, "sentence", "unstorable-character"),
+        ({"id": ""}, "id", "missing-id"),
+        ({"id": "a\0"}, "id", "unstorable-character"),
+        ({"source": "\0"}, "source", "unstorable-character"),
+        ({"label": "per:titel"}, "label", "unknown-label"),
+        ({"subject_entity": "x"}, "subject_entity", "broken-entity"),
+        ({"object_entity": "x"}, "object_entity", "broken-entity"),
+    ],
+)
+def test_one_bad_cell(save, row, cells, column, code):
+    given = {"id": "b"} | cells
+    path = save([row(id="a"), row(**given), row(id="c")])
+    assert faults(path) == [(3, given["id"], column, code)]
+    assert [example.id for example in read_examples(path, check(path))] == ["a", "c"]
+
+
+def test_half_a_surrogate_pair(tmp_path, row):
+    path = tmp_path / "june.csv"
+    cells = row(sentence=row()["sentence"] + "+2AA-").values()
+    text = ",".join(row()) + "\n" + ",".join('"' + cell.replace('"', '""') + '"' for cell in cells) + "\n"
+    path.write_bytes(text.replace("+2AA-", "@@").encode("utf-7").replace(b"@@", b"+2AA-"))
+    assert check(path, "utf-7").fault_counts == {"unstorable-character": 1}
+
+
+def test_all_faults_of_a_record_are_told(save, row):
+    bad = row(id="", label="x", subject_entity="?", object_entity="?")
+    path = save([row(), bad, row(id="1")])
+    facts = check(path)
+    assert [fault.column for fault in facts.faults] == ["id", "label", "subject_entity", "object_entity"]
+    assert (facts.rows, facts.rejected) == (3, 1)
+    assert facts.fault_counts == {"broken-entity": 2, "missing-id": 1, "unknown-label": 1}
+
+
+def test_the_entities_overlap(save, row):
+    word = "{'word': '조지', 'start_idx': 0, 'end_idx': 1, 'type': 'PER'}"
+    assert faults(save([row(subject_entity=word)])) == [(2, "0", "object_entity", "overlapping-entities")]
+
+
+def test_duplicate_ids_name_the_first_line_and_differ_by_text(save, row):
+    path = save([row(id="7"), row(id="07"), row(id="7"), row(id=" 7"), row(id="7")])
+    facts = check(path)
+    assert [(fault.line, fault.message) for fault in facts.faults] == [
+        (4, "this id was used on line 2"),
+        (6, "this id was used on line 2"),
+    ]
+    assert [example.id for example in read_examples(path, facts)] == ["7", "07", " 7"]
+
+
+def test_lines_are_counted_as_an_editor_does(save, row):
+    sentence = "첫째 줄\n둘째 줄\r\n" + row()["sentence"]
+    path = save([row(id="a", sentence=sentence), row(id="b")])
+    path.write_bytes(path.read_bytes().replace(b"\nb,", b"\n\n\nb,"))
+    assert faults(path) == [(2, "a", "subject_entity", "word-mismatch"), (2, "a", "object_entity", "word-mismatch")]
+    path.write_bytes(path.read_bytes().replace(b"\nb,", b"\n,"))
+    assert faults(path)[-1] == (7, "", "id", "missing-id")
+
+
+def test_a_quoted_newline_belongs_to_the_sentence(save, row):
+    sentence = row()["sentence"] + "\r\n다음 줄\n"
+    path = save([row(sentence=sentence)])
+    assert next(read_examples(path, check(path))).sentence == sentence
+
+
+def test_records_that_do_not_split_and_those_behind_them(save, row):
+    path = save([row(id=name) for name in "abcde"])
+    lines = path.read_text("utf-8").split("\n")
+    lines[2] = "b,쉼표, 그리고" + lines[2][1:]
+    lines[4] = 'd,"따옴표 "하나" 더",x,y,,'
+    lines[5] = 'e,"끝까지 열려'
+    path.write_text("\n".join(lines), "utf-8")
+    assert faults(path) == [
+        (3, None, "", "field-count"),
+        (5, None, "", "broken-quotes"),
+        (6, None, "", "broken-quotes"),
+    ]
+    assert [example.id for example in read_examples(path, check(path))] == ["a", "c"]
+
+
+def test_a_megabyte_of_sentence_is_fine_and_an_endless_quote_is_not(save, row):
+    long = row(sentence=row()["sentence"] + "가" * 1_000_000)
+    endless = row(id="1", sentence="나" * (4 * 1024 * 1024 + 1))
+    path = save([long, endless, row(id="2")])
+    facts = check(path)
+    assert [(fault.line, fault.code) for fault in facts.faults] == [(3, "broken-quotes")]
+    assert [len(example.sentence) for example in read_examples(path, facts)] == [1_000_033, 33]
+
+
+def test_columns_without_a_name_are_passed_over(save, row):
+    path = save([row()])
+    path.write_bytes(path.read_bytes().replace(b"\n", b",,\n"))
+    facts = check(path)
+    assert (facts.accepted, facts.notes) == (1, ())
+
+
+def test_columns_in_another_order_missing_and_extra(save, row):
+    cells = {"fold": "1", "": "0"} | dict(reversed(row().items()))
+    del cells["label"], cells["source"]
+    path = save([cells])
+    facts = check(path)
+    assert facts.notes == ("columns not read: fold",)
+    assert not facts.has_labels
+    (example,) = read_examples(path, facts)
+    assert (example.id, example.label, example.source) == ("0", None, None)
+
+
+class TestLabels:
+    def test_every_relation_is_gold(self, save, row):
+        assert check(save([row(label=label) for label in RELATIONS])).labelled == 30
+
+    def test_one_value_in_every_row_is_a_placeholder(self, save, row):
+        path = save([row(label="100"), row(label="100")])
+        facts = check(path)
+        assert (facts.placeholder, facts.has_labels, facts.rejected) == ("100", False, 0)
+        assert facts.notes == ("column label holds '100' in every row: treated as \"no gold labels\"",)
+        assert [example.label for example in read_examples(path, facts)] == [None, None]
+
+    @pytest.mark.parametrize("last", ["101", "", "org:members"])
+    def test_a_second_value_ends_the_placeholder(self, save, row, last, tmp_path):
+        path = save([row(label="100"), row(label="100"), row(label=last)])
+        facts = check(path, rejected_path=tmp_path / "bad.csv")
+        assert facts.placeholder is None
+        assert facts.rejected == (3 if last == "101" else 2)
+        assert len((tmp_path / "bad.csv").read_text("utf-8-sig").splitlines()) == facts.rejected + 1
+
+    def test_the_first_label_is_that_of_the_first_whole_record(self, save, row):
+        path = save([row(label="100"), row(label="100")])
+        path.write_bytes(path.read_bytes().replace(b"source\n", b"source\nx,y\n"))
+        assert check(path).placeholder == "100"
+
+    def test_gold_may_have_gaps(self, save, row):
+        path = save([row(label=""), row(), row(label="")])
+        facts = check(path)
+        assert (facts.accepted, facts.labelled, facts.placeholder) == (3, 1, None)
+        assert [example.label for example in read_examples(path, facts)] == [None, "org:members", None]
+
+    def test_an_unknown_label_comes_with_a_guess(self, save, row):
+        (fault,) = check(save([row(), row(label="per:titel")])).faults
+        assert fault.message == "unknown label 'per:titel' (did you mean per:title?)"
+
+
+class TestRejectedFile:
+    def test_every_bad_record_stands_in_it_and_can_be_submitted_again(self, save, row, tmp_path):
+        bad = tmp_path / "june.rejected.csv"
+        rows = [
+            row(id=str(number), subject_entity="x" if number % 2 else row()["subject_entity"]) for number in range(90)
+        ]
+        path = save(rows)
+        facts = check(path, rejected_path=bad)
+        assert (facts.rejected, len(facts.faults)) == (45, 20)
+        raw = bad.read_bytes()
+        assert raw.startswith(b"\xef\xbb\xbfline,fault,id,sentence,")
+        with bad.open(encoding="utf-8-sig", newline="") as file:
+            written = list(csv.DictReader(file))
+        assert [int(record["line"]) for record in written] == list(range(3, 93, 2))
+        assert written[0]["fault"] == "subject_entity: neither a Python dict nor JSON: 'x'"
+        assert {key: written[0][key] for key in rows[1]} == rows[1]
+        again = check(bad, rejected_path=tmp_path / "again.csv")
+        assert again.rejected == 45
+        assert (tmp_path / "again.csv").read_text("utf-8-sig").startswith("line,fault,id,sentence,")
+
+    def test_faults_are_joined_with_their_hints(self, save, row, tmp_path):
+        wrong = row()["subject_entity"].replace("11", "12")
+        check(save([row(subject_entity=wrong, id="")]), rejected_path=tmp_path / "bad.csv")
+        with (tmp_path / "bad.csv").open(encoding="utf-8-sig", newline="") as file:
+            (record,) = csv.DictReader(file)
+        assert record["fault"] == (
+            "id: the id is empty; subject_entity: word does not match the sentence: "
+            "start_idx 12, end_idx 13 -> '틀즈'   word says '비틀즈' (at 11-13?)"
+        )
+
+    def test_records_that_do_not_split_keep_all_their_text(self, save, row, tmp_path):
+        path = save([row()])
+        with path.open("a", encoding="utf-8") as file:
+            file.write('1,2,3\n4,"가"나,\n1,2,3,4,5,6,7\n')
+        check(path, rejected_path=tmp_path / "bad.csv")
+        with (tmp_path / "bad.csv").open(encoding="utf-8-sig", newline="") as file:
+            written = list(csv.reader(file))
+        assert written[1][2:] == ["1", "2", "3"]
+        assert written[2][2:] == ['4,"가"나,\n']
+        assert written[3][2:] == list("1234567")
+
+    def test_nothing_is_left_when_all_is_well_or_the_file_is_refused(self, save, row, tmp_path):
+        bad = tmp_path / "bad.csv"
+        bad.write_text("stale")
+        path = save([row()])
+        check(path, rejected_path=bad)
+        assert sorted(tmp_path.iterdir()) == [path]
+        path = save([row(subject_entity="x") for _ in range(200)])
+        path.write_bytes(path.read_bytes() + b"\xff")
+        with pytest.raises(Exception, match="0xff"):
+            check(path, rejected_path=bad)
+        assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_memory_does_not_grow_with_the_file(save, row):
+    def peak(rows):
+        path = save([row(label="x" if number % 2 else "y") for number in range(rows)])
+        tracemalloc.start()
+        check(path, rejected_path=path.with_suffix(".bad"))
+        top = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return top
+
+    peak(10)
+    assert peak(8_000) < peak(800) + 50_000
+
+
+def test_a_full_temporary_folder_is_no_fault_of_the_file():
+    with SeenIds() as seen:
+        seen._database.execute("PRAGMA max_page_count = 3")
+        seen.first_use("0", 2)
+        with pytest.raises(Transient, match="set TMPDIR"):
+            [seen.first_use("x" * number, number) for number in range(1_000)]

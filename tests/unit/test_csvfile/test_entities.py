@@ -1,0 +1,134 @@
+import json
+import warnings
+
+import pytest
+
+from relex.csvfile.cells import BadCell
+from relex.csvfile.entities import check_apart, read_entity
+from relex.examples import Entity
+
+SENTENCE = "조지 해리슨이 쓰고 비틀즈가 1969년 앨범에 담은 노래다."
+BEATLES = Entity("비틀즈", 11, 14, "ORG")
+
+
+def cell(word="비틀즈", start_idx=11, end_idx=13, kind="ORG"):
+    return {"word": word, "start_idx": start_idx, "end_idx": end_idx, "type": kind}
+
+
+def fault(text, sentence=SENTENCE):
+    with pytest.raises(BadCell) as caught:
+        read_entity(text, sentence)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        str(cell()),
+        json.dumps(cell()),
+        json.dumps(cell(), ensure_ascii=False),
+        "{'type':'ORG','end_idx':13,'start_idx':11,'word':\"비틀즈\"}",
+        "{'word': '\\ube44틀즈', 'start_idx': 11, 'end_idx': 13, 'type': 'ORG'}",
+        " " + str(cell() | {"note": None}),
+    ],
+)
+def test_every_spelling_gives_the_same_entity(text):
+    assert read_entity(text, SENTENCE) == BEATLES
+
+
+@pytest.mark.parametrize("word", ["It's", 'say "x"', "a'b\"c", "a\\b", "a, b}", "{x}", "\t|", "😀"])
+@pytest.mark.parametrize("spell", [str, json.dumps])
+def test_words_with_quotes_and_braces(word, spell):
+    text = spell(cell(word, 3, 2 + len(word)))
+    assert read_entity(text, f"앞의 {word} 뒤") == Entity(word, 3, 3 + len(word), "ORG")
+
+
+def test_an_unknown_escape_gives_no_warning():
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        assert read_entity(r"{'word': '\d', 'start_idx': 0, 'end_idx': 1, 'type': 'ORG'}", r"\d").text == r"\d"
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "neither a Python dict nor JSON"),
+        ("비틀즈", "neither a Python dict nor JSON"),
+        ("[1, 2]", "neither a Python dict nor JSON"),
+        ("{'word': '비틀즈'", "neither a Python dict nor JSON"),
+        ("{[]: 1}", "neither a Python dict nor JSON"),
+        ("__import__('os').getcwd()", "neither a Python dict nor JSON"),
+        ("{" * 9_000, "neither a Python dict nor JSON"),
+        ("-" * 9_000 + "1", "neither a Python dict nor JSON"),
+        ("[" * 3_000_000, "longer than 10,000 characters"),
+        ("{'word': '비틀즈', 'start_idx': 11, 'type': 'ORG'}", "end_idx is missing"),
+        (str(cell(start_idx="11")), "start_idx must be a whole number, not ''11''"),
+        (str(cell(start_idx=11.0)), "start_idx must be a whole number, not '11.0'"),
+        (str(cell(end_idx=True)), "end_idx must be a whole number, not 'True'"),
+        (str(cell(word=7)), "word must be text, not '7'"),
+        (str(cell(word="", start_idx=5, end_idx=4)), "the word is empty"),
+        (str(cell(word=" ", start_idx=2, end_idx=2)), "the word is empty"),
+    ],
+)
+def test_broken_cells_say_what_is_wrong(text, said):
+    found = fault(text)
+    assert found.code == "broken-entity"
+    assert said in found.message
+
+
+def test_unknown_type_with_a_guess():
+    found = fault(str(cell(kind="PRS")))
+    assert (found.code, found.message) == ("unknown-type", "unknown type 'PRS' (did you mean PER?)")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence", "code", "right"),
+    [
+        (cell(start_idx=13, end_idx=15), SENTENCE, "word-mismatch", "(at 11-13?)"),
+        (cell(start_idx=11, end_idx=14), SENTENCE, "word-mismatch", "(end_idx is inclusive: 11-13)"),
+        (cell(start_idx=-3, end_idx=-1), SENTENCE, "offset-outside", "(at 11-13?)"),
+        (cell("노래다", -4, -1), SENTENCE, "offset-outside", "(at 29-31?)"),
+        (cell("노래다", -4, -2), SENTENCE, "offset-outside", "(at 29-31?)"),
+        (cell(start_idx=900, end_idx=902), SENTENCE, "offset-outside", "(at 11-13?)"),
+        (cell(start_idx=13, end_idx=11), SENTENCE, "word-mismatch", "(at 11-13?)"),
+        (cell("노래다", 2, 5), "새 노래다", "offset-outside", "(end_idx is inclusive: 2-4)"),
+        (cell("롤링", 11, 12), SENTENCE, "word-mismatch", "(it is nowhere in the sentence)"),
+        (cell("곡", 5, 5), "곡 곡과 나 곡", "word-mismatch", "(at 7-7?)"),
+        (cell("곡", 4, 4), "곡 곡과 나 곡", "word-mismatch", "(at 2-2?)"),
+        (cell("곡", 4, 4), "😀😀곡", "offset-outside", "(counted in UTF-16 units? in characters at 2-2)"),
+        (cell("곡", 3, 3), "😀 곡이다", "word-mismatch", "(counted in UTF-16 units? in characters at 2-2)"),
+    ],
+)
+def test_wrong_offsets_tell_the_right_ones(given, sentence, code, right):
+    found = fault(str(given), sentence)
+    assert found.code == code
+    assert found.hint.endswith(right)
+
+
+def test_the_hint_shows_what_the_offsets_cut_out():
+    found = fault(str(cell(start_idx=13, end_idx=15)))
+    assert found.hint == "start_idx 13, end_idx 15 -> '즈가 '   word says '비틀즈' (at 11-13?)"
+    assert found.marked == (SENTENCE, " " * 23 + "~" * 5)
+
+
+def test_offsets_count_code_points_behind_emoji():
+    assert read_entity(str(cell("곡", 2, 2)), "😀 곡이다").start == 2
+
+
+def test_a_megabyte_of_sentence_is_searched_quickly():
+    found = fault(str(cell("곡", 0, 0)), "가" * 1_000_000 + "곡")
+    assert found.hint.endswith("(at 1000000-1000000?)")
+
+
+@pytest.mark.parametrize(("start", "end", "apart"), [(8, 11, True), (14, 16, True), (13, 15, False), (12, 13, False)])
+def test_entities_may_touch_but_not_overlap(start, end, apart):
+    other = Entity(SENTENCE[start:end], start, end, "POH")
+    if apart:
+        check_apart(BEATLES, other)
+        check_apart(other, BEATLES)
+        return
+    with pytest.raises(BadCell, match=f"subject at 11-13, object at {start}-{end - 1}"):
+        check_apart(BEATLES, other)
+    with pytest.raises(BadCell, match="overlap"):
+        check_apart(other, BEATLES)

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+
+from relex.csvfile.checking import check
+from relex.csvfile.reading import read_examples
+
+FOLDER = Path(__file__).parents[4] / "shared" / "klue-re"
+
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the KLUE-RE files are not part of the repository")
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "encoding", "placeholder"),
+    [
+        ("train_data.csv", 25_976, "utf-8", None),
+        ("valid_data.csv", 6_494, "utf-8 with BOM", None),
+        ("test_data.csv", 7_765, "utf-8", "100"),
+    ],
+)
+def test_klue_re_is_accepted_whole(name, rows, encoding, placeholder):
+    path = FOLDER / name
+    facts = check(path)
+    assert (facts.rows, facts.rejected, facts.encoding, facts.placeholder) == (rows, 0, encoding, placeholder)
+    assert facts.labelled == (0 if placeholder else rows)
+    count = 0
+    for example in read_examples(path, facts):
+        assert example.row_no == count
+        assert example.sentence[example.subject.start : example.subject.end] == example.subject.text
+        count += 1
+    assert count == rows

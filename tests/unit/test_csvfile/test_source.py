@@ -1,0 +1,110 @@
+import pytest
+
+from relex.csvfile.checking import check
+from relex.csvfile.reading import read_examples
+from relex.errors import InvalidCsv
+
+
+def refusal(path, encoding="utf-8"):
+    with pytest.raises(InvalidCsv) as caught:
+        check(path, encoding)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "told", "shown"),
+    [
+        ("utf-8", "utf-8", "utf-8"),
+        ("utf-8", "UTF8", "utf-8"),
+        ("utf-8-sig", "utf-8", "utf-8 with BOM"),
+        ("utf-8-sig", "utf-8-sig", "utf-8 with BOM"),
+        ("cp949", "cp949", "cp949"),
+        ("cp949", "ms949", "cp949"),
+        ("utf-16", "utf-16", "utf-16"),
+        ("utf-16-le", "utf-16-le", "utf-16-le"),
+    ],
+)
+@pytest.mark.parametrize("lineterminator", ["\n", "\r\n", "\r"])
+def test_encodings_and_line_ends(save, row, written, told, shown, lineterminator):
+    path = save([row(), row()], written, lineterminator)
+    facts = check(path, told)
+    assert (facts.encoding, facts.rows, facts.rejected, facts.size) == (shown, 2, 0, path.stat().st_size)
+    assert [example.sentence for example in read_examples(path, facts)] == [row()["sentence"]] * 2
+
+
+def test_the_bom_stays_out_of_a_quoted_header(save, row):
+    path = save([row()], "utf-8-sig")
+    path.write_bytes(path.read_bytes().replace(b"id,", b'"id",', 1))
+    assert check(path).accepted == 1
+
+
+def test_korean_excel_is_recognised(save, row):
+    path = save([row(), row(), row()], "cp949")
+    assert refusal(path) == "june.csv: line 2: byte 0xc1 is not utf-8; saved by Korean Excel? try --encoding cp949"
+
+
+def test_a_broken_byte_far_into_the_file_is_found(save, row):
+    path = save([row() for _ in range(9_000)])
+    raw = path.read_bytes().split(b"\n")
+    assert len(path.read_bytes()) > 2 * (1 << 20)
+    raw[8_000] = raw[8_000].replace("노래".encode(), b"\xff", 1)
+    path.write_bytes(b"\n".join(raw))
+    assert "line 8001: byte 0xff is not utf-8" in refusal(path)
+
+
+def test_a_file_cut_within_a_character(save, row):
+    path = save([row()])
+    path.write_bytes(path.read_bytes() + "1,가".encode()[:-1])
+    assert "line 3: byte 0xea is not utf-8" in refusal(path)
+
+
+def test_utf8_read_as_cp949_is_told_so(save, row):
+    assert refusal(save([row(sentence="각" + row()["sentence"])]), "cp949").endswith("try --encoding utf-8")
+    assert "mark of UTF-8" in refusal(save([row()], "utf-8-sig"), "cp949")
+
+
+def test_utf16_without_its_mark(save, row):
+    assert refusal(save([row()]), "utf-16").endswith("try --encoding utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"\n\r\n", "the file is empty"),
+        (b"\xef\xbb\xbf", "the file is empty"),
+        (b"id,sentence,subject_entity,object_entity\n\n", "there are no rows under the header"),
+        (b"id;sentence;subject_entity;object_entity\n1;a;b;c\n", "separated by ';'; save it with commas"),
+        (b"id\tsentence\tsubject_entity\tobject_entity\n", r"separated by '\t'"),
+        (b"id,sentence,sentence,subject_entity,object_entity\n", "column sentence stands there twice"),
+        (b"id,sentence,note,note,subject_entity,object_entity\n", "column note stands there twice"),
+        (
+            b"id,sentense,subject_entity,x\n",
+            "line 1: no column sentence, object_entity; not known: sentense (did you mean sentence?), x",
+        ),
+        (b"just some text\n", "no column id, sentence, subject_entity, object_entity"),
+        (b'"id,sentence\n', "no column id"),
+        (b"PK\x03\x04....", "an Excel workbook"),
+        (b"\x1f\x8b\x08", "this is gzip, not a CSV"),
+        ("id,sentence".encode("utf-16"), "try --encoding utf-16"),
+    ],
+)
+def test_files_that_are_refused_whole(tmp_path, content, said):
+    path = tmp_path / "june.csv"
+    path.write_bytes(content)
+    message = refusal(path)
+    assert message.startswith("june.csv: ")
+    assert said in message
+
+
+def test_what_cannot_be_opened(tmp_path):
+    assert refusal(tmp_path / "none.csv").endswith("none.csv: cannot be read: No such file or directory")
+    assert "cannot be read" in refusal(tmp_path)
+    assert "unknown encoding 'cp9499'" in refusal(tmp_path, "cp9499")
+    assert "unknown encoding 'rot13'" in refusal(tmp_path, "rot13")
+
+
+def test_a_line_without_end_is_refused(save, row, monkeypatch):
+    path = save([row()])
+    monkeypatch.setattr("relex.csvfile.records.MAX_LINE", 100)
+    assert "a line is longer than 100 characters" in refusal(path)

@@ -1,0 +1,56 @@
+import errno
+
+import pytest
+
+from relex.csvfile.writing import write_errors, write_predictions
+from relex.errors import RelexError
+
+
+def test_header_and_blocks_as_they_come(tmp_path):
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+    written = write_predictions(path, iter([b"0,per:ti", memoryview(b'tle,"[0.5]"\n')]))
+    assert path.read_bytes() == b'id,pred_label,probs\n0,per:title,"[0.5]"\n'
+    assert written == path.stat().st_size
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_errors_are_quoted_where_needed(tmp_path):
+    write_errors(tmp_path / "errors.csv", iter([("7", "poison", '쉼표, "따옴표"')]))
+    assert (tmp_path / "errors.csv").read_text("utf-8") == 'id,code,message\n7,poison,"쉼표, ""따옴표"""\n'
+
+
+@pytest.mark.parametrize("error", [ValueError("lost"), ConnectionError("lost"), KeyboardInterrupt("lost")])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    def blocks():
+        yield b"x" * 100_000
+        raise error
+
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+    with pytest.raises(type(error), match="lost"):
+        write_predictions(path, blocks())
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_trouble_of_the_disk_is_told_by_name(tmp_path):
+    def full():
+        yield b"x"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(RelexError, match=r"out\.csv: cannot be written: No space left on device"):
+        write_predictions(tmp_path / "out.csv", full())
+    with pytest.raises(RelexError, match="No such file or directory"):
+        write_predictions(tmp_path / "none" / "out.csv", [])
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(RelexError, match="Is a directory"):
+        write_predictions(tmp_path / "folder", [b"x"])
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_written_file_has_ordinary_rights(tmp_path):
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    write_predictions(tmp_path / "out.csv", [])
+    assert (tmp_path / "out.csv").stat().st_mode == ordinary.stat().st_mode
