@@ -1,0 +1,97 @@
+"""How subject and object are marked in a sentence: the text that a model reads, with both entities' places in it.
+
+Pure text, no tokenizer: the places are known because the text is built here, so nobody ever searches for an
+entity's word, which stands more than once in one sentence out of ten. `tokens` turns places into token ranges.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relex.errors import InvalidInput
+from relex.examples import Entity, Example
+from relex.labels import ENTITY_TYPES
+
+Range = tuple[int, int]
+"""First position and the position after the last."""
+
+
+class Scheme(StrEnum):
+    """What stands round the entities (Zhou & Chen 2021, "An Improved Baseline for Sentence-level RE", table 1)."""
+
+    NONE = "none"
+    """The bare sentence."""
+    ENTITY_MARKER = "entity_marker"
+    """`[E1]subject[/E1]`, `[E2]object[/E2]`."""
+    TYPED_ENTITY_MARKER = "typed_entity_marker"
+    """`[E1-ORG]subject[/E1-ORG]`, `[E2-PER]object[/E2-PER]`."""
+    TYPED_PUNCT_MARKER = "typed_punct_marker"
+    """`@ * ORG * subject @`, `# ^ PER ^ object #`: ordinary vocabulary only."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedText:
+    """A sentence with its markers. Ranges count characters of `text`."""
+
+    text: str
+    subject: Range
+    """The subject's own words."""
+    object: Range
+    """The object's own words."""
+    subject_block: Range
+    """The subject with its markers: begins with the first marker, or with the subject where there is none."""
+    object_block: Range
+    """The object with its markers."""
+    pair: str | None
+    """The type sentence, read after the text, or None."""
+
+
+def marker_tokens(scheme: Scheme) -> tuple[str, ...]:
+    """The special tokens that a tokenizer must learn for this scheme, each as ONE token; none for most schemes."""
+    if scheme is Scheme.ENTITY_MARKER:
+        names = ["E1", "E2"]
+    elif scheme is Scheme.TYPED_ENTITY_MARKER:
+        names = [f"{role}-{kind}" for role in ("E1", "E2") for kind in ENTITY_TYPES]
+    else:
+        names = []
+    return tuple(token for name in names for token in (f"[{name}]", f"[/{name}]"))
+
+
+def mark(example: Example, scheme: Scheme, type_sentence: bool) -> MarkedText:
+    """The example's sentence as `scheme` writes it, with the places of both entities.
+
+    Raises:
+        InvalidInput: subject and object overlap, so that no marker could tell them apart.
+    """
+    subject, object_ = example.subject, example.object
+    if subject.start < object_.end and object_.start < subject.end:
+        raise InvalidInput(
+            f"id {example.id}: subject {subject.text!r} and object {object_.text!r} overlap; mark separate words"
+        )
+    text, copied = "", 0
+    words, blocks = {}, {}
+    for entity in sorted((subject, object_), key=lambda entity: entity.start):
+        before, after = _around(entity, scheme, is_subject=entity is subject)
+        text += example.sentence[copied : entity.start]
+        start = len(text)
+        text += before + example.sentence[entity.start : entity.end] + after
+        blocks[entity] = (start, len(text))
+        words[entity] = (start + len(before), len(text) - len(after))
+        copied = entity.end
+    text += example.sentence[copied:]
+    pair = f"이 문장에서 {object_.text}는 {subject.text}의 {object_.type}이다." if type_sentence else None
+    return MarkedText(text, words[subject], words[object_], blocks[subject], blocks[object_], pair)
+
+
+def _around(entity: Entity, scheme: Scheme, *, is_subject: bool) -> tuple[str, str]:
+    """What stands before and after an entity."""
+    role = "E1" if is_subject else "E2"
+    match scheme:
+        case Scheme.NONE:
+            return "", ""
+        case Scheme.ENTITY_MARKER:
+            return f"[{role}]", f"[/{role}]"
+        case Scheme.TYPED_ENTITY_MARKER:
+            return f"[{role}-{entity.type}]", f"[/{role}-{entity.type}]"
+        case Scheme.TYPED_PUNCT_MARKER:
+            outer, inner = "@*" if is_subject else "#^"
+            return f"{outer} {inner} {entity.type} {inner} ", f" {outer}"

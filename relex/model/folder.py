@@ -1,0 +1,118 @@
+"""What a checkpoint folder holds, and that it still holds it: names and digests, no tensor.
+
+Pure, so that registering and checking a checkpoint wakes no torch. `model.checkpoint` reads and writes the files.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from relex.errors import BadCheckpoint
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+TOKENIZER = "tokenizer.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+METRICS = "metrics.json"
+TRAIN_CONFIG = "train_config.yaml"
+MODEL_CARD = "README.md"
+
+READ_BY_SCORING = (CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG)
+"""Without these there is no scorer; their digests say which model made a prediction."""
+FOR_PEOPLE = (METRICS, TRAIN_CONFIG, MODEL_CARD)
+"""Where the checkpoint comes from; scoring does not read them."""
+
+PICKLED = frozenset({".pth", ".pt", ".pkl", ".pickle", ".bin", ".ckpt"})
+"""Endings of files that may run code when they are opened."""
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The sha256 of each file that scoring reads, in hex, by file name.
+
+    Raises:
+        BadCheckpoint: as `check` does.
+    """
+    check(folder)
+    return {name: _sha256(folder / name) for name in READ_BY_SCORING}
+
+
+def verify(folder: Path, expected: Mapping[str, str]) -> None:
+    """Make sure that the folder is the one that was registered.
+
+    Raises:
+        BadCheckpoint: a file is missing or was altered since `digests` was taken.
+    """
+    found = digests(folder)
+    altered = [name for name in READ_BY_SCORING if found[name] != expected.get(name)]
+    if altered:
+        raise BadCheckpoint(
+            f"{folder}: {', '.join(altered)} altered since the model was registered; "
+            "restore the folder or register it as a new version"
+        )
+
+
+def check(folder: Path) -> None:
+    """Look at the folder's names without opening a file.
+
+    Raises:
+        BadCheckpoint: naming every missing file, or the pickled files that stand there instead.
+    """
+    if not folder.is_dir():
+        raise BadCheckpoint(f"{folder}: no such folder; give the folder that holds {WEIGHTS}")
+    pickled = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PICKLED)
+    if pickled:
+        raise BadCheckpoint(
+            f"{folder}: {', '.join(pickled)} can run code when opened, so relex never reads it; "
+            f"train anew, or convert the weights to {WEIGHTS} on a machine that you trust, and remove it"
+        )
+    missing = [name for name in READ_BY_SCORING if not (folder / name).is_file()]
+    if missing:
+        raise BadCheckpoint(f"{folder}: missing {', '.join(missing)}; copy the whole folder of the training run")
+
+
+def read_labels(folder: Path) -> tuple[str, ...]:
+    """The labels in the order of the model's probabilities.
+
+    Raises:
+        BadCheckpoint: config.json is damaged or not relex's own.
+    """
+    try:
+        return labels_in_order(_read_json(folder / CONFIG)["id2label"])
+    except (KeyError, TypeError, AttributeError) as fault:
+        raise BadCheckpoint(f"{folder / CONFIG}: no id2label; it is not relex's own") from fault
+
+
+def read_metrics(folder: Path) -> Any:
+    """What training wrote into metrics.json, as plain data.
+
+    Raises:
+        BadCheckpoint: the file is missing or damaged.
+    """
+    return _read_json(folder / METRICS)
+
+
+def labels_in_order(id2label: Mapping[Any, str]) -> tuple[str, ...]:
+    """The labels of config.json, where JSON has made text of the numbers.
+
+    Raises:
+        BadCheckpoint: the numbers do not count from 0 without a gap.
+    """
+    by_number = {str(number): label for number, label in id2label.items()}
+    numbers = [str(number) for number in range(len(by_number))]
+    if set(by_number) != set(numbers):
+        raise BadCheckpoint("config.json: id2label does not count from 0 without a gap")
+    return tuple(by_number[number] for number in numbers)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as fault:
+        raise BadCheckpoint(f"{path}: {fault}; restore the folder") from fault
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,77 @@
+"""A backbone and a tokenizer so small that a test builds its own in milliseconds; nothing is fetched."""
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, PreTrainedTokenizerFast
+
+from relex.examples import Entity, Example
+from relex.model.classifier import RelationClassifier
+from relex.model.config import ModelConfig
+
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+LETTERS = sorted(set("가나다라마바사비틀즈조지이문장에서는의하를와PERORGLOCDATPOHNOH@*#^."))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """Networks this small only lose by threads."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tokenizer():
+    """A WordPiece in which every syllable is a token."""
+    vocab = {token: index for index, token in enumerate([*SPECIALS, *LETTERS, *(f"##{letter}" for letter in LETTERS)])}
+    backend = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
+    backend.normalizer = normalizers.BertNormalizer(lowercase=False)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", vocab["[CLS]"]), ("[SEP]", vocab["[SEP]"])],
+    )
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, **names)
+
+
+@pytest.fixture
+def backbone_config():
+    return BertConfig(
+        hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=162
+    )
+
+
+@pytest.fixture
+def build(tokenizer, backbone_config):
+    """Make a seeded classifier in eval mode from fields of ModelConfig."""
+
+    def classifier(backbone=backbone_config, **fields):
+        torch.manual_seed(7)
+        return RelationClassifier.from_scratch(backbone, ModelConfig(**fields), tokenizer).eval()
+
+    return classifier
+
+
+@pytest.fixture
+def make_example():
+    """Make an example from a sentence and (start, end) of subject and object."""
+
+    def example(row_no, sentence, subject, object_):
+        first, second = (
+            Entity(sentence[start:end], start, end, kind) for (start, end), kind in ((subject, "PER"), (object_, "ORG"))
+        )
+        return Example(row_no, f"id-{row_no}", sentence, first, second)
+
+    return example
+
+
+@pytest.fixture
+def examples(make_example):
+    """Twelve sentences, each longer than the one before; the subject's word stands twice in each."""
+    made = []
+    for row_no in range(12):
+        start = 4 + 4 * row_no
+        sentence = "비틀즈 " + "가나다 " * row_no + "비틀즈가 조지를 하다."
+        made.append(make_example(row_no, sentence, (start, start + 3), (start + 5, start + 7)))
+    return made

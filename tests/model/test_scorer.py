@@ -1,0 +1,167 @@
+"""Scoring a saved checkpoint: order, repetition, neighbours, memory, broken weights."""
+
+import math
+import random
+
+import pytest
+import torch
+
+from relex.encoding.batches import collate
+from relex.errors import BadCheckpoint, InvalidConfig, RelexError, Transient
+from relex.model.checkpoint import load, save
+from relex.scoring.scorer import Scorer
+
+
+@pytest.fixture
+def folder(tmp_path, build, tokenizer):
+    save(tmp_path / "model", build(), tokenizer, {})
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def scorer(folder):
+    return Scorer(folder, device="cpu")
+
+
+@pytest.fixture
+def many(make_example):
+    """Eighty sentences of mixed length, several batches of them."""
+    rng = random.Random(5)
+    made = []
+    for row_no in range(80):
+        lead = "".join(rng.choice(["가", "나", "다 ", "라 "]) for _ in range(rng.randrange(120)))
+        sentence = f"{lead}비틀즈와 조지"
+        made.append(make_example(row_no, sentence, (len(lead), len(lead) + 3), (len(lead) + 5, len(lead) + 7)))
+    return made
+
+
+def flat(batches):
+    return {prediction.row_no: prediction for batch in batches for prediction in batch}
+
+
+def test_each_example_gets_the_networks_softmax(scorer, folder, many):
+    predictions = flat(scorer.score(many))
+    assert sorted(predictions) == [example.row_no for example in many]
+    loaded = load(folder)
+    for example, encoded in zip(many, loaded.encoder.encode(many), strict=True):
+        with torch.inference_mode():
+            logits = loaded.model(**collate([encoded], loaded.pad_token_id).tensors()).logits[0].tolist()
+        powers = [math.exp(logit) for logit in logits]
+        prediction = predictions[example.row_no]
+        assert prediction.probabilities == pytest.approx([power / sum(powers) for power in powers], abs=1e-5)
+        assert scorer.labels[powers.index(max(powers))] == prediction.label
+        assert type(prediction.probabilities[0]) is float
+    assert len({prediction.label for prediction in predictions.values()}) > 1
+
+
+def test_batches_come_one_by_one_within_the_token_budget(scorer, folder, many):
+    lengths = {each.row_no: len(each.input_ids) for each in load(folder).encoder.encode(many)}
+    batches = scorer.score(many)
+    assert next(batches)  # the first is there before the others are computed
+    sizes = [len(batch) * max(lengths[prediction.row_no] for prediction in batch) for batch in batches]
+    assert len(sizes) > 1
+    assert max(sizes) <= 2048
+
+
+def test_the_same_examples_give_the_same_numbers_whatever_came_before(scorer, folder, many):
+    first = list(scorer.score(many))
+    list(scorer.score(many[50:70]))
+    assert list(scorer.score(many)) == first
+    assert list(Scorer(folder, device="cpu").score(many)) == first
+
+
+def test_neighbours_and_order_hardly_matter(scorer, many):
+    together = flat(scorer.score(many))
+    alone = flat(batch for example in many for batch in scorer.score([example]))
+    shuffled = flat(scorer.score(random.Random(2).sample(many, len(many))))
+    for row_no, prediction in together.items():
+        for other in (alone[row_no], shuffled[row_no]):
+            assert other.label == prediction.label
+            assert other.probabilities == pytest.approx(prediction.probabilities, abs=1e-5)
+
+
+def test_a_cut_window_is_told(scorer, make_example):
+    long = make_example(1, "비틀즈" + " 가" * 300 + " 조지", (0, 3), (604, 606))
+    short = make_example(2, "비틀즈와 조지", (0, 3), (5, 7))
+    predictions = flat(scorer.score([long, short]))
+    assert (predictions[1].window_cut, predictions[2].window_cut) == (True, False)
+
+
+def test_no_examples_no_batches(scorer):
+    assert list(scorer.score([])) == []
+
+
+class SmallDevice:
+    """A forward hook that fails as a full device does, above so many padded tokens."""
+
+    def __init__(self, tokens, fault):
+        self.tokens = tokens
+        self.fault = fault
+        self.seen = []
+
+    def __call__(self, module, args, kwargs):
+        size = kwargs["input_ids"].numel()
+        self.seen.append(size)
+        if size > self.tokens:
+            raise self.fault
+
+    def install(self, scorer):
+        scorer._checkpoint.model.register_forward_pre_hook(self, with_kwargs=True)
+        return self
+
+
+CPU_FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory")
+
+
+@pytest.mark.parametrize("fault", [torch.OutOfMemoryError("CUDA out of memory."), CPU_FULL])
+def test_out_of_memory_halves_the_batches_and_remembers(scorer, folder, many, fault):
+    expected = flat(Scorer(folder, device="cpu").score(many))
+    device = SmallDevice(600, fault).install(scorer)
+    found = flat(scorer.score(many))
+    assert sorted(found) == sorted(expected)
+    for row_no, prediction in found.items():
+        assert prediction.probabilities == pytest.approx(expected[row_no].probabilities, abs=1e-5)
+    assert sum(size > 600 for size in device.seen) == 2  # 2,048, 1,024, and then 512 fits
+    device.seen.clear()
+    list(scorer.score(many))
+    assert max(device.seen) <= 512
+
+
+def test_a_device_without_room_for_one_example_is_no_fault_of_the_example(scorer, many):
+    SmallDevice(5, torch.OutOfMemoryError("CUDA out of memory.")).install(scorer)
+    with pytest.raises(Transient, match=r"id id-\d+: cpu has no memory left for a single example"):
+        list(scorer.score(many))
+
+
+def test_other_faults_of_torch_are_not_taken_for_memory(scorer, many):
+    SmallDevice(0, RuntimeError("shapes cannot be multiplied")).install(scorer)
+    with pytest.raises(RuntimeError, match="shapes cannot"):
+        list(scorer.score(many))
+
+
+def test_a_number_that_is_none_names_the_example(tmp_path, build, tokenizer, many):
+    model = build()
+    broken = model.encoder(tokenizer).encode(many[7:8])[0]
+    with torch.no_grad():
+        model.backbone.embeddings.position_embeddings.weight[len(broken.input_ids) - 1 :] = torch.nan
+    save(tmp_path / "broken", model, tokenizer, {})
+    with pytest.raises(RelexError, match=rf"id {many[7].id}: the model's output is not a number"):
+        list(Scorer(tmp_path / "broken", device="cpu").score(many[7:8]))
+
+
+def test_an_unknown_device_is_told(folder):
+    for name in ("gpu", "cuda:99"):
+        with pytest.raises(InvalidConfig, match=rf"device {name}: .*; use auto, cpu or cuda"):
+            Scorer(folder, device=name)
+
+
+def test_auto_takes_what_the_machine_has(folder, many):
+    scorer = Scorer(folder)
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    assert next(scorer._checkpoint.model.parameters()).device.type == kind
+    assert len(flat(scorer.score(many))) == len(many)
+
+
+def test_a_folder_that_is_none_is_told(tmp_path):
+    with pytest.raises(BadCheckpoint, match="no such folder"):
+        Scorer(tmp_path / "nowhere")
