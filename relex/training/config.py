@@ -1,0 +1,148 @@
+"""What a training run is told to do: one frozen value, read from a recipe or from Postgres.
+
+Pure, so that `relex train` refuses a bad recipe, with every fault and its line at once, before anything is
+queued and without waking torch. `sections` says what can be set, `recipes` reads the files.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+
+from relex.errors import InvalidConfig, did_you_mean
+from relex.model.config import Pooling
+from relex.training.recipes import Recipe, find_recipe, read_overrides, read_recipe, unknown_recipe
+from relex.training.sections import (
+    Backbone,
+    DataSettings,
+    InputSettings,
+    LossSettings,
+    SaveSettings,
+    Section,
+    TrainSettings,
+    ValidationSettings,
+)
+
+NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
+
+
+class TrainingConfig(Section):
+    """One training run, whole: every default written out in `to_dict`."""
+
+    name: str
+    """Of the model version that comes out; a recipe that does not say it lends its file's name."""
+    backbone: Backbone
+    data: DataSettings
+    input: InputSettings = InputSettings()
+    pooling: Pooling = Field(default=Pooling.MEAN, strict=False)
+    """How an entity's tokens become one vector."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the head's input that is silenced in training; inside a pre-trained encoder its own holds."""
+    loss: LossSettings = LossSettings()
+    train: TrainSettings = TrainSettings()
+    validation: ValidationSettings = ValidationSettings()
+    save: SaveSettings = SaveSettings()
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+            raise ValueError("should be 1 to 64 letters, digits, _ and -")
+        return name
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data that JSON can hold; `from_dict` reads it back."""
+        return self.model_dump(mode="json")
+
+    def to_yaml(self) -> str:
+        """As a recipe that `load_config` reads back."""
+        text = StringIO()
+        YAML().dump(self.to_dict(), text)
+        return text.getvalue()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "TrainingConfig":
+        """Read what `to_dict` wrote; files are not looked for.
+
+        Raises:
+            InvalidConfig: naming every unknown key and impossible value, one a line.
+        """
+        try:
+            return cls.model_validate(dict(data))
+        except ValidationError as fault:
+            raise InvalidConfig("\n".join(_words(detail) for detail in fault.errors())) from fault
+
+
+def load_config(recipe: str, overrides: Mapping[str, str] = NO_OVERRIDES) -> TrainingConfig:
+    """Read a recipe: a YAML file, or one that ships with relex by name, with `--set` values on top.
+
+    Args:
+        recipe: a path if it exists, else a name (`large_focal`, with or without `.yaml`).
+        overrides: values by dotted key (`data.train`), written as in YAML.
+
+    Raises:
+        InvalidConfig: naming every fault, one a line, with the file and line where it was written.
+    """
+    path = find_recipe(recipe, Path())
+    if path is None:
+        raise InvalidConfig(unknown_recipe(recipe))
+    faults: list[str] = []
+    whole = read_recipe(path, faults)
+    whole.fold_in(read_overrides(overrides, faults))
+    whole.values.setdefault("name", path.stem)
+    try:
+        config = TrainingConfig.model_validate(whole.nested())
+    except ValidationError as fault:
+        # A file that could not be read lacks everything: that would only bury the reason.
+        details = [item for item in fault.errors() if not (faults and item["type"] == "missing")]
+        faults += [f"{whole.place(_key(item))}: {_words(item)}" for item in details]
+    faults += _missing_files(whole)
+    if faults:
+        raise InvalidConfig("\n".join(faults))
+    return config
+
+
+def _missing_files(whole: Recipe) -> Iterator[str]:
+    for key in ("data.train", "data.valid"):
+        name = whole.values.get(key)
+        if isinstance(name, str) and not Path(name).is_file():
+            yield f"{whole.place(key)}: {key}: there is no file {name} here; give one with --set {key}=FILE"
+
+
+def _key(detail: ErrorDetails) -> str:
+    return ".".join(map(str, detail["loc"]))
+
+
+def _words(detail: ErrorDetails) -> str:
+    """One of pydantic's findings as a person would say it."""
+    key, value, message = _key(detail), detail["input"], detail["msg"]
+    found = "nothing" if value is None else repr(value)
+    match detail["type"]:
+        case "missing":
+            return f"{key} is missing"
+        case "extra_forbidden":
+            return f"unknown key {key}{did_you_mean(key, _known_keys(TrainingConfig))}"
+        case "enum" | "literal_error":
+            known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+            return f"{key}: {found} is none of {', '.join(known)}{did_you_mean(str(value), known)}"
+        case "model_type":
+            return f"{key} should hold settings of its own, not {found}"
+        case "value_error":
+            return f"{key} {message.removeprefix('Value error, ')}"
+    return f"{key} {message.removeprefix('Input ')}, not {found}"
+
+
+def _known_keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every section and setting by its dotted key."""
+    for name, item in section.model_fields.items():
+        yield f"{prefix}{name}"
+        kinds = [item.annotation, *getattr(item.annotation, "__args__", ())]
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from _known_keys(kind, f"{prefix}{name}.")

@@ -1,0 +1,198 @@
+"""A recipe as flat settings, each with the place where it was written.
+
+A YAML file says what a person wants; `training.config` says what can be wanted. Between them a recipe is a flat
+table of dotted keys (`train.epochs`), so that a base, the file that stands on it and `--set` fold together with
+one rule, and every fault can name its line.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from relex.errors import did_you_mean
+
+SHIPPED = Path(__file__).parent.parent / "recipes"
+DEEPEST = 8
+"""More levels than any recipe needs; an alias that holds itself would go on for ever."""
+EITHER_OR = (("backbone.name", "backbone.scratch"), ("backbone.scratch", "backbone.name"))
+"""Who writes the first drops the second that it inherits: there is one backbone."""
+
+
+@dataclass(slots=True)
+class Recipe:
+    """Flat settings: values by dotted key, and the place of every key and section (`base.yaml:7`)."""
+
+    name: str
+    values: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+
+    def nested(self) -> dict[str, Any]:
+        """The values as a tree, one dictionary a section."""
+        tree: dict[str, Any] = {}
+        for key, value in self.values.items():
+            *sections, last = key.split(".")
+            branch = tree
+            for section in sections:
+                branch = branch.setdefault(section, {})
+            branch[last] = value
+        return tree
+
+    def place(self, key: str) -> str:
+        """Where the key was written, or the nearest section round it, or the file."""
+        while key and key not in self.places:
+            key = key.rpartition(".")[0]
+        return self.places.get(key, self.name)
+
+    def put(self, key: str, value: Any) -> None:
+        """Write one value; a section it replaces goes, and so does a value that stood for its section.
+
+        An empty section says only that it is there.
+        """
+        if value == {} and any(_within(old, key) for old in self.values):
+            return
+        for old in list(self.values):
+            if _within(old, key) or _within(key, old):
+                del self.values[old]
+        self.values[key] = value
+
+    def fold_in(self, upper: "Recipe") -> None:
+        """Let `upper` have the last word."""
+        for chosen, rival in EITHER_OR:
+            if any(_within(key, chosen) for key in upper.values):
+                self.values = {key: value for key, value in self.values.items() if not _within(key, rival)}
+        for key, value in upper.values.items():
+            self.put(key, value)
+        self.places.update(upper.places)
+
+
+def _within(key: str, section: str) -> bool:
+    """Whether the key is the section or lies inside it."""
+    return key == section or key.startswith(f"{section}.")
+
+
+def find_recipe(recipe: str, folder: Path) -> Path | None:
+    """A path from `folder` if it exists, else a shipped recipe, named with or without `.yaml`."""
+    candidates = (folder / recipe, SHIPPED / recipe, SHIPPED / f"{recipe}.yaml")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def unknown_recipe(recipe: str) -> str:
+    """What to say about a recipe that is neither a file nor shipped."""
+    names = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+    hint = did_you_mean(recipe.removesuffix(".yaml"), names)
+    return f"no recipe {recipe}{hint}: give a path, or one of {', '.join(names)}"
+
+
+def read_recipe(path: Path, faults: list[str]) -> Recipe:
+    """The recipe with all that it stands on folded in; what is wrong is added to `faults`, with its line."""
+    layers = _layers(path, faults)
+    whole = Recipe(layers[0].name)
+    for layer in reversed(layers):
+        whole.fold_in(layer)
+    return whole
+
+
+def read_overrides(overrides: Mapping[str, str], faults: list[str]) -> Recipe:
+    """The settings of `--set key=value`, each value read as YAML reads it."""
+    layer = Recipe("--set")
+    for key, text in overrides.items():
+        layer.places[key] = layer.name
+        try:
+            node = _compose(text)
+        except YAMLError:
+            faults.append(f"{layer.name}: {key}: {text!r} is not YAML: put it in quotes")
+        else:
+            layer.put(key, None if node is None else _leaf(node, f"{layer.name}: {key}", faults))
+    return layer
+
+
+def _layers(path: Path, faults: list[str]) -> list[Recipe]:
+    """The recipe, its base, the base's base ...; a base does not hand down its name."""
+    seen: list[Path] = []
+    layers: list[Recipe] = []
+    following: Path | None = path
+    while following:
+        seen.append(following.resolve())
+        layer = _read_layer(following, faults)
+        if layers:
+            layer.values.pop("name", None)
+        layers.append(layer)
+        base = layer.values.pop("base", None)
+        if base is None:
+            break
+        following = find_recipe(str(base), following.parent)
+        if following is None:
+            faults.append(f"{layer.place('base')}: {unknown_recipe(str(base))}")
+        elif following.resolve() in seen:
+            faults.append(f"{layer.place('base')}: base {base} goes round in a circle")
+            break
+    return layers
+
+
+def _read_layer(path: Path, faults: list[str]) -> Recipe:
+    layer = Recipe(path.name)
+    try:
+        node = _compose(path.read_text("utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as fault:
+        faults.append(f"{path.name}: cannot be read as UTF-8 text: {fault}")
+    except MarkedYAMLError as fault:
+        line = f":{fault.problem_mark.line + 1}" if fault.problem_mark else ""
+        faults.append(f"{path.name}{line}: not YAML: {fault.problem}")
+    except YAMLError as fault:
+        faults.append(f"{path.name}: not YAML: {str(fault).splitlines()[0]}")
+    else:
+        if isinstance(node, MappingNode) and node.value:
+            _walk(node, "", layer, faults)
+        elif not isinstance(node, MappingNode | None):
+            faults.append(f"{path.name}:{_line(node)}: a recipe holds lines of `key: value`")
+    return layer
+
+
+def _compose(text: str) -> Node | None:
+    """The YAML tree with its line numbers; nothing is constructed, so no tag can run code."""
+    node: Node | None = YAML(typ="safe", pure=True).compose(text)
+    return node
+
+
+def _walk(node: Node, key: str, layer: Recipe, faults: list[str]) -> None:
+    """Write the node and all below it into the layer."""
+    place = f"{layer.name}:{_line(node)}"
+    if not isinstance(node, MappingNode) or not node.value:
+        layer.put(key, _leaf(node, f"{place}: {key}", faults))
+    elif key.count(".") >= DEEPEST:
+        faults.append(f"{place}: nested too deeply")
+    else:
+        for name, below in node.value:
+            _walk_entry(name, below, key, layer, faults)
+
+
+def _walk_entry(name: Node, below: Node, section: str, layer: Recipe, faults: list[str]) -> None:
+    place = f"{layer.name}:{_line(name)}"
+    if not isinstance(name, ScalarNode):
+        faults.append(f"{place}: a key must be one word")
+        return
+    key = f"{section}.{name.value}" if section else str(name.value)
+    if key in layer.places:
+        faults.append(f"{place}: {key} is given twice (first at {layer.places[key]})")
+        return
+    layer.places[key] = place
+    _walk(below, key, layer, faults)
+
+
+def _leaf(node: Node, place: str, faults: list[str]) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).constructor.construct_object(node, deep=True)
+    except (MarkedYAMLError, ValueError) as fault:
+        words = fault.problem if isinstance(fault, MarkedYAMLError) else fault
+        faults.append(f"{place}: not a plain value: {words}")
+        return None
+
+
+def _line(node: Node) -> int:
+    """The node's line as editors count it."""
+    return int(node.start_mark.line) + 1

@@ -1,0 +1,108 @@
+"""The model card and metrics.json tell the facts of the training."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from relex.examples import Entity, Example
+from relex.labels import NO_RELATION, RELATIONS
+from relex.training.card import TrainingFacts, metrics_json, model_card
+from relex.training.config import TrainingConfig
+from relex.training.metrics import evaluation
+
+
+def example(row_no, label, source, name="조지"):
+    sentence = f"{name} 비틀즈"
+    subject = Entity(name, 0, len(name), "PER")
+    return Example(
+        row_no, str(row_no), sentence, subject, Entity("비틀즈", len(name) + 1, len(sentence), "ORG"), label, source
+    )
+
+
+@pytest.fixture
+def facts():
+    data = {
+        "name": "tiny",
+        "backbone": {"name": "klue/roberta-small"},
+        "data": {"train": "a/train.csv", "valid": "b.csv"},
+    }
+    train = [example(row, "per:title", "wikipedia") for row in range(3)]
+    valid = [example(row, RELATIONS[row % 30], "wikipedia", "조지" if row < 150 else "존") for row in range(600)]
+    gold = [str(item.label) for item in valid]
+    # no_relation is always right, per:religion (the last) never.
+    probabilities = np.full((600, 30), 1e-3)
+    probabilities[
+        np.arange(600), [0 if label in (NO_RELATION, "per:religion") else RELATIONS.index(label) for label in gold]
+    ] = 1
+    return TrainingFacts(
+        config=TrainingConfig.from_dict(data | {"train": {"seed": 7}, "input": {"max_length": 96}}),
+        train=train,
+        valid=valid,
+        valid_sha256="0" * 64,
+        evaluation=evaluation(gold, probabilities, RELATIONS),
+        history=[{"epoch": 1, "loss": 2.5, "micro_f1": 60.0, "auprc": 50.0}] * 4,
+        best_epoch=3,
+        seconds=90.0,
+        device="2 CPU cores",
+        precision="fp32",
+        parameters=5_250_000,
+    )
+
+
+def test_metrics_hold_both_scores_the_labels_and_the_supports(facts):
+    content = json.loads(metrics_json(facts))
+    validation, training = content["validation"], content["training"]
+    assert validation["micro_f1"] == facts.evaluation.micro_f1
+    assert validation["auprc"] == facts.evaluation.auprc
+    assert validation["examples"] == 600
+    assert list(validation["per_label"]) == list(facts.evaluation.per_label.index)
+    assert validation["per_label"]["per:religion"] == {"precision": 0, "recall": 0, "f1": 0, "support": 20}
+    assert training["support"] == {"per:title": 3}
+    assert (training["best_epoch"], training["seconds"], training["device"]) == (3, 90.0, "2 CPU cores")
+    assert len(training["history"]) == 4
+
+
+def test_the_card_names_scores_data_training_and_command(facts):
+    card = model_card(facts)
+    assert f"| {facts.evaluation.micro_f1:.2f} (95 %" in card
+    assert f"| {facts.evaluation.auprc:.2f} |" in card
+    assert "started from klue/roberta-small, 5.2 million parameters" in card
+    assert "4 epochs in 1.5 minutes on 2 CPU cores (fp32); epoch 3 had the best micro_f1" in card
+    assert "Seed 7" in card
+    assert "relex train --config CHECKPOINT/train_config.yaml" in card
+    assert "window of 96 tokens" in card
+    assert "train.csv, 3 examples" in card
+    assert "a/train.csv" not in card
+
+
+def test_the_card_says_where_the_model_is_weak(facts):
+    card = model_card(facts)
+    assert "In 25 % of the validation examples both entities' words occur as entities in the training file" in card
+    assert "and more: none." in card
+    assert "per:religion (20)" in card
+    assert "| per:religion | 0.0 | 0.0 | 0.0 | 20 |" in card
+
+
+def test_the_weakest_labels_are_those_with_enough_examples(facts):
+    gold = ["per:title"] * 30 + ["per:spouse"] * 40 + ["per:siblings"] * 29
+    # Half of per:spouse is right, all of per:title, nothing of the rarer per:siblings.
+    columns = [RELATIONS.index(label) for label in ["per:title"] * 30 + ["per:spouse"] * 20 + [NO_RELATION] * 49]
+    few = replace(facts, evaluation=evaluation(gold, np.eye(30)[columns], RELATIONS))
+    assert "examples and more: per:spouse (67), per:title (100).\n" in model_card(few)
+
+
+def test_klues_licence_is_named_where_klue_was_used(facts):
+    assert "license: cc-by-sa-4.0" in model_card(facts)
+    assert "CC BY-SA 4.0" in model_card(facts)
+    other = model_card(replace(facts, train=[example(0, "per:title", "diary")]))
+    assert "cc-by-sa" not in other.lower()
+    assert "whoever shares these weights must state it" in other
+
+
+def test_a_model_made_anew_names_no_other_encoder(facts):
+    config = facts.config.to_dict() | {"backbone": {"scratch": {}}}
+    card = model_card(replace(facts, config=TrainingConfig.from_dict(config)))
+    assert "trained from random weights" in card
+    assert "klue/roberta" not in card

@@ -1,0 +1,239 @@
+"""A tiny classifier is trained for real: the folder is whole, the scores are its own, and it comes out again."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import torch
+from transformers import AutoModel, SchedulerType, get_scheduler
+
+from relex.errors import InvalidCsv
+from relex.examples import Entity, Example
+from relex.labels import NO_RELATION
+from relex.model.checkpoint import load
+from relex.model.folder import FOR_PEOPLE, READ_BY_SCORING
+from relex.training.config import TrainingConfig
+from relex.training.sections import Scheduler
+from relex.training.trainer import evaluate, train
+
+LABEL_OF_TYPE = {"DAT": "per:date_of_birth", "ORG": "per:employee_of", "LOC": NO_RELATION}
+"""What there is to learn: the object's type decides."""
+
+
+def example(row_no, generator):
+    kind = generator.choice(sorted(LABEL_OF_TYPE))
+    words = generator.choices("가나다라마바사", k=generator.randint(3, 12))
+    sentence = " ".join(words)
+    subject, object_ = sorted(generator.sample(range(len(words)), 2))
+    entities = [
+        Entity(words[place], 2 * place, 2 * place + 1, type_) for place, type_ in ((subject, "PER"), (object_, kind))
+    ]
+    return Example(row_no, f"id-{row_no}", sentence, *entities, label=LABEL_OF_TYPE[kind], source="wikipedia")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Threads that wait for each other over matrices of 16 columns make this ten times slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def valid_file(tmp_path_factory):
+    """The recipe's validation file lies in the current folder; only its digest is taken."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("current"))
+        Path("valid.csv").write_text("whatever", "utf-8")
+        yield
+
+
+@pytest.fixture(scope="module")
+def data():
+    generator = random.Random(11)
+    return [example(row, generator) for row in range(160)], [example(row, generator) for row in range(60)]
+
+
+def config(**changes):
+    """A recipe of a second; a change is a section with what differs in it."""
+    sections = {
+        "name": "tiny",
+        "data": {"train": "train.csv", "valid": "valid.csv"},
+        "backbone": {
+            "scratch": {"vocabulary": 1000, "hidden_size": 16, "layers": 1, "heads": 2, "intermediate_size": 32}
+        },
+        "input": {"max_length": 48},
+        "pooling": "first_marker",
+        "train": {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "precision": "fp32"},
+    }
+    for name, change in changes.items():
+        sections[name] = sections.get(name, {}) | change
+    return TrainingConfig.from_dict(sections)
+
+
+def silent(_):
+    """A report that nobody reads."""
+
+
+def weights(folder):
+    return (folder / "model.safetensors").read_bytes()
+
+
+def metrics(folder):
+    return json.loads((folder / "metrics.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """One training, its folder and all that it reported."""
+    folder = tmp_path_factory.mktemp("trained") / "deep" / "tiny"
+    told = []
+    outcome = train(config(), *data, folder, told.append)
+    return outcome, folder, told
+
+
+def test_the_folder_is_whole_and_nothing_lies_beside_it(trained):
+    _, folder, _ = trained
+    assert {path.name for path in folder.iterdir()} == {*READ_BY_SCORING, *FOR_PEOPLE}
+    assert list(folder.parent.iterdir()) == [folder]
+    assert list(folder.parent.parent.iterdir()) == [folder.parent]
+
+
+def test_it_learns_what_there_is_to_learn(trained):
+    outcome, _, told = trained
+    assert outcome.micro_f1 > 90
+    assert outcome.epochs == 3
+    losses = [entry["loss"] for entry in told[-1]["history"]]
+    assert losses[0] > 2 * losses[-1]
+
+
+def test_the_scores_are_those_of_the_saved_weights(trained, data):
+    outcome, folder, _ = trained
+    again = evaluate(folder, data[1])
+    assert (again.micro_f1, again.auprc) == (outcome.micro_f1, pytest.approx(outcome.auprc, abs=1e-6))
+    assert metrics(folder)["validation"]["micro_f1"] == outcome.micro_f1
+    assert metrics(folder)["validation"]["auprc"] == outcome.auprc
+
+
+def test_scores_do_not_depend_on_the_order_of_the_rows(trained, data):
+    outcome, folder, _ = trained
+    turned = [replace(item, row_no=number) for number, item in enumerate(reversed(data[1]))]
+    assert evaluate(folder, turned).micro_f1 == outcome.micro_f1
+    wrong = [replace(item, label=NO_RELATION) for item in data[1][:30]] + data[1][30:]
+    assert evaluate(folder, wrong).micro_f1 < outcome.micro_f1 - 10
+
+
+def test_the_recipe_in_the_folder_is_the_one_that_was_used(trained):
+    _, folder, _ = trained
+    text = (folder / "train_config.yaml").read_text("utf-8")
+    assert text == config().to_yaml()
+    assert "learning_rate: 0.01" in text
+
+
+def test_reports_are_plain_data_up_to_the_last_step(trained):
+    _, _, told = trained
+    json.dumps(told)
+    steps = [entry["step"] for entry in told]
+    assert steps == sorted(steps)
+    assert (told[-1]["step"], told[-1]["steps"]) == (60, 60)
+    assert [len(entry["history"]) for entry in told if entry["step"] == 20] == [0, 1]
+    assert told[-1]["learning_rate"] < told[0]["learning_rate"] <= 0.01
+
+
+def test_the_same_seed_gives_the_same_weights(trained, data, tmp_path):
+    _, folder, _ = trained
+    train(config(), *data, tmp_path / "same", silent)
+    train(config(train={"seed": 43}), *data, tmp_path / "other", silent)
+    assert weights(tmp_path / "same") == weights(folder)
+    assert weights(tmp_path / "other") != weights(folder)
+
+
+def test_the_best_epoch_is_kept_and_not_the_last(data, tmp_path):
+    # Every label is turned into another one: whatever is learned makes the score on these rows worse.
+    labels = list(LABEL_OF_TYPE.values())
+    turned = [replace(item, label=labels[labels.index(item.label) - 1]) for item in data[1]]
+    recipe = config(validation={"metric": "auprc"}, train={"epochs": 6, "patience": 2})
+    outcome = train(recipe, data[0], turned, tmp_path / "tiny", silent)
+    training = metrics(tmp_path / "tiny")["training"]
+    scores = [entry["auprc"] for entry in training["history"]]
+    assert scores[-1] < max(scores)
+    assert outcome.auprc == pytest.approx(max(scores), abs=1e-4)
+    assert training["best_epoch"] == 1 + scores.index(max(scores))
+    assert outcome.epochs == training["best_epoch"] + 2 < 6
+
+
+def test_half_size_weights_are_judged_as_they_are_saved(data, tmp_path):
+    recipe = config(save={"dtype": "float16"}, train={"precision": "bf16", "epochs": 2}, loss={"name": "focal"})
+    outcome = train(recipe, *data, tmp_path / "tiny", silent)
+    again = evaluate(tmp_path / "tiny", data[1])
+    assert (again.micro_f1, again.auprc) == (outcome.micro_f1, pytest.approx(outcome.auprc, abs=1e-6))
+    assert metrics(tmp_path / "tiny")["training"]["precision"] == "bf16"
+
+
+def test_a_local_backbone_is_the_starting_point(data, tmp_path, backbone_config, tokenizer, capfd):
+    backbone_config.vocab_size = len(tokenizer)
+    torch.manual_seed(3)
+    backbone = AutoModel.from_config(backbone_config)
+    backbone.save_pretrained(tmp_path / "backbone")
+    tokenizer.save_pretrained(tmp_path / "backbone")
+    recipe = config(train={"epochs": 1, "learning_rate": 1e-9}).to_dict()
+    recipe["backbone"] = {"name": str(tmp_path / "backbone")}
+    capfd.readouterr()
+    train(TrainingConfig.from_dict(recipe), *data, tmp_path / "tiny", silent)
+    assert capfd.readouterr() == ("", "")
+    trained = load(tmp_path / "tiny").model.backbone.state_dict()
+    name = "encoder.layer.1.output.dense.weight"
+    torch.testing.assert_close(trained[name], backbone.state_dict()[name], atol=1e-5, rtol=0)
+
+
+def test_it_is_silent(data, tmp_path, capfd, caplog):
+    train(config(train={"epochs": 1}), *data, tmp_path / "tiny", silent)
+    evaluate(tmp_path / "tiny", data[1])
+    assert capfd.readouterr() == ("", "")
+    assert {record.name for record in caplog.records} <= {"relex.training.metrics"}
+
+
+@pytest.mark.parametrize("file", ["train.csv", "valid.csv"])
+@pytest.mark.parametrize(
+    ("label", "what"),
+    [(None, "no label"), ("per:spouze", r"the unknown label per:spouze \(did you mean per:spouse\?\)")],
+)
+def test_a_row_without_a_known_label_is_refused_before_anything(data, tmp_path, file, label, what):
+    spoiled = {"train.csv": list(data[0]), "valid.csv": list(data[1])}
+    spoiled[file][5] = replace(spoiled[file][5], label=label)
+    with pytest.raises(InvalidCsv, match=rf"^{file}: 1 of \d+ rows cannot be learned from: id id-5 has {what}; label"):
+        train(config(), *spoiled.values(), tmp_path / "tiny", silent)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_examples_are_refused(trained, data, tmp_path):
+    with pytest.raises(InvalidCsv, match=r"^train.csv: no examples"):
+        train(config(), [], data[1], tmp_path / "tiny", silent)
+    with pytest.raises(InvalidCsv, match=r"^evaluation: no examples"):
+        evaluate(trained[1], [])
+
+
+def test_what_a_report_raises_ends_the_training_and_leaves_nothing(data, tmp_path):
+    class Lost(Exception):
+        pass
+
+    def report(told):
+        if told["history"]:
+            raise Lost
+
+    with pytest.raises(Lost):
+        train(config(), *data, tmp_path / "tiny", report)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", get_args(Scheduler))
+def test_every_scheduler_is_known_to_transformers_and_needs_no_more(name):
+    weight = torch.nn.Parameter(torch.zeros(1))
+    scheduler = get_scheduler(
+        SchedulerType(name), torch.optim.AdamW([weight]), num_warmup_steps=2, num_training_steps=9
+    )
+    assert len(scheduler.get_last_lr()) == 1
