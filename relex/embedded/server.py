@@ -1,0 +1,88 @@
+"""Starts and stops the server of a cluster, and tells whether it answers; call it only while holding the turn.
+
+Whether a process of the server lives is told by a lock that all of them inherit, never by process ids: an id in
+a stale postmaster.pid may belong to a zombie or to a stranger, and Postgres would wait for either.
+"""
+
+import os
+import shlex
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from relex.embedded import locks
+from relex.embedded.cluster import Cluster, trouble
+from relex.embedded.sockets import PORT, answers, make_private
+
+PATIENCE = 60.0
+"""Seconds that a start (with recovery after a crash) or a stop (with a last checkpoint) may take."""
+
+POLL = 0.02
+"""Seconds between two looks at a server that is on its way."""
+
+
+def find_server(data: Path) -> Path | None:
+    """The socket folder of the server that runs on this data folder and answers; None if there is none."""
+    try:
+        # Process id, data folder, start time, port, socket folder, TCP address, shared memory, state.
+        lines = os.fsdecode((data / "postmaster.pid").read_bytes()).splitlines()
+        _, _, _, _, folder, _, _, state = lines
+    except (OSError, ValueError):
+        return None
+    return Path(folder) if state.strip() == "ready" and answers(Path(folder)) else None
+
+
+def ensure_started(cluster: Cluster) -> Path:
+    """Find the running server, or start it; gives the folder of its socket.
+
+    A server that lives but does not answer is starting, stopping, or leaving after a crash: it is waited for.
+
+    Raises:
+        ServiceUnreachable: if it does not start, or does not answer within `PATIENCE`.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not (folder := find_server(cluster.places.data)):
+        if locks.is_free(cluster.places.server_lock):
+            _start(cluster)
+        elif time.monotonic() > deadline:
+            raise trouble(cluster.places, f"the server on {cluster.places.data} lives but does not answer")
+        time.sleep(POLL)
+    return folder
+
+
+def stop(cluster: Cluster) -> None:
+    """Stop the server and wait until none of its processes is left; a server that relex did not start stays.
+
+    Raises:
+        ServiceUnreachable: if it is still there after `PATIENCE`.
+    """
+    if locks.is_free(cluster.places.server_lock):
+        return
+    folder = find_server(cluster.places.data)
+    if folder:
+        cluster.run("pg_ctl", ["stop", "--silent", "--no-wait", "--mode=fast"])
+    deadline = time.monotonic() + PATIENCE
+    while not locks.is_free(cluster.places.server_lock):
+        if time.monotonic() > deadline:
+            raise trouble(cluster.places, f"the server on {cluster.places.data} does not stop")
+        time.sleep(POLL)
+    if folder:
+        with suppress(OSError):  # only tidying
+            folder.rmdir()
+
+
+def _start(cluster: Cluster) -> None:
+    folder = cluster.places.socket_folder
+    make_private(folder, cluster.account.uid, cluster.account.gid)
+    # No process of the server lives, so this is what a crash left.
+    (cluster.places.data / "postmaster.pid").unlink(missing_ok=True)
+    settings = {
+        "listen_addresses": "",
+        "port": str(PORT),
+        "unix_socket_directories": str(folder),
+        "unix_socket_permissions": "0700",
+    }
+    options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
+    with locks.shared(cluster.places.server_lock) as alive:
+        arguments = ["start", "--silent", "--wait", f"--timeout={PATIENCE:.0f}", f"--options={options}"]
+        cluster.run("pg_ctl", arguments, keep=[alive])

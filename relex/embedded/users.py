@@ -1,0 +1,63 @@
+"""Who uses the embedded Postgres: the first starts it, the last stops it, and no count is written anywhere.
+
+Every user shares one lock of the kernel; whoever can hold it alone while leaving was the last. A user killed by
+kill -9 leaves the lock by dying; if all are killed, the server stays until the next use ends.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from relex.embedded import locks
+from relex.embedded.account import person
+from relex.embedded.cluster import Cluster, find_cluster
+from relex.embedded.creation import DATABASE, ensure_created
+from relex.embedded.server import ensure_started, stop
+from relex.embedded.sockets import PORT
+from relex.errors import ServiceUnreachable
+
+
+@contextmanager
+def use(home: Path) -> Iterator[str]:
+    """A running Postgres whose data lie below `home`, as an SQLAlchemy URL; made and started if need be.
+
+    Raises:
+        ServiceUnreachable: if there cannot be one; the message says why, and what would help.
+    """
+    with ExitStack() as leaving:
+        with _faults_of_files(home):
+            cluster = find_cluster(home)
+            mine = leaving.enter_context(locks.shared(cluster.places.users_lock))
+            socket_folder = _join(cluster)
+        leaving.callback(_leave, cluster, mine)
+        yield _url(socket_folder)
+
+
+def _join(cluster: Cluster) -> Path:
+    with locks.alone(cluster.places.turn_lock) as turn:
+        ensure_created(cluster, turn)
+        return ensure_started(cluster)
+
+
+def _leave(cluster: Cluster, mine: int) -> None:
+    with _faults_of_files(cluster.places.home), locks.alone(cluster.places.turn_lock):
+        if locks.becomes_alone(mine):
+            stop(cluster)
+
+
+def _url(socket_folder: Path) -> str:
+    role, host = quote(person(), safe=""), quote(str(socket_folder))
+    # The port is named because PGPORT would fill it in otherwise.
+    return f"postgresql+psycopg://{role}@/{DATABASE}?host={host}&port={PORT}"
+
+
+@contextmanager
+def _faults_of_files(home: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        raise ServiceUnreachable(
+            f"the embedded Postgres cannot work in {home}: {fault}; "
+            "set RELEX_HOME to a folder that you may write to, or set RELEX_DATABASE_URL"
+        ) from fault

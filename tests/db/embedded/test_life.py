@@ -1,0 +1,161 @@
+"""Who starts the embedded Postgres, who stops it, and what kill -9 leaves behind."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from relex.embedded.creation import UNFINISHED
+from relex.embedded.description import describe
+from relex.embedded.users import use
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+def test_the_first_use_makes_it_and_the_last_leaves_nothing(empty_home, capfd):
+    with use(empty_home.path) as url:
+        engine = create_engine(url)
+        with engine.connect() as connection:
+            database, locale, listening, folder = connection.exec_driver_sql(
+                "SELECT datname, datlocale, current_setting('listen_addresses'), "
+                "current_setting('unix_socket_directories') FROM pg_database WHERE datname = current_database()"
+            ).one()
+        engine.dispose()
+        assert stat.S_IMODE(Path(folder).stat().st_mode) == 0o700
+        assert empty_home.processes()
+    assert (database, locale, listening) == ("relex", "C.UTF-8", "")
+    assert empty_home.processes() == []
+    assert not Path(folder).exists()
+    assert capfd.readouterr() == ("", "")
+    assert "ready to accept connections" in empty_home.places.log.read_text()
+
+
+def test_a_later_use_finds_the_rows(home, value):
+    with use(home.path) as url:
+        assert value(url, "SELECT number FROM kept") == 7
+
+
+def test_a_running_server_is_shared_and_ends_with_its_last_user(home, user, value):
+    first, second = user(home), user(home)
+    assert first.url() == second.url()
+    postmaster = home.postmaster
+    assert first.leave() == (0, "")
+    with use(home.path) as url:
+        assert value(url, "SELECT number FROM kept") == 7
+    assert home.postmaster == postmaster
+    assert not home.ended()
+    assert second.leave() == (0, "")
+    assert home.ended()
+
+
+def test_two_first_uses_at_once(empty_home, user, value):
+    both = [user(empty_home), user(empty_home)]
+    urls = [one.url() for one in both]
+    assert urls[0] == urls[1]
+    assert value(urls[0], "SELECT 1") == 1
+    assert [one.leave() for one in both] == [(0, ""), (0, "")]
+    assert home_is_tidy(empty_home)
+
+
+def test_a_killed_user_counts_no_longer(home, user, value):
+    killed = user(home)
+    url = killed.url()
+    killed.kill()
+    assert value(url, "SELECT 1") == 1
+    with use(home.path) as same:
+        assert same == url
+    assert home.ended()
+
+
+def test_kill_9_of_the_whole_server_loses_no_committed_row(home, user, connect, value):
+    with connect(user(home).url()) as connection:
+        connection.execute("INSERT INTO kept VALUES (8)")
+    home.kill()
+    assert (home.places.data / "postmaster.pid").exists()
+    with use(home.path) as url:
+        assert value(url, "SELECT sum(number) FROM kept") == 15
+
+
+@pytest.mark.parametrize("state", ["stranger", "zombie"])
+def test_a_stale_process_id_does_not_hold_up_the_start(home, value, state):
+    """Postgres alone would refuse: a process with that id exists, and belongs to the server's user."""
+    owner = home.places.data.stat()
+    child = subprocess.Popen(["sleep", "60"], user=owner.st_uid if os.geteuid() == 0 else None)
+    try:
+        if state == "zombie":
+            child.kill()
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        leave_remains(home, child.pid, owner)
+        with use(home.path) as url:
+            assert value(url, "SELECT number FROM kept") == 7
+    finally:
+        child.kill()
+        child.wait()
+
+
+def leave_remains(home, pid, owner):
+    """What a killed server leaves: its lock files in the data folder and beside the socket."""
+    folder = home.places.socket_folder
+    folder.mkdir(mode=0o700)
+    lines = f"{pid}\n{home.places.data}\n1700000000\n5432\n{folder}\n\n  1 1\nready   \n"
+    for path in (home.places.data / "postmaster.pid", folder / ".s.PGSQL.5432.lock"):
+        path.write_text(lines)
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def test_kill_9_in_the_middle_of_initdb(empty_home, user, value, eventually):
+    killed = user(empty_home)
+    assert eventually(lambda: any(empty_home.path.glob(f"{UNFINISHED}*/base/1")))
+    killed.kill()
+    assert not empty_home.places.data.exists()
+    with use(empty_home.path) as url:
+        assert value(url, "SELECT 1") == 1
+    assert home_is_tidy(empty_home)
+
+
+def home_is_tidy(home):
+    return home.ended() and not list(home.path.glob(f"{UNFINISHED}*"))
+
+
+def test_a_long_home_another_tmpdir_and_odd_characters(copy, tmp_path, user, value):
+    """The socket does not depend on the length of home; who comes later reads where it is."""
+    (tmp_path / ("long" * 40)).mkdir()
+    home = copy(tmp_path / ("long" * 40) / 'it\'s $HOME `x` "한국어"')
+    elsewhere = tmp_path / "t m'p"
+    elsewhere.mkdir()
+    url = user(home, TMPDIR=str(elsewhere), PGPORT="1", PGDATA="/nowhere").url()
+    assert len(list(elsewhere.iterdir())) == 1
+    with use(home.path) as same:
+        assert same == url
+        assert value(same, "SELECT number FROM kept") == 7
+
+
+def test_the_environment_does_not_reach_the_server(home, tmp_path, monkeypatch, value):
+    """As on a machine where another package's libraries come first; an empty libc stops any program."""
+    (tmp_path / "libc.so.6").write_text("")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    with use(home.path) as url:
+        assert value(url, "SELECT number FROM kept") == 7
+
+
+def test_a_large_log_is_begun_anew(home):
+    with home.places.log.open("ab") as log:
+        log.truncate(10_000_001)
+    with use(home.path):
+        assert 0 < home.places.log.stat().st_size < 10_000
+
+
+def test_describe_starts_and_makes_nothing(empty_home, home):
+    told = describe(empty_home.path)
+    assert (told.running, told.created) == (False, False)
+    assert "PostgreSQL) 18" in told.version
+    assert not empty_home.path.exists()
+    with use(home.path) as url:
+        told = describe(home.path)
+        assert (told.running, told.created) == (True, True)
+        assert f"host={told.socket_folder}&" in url
+    assert not describe(home.path).running
