@@ -1,0 +1,73 @@
+"""The database as the rest of relex sees it: something that opens transactions.
+
+Every fault of the driver is turned here, once, into what a person can act on.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
+
+from relex.errors import InvalidConfig, RelexError, ServiceUnreachable
+
+Transaction = Connection
+"""An open transaction, under the name that the flows use: they do not know SQLAlchemy."""
+
+UNDEFINED_TABLE = "42P01"
+
+
+class Database:
+    """A pool of connections to one Postgres.
+
+    Forked children must make their own: a socket shared by two processes mixes their answers.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            # psycopg 3 whatever the URL names: COPY and binary arrays are written for it.
+            parsed = make_url(url).set(drivername="postgresql+psycopg")
+        except ArgumentError as fault:
+            raise InvalidConfig("RELEX_DATABASE_URL is not a URL such as postgresql://user@host/name") from fault
+        self.name = parsed.render_as_string(hide_password=True)
+        # A ping before use: a connection that died while a shard was scored must not cost the shard.
+        self._engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+
+    @contextmanager
+    def transaction(self, *, snapshot: bool = False) -> Iterator[Transaction]:
+        """Commit at the end, roll back on any exception; `snapshot` sees one moment in all its statements.
+
+        Raises:
+            ServiceUnreachable: Postgres does not answer, or went away; the transaction may be in doubt.
+        """
+        try:
+            engine = self._engine.execution_options(isolation_level="REPEATABLE READ") if snapshot else self._engine
+            with engine.begin() as tx:
+                yield tx
+        except (OperationalError, InterfaceError) as fault:
+            raise ServiceUnreachable(f"Postgres at {self.name}: {_first_line(fault.orig)}") from fault
+        except psycopg.OperationalError as fault:  # inside a COPY, which SQLAlchemy does not wrap
+            raise ServiceUnreachable(f"Postgres at {self.name}: {_first_line(fault)}") from fault
+        except ProgrammingError as fault:
+            if getattr(fault.orig, "sqlstate", None) == UNDEFINED_TABLE:
+                raise RelexError(f"{self.name} has no relex tables yet: run `relex db upgrade`") from fault
+            raise
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._engine.dispose()
+
+
+def _first_line(fault: BaseException | None) -> str:
+    """What the driver said, without SQL and parameters (they may hold sentences)."""
+    return str(fault).strip().partition("\n")[0]
+
+
+def driver(tx: Transaction) -> psycopg.Connection[tuple[Any, ...]]:
+    """The psycopg connection under a transaction, for COPY."""
+    connection = tx.connection.driver_connection
+    if not isinstance(connection, psycopg.Connection):
+        raise TypeError("relex.db speaks psycopg 3 only")
+    return connection

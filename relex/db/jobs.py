@@ -1,0 +1,116 @@
+"""Jobs as rows: making one, finding one, counting how far it is, closing it."""
+
+from sqlalchemy import Row, Select, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.functions import now
+
+from relex.db.connection import Transaction
+from relex.db.ids import find_id, new_id
+from relex.db.tables import jobs
+from relex.errors import JobNotFound, RelexError
+from relex.jobs import Job, JobId, Progress
+
+PROGRESS = text("""
+    SELECT
+        COALESCE(sum(end_row - first_row) FILTER (WHERE state = 'done'), 0)::integer AS done,
+        (SELECT count(*) FROM row_errors WHERE job_id = :job_id) AS failed,
+        COALESCE(sum(windows_cut), 0)::integer AS windows_cut,
+        count(*) FILTER (WHERE state = 'pending') AS pending_shards,
+        count(*) FILTER (WHERE state = 'running') AS running_shards,
+        count(*) FILTER (WHERE state = 'done') AS done_shards,
+        count(*) FILTER (WHERE state = 'failed') AS failed_shards,
+        count(DISTINCT worker) FILTER (WHERE state = 'running') AS workers,
+        COALESCE(EXTRACT(epoch FROM max(finished_at) - min(started_at)), 0)::float AS seconds,
+        COALESCE(max(error) FILTER (WHERE state = 'failed'), max(error) FILTER (WHERE state = 'pending')) AS reason
+    FROM shards WHERE job_id = :job_id
+""")
+
+# A cancelled job waits only for the shards that are in some worker's hands.
+ENDED = text("""
+    SELECT id FROM jobs
+    WHERE finished_at IS NULL AND (CAST(:job_id AS text) IS NULL OR id = :job_id) AND NOT EXISTS (
+        SELECT FROM shards
+        WHERE job_id = jobs.id AND (state = 'running' OR (state = 'pending' AND jobs.cancelled_at IS NULL))
+    )
+    FOR UPDATE
+""")
+
+ACCOUNT = text("""
+    SELECT
+        (SELECT count(*) FROM predictions WHERE job_id = :job_id)
+            + (SELECT count(*) FROM row_errors WHERE job_id = :job_id) AS ended,
+        (SELECT COALESCE(sum(end_row - first_row), 0) FROM shards WHERE job_id = :job_id AND state = 'done') AS due
+""")
+
+
+def insert_job(tx: Transaction, key: str, file: tuple[str, str], model: str, total: int, rejected: int) -> JobId | None:
+    """Make a job for `file` (name, sha256), or return None where the idempotency key is taken.
+
+    A second caller with the same key waits here until the first one's transaction ends.
+    """
+    values = {
+        "id": new_id(tx, jobs, "j"),
+        "idempotency_key": key,
+        "file_name": file[0],
+        "file_sha256": file[1],
+        "model": model,
+        "total": total,
+        "rejected": rejected,
+    }
+    statement = insert(jobs).values(values).on_conflict_do_nothing(index_elements=["idempotency_key"])
+    made = tx.scalar(statement.returning(jobs.c.id))
+    return None if made is None else JobId(made)
+
+
+def with_key(tx: Transaction, key: str) -> JobId | None:
+    """The job that was made with this idempotency key, if any."""
+    found = tx.scalar(select(jobs.c.id).where(jobs.c.idempotency_key == key))
+    return None if found is None else JobId(found)
+
+
+def find(tx: Transaction, given: str) -> Job:
+    """The job meant by an id, a unique prefix or `@last`.
+
+    Raises:
+        JobNotFound: none, or several.
+    """
+    job_id = find_id(tx, jobs, given, JobNotFound)
+    return _job(tx.execute(_select().where(jobs.c.id == job_id)).one())
+
+
+def newest(tx: Transaction, limit: int) -> list[Job]:
+    """The newest jobs, newest first."""
+    return [_job(row) for row in tx.execute(_select().order_by(jobs.c.seq.desc()).limit(limit))]
+
+
+def progress(tx: Transaction, job: Job) -> Progress:
+    """How far a job is, counted now."""
+    return Progress(job, **tx.execute(PROGRESS, {"job_id": job.id}).one()._asdict())
+
+
+def close_ended(tx: Transaction, job_id: JobId | None = None) -> int:
+    """Close every job (or this one) with no open shard and count them.
+
+    Raises:
+        RelexError: a job's predictions and row errors do not add up to the rows of its finished shards.
+    """
+    ended = list(tx.scalars(ENDED, {"job_id": job_id}))
+    for each in ended:
+        _close(tx, JobId(each))
+    return len(ended)
+
+
+def _close(tx: Transaction, job_id: JobId) -> None:
+    """Mark a job as finished after checking that every row is accounted for."""
+    ended, due = tx.execute(ACCOUNT, {"job_id": job_id}).one()
+    if ended != due:
+        raise RelexError(f"{job_id}: {ended} predictions and row errors for {due} rows; please report this as a bug")
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(finished_at=now()))
+
+
+def _select() -> Select[tuple[object, ...]]:
+    return select(*(jobs.c[name] for name in Job.__slots__))
+
+
+def _job(row: Row[tuple[object, ...]]) -> Job:
+    return Job(**row._asdict())

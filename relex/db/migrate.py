@@ -1,0 +1,24 @@
+"""Bringing the tables up to date, safely from several processes at once."""
+
+from importlib import resources
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+
+from relex.db.connection import Database
+
+LOCK = text("SELECT pg_advisory_xact_lock(7265120)")  # any number, the same in every relex
+
+
+def upgrade(database: Database) -> None:
+    """Run the missing migrations in one transaction.
+
+    A second caller waits for the first and then finds nothing to do.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("migrations")))
+    with database.transaction() as tx:
+        tx.execute(LOCK)
+        config.attributes["connection"] = tx
+        command.upgrade(config, "head")

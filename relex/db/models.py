@@ -1,0 +1,96 @@
+"""Model versions: registering, finding and promoting them. At most one is current, and Postgres sees to it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from sqlalchemy import Row, func, insert, select, text, update
+
+from relex.db.connection import Transaction
+from relex.db.tables import model_versions
+from relex.errors import ModelNotFound, did_you_mean
+from relex.runs import ModelVersion, RunId, Scores
+
+# Registering and promoting read before they write; one at a time keeps numbers and `current` straight.
+LOCK = text("LOCK TABLE model_versions IN SHARE ROW EXCLUSIVE MODE")
+
+table = model_versions
+
+
+def register(
+    tx: Transaction,
+    name: str,
+    labels: Sequence[str],
+    digests: Mapping[str, str],
+    scores: Sequence[Scores] = (),
+    run_id: RunId | None = None,
+) -> ModelVersion:
+    """Give a checkpoint the next number of its name; the same checkpoint (by digests) keeps the one it has."""
+    tx.execute(LOCK)
+    known = tx.execute(select(table).where(table.c.name == name).where(table.c.digests == dict(digests))).first()
+    if known is not None:
+        return _version(known)
+    number = 1 + (tx.scalar(select(func.max(table.c.number)).where(table.c.name == name)) or 0)
+    values = {
+        "model": f"{name}@{number}",
+        "name": name,
+        "number": number,
+        "labels": list(labels),
+        "digests": dict(digests),
+        "scores": [asdict(each) for each in scores],
+        "current": False,
+        "run_id": run_id,
+        "created_at": func.now(),
+    }
+    return _version(tx.execute(insert(table).values(values).returning(*table.c)).one())
+
+
+def promote(tx: Transaction, version: ModelVersion) -> None:
+    """Make a version the one that new jobs are pinned to."""
+    tx.execute(LOCK)
+    tx.execute(update(table).where(table.c.current).values(current=False))
+    tx.execute(update(table).where(table.c.model == str(version)).values(current=True))
+
+
+def add_scores(tx: Transaction, version: ModelVersion, scores: Scores) -> None:
+    """Remember how a version does on one more file."""
+    kept = [asdict(each) for each in version.scores if each.data_sha256 != scores.data_sha256]
+    tx.execute(update(table).where(table.c.model == str(version)).values(scores=[*kept, asdict(scores)]))
+
+
+def current(tx: Transaction) -> ModelVersion | None:
+    """The version that new jobs are pinned to, if there is one."""
+    row = tx.execute(select(table).where(table.c.current)).one_or_none()
+    return None if row is None else _version(row)
+
+
+def find(tx: Transaction, given: str) -> ModelVersion:
+    """The version called `name@number`, or the newest called `name`.
+
+    Raises:
+        ModelNotFound: with the closest known name.
+    """
+    fits = (table.c.model == given) | (table.c.name == given)
+    row = tx.execute(select(table).where(fits).order_by(table.c.number.desc()).limit(1)).first()
+    if row is None:
+        known = tx.scalars(select(table.c.model)).all()
+        raise ModelNotFound(f"no model version called {given}{did_you_mean(given, known)}; `relex models` lists them")
+    return _version(row)
+
+
+def every(tx: Transaction) -> list[ModelVersion]:
+    """All versions, newest first."""
+    return [_version(row) for row in tx.execute(select(table).order_by(table.c.created_at.desc()))]
+
+
+def _version(row: Row[tuple[object, ...]]) -> ModelVersion:
+    values = row._asdict()
+    return ModelVersion(
+        name=values["name"],
+        number=values["number"],
+        labels=tuple(values["labels"]),
+        digests=values["digests"],
+        scores=tuple(Scores(**each) for each in values["scores"]),
+        created_at=values["created_at"],
+        current=values["current"],
+        run_id=values["run_id"],
+    )

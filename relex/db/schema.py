@@ -1,0 +1,36 @@
+"""Whether the tables are those that this relex is written for; asked without waking Alembic."""
+
+from importlib import resources
+
+from sqlalchemy import text
+
+from relex.db.connection import Database
+from relex.errors import RelexError
+
+
+def found(database: Database) -> str | None:
+    """The revision of the database's tables, None where there are none."""
+    with database.transaction() as tx:
+        if tx.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+            return None
+        return str(tx.scalar(text("SELECT version_num FROM alembic_version")))
+
+
+def newest() -> str:
+    """The revision that this relex is written for: migrations are files named by their number."""
+    versions = resources.files("migrations").joinpath("versions")
+    return max(file.name[:4] for file in versions.iterdir() if file.name[:4].isdigit())
+
+
+def require_newest(database: Database) -> None:
+    """Refuse to work on tables of another time.
+
+    Raises:
+        RelexError: the schema is older or newer than this relex, with the command that mends it.
+    """
+    revision, wanted = found(database), newest()
+    if revision != wanted:
+        raise RelexError(
+            f"the tables in {database.name} are at revision {revision or 'none'}, this relex needs {wanted}: "
+            "run `relex db upgrade` (or install the relex that made them)"
+        )

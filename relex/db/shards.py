@@ -1,0 +1,163 @@
+"""The state machine of shards, as SQL.
+
+    pending --claim--> running --complete--> done
+       ^                  |    --fail------> failed
+       +--release---------+
+       +--lease runs out--+    (recovery.py)
+
+Every write after the claim repeats the claim's fencing token and is refused (:class:`LeaseLost`) when another
+worker has taken the shard since. All times are the database's: a worker's clock is never asked.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, exists, func, insert, select, text, update
+
+from relex.db.connection import Transaction, driver
+from relex.db.tables import jobs, row_errors, shards
+from relex.errors import LeaseLost
+from relex.examples import Prediction, RowError
+from relex.jobs import JobId, Shard, ShardState
+
+# Which shard is next: the highest priority first, then the job served longest ago, so that a small job behind a
+# million rows does not wait for them. Only the chosen shard is locked, and only for the length of this statement.
+CLAIM = text("""
+    WITH picked AS (
+        SELECT shard.job_id, shard.first_row
+        FROM jobs AS job
+        CROSS JOIN LATERAL (
+            SELECT job_id, first_row FROM shards
+            WHERE job_id = job.id AND state = 'pending' AND not_before <= now()
+            ORDER BY first_row
+            LIMIT 1
+            FOR UPDATE SKIP LOCKED
+        ) AS shard
+        WHERE job.finished_at IS NULL AND job.cancelled_at IS NULL
+        ORDER BY job.priority DESC, job.served_at NULLS FIRST, job.seq
+        LIMIT 1
+    ), served AS (
+        UPDATE jobs SET served_at = clock_timestamp() FROM picked WHERE jobs.id = picked.job_id
+        RETURNING jobs.id, jobs.model
+    )
+    UPDATE shards
+    SET state = 'running', token = nextval('fencing_tokens'), attempt = attempt + 1, worker = :worker,
+        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
+        started_at = COALESCE(started_at, clock_timestamp())
+    FROM picked, served
+    WHERE shards.job_id = picked.job_id AND shards.first_row = picked.first_row
+    RETURNING shards.job_id, shards.first_row, shards.end_row, served.model, shards.token, shards.attempt
+""")
+
+CUT = text("""
+    INSERT INTO shards (job_id, first_row, end_row)
+    SELECT :job_id, first, LEAST(first + :step, :rows) FROM generate_series(0, :rows - 1, :step) AS first
+""")
+
+now = func.clock_timestamp()
+
+
+def cut(tx: Transaction, job_id: JobId, rows: int, shard_rows: int) -> int:
+    """Cut a job's examples into pending shards of `shard_rows` rows and return how many there are."""
+    return tx.execute(CUT, {"job_id": job_id, "rows": rows, "step": shard_rows}).rowcount
+
+
+def claim(tx: Transaction, worker: str, lease_seconds: float) -> Shard | None:
+    """Take the next shard for `lease_seconds`, or None where nothing waits. Commit at once."""
+    row = tx.execute(CLAIM, {"worker": worker, "lease_seconds": lease_seconds}).one_or_none()
+    return None if row is None else Shard(*row)
+
+
+def renew(tx: Transaction, shard: Shard, lease_seconds: float) -> None:
+    """Keep a claimed shard for another `lease_seconds`.
+
+    Raises:
+        LeaseLost: another worker has it.
+    """
+    _write(tx, shard, lease_until=now + timedelta(seconds=lease_seconds))
+
+
+def complete(tx: Transaction, shard: Shard, predictions: Sequence[Prediction], errors: Sequence[RowError]) -> None:
+    """End a shard together with its predictions and row errors; one without the other cannot be.
+
+    Raises:
+        LeaseLost: another worker has it; the caller's transaction must roll back.
+    """
+    windows_cut = sum(prediction.window_cut for prediction in predictions)
+    _end(tx, shard, ShardState.DONE, windows_cut=windows_cut, error=None)
+    with (
+        driver(tx).cursor() as cursor,
+        cursor.copy(
+            "COPY predictions (job_id, row_no, label, probabilities, window_cut) FROM STDIN (FORMAT BINARY)"
+        ) as copy,
+    ):
+        copy.set_types(["text", "int4", "text", "float4[]", "bool"])
+        for item in predictions:
+            copy.write_row((shard.job_id, item.row_no, item.label, list(item.probabilities), item.window_cut))
+    if errors:
+        values = [
+            {"job_id": shard.job_id, "row_no": item.row_no, "code": item.code, "message": item.message}
+            for item in errors
+        ]
+        tx.execute(insert(row_errors), values)
+
+
+def release(tx: Transaction, shard: Shard, reason: str, *, delay_seconds: float = 0.0, counted: bool = False) -> None:
+    """Give a shard back unscored; it may be claimed again after the delay.
+
+    The attempt is counted only where the shard itself may be at fault.
+
+    Raises:
+        LeaseLost: another worker has it.
+    """
+    _write(
+        tx,
+        shard,
+        state=ShardState.PENDING,
+        lease_until=None,
+        worker=None,
+        attempt=shard.attempt - (not counted),
+        not_before=now + timedelta(seconds=delay_seconds),
+        error=reason,
+    )
+
+
+def fail(tx: Transaction, shard: Shard, reason: str) -> None:
+    """End a shard without predictions; its job ends as failed and says why.
+
+    Raises:
+        LeaseLost: another worker has it.
+    """
+    _end(tx, shard, ShardState.FAILED, error=reason)
+
+
+def is_done(tx: Transaction, shard: Shard) -> bool:
+    """Whether this very claim was completed: asked after a connection broke during COMMIT."""
+    return bool(tx.scalar(select(exists().where(_mine(shard, ShardState.DONE)))))
+
+
+def claimable(tx: Transaction) -> int:
+    """How many shards could be claimed now."""
+    waiting = (shards.c.state == ShardState.PENDING) & (shards.c.not_before <= now)
+    open_job = jobs.c.finished_at.is_(None) & jobs.c.cancelled_at.is_(None)
+    statement = select(func.count()).select_from(shards.join(jobs)).where(waiting, open_job)
+    return tx.execute(statement).scalar_one()
+
+
+def _end(tx: Transaction, shard: Shard, state: ShardState, **values: object) -> None:
+    _write(tx, shard, state=state, finished_at=now, lease_until=None, **values)
+
+
+def _write(tx: Transaction, shard: Shard, **values: object) -> None:
+    """Change a shard that this claim still holds."""
+    if tx.execute(update(shards).where(_mine(shard, ShardState.RUNNING)).values(**values)).rowcount != 1:
+        raise LeaseLost(f"{shard.job_id} rows {shard.first_row} to {shard.end_row}: another worker has this shard")
+
+
+def _mine(shard: Shard, state: ShardState) -> ColumnElement[bool]:
+    return and_(
+        shards.c.job_id == shard.job_id,
+        shards.c.first_row == shard.first_row,
+        shards.c.token == shard.token,
+        shards.c.state == state,
+    )

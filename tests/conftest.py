@@ -1,0 +1,106 @@
+"""Real services for the tests: Postgres and Redis where they answer, else the embedded Postgres.
+
+`RELEX_TEST_DATABASE_URL` and `RELEX_TEST_BROKER_URL` name others. With CI=true a missing service is a failure.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from redis import Redis, RedisError
+from sqlalchemy import make_url
+
+from relex.db import migrate
+from relex.db.connection import Database
+from relex.embedded.users import use
+
+POSTGRES = os.environ.get("RELEX_TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/test")
+REDIS = os.environ.get("RELEX_TEST_BROKER_URL", f"redis://127.0.0.1:6379/{1 + os.getpid() % 15}")
+ROOT = Path(__file__).parent.parent
+KLUE = ROOT.parent / "shared" / "klue-re"
+
+
+@pytest.fixture(scope="session")
+def klue() -> Path:
+    """The folder of the KLUE-RE files, which are not part of the repository."""
+    if not KLUE.is_dir():
+        pytest.skip("the KLUE-RE files are not here (data/README.md says where they come from)")
+    return KLUE
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Postgres server where databases may be made and dropped."""
+    if _answers(POSTGRES):
+        yield POSTGRES
+    elif os.environ.get("CI"):
+        pytest.fail(f"CI=true, but no Postgres answers at {POSTGRES}")
+    else:
+        with use(tmp_path_factory.mktemp("postgres")) as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_url(server_url: str) -> Iterator[str]:
+    """A database with all tables, made for this test run and dropped after it."""
+    name = f"relex_test_{os.getpid()}"
+    _run(server_url, "CREATE DATABASE {}", name)
+    database = Database(_url(server_url, name))
+    migrate.upgrade(database)
+    database.close()
+    yield _url(server_url, name)
+    _run(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def database_url(migrated_url: str) -> str:
+    """A database with all tables and no rows."""
+    with psycopg.connect(_libpq(migrated_url), autocommit=True) as connection:
+        connection.execute("TRUNCATE runs, model_versions, jobs RESTART IDENTITY CASCADE")
+    return migrated_url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The same, opened."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def broker_url() -> Iterator[str]:
+    """An empty Redis database."""
+    with Redis.from_url(REDIS) as redis:
+        try:
+            redis.flushdb()
+        except RedisError:
+            if os.environ.get("CI"):
+                pytest.fail(f"CI=true, but no Redis answers at {REDIS}")
+            pytest.skip(f"no Redis answers at {REDIS}")
+        yield REDIS
+        redis.flushdb()
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(_libpq(url), connect_timeout=3).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _run(url: str, statement: str, *names: str) -> None:
+    with psycopg.connect(_libpq(url), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def _url(server_url: str, name: str) -> str:
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+def _libpq(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -1,0 +1,94 @@
+"""One shard from claim to commit, with the fake scorer of tests/making.py on a real Postgres."""
+
+import pytest
+
+from relex.db import examples, jobs
+from relex.errors import RelexError, Transient
+from relex.flows.lease import LeaseTerms
+from relex.flows.score import MAX_ATTEMPTS, Worker, score_next
+from relex.jobs import JobState
+from tests.making import FakeScorer, example, make_job, prediction
+
+
+def worker(scorer, stopping=lambda: False):
+    return Worker("me", lambda _: scorer, LeaseTerms(60, 60, stopping))
+
+
+def progress(database, job):
+    with database.transaction() as tx:
+        return jobs.progress(tx, jobs.find(tx, job.id))
+
+
+def exported(database, job):
+    with database.transaction() as tx:
+        return b"".join(map(bytes, examples.copy_out(tx, job.id))).decode().splitlines()
+
+
+class Poisoned(FakeScorer):
+    """Raises `fault` on any batch that holds one of `rows`."""
+
+    def __init__(self, rows, fault):
+        super().__init__()
+        self.rows, self.fault = set(rows), fault
+
+    def score(self, examples):
+        for batch in super().score(examples):
+            if self.rows & {item.row_no for item in batch}:
+                raise self.fault
+            yield batch
+
+
+def test_every_row_is_predicted_once_and_comes_out_in_order(database):
+    job = make_job(database, rows=23, shard_rows=5)
+    while score_next(database, worker(FakeScorer())):
+        pass
+    ended = progress(database, job)
+    assert (ended.state, ended.done, ended.failed, ended.windows_cut) == (JobState.DONE, 23, 0, 3)
+    lines = exported(database, job)
+    assert [line.split(",")[:2] for line in lines] == [[f"id-{n}", prediction(example(n)).label] for n in range(23)]
+
+
+def test_nothing_waits(database):
+    assert score_next(database, worker(FakeScorer())) is False
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(ValueError("bad row"), "scoring-failed"), (RelexError("too long"), "cannot-be-scored")]
+)
+def test_a_bad_row_is_recorded_and_the_others_are_scored(database, fault, code):
+    job = make_job(database, rows=10, shard_rows=10)
+    assert score_next(database, worker(Poisoned({3}, fault)))
+    ended = progress(database, job)
+    assert (ended.state, ended.done, ended.failed) == (JobState.DONE, 10, 1)
+    with database.transaction() as tx:
+        assert [(id_, code) for id_, code, _ in examples.errors_of(tx, job.id)] == [("id-3", code)]
+
+
+def test_a_broken_device_blames_no_row_and_fails_the_shard_in_the_end(database):
+    job = make_job(database, rows=4)
+    broken = worker(Poisoned(range(4), RuntimeError("CUDA error")))
+    for _ in range(MAX_ATTEMPTS):
+        assert score_next(database, broken)
+        with database.transaction() as tx:
+            tx.exec_driver_sql("UPDATE shards SET not_before = '-infinity'")
+    ended = progress(database, job)
+    assert (ended.state, ended.failed) == (JobState.FAILED, 0)
+    assert "CUDA error" in ended.reason
+
+
+def test_trouble_outside_is_no_attempt(database):
+    job = make_job(database, rows=4)
+    assert score_next(database, worker(Poisoned(range(4), Transient("no service"))))
+    with database.transaction() as tx:
+        state, attempt = tx.exec_driver_sql("SELECT state, attempt FROM shards").one()
+    assert (state, attempt) == ("pending", 0)
+    assert progress(database, job).reason == "no service"
+
+
+def test_a_worker_that_is_told_to_end_gives_its_shard_back(database):
+    make_job(database, rows=20, shard_rows=20)
+    asked = iter([False, False, True])
+    assert score_next(database, worker(FakeScorer(), stopping=lambda: next(asked)))
+    with database.transaction() as tx:
+        assert tx.exec_driver_sql("SELECT state, attempt FROM shards").one() == ("pending", 0)
+        assert tx.exec_driver_sql("SELECT count(*) FROM predictions").scalar() == 0

@@ -1,0 +1,153 @@
+"""The state machine: who may claim, who may write, what a late writer leaves behind."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from relex.db import jobs, recovery, shards
+from relex.errors import LeaseLost, RelexError
+from relex.examples import RowError
+from relex.jobs import JobState
+from tests.making import example, make_job, prediction
+
+
+def claim(database, lease_seconds=60.0):
+    with database.transaction() as tx:
+        return shards.claim(tx, "worker", lease_seconds)
+
+
+def complete(database, shard):
+    with database.transaction() as tx:
+        shards.complete(tx, shard, [prediction(example(n)) for n in range(shard.first_row, shard.end_row)], [])
+
+
+def recover(database):
+    with database.transaction() as tx:
+        return recovery.recover(tx)
+
+
+def progress(database, job):
+    with database.transaction() as tx:
+        return jobs.progress(tx, jobs.find(tx, job.id))
+
+
+def count(database, table):
+    with database.transaction() as tx:
+        return tx.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()
+
+
+def test_a_job_is_cut_into_shards_that_cover_every_row_once(database):
+    make_job(database, rows=10, shard_rows=4)
+    ranges = [(shard.first_row, shard.end_row) for shard in iter(lambda: claim(database), None)]
+    assert ranges == [(0, 4), (4, 8), (8, 10)]
+
+
+def test_claims_at_the_same_moment_never_share_a_shard(database):
+    make_job(database, rows=200, shard_rows=4)
+    with ThreadPoolExecutor(8) as pool:
+        claimed = [shard for shard in pool.map(lambda _: claim(database), range(60)) if shard]
+    assert len(claimed) == 50
+    assert len({shard.first_row for shard in claimed}) == 50
+    assert len({shard.token for shard in claimed}) == 50
+
+
+def test_a_completed_shard_is_written_once(database):
+    job = make_job(database, rows=4)
+    shard = claim(database)
+    complete(database, shard)
+    with pytest.raises(LeaseLost):
+        complete(database, shard)
+    assert count(database, "predictions") == 4
+    assert progress(database, job).done == 4
+
+
+def test_a_lease_that_ran_out_goes_to_another_and_the_first_comes_too_late(database):
+    make_job(database, rows=4)
+    first = claim(database, lease_seconds=0)
+    assert recover(database) == 1
+    second = claim(database)
+    assert (second.first_row, second.end_row) == (first.first_row, first.end_row)
+    assert second.token > first.token
+    for write in (shards.renew, shards.release, shards.fail):
+        argument = 60 if write is shards.renew else "late"
+        with pytest.raises(LeaseLost), database.transaction() as tx:
+            write(tx, first, argument)
+    with pytest.raises(LeaseLost):
+        complete(database, first)
+    assert count(database, "predictions") == 0
+    complete(database, second)
+    assert count(database, "predictions") == 4
+
+
+def test_a_lease_that_runs_is_left_alone(database):
+    make_job(database, rows=4)
+    shard = claim(database)
+    assert recover(database) == 0
+    complete(database, shard)
+    assert recover(database) == 0
+
+
+def test_renewing_keeps_a_shard(database):
+    make_job(database, rows=4)
+    shard = claim(database, lease_seconds=0)
+    with database.transaction() as tx:
+        shards.renew(tx, shard, 60)
+    assert recover(database) == 0
+
+
+def test_a_released_shard_counts_no_attempt_and_waits_for_its_delay(database):
+    make_job(database, rows=4)
+    with database.transaction() as tx:
+        shards.release(tx, claim(database), "worker stopped")
+    again = claim(database)
+    assert again.attempt == 1
+    with database.transaction() as tx:
+        shards.release(tx, again, "Postgres was away", delay_seconds=60)
+    assert claim(database) is None
+
+
+def test_the_job_served_longest_ago_is_next(database):
+    large = make_job(database, rows=40, key="large")
+    assert claim(database).job_id == large.id
+    small = make_job(database, rows=8, key="small")
+    turns = [claim(database).job_id for _ in range(4)]
+    assert turns == [small.id, large.id, small.id, large.id]
+
+
+def test_a_shard_that_keeps_crashing_is_halved_until_the_guilty_row_stands_alone(database):
+    job = make_job(database, rows=4)
+    guilty = 2
+    for _ in range(20):
+        shard = claim(database, lease_seconds=0)
+        if shard is None:
+            break
+        if shard.first_row <= guilty < shard.end_row:
+            recover(database)  # its worker died
+        else:
+            complete(database, shard)
+    assert count(database, "predictions") == 3
+    with database.transaction() as tx:
+        errors = tx.exec_driver_sql("SELECT row_no, code FROM row_errors").all()
+        jobs.close_ended(tx)
+    assert errors == [(guilty, "crashed")]
+    ended = progress(database, job)
+    assert (ended.state, ended.done, ended.failed) == (JobState.DONE, 4, 1)
+
+
+def test_a_job_whose_rows_do_not_add_up_is_not_closed(database):
+    make_job(database, rows=4)
+    shard = claim(database)
+    with database.transaction() as tx:
+        shards.complete(tx, shard, [prediction(example(0))], [RowError(1, "bad", "bad")])
+    with pytest.raises(RelexError, match="2 predictions and row errors for 4 rows"), database.transaction() as tx:
+        jobs.close_ended(tx)
+
+
+def test_an_unknown_state_or_a_wrong_number_of_probabilities_cannot_be_stored(database):
+    make_job(database, rows=4)
+    shard = claim(database)
+    short = prediction(example(0))
+    short = type(short)(0, short.label, short.probabilities[:29])
+    with pytest.raises(Exception, match="predictions_probabilities_check"), database.transaction() as tx:
+        shards.complete(tx, shard, [short], [])
+    assert count(database, "predictions") == 0

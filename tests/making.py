@@ -1,0 +1,84 @@
+"""Small valid things for tests: examples, a registered model version, a queued job, a fake scorer."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from relex.db import examples, jobs, models, shards
+from relex.db.connection import Database
+from relex.examples import Entity, Example, Prediction
+from relex.jobs import Job
+from relex.labels import RELATIONS
+from relex.model import folder
+
+
+def example(row_no: int, label: str | None = None) -> Example:
+    """A valid example whose text depends on its number."""
+    name = f"회사{row_no}"
+    sentence = f"{name}의 대표는 김{row_no}이다."
+    start = sentence.index(f"김{row_no}")
+    subject = Entity(name, 0, len(name), "ORG")
+    object_ = Entity(f"김{row_no}", start, start + len(f"김{row_no}"), "PER")
+    return Example(row_no, f"id-{row_no}", sentence, subject, object_, label, "relex")
+
+
+def prediction(item: Example) -> Prediction:
+    """What the fake scorer says: a pure function of the example's own text."""
+    best = int(hashlib.sha256(item.sentence.encode()).hexdigest(), 16) % len(RELATIONS)
+    rest = 0.5 / (len(RELATIONS) - 1)
+    probabilities = tuple(0.5 if index == best else rest for index in range(len(RELATIONS)))
+    return Prediction(item.row_no, RELATIONS[best], probabilities, window_cut=item.row_no % 10 == 0)
+
+
+class FakeScorer:
+    """Fits `relex.flows.score.Scorer`; batches of four in reverse order, as a sorted scorer would."""
+
+    batch = 4
+
+    def __init__(self, folder: Path | None = None, device: str = "cpu") -> None:
+        pass
+
+    def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
+        turned = list(reversed(examples))
+        for start in range(0, len(turned), self.batch):
+            yield [prediction(item) for item in turned[start : start + self.batch]]
+
+
+class SlowScorer(FakeScorer):
+    """Takes long enough for a test to kill its process in the middle of a shard."""
+
+    def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
+        for batch in super().score(examples):
+            time.sleep(0.1)
+            yield batch
+
+
+def register_model(database: Database, home: Path | None = None) -> str:
+    """A current model version, with files only where a home is given."""
+    digests = {"config.json": "fake"}
+    if home and not (home / "models").exists():
+        digests = folder.digests(_fill(home / "models" / "fake" / "1"))
+    with database.transaction() as tx:
+        version = models.current(tx) or models.register(tx, "fake", RELATIONS, digests)
+        models.promote(tx, version)
+    return str(version)
+
+
+def make_job(database: Database, rows: int = 10, shard_rows: int = 4, key: str | None = None) -> Job:
+    """A queued job of `rows` examples."""
+    model = register_model(database)
+    with database.transaction() as tx:
+        job_id = jobs.insert_job(tx, key or f"key-{rows}-{shard_rows}", ("a.csv", "0" * 64), model, rows, 0)
+        assert job_id is not None
+        examples.copy_in(tx, job_id, map(example, range(rows)))
+        shards.cut(tx, job_id, rows, shard_rows)
+        return jobs.find(tx, job_id)
+
+
+def _fill(checkpoint: Path) -> Path:
+    """Files that look like a checkpoint to everybody but torch."""
+    checkpoint.mkdir(parents=True)
+    for name in folder.READ_BY_SCORING:
+        (checkpoint / name).write_text(name)
+    return checkpoint
