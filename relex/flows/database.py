@@ -1,0 +1,58 @@
+"""Opening the database that the settings mean: the one given, or the embedded one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from relex.db import migrate, schema
+from relex.db.connection import Database
+from relex.embedded.users import use
+from relex.flows import models
+from relex.settings import Settings
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """A database with tables that fit this relex.
+
+    The embedded one is brought up to date as needed; the one of a team only by `relex db upgrade`, since others
+    work on it.
+
+    Raises:
+        ServiceUnreachable: Postgres does not answer or cannot be started.
+        RelexError: the tables are of another version of relex.
+    """
+    with _connected(settings) as database:
+        if settings.database_url:
+            schema.require_newest(database)
+        elif schema.found(database) != schema.newest():
+            _prepare(database)
+        yield database
+
+
+def upgrade(settings: Settings) -> tuple[str, str]:
+    """Bring the tables up to date and register the checkpoints that came with relex.
+
+    Returns:
+        The database's name without its password, and the revision reached.
+
+    Raises:
+        ServiceUnreachable: Postgres does not answer or cannot be started.
+    """
+    with _connected(settings) as database:
+        _prepare(database)
+        return database.name, schema.newest()
+
+
+@contextmanager
+def _connected(settings: Settings) -> Iterator[Database]:
+    with nullcontext(settings.database_url) if settings.database_url else use(settings.home) as url:
+        database = Database(url)
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+def _prepare(database: Database) -> None:
+    migrate.upgrade(database)
+    models.register_shipped(database)

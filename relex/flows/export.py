@@ -1,0 +1,86 @@
+"""From a job to files: the predictions, the labels' order, and a manifest that says where they came from."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relex.csvfile.writing import replacing, write_errors, write_predictions
+from relex.db import examples, jobs
+from relex.db import models as table
+from relex.db.connection import Database
+from relex.errors import JobUnfinished
+from relex.jobs import JobState, Progress
+from relex.runs import ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The files written for one job; `errors` is None where every row has a prediction."""
+
+    predictions: Path
+    labels: Path
+    manifest: Path
+    errors: Path | None
+    rows: int
+    """Predictions written."""
+    failed: int
+
+
+def export(database: Database, given: str, out: Path, *, partial: bool = False) -> Export:
+    """Write a job's predictions, labels and manifest to `out`, all of one moment.
+
+    Each file is written under another name and then renamed, the manifest last: a folder with a manifest is
+    complete.
+
+    Raises:
+        JobNotFound: nothing goes by this id, or several do.
+        JobUnfinished: rows are still to be scored and `partial` was not asked for.
+        RelexError: the folder cannot be written to.
+    """
+    with database.transaction(snapshot=True) as tx:
+        progress = jobs.progress(tx, jobs.find(tx, given))
+        job = progress.job
+        if progress.state is not JobState.DONE and not partial:
+            raise JobUnfinished(
+                f"{job.id} is {progress.state}: {progress.done:,} of {job.total:,} rows; "
+                "wait for it (`relex status --watch`), or take what is there with --partial"
+            )
+        model = table.find(tx, job.model)
+        out.mkdir(parents=True, exist_ok=True)
+        base = out / job.id
+        predictions = base.with_suffix(".csv")
+        write_predictions(predictions, examples.copy_out(tx, job.id))
+        errors = base.with_suffix(".errors.csv") if progress.failed else None
+        if errors:
+            write_errors(errors, examples.errors_of(tx, job.id))
+    labels = _write_json(base.with_suffix(".labels.json"), list(model.labels))
+    manifest = _write_json(base.with_suffix(".manifest.json"), _manifest(progress, model))
+    return Export(predictions, labels, manifest, errors, progress.done - progress.failed, progress.failed)
+
+
+def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:
+    job = progress.job
+    return {
+        "job": job.id,
+        "state": progress.state,
+        "partial": progress.state is not JobState.DONE,
+        "input": {"file": job.file_name, "sha256": job.file_sha256},
+        "model": {"version": str(model), "sha256": dict(model.digests)},
+        "rows": {
+            "accepted": job.total,
+            "rejected": job.rejected,
+            "done": progress.done,
+            "failed": progress.failed,
+            "windows_cut": progress.windows_cut,
+        },
+        "submitted_at": job.created_at.isoformat(),
+        "finished_at": job.finished_at.isoformat() if job.finished_at else None,
+    }
+
+
+def _write_json(path: Path, content: object) -> Path:
+    with replacing(path) as file:
+        file.write((json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode())
+    return path

@@ -1,0 +1,118 @@
+"""Model versions and their checkpoint folders: which there are, which is current, where its files lie.
+
+A version's files are found under the home folder, or among the checkpoints that came with relex; the digests in
+Postgres decide whether what lies there is really that version, so a swapped or damaged file never scores a row.
+"""
+
+import shutil
+from importlib import resources
+from pathlib import Path
+
+from relex.db import models as table
+from relex.db.connection import Database, Transaction
+from relex.errors import BadCheckpoint, ModelNotFound
+from relex.model import folder
+from relex.runs import ModelVersion, RunId, Scores
+from relex.settings import Settings
+
+SHIPPED = Path(str(resources.files("relex").joinpath("checkpoints")))
+
+
+def every(database: Database) -> list[ModelVersion]:
+    """All model versions, newest first."""
+    with database.transaction() as tx:
+        return table.every(tx)
+
+
+def promote(database: Database, given: str) -> ModelVersion:
+    """Make the version `name@number` (or the newest called `name`) current.
+
+    Raises:
+        ModelNotFound: with the closest known name.
+    """
+    with database.transaction() as tx:
+        version = table.find(tx, given)
+        table.promote(tx, version)
+        return version
+
+
+def choose(tx: Transaction, given: str | None) -> ModelVersion:
+    """The version asked for, or the current one.
+
+    Raises:
+        ModelNotFound: no such version, or none is current yet.
+    """
+    version = table.find(tx, given) if given else table.current(tx)
+    if version is None:
+        raise ModelNotFound("no model version yet: train one with `relex train`, or run `relex db upgrade`")
+    return version
+
+
+def register_shipped(database: Database) -> None:
+    """Register the checkpoints that came with relex; the first becomes current where none is."""
+    for source in sorted(SHIPPED.glob("*/config.json")):
+        checkpoint = source.parent
+        with database.transaction() as tx:
+            version = _register(tx, checkpoint.name, checkpoint)
+            if table.current(tx) is None:
+                table.promote(tx, version)
+
+
+def keep(tx: Transaction, settings: Settings, name: str, checkpoint: Path, run_id: RunId) -> ModelVersion:
+    """Register a new checkpoint and move its folder to where workers look for it.
+
+    The move comes before the commit: a version that is registered can always be loaded.
+    """
+    version = _register(tx, name, checkpoint, run_id)
+    target = home_of(settings, version)
+    if target.exists():  # left by a registration whose commit failed: no version points here
+        shutil.rmtree(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.rename(target)
+    return version
+
+
+def home_of(settings: Settings, version: ModelVersion) -> Path:
+    """Where a registered checkpoint of one's own lies."""
+    return settings.home / "models" / version.name / str(version.number)
+
+
+def locate(database: Database, settings: Settings, model: str) -> Path:
+    """The checkpoint folder of the version called `name@number`; raises as :func:`checkpoint_folder`."""
+    with database.transaction() as tx:
+        version = table.find(tx, model)
+    return checkpoint_folder(settings, version)
+
+
+def checkpoint_folder(settings: Settings, version: ModelVersion) -> Path:
+    """The folder of a version, with every file as it was when it was registered.
+
+    Raises:
+        BadCheckpoint: not on this machine, or altered.
+    """
+    places = [home_of(settings, version), SHIPPED / version.name]
+    found = [place for place in places if place.is_dir()]
+    for place in found:
+        if folder.digests(place) == dict(version.digests):
+            return place
+    if found:
+        raise BadCheckpoint(f"{version}: the files in {found[0]} are not those that were registered")
+    raise BadCheckpoint(f"{version}: no folder {places[0]} here; all workers must share one RELEX_HOME")
+
+
+def scores_of(checkpoint: Path) -> Scores:
+    """How a checkpoint did on its own validation file.
+
+    Raises:
+        BadCheckpoint: its metrics.json is missing or not relex's own.
+    """
+    try:
+        found = folder.read_metrics(checkpoint)["validation"]
+        return Scores(found["sha256"], found["examples"], found["micro_f1"], found["auprc"])
+    except (KeyError, TypeError) as fault:
+        raise BadCheckpoint(f"{checkpoint / folder.METRICS}: no validation scores; it is not relex's own") from fault
+
+
+def _register(tx: Transaction, name: str, checkpoint: Path, run_id: RunId | None = None) -> ModelVersion:
+    labels, digests = folder.read_labels(checkpoint), folder.digests(checkpoint)
+    return table.register(tx, name, labels, digests, [scores_of(checkpoint)], run_id)

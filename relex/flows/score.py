@@ -1,0 +1,165 @@
+"""Scoring one shard: claim, score, commit. Whatever happens, the shard ends done, failed or back in the queue.
+
+What a scorer must do is said here, by its user (:class:`Scorer`); `relex.scoring` fits it, and so does the fake
+one of the tests.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from relex.db import examples, jobs, shards
+from relex.db.connection import Database
+from relex.errors import LeaseLost, RelexError, ServiceUnreachable, Transient
+from relex.examples import Example, Prediction, RowError
+from relex.flows.lease import Lease, LeaseTerms, Stopped
+from relex.jobs import Shard
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+RETRY_SECONDS = 5.0
+COMMIT_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class Scorer(Protocol):
+    """A loaded checkpoint."""
+
+    def score(self, examples: Sequence[Example]) -> Iterator[Sequence[Prediction]]:
+        """Predictions of all examples, one batch at a time, in any order."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Who scores, with what, and for how long at a time."""
+
+    name: str
+    load_scorer: Callable[[str], Scorer]
+    """The scorer of a model version, by `name@number`."""
+    terms: LeaseTerms
+
+
+def score_next(database: Database, worker: Worker) -> bool:
+    """Score the next shard; False where none waits.
+
+    Raises:
+        ServiceUnreachable: Postgres went away; the shard's lease runs out by itself.
+    """
+    with database.transaction() as tx:
+        shard = shards.claim(tx, worker.name, worker.terms.lease_seconds)
+    if shard is None:
+        return False
+    try:
+        with _lease(database, shard, worker) as lease:
+            predictions, errors = _score(database, shard, worker, lease)
+        _commit(database, shard, predictions, errors)
+    except LeaseLost as fault:
+        logger.warning("%s", fault)
+    except Stopped:
+        _release(database, shard, "worker stopped")
+    except Transient as fault:
+        _release(database, shard, str(fault), delay_seconds=RETRY_SECONDS)
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the shard must not be left to its lease
+        _give_up_or_retry(database, shard, fault)
+    with database.transaction() as tx:
+        jobs.close_ended(tx, shard.job_id)
+    return True
+
+
+def _lease(database: Database, shard: Shard, worker: Worker) -> Lease:
+    def renew() -> None:
+        with database.transaction() as tx:
+            shards.renew(tx, shard, worker.terms.lease_seconds)
+
+    return Lease(renew, worker.terms)
+
+
+def _score(database: Database, shard: Shard, worker: Worker, lease: Lease) -> tuple[list[Prediction], list[RowError]]:
+    """The predictions of a shard, with the examples that cannot be scored set apart."""
+    scorer = worker.load_scorer(shard.model)
+    with database.transaction() as tx:
+        waiting = {example.row_no: example for example in examples.of_shard(tx, shard)}
+    predictions: list[Prediction] = []
+
+    def keep(batch: Sequence[Prediction]) -> None:
+        predictions.extend(batch)
+        for prediction in batch:
+            del waiting[prediction.row_no]
+        lease.moved()
+
+    lease.moved()
+    try:
+        for batch in scorer.score(list(waiting.values())):
+            keep(batch)
+    except (LeaseLost, Stopped, Transient):
+        raise
+    except Exception as fault:  # noqa: BLE001 - one bad example must not cost the others
+        logger.warning("%s rows %d to %d: %r; one by one", shard.job_id, shard.first_row, shard.end_row, fault)
+        return predictions, _one_by_one(scorer, list(waiting.values()), keep, alone=not predictions)
+    return predictions, []
+
+
+def _one_by_one(
+    scorer: Scorer, rest: Sequence[Example], keep: Callable[[Sequence[Prediction]], None], *, alone: bool
+) -> list[RowError]:
+    """Score each example by itself and return the errors of those that cannot be.
+
+    Raises:
+        Exception: not a single example could be scored and the fault is not the examples' own: the device or
+            the checkpoint is broken, and no row is to blame.
+    """
+    errors: list[RowError] = []
+    unexpected: list[Exception] = []
+    for example in rest:
+        try:
+            for batch in scorer.score([example]):
+                keep(batch)
+        except (LeaseLost, Stopped, Transient):
+            raise
+        except RelexError as fault:
+            errors.append(RowError(example.row_no, "cannot-be-scored", str(fault)))
+        except Exception as fault:  # noqa: BLE001 - recorded with its row
+            unexpected.append(fault)
+            errors.append(RowError(example.row_no, "scoring-failed", repr(fault)))
+    if alone and len(rest) > 1 and len(unexpected) == len(rest):
+        raise unexpected[0]
+    return errors
+
+
+def _commit(database: Database, shard: Shard, predictions: Sequence[Prediction], errors: Sequence[RowError]) -> None:
+    """Write a shard's end. A connection that breaks during COMMIT leaves doubt, so each try looks first."""
+    for pause in COMMIT_PAUSES:
+        try:
+            with database.transaction() as tx:
+                if not shards.is_done(tx, shard):
+                    shards.complete(tx, shard, predictions, errors)
+        except ServiceUnreachable as fault:
+            logger.warning("commit of %s rows %d to %d: %s", shard.job_id, shard.first_row, shard.end_row, fault)
+            time.sleep(pause)
+        else:
+            return
+    raise ServiceUnreachable("Postgres does not take the predictions")
+
+
+def _release(database: Database, shard: Shard, reason: str, *, delay_seconds: float = 0.0) -> None:
+    try:
+        with database.transaction() as tx:
+            shards.release(tx, shard, reason, delay_seconds=delay_seconds)
+    except LeaseLost as fault:
+        logger.warning("%s", fault)
+
+
+def _give_up_or_retry(database: Database, shard: Shard, fault: Exception) -> None:
+    """A fault of the whole shard: try again somewhere else, and give up after MAX_ATTEMPTS."""
+    logger.error("%s rows %d to %d: %r", shard.job_id, shard.first_row, shard.end_row, fault, exc_info=fault)
+    reason = str(fault) if isinstance(fault, RelexError) else repr(fault)
+    try:
+        with database.transaction() as tx:
+            if shard.attempt < MAX_ATTEMPTS:
+                shards.release(tx, shard, reason, delay_seconds=RETRY_SECONDS, counted=True)
+            else:
+                shards.fail(tx, shard, reason)
+    except LeaseLost as lost:
+        logger.warning("%s", lost)

@@ -1,0 +1,69 @@
+"""From a CSV to a queued job: check the whole file, then one transaction for everything.
+
+A command that is killed midway leaves nothing behind: no job, no rows, no shard.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from relex.csvfile.facts import FileFacts
+from relex.csvfile.reading import read_examples
+from relex.db import examples, jobs, shards
+from relex.db.connection import Database
+from relex.errors import InvalidCsv
+from relex.flows import models
+from relex.jobs import JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What became of a submitted file."""
+
+    job_id: JobId
+    model: str
+    shards: int
+    """How many were queued; 0 for a job that was there before."""
+    known: bool
+    """The same file was submitted before with the same model."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOptions:
+    """How to read a file and what to score it with."""
+
+    encoding: str = "utf-8"
+    model: str | None = None
+    """A model version; None takes the current one."""
+    skip_invalid: bool = False
+    """Take the good rows of a file that has bad ones."""
+    again: bool = False
+    """Make a new job even if this file was scored with this model before."""
+
+
+def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOptions, shard_rows: int) -> Submission:
+    """Queue a checked file, or find the job that was made for it before.
+
+    Raises:
+        InvalidCsv: the file changed since it was checked, or no row of it is good.
+        ModelNotFound: no such model version.
+    """
+    if not facts.accepted:
+        raise InvalidCsv(f"{path.name}: no row can be scored")
+    with database.transaction() as tx:
+        model = str(models.choose(tx, options.model))
+        key = _key(facts, model, options)
+        job_id = jobs.insert_job(tx, key, (path.name, facts.sha256), model, facts.accepted, facts.rejected)
+        if job_id is None:
+            return Submission(JobId(jobs.with_key(tx, key) or ""), model, 0, known=True)
+        examples.copy_in(tx, job_id, read_examples(path, facts))
+        count = shards.cut(tx, job_id, facts.accepted, shard_rows)
+    return Submission(job_id, model, count, known=False)
+
+
+def _key(facts: FileFacts, model: str, options: SubmitOptions) -> str:
+    """Equal for equal work: the same bytes, read in the same way, with the same model."""
+    nonce = secrets.token_hex(8) if options.again else ""
+    parts = (facts.sha256, facts.codec, str(options.skip_invalid), model, nonce)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

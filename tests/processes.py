@@ -1,0 +1,51 @@
+"""Real relex processes for tests: started with the test's own services, ended with the test."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """This environment without its own RELEX_ settings, with these; tests find `tests.making` through the root."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("RELEX_")}
+    return kept | {"PYTHONPATH": str(ROOT)} | {f"RELEX_{key.upper()}": str(value) for key, value in settings.items()}
+
+
+def relex(*arguments: str | Path, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a relex command to its end."""
+    command = [sys.executable, "-m", "cli.main", *map(str, arguments)]
+    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+
+
+@contextmanager
+def started(*arguments: str, env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A relex command that runs beside the test in a process group of its own, and is gone afterwards."""
+    command = [sys.executable, "-m", "cli.main", *arguments]
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=output, start_new_session=True)
+    try:
+        yield process
+    finally:
+        kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """kill -9 of a process and of all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for something that must become true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not become true in time"
+        time.sleep(0.05)

@@ -1,0 +1,107 @@
+"""Real Celery workers on a real Redis and Postgres, with the fake scorer of tests/making.py."""
+
+import signal
+
+import pytest
+from redis import Redis
+
+from relex.db import examples, jobs
+from relex.settings import Settings
+from tests.making import example, make_job, prediction, register_model
+from tests.processes import environment, kill, started, wait_until
+from worker.dispatch import MOST_DOORBELLS, wake_scorers
+
+
+@pytest.fixture
+def services(database_url, broker_url, tmp_path):
+    """Settings for workers that notice everything quickly."""
+    names = {"database_url": database_url, "broker_url": broker_url, "home": tmp_path / "home"}
+    return names | {"lease_seconds": 2, "sweep_seconds": 0.3, "scorer": "tests.making:FakeScorer"}
+
+
+@pytest.fixture
+def worker(services, tmp_path):
+    """Start a worker: `with worker() as process`."""
+    log = tmp_path / "worker.log"
+    log.touch()
+
+    def start(**changes):
+        env = environment(**(services | changes))
+        return started("worker", "--queues", "score", "--concurrency", "1", env=env, log=log)
+
+    yield start
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture
+def job(database, services):
+    register_model(database, services["home"])
+    return make_job(database, rows=200, shard_rows=10)
+
+
+def progress(database, job):
+    with database.transaction() as tx:
+        return jobs.progress(tx, jobs.find(tx, job.id))
+
+
+def assert_all_scored_once(database, job):
+    ended = progress(database, job)
+    assert (ended.done, ended.failed) == (job.total, 0)
+    with database.transaction() as tx:
+        lines = b"".join(map(bytes, examples.copy_out(tx, job.id))).decode().splitlines()
+    assert [line.split(",")[:2] for line in lines] == [
+        [f"id-{n}", prediction(example(n)).label] for n in range(job.total)
+    ]
+
+
+def test_two_workers_share_a_job_and_lose_and_double_nothing(worker, database, services, job):
+    with worker(scorer="tests.making:SlowScorer"), worker(scorer="tests.making:SlowScorer"):
+        wake_scorers(Settings(services["database_url"], services["broker_url"]), 20)
+        wait_until(lambda: progress(database, job).state.ended)
+    assert_all_scored_once(database, job)
+    with database.transaction() as tx:
+        assert tx.exec_driver_sql("SELECT count(DISTINCT worker) FROM shards").scalar() == 2
+
+
+def test_a_worker_finds_work_that_nobody_rang_for(worker, database, job):
+    with worker():
+        wait_until(lambda: progress(database, job).state.ended)
+    assert_all_scored_once(database, job)
+
+
+def test_what_a_killed_worker_held_goes_to_another(worker, database, job):
+    with worker(scorer="tests.making:SlowScorer") as doomed:
+        wait_until(lambda: progress(database, job).done_shards >= 2 and progress(database, job).running_shards)
+        kill(doomed)
+        assert not progress(database, job).state.ended
+        with worker():
+            wait_until(lambda: progress(database, job).state.ended)
+    assert_all_scored_once(database, job)
+
+
+def test_a_worker_that_is_told_to_end_gives_back_what_it_holds(worker, database, job):
+    with worker(scorer="tests.making:SlowScorer", lease_seconds=600) as polite:
+        wait_until(lambda: progress(database, job).running_shards == 1)
+        polite.send_signal(signal.SIGTERM)
+        assert polite.wait(timeout=30) == 0
+    left = progress(database, job)
+    assert (left.running_shards, left.state.ended) == (0, False)
+    with database.transaction() as tx:
+        assert tx.exec_driver_sql("SELECT max(attempt) FROM shards WHERE state = 'pending'").scalar() == 0
+
+
+def test_redis_that_forgets_everything_costs_no_row(worker, database, broker_url, job):
+    with worker(scorer="tests.making:SlowScorer"):
+        wait_until(lambda: progress(database, job).done_shards >= 1)
+        with Redis.from_url(broker_url) as redis:
+            redis.flushdb()
+        wait_until(lambda: progress(database, job).state.ended)
+    assert_all_scored_once(database, job)
+
+
+def test_the_queue_holds_a_bounded_number_of_doorbells(services, broker_url):
+    settings = Settings(services["database_url"], broker_url)
+    for _ in range(3):
+        wake_scorers(settings, 1000)
+    with Redis.from_url(broker_url) as redis:
+        assert redis.llen("score") == MOST_DOORBELLS

@@ -1,0 +1,47 @@
+"""The Celery app, with every setting and why it is so. It carries doorbells; the work is in Postgres."""
+
+from celery import Celery
+from kombu import Queue
+
+from relex.settings import Settings
+
+SCORE = "score"
+TRAIN = "train"
+
+app = Celery("relex", include=["worker.tasks"])
+app.conf.update(
+    # A run may take hours: its own queue keeps it from standing before a shard.
+    task_default_queue=SCORE,
+    task_queues=[Queue(SCORE), Queue(TRAIN)],
+    task_routes={"relex.score": {"queue": SCORE}, "relex.train": {"queue": TRAIN}},
+    task_create_missing_queues=False,
+    # A doorbell is done when it is heard. With late acks a task longer than the visibility timeout runs twice, and
+    # a crashing one is delivered again at once and for ever; here the lease in Postgres recovers what is lost.
+    task_acks_late=False,
+    task_reject_on_worker_lost=False,
+    # The state of a job is in Postgres alone: Celery calls unknown ids "pending", and its results would be a
+    # second truth.
+    task_ignore_result=True,
+    result_backend=None,
+    # JSON only: a pickled message runs code.
+    task_serializer="json",
+    accept_content=["json"],
+    # Take one message at a time, so that a free worker is never behind a busy one.
+    worker_prefetch_multiplier=1,
+    # A worker that outlives Redis goes on when it is back.
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    # A sender must not hang on a dead Redis: the sweep rings later.
+    task_publish_retry=False,
+    broker_transport_options={"socket_connect_timeout": 3, "socket_timeout": 30, "socket_keepalive": True},
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    timezone="UTC",
+)
+
+
+def configured(settings: Settings) -> Celery:
+    """The app on the broker that the settings name."""
+    app.conf.broker_url = settings.broker_url
+    return app

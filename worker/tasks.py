@@ -1,0 +1,48 @@
+"""The two tasks that doorbells start. Bodies are short: the work is in the flows.
+
+`celery -A worker.tasks worker` and `relex worker` both begin here.
+"""
+
+import subprocess
+import sys
+from functools import cache
+
+from relex.db.connection import Database
+from relex.flows.score import Worker
+from relex.settings import Settings
+from worker.app import configured
+from worker.dispatch import wake_scorers
+from worker.scorers import score_some, this_worker
+from worker.watch import stopping
+
+settings = Settings.from_env()
+app = configured(settings)
+
+SHARDS_A_DOORBELL = 16
+"""After so many the next doorbell in the queue has its turn, and this one goes to its end."""
+
+
+@app.task(name="relex.score")
+def score() -> None:
+    """Score shards until none waits; where more may wait, ring for them."""
+    if score_some(*_this_process(), SHARDS_A_DOORBELL) == SHARDS_A_DOORBELL:
+        wake_scorers(settings, 1)
+
+
+@app.task(name="relex.train")
+def train() -> None:
+    """Execute waiting training runs in a process of their own, whose memory is free when it ends."""
+    with subprocess.Popen([sys.executable, "-m", "worker.local", "train"]) as process:
+        while process.poll() is None:
+            try:
+                process.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                if stopping():
+                    process.terminate()
+
+
+@cache
+def _this_process() -> tuple[Database, Worker]:
+    """Made on the first doorbell, after the fork: a database connection must not be shared with the parent."""
+    database = Database(settings.database_url or "")
+    return database, this_worker(database, settings, stopping)
