@@ -1,0 +1,32 @@
+"""What every command needs: settings, a database, a console for people, and the options they share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+
+from relex.db.connection import Database
+from relex.flows.database import open_database
+from relex.settings import Settings
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+@contextmanager
+def opened() -> Iterator[tuple[Settings, Database]]:
+    """The settings that hold here and an open database."""
+    settings = Settings.from_env()
+    with open_database(settings) as database:
+        yield settings, database
+
+
+def talk(*, quiet: bool = False) -> Console:
+    """Where people are spoken to: stderr, so that stdout carries data alone. NO_COLOR is obeyed."""
+    return Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+
+
+def answer() -> Console:
+    """Where answers for people go: stdout."""
+    return Console(highlight=False, soft_wrap=True)

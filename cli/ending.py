@@ -1,0 +1,39 @@
+"""How a command ends that waited for a job: files written, last words, exit code."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from cli.render import duration
+from relex.db.connection import Database
+from relex.flows.export import export
+from relex.jobs import JobState, Progress
+
+FAILED, ROWS_FAILED = 1, 6
+
+
+def export_to(database: Database, given: str, out: Path, console: Console, *, partial: bool = False) -> None:
+    """Export a job and name the files."""
+    files = export(database, given, out, partial=partial)
+    console.print(f"{files.predictions}  {files.rows:,} rows  id,pred_label,probs, in the input's order")
+    console.print(f"{files.labels}  {files.manifest}")
+    if files.errors:
+        console.print(f"{files.errors}  {files.failed:,} rows that could not be scored, and why")
+
+
+def end_with(progress: Progress, console: Console) -> None:
+    """Say how a job ended and exit accordingly.
+
+    Raises:
+        SystemExit: with 1 where the job failed, 6 where rows failed; not where all is well.
+    """
+    job = progress.job
+    console.print(f"{job.id} {progress.state}: {progress.done:,} of {job.total:,} rows in {duration(progress.seconds)}")
+    if progress.reason:
+        console.print(f"error: {progress.reason}")
+    if progress.state is not JobState.DONE:
+        sys.exit(FAILED)
+    if progress.failed:
+        console.print(f"{progress.failed:,} rows could not be scored; `relex export` lists them with their reasons")
+        sys.exit(ROWS_FAILED)

@@ -1,0 +1,91 @@
+"""The `relex` command: the table of commands, and the one place that turns errors into words and exit codes.
+
+A command's module is imported when the command is called, so `relex status` does not wait for Celery.
+"""
+
+import sys
+from importlib import import_module
+
+import click
+
+from relex.errors import InvalidInput, NotFound, RelexError, ServiceUnreachable, did_you_mean
+
+COMMANDS = {
+    "submit": "cli.submit",
+    "status": "cli.status",
+    "jobs": "cli.jobs",
+    "export": "cli.export",
+    "train": "cli.train",
+    "models": "cli.models",
+    "worker": "cli.worker",
+    "db": "cli.db",
+    "doctor": "cli.doctor",
+}
+"""Command to module; the function in it goes by the command's name and `_command`."""
+
+FAILED, USAGE, INVALID_INPUT, UNREACHABLE, NOT_FOUND, ROWS_FAILED, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
+EXIT_CODES: tuple[tuple[type[RelexError], int], ...] = (
+    (InvalidInput, INVALID_INPUT),
+    (ServiceUnreachable, UNREACHABLE),
+    (NotFound, NOT_FOUND),
+    (RelexError, FAILED),
+)
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order a new user needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(COMMANDS[cmd_name]), f"{cmd_name}_command")
+        return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command meant; a typo gets a suggestion."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as fault:
+            raise click.UsageError(f"{fault.message}{did_you_mean(args[0], COMMANDS)}", ctx) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="relex")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def relex(ctx: click.Context, debug: bool) -> None:
+    """Score CSVs of Korean sentences: one of 30 relations and its probabilities for every row.
+
+    Exit codes: 0 ok, 1 failed, 2 usage, 3 invalid input, 4 service unreachable, 5 not found,
+    6 done with failed rows, 130 interrupted.
+    """
+    ctx.obj = debug
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = relex.main(standalone_mode=False)
+    except click.ClickException as fault:
+        fault.show()
+        code = fault.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = INTERRUPTED
+    except (RelexError, OSError) as fault:
+        if "--debug" in sys.argv:
+            raise
+        click.echo(f"error: {fault}", err=True)
+        code = next((code for kind, code in EXIT_CODES if isinstance(fault, kind)), FAILED)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""`relex models`: the registered model versions, and which of them is current."""
+
+import json
+
+import click
+
+from cli.context import answer, json_option, opened
+from cli.render import model_data
+from relex.flows import models
+
+
+@click.group("models", short_help="List model versions; promote one.", invoke_without_command=True)
+@json_option
+@click.pass_context
+def models_command(ctx: click.Context, *, as_json: bool) -> None:
+    """List the model versions, newest first; the current one scores new jobs.
+
+    Example: relex models
+    """
+    if ctx.invoked_subcommand:
+        return
+    with opened() as (_, database):
+        versions = models.every(database)
+    if as_json:
+        click.echo(json.dumps([model_data(version) for version in versions]))
+        return
+    for version in versions:
+        mark = "[green]current[/]" if version.current else "       "
+        scores = "   ".join(
+            f"micro-F1 {each.micro_f1:.2f}  AUPRC {each.auprc:.2f}  on {each.examples:,} rows ({each.data_sha256[:8]})"
+            for each in version.scores
+        )
+        answer().print(f"{mark}  [bold]{version}[/]  {version.created_at:%Y-%m-%d %H:%M}  {scores}")
+
+
+@models_command.command("promote", short_help="Make a model version current.")
+@click.argument("given", metavar="NAME[@N]")
+def promote_command(given: str) -> None:
+    """Score new jobs with the version NAME@N (or the newest called NAME) from now on.
+
+    Jobs that are queued already keep the version they were submitted with.
+
+    Example: relex models promote large_focal@2
+    """
+    with opened() as (_, database):
+        version = models.promote(database, given)
+    click.echo(f"{version} is current", err=True)

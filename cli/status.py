@@ -1,0 +1,47 @@
+"""`relex status`: how far a job or a training run is."""
+
+import json
+
+import click
+
+from cli.context import answer, json_option, opened, quiet_option, talk
+from cli.ending import end_with
+from cli.render import job_counts, job_data, job_details, job_head, job_hint, run_data, run_lines
+from cli.watching import watch_job, watch_run
+from relex.flows.status import status
+from relex.flows.sweep import sweep
+from relex.jobs import Progress
+from relex.runs import TrainingRun
+
+
+@click.command("status", short_help="Show how far a job or a training run is.")
+@click.argument("given", metavar="ID")
+@click.option("--watch", is_flag=True, help="Look on until it has ended.")
+@json_option
+@quiet_option
+def status_command(given: str, *, watch: bool, as_json: bool, quiet: bool) -> None:
+    """Show the state of the job or training run ID: a whole id, a prefix that fits one, or @last.
+
+    Example: relex status @last --watch
+    """
+    with opened() as (_, database):
+        sweep(database)
+        found = status(database, given)
+        if watch and isinstance(found, Progress):
+            found = watch_job(database, found.job.id, talk(quiet=quiet))
+        elif watch and isinstance(found, TrainingRun):
+            found = watch_run(database, found.id, talk(quiet=quiet))
+    _show(found, as_json=as_json)
+    if watch and isinstance(found, Progress):
+        end_with(found, talk(quiet=True))
+
+
+def _show(found: Progress | TrainingRun, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(job_data(found) if isinstance(found, Progress) else run_data(found)))
+    elif isinstance(found, Progress):
+        lines = [job_head(found), f"  {job_counts(found)}", f"  {job_details(found)}"]
+        hint = job_hint(found)
+        answer().print("\n".join([*lines, f"  {hint}"] if hint else lines))
+    else:
+        answer().print("\n".join(run_lines(found)))

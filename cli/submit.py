@@ -1,0 +1,99 @@
+"""`relex submit`: check a file, upload it, and, on request, wait for the predictions."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from cli.context import json_option, opened, quiet_option, talk
+from cli.ending import end_with, export_to
+from cli.watching import watch_job
+from relex.csvfile.checking import check
+from relex.csvfile.describing import describe_faults
+from relex.csvfile.facts import FileFacts
+from relex.errors import InvalidCsv, ServiceUnreachable
+from relex.flows.submit import Submission, SubmitOptions, submit
+from relex.settings import Settings
+from worker.dispatch import wake_scorers
+
+
+@click.command("submit", short_help="Check a CSV and queue its rows for scoring.")
+@click.argument("csv", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--model", metavar="NAME[@N]", help="Model version to score with.  [default: the current one]")
+@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the file, such as cp949.")
+@click.option("--skip-invalid", is_flag=True, help="Take the good rows of a file that has bad ones.")
+@click.option("--again", is_flag=True, help="Score a file anew that was scored with this model before.")
+@click.option("--wait", is_flag=True, help="Wait until every row is scored.")
+@click.option("--export", "out", type=click.Path(path_type=Path, file_okay=False), help="Wait, then export to DIR.")
+@json_option
+@quiet_option
+def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, quiet: bool, **how: Any) -> None:
+    """Check CSV, upload its rows and queue them; prints the job's id.
+
+    Columns: id, sentence, subject_entity, object_entity; label and source may be there. An entity is
+    {'word': ..., 'start_idx': ..., 'end_idx': ..., 'type': ...}, its end_idx inclusive. A file with bad rows
+    is refused whole, and they are written to a .rejected.csv in the current folder.
+
+    Example: relex submit data/test_data.csv --wait --export outputs/
+    """
+    console = talk(quiet=quiet)
+    options = SubmitOptions(**how)
+    facts = _check(csv, options, console)
+    with opened() as (settings, database):
+        submission = submit(database, csv, facts, options, settings.shard_rows)
+        _tell(submission, facts, settings, console)
+        _wake(submission, settings, console)
+        click.echo(json.dumps(_data(submission, facts)) if as_json else submission.job_id)
+        if wait or out:
+            progress = watch_job(database, submission.job_id, console)
+            if out:
+                export_to(database, submission.job_id, out, console)
+            end_with(progress, console)
+
+
+def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
+    console.print(f"Checking {csv} ... ", end="")
+    rejected = Path(f"{csv.stem}.rejected.csv")
+    facts = check(csv, options.encoding, rejected)
+    console.print(f"{facts.rows:,} rows, {facts.encoding}, {facts.size / 1e6:.1f} MB")
+    for note in facts.notes:
+        console.print(f"note: {note}")
+    if facts.rejected and not options.skip_invalid:
+        raise InvalidCsv(
+            f"{describe_faults(facts, csv.name)}\nnothing was uploaded; all of them: {rejected}      "
+            "good rows only: --skip-invalid"
+        )
+    if facts.rejected:
+        console.print(f"note: {facts.rejected:,} bad rows are left out: {rejected}")
+    return facts
+
+
+def _tell(submission: Submission, facts: FileFacts, settings: Settings, console: Console) -> None:
+    if submission.known:
+        console.print(f"This file was submitted before with {submission.model}; --again scores it anew")
+        return
+    where = "" if settings.broker_url else " (scoring goes on in the background on this machine)"
+    console.print(
+        f"Uploaded {facts.accepted:,} rows, {submission.shards:,} shards queued for {submission.model}{where}"
+    )
+
+
+def _wake(submission: Submission, settings: Settings, console: Console) -> None:
+    """Ring even for a known job: its worker may have died."""
+    try:
+        wake_scorers(settings, max(submission.shards, 1))
+    except ServiceUnreachable as fault:
+        console.print(f"warning: {fault}")
+
+
+def _data(submission: Submission, facts: FileFacts) -> dict[str, Any]:
+    return {
+        "job": submission.job_id,
+        "model": submission.model,
+        "known": submission.known,
+        "total": facts.accepted,
+        "rejected": facts.rejected,
+        "sha256": facts.sha256,
+    }

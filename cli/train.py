@@ -1,0 +1,54 @@
+"""`relex train`: queue a training run of a recipe."""
+
+import json
+import sys
+
+import click
+
+from cli.context import json_option, opened, quiet_option, talk
+from cli.ending import FAILED
+from cli.watching import watch_run
+from relex.errors import ServiceUnreachable
+from relex.flows.train import queue
+from relex.runs import RunState
+from relex.training.config import load_config
+from worker.dispatch import wake_trainers
+
+
+@click.command("train", short_help="Train a model by a recipe and register it.")
+@click.option("--config", "recipe", required=True, metavar="RECIPE", help="A YAML file, or a shipped recipe's name.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one key, as in train.epochs=3.")
+@click.option("--watch", is_flag=True, help="Look on until it has ended.")
+@json_option
+@quiet_option
+def train_command(recipe: str, changes: tuple[str, ...], *, watch: bool, as_json: bool, quiet: bool) -> None:
+    """Check a recipe and queue a training run of it; prints the run's id.
+
+    The checkpoint that comes out is registered with its scores, and becomes current when it beats the current
+    one on the same validation file.
+
+    Example: relex train --config large_focal.yaml --set data.train=my_train.csv --watch
+    """
+    console = talk(quiet=quiet)
+    config = load_config(recipe, dict(_pair(change) for change in changes))
+    with opened() as (settings, database):
+        run_id = queue(database, config)
+        try:
+            wake_trainers(settings)
+        except ServiceUnreachable as fault:
+            console.print(f"warning: {fault}")
+        click.echo(json.dumps({"run": run_id, "name": config.name}) if as_json else run_id)
+        if not watch:
+            return
+        run = watch_run(database, run_id, console)
+    if run.state is RunState.FAILED:
+        click.echo(f"error: {run.error}", err=True)
+        sys.exit(FAILED)
+    console.print(f"registered as {run.model}")
+
+
+def _pair(change: str) -> tuple[str, str]:
+    key, equals, value = change.partition("=")
+    if not equals:
+        raise click.UsageError(f"--set {change}: write KEY=VALUE, as in --set train.epochs=3")
+    return key, value

@@ -1,0 +1,94 @@
+"""Looking on while a job is scored or a run trains: a live bar on a terminal, elsewhere a line a step."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bars
+
+from cli.render import duration, epoch_line, job_counts, run_lines
+from relex.db.connection import Database
+from relex.flows.status import status
+from relex.flows.sweep import sweep
+from relex.jobs import Progress
+from relex.runs import TrainingRun
+
+LOOK_SECONDS = 0.5
+SWEEP_EVERY = 10  # looks
+STEP_PERCENT = 10
+
+Watched = TypeVar("Watched", Progress, TrainingRun)
+
+
+def watch_job(database: Database, job_id: str, console: Console) -> Progress:
+    """Show a job until it has ended and return its last state."""
+    if not console.is_terminal:
+        return _watch_job_by_lines(database, job_id, console)
+    columns = (
+        TextColumn("  "),
+        BarColumn(40),
+        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[words]}"),
+    )
+    with Bars(*columns, console=console, transient=True) as bars:
+        bar = bars.add_task(job_id, total=None, words="")
+
+        def show(progress: Progress) -> None:
+            bars.update(bar, total=progress.job.total, completed=progress.done, words=_speed(progress))
+
+        return _look_on(database, job_id, show, lambda progress: progress.state.ended)
+
+
+def watch_run(database: Database, run_id: str, console: Console) -> TrainingRun:
+    """Show a training run until it has ended and return its last state."""
+    told = 0
+    with console.status(run_id) as line:
+
+        def show(run: TrainingRun) -> None:
+            nonlocal told
+            history = run.progress.get("history", [])
+            for scores in history[told:]:
+                console.print(epoch_line(scores))
+            told = len(history)
+            line.update("".join(run_lines(run)[1:2]) or f"{run.id} {run.state}")
+
+        return _look_on(database, run_id, show, lambda run: run.state.ended)
+
+
+def _watch_job_by_lines(database: Database, job_id: str, console: Console) -> Progress:
+    said = -1
+
+    def show(progress: Progress) -> None:
+        nonlocal said
+        step = progress.done * 100 // progress.job.total // STEP_PERCENT
+        if step != said:
+            console.print(f"{job_id}  {job_counts(progress)}")
+        said = step
+
+    return _look_on(database, job_id, show, lambda progress: progress.state.ended)
+
+
+def _look_on(
+    database: Database, given: str, show: Callable[[Watched], None], ended: Callable[[Watched], bool]
+) -> Watched:
+    """Look until the end; sweep now and then, so that a job comes to its end even where every worker died."""
+    looks = 0
+    while True:
+        if looks % SWEEP_EVERY == 0:
+            sweep(database)
+        watched: Watched = status(database, given)  # type: ignore[assignment]
+        show(watched)
+        if ended(watched):
+            return watched
+        looks += 1
+        time.sleep(LOOK_SECONDS)
+
+
+def _speed(progress: Progress) -> str:
+    if not progress.rows_per_second:
+        return "waiting for a worker" if not progress.running_shards else "first shard"
+    left = f"about {duration(progress.seconds_left)} left" if progress.seconds_left else ""
+    return f"{progress.rows_per_second:,.0f} rows/s   {left}"

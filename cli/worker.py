@@ -1,0 +1,26 @@
+"""`relex worker`: become a worker."""
+
+import click
+
+from relex.settings import Settings
+from worker.dispatch import run_worker
+
+QUEUES = ("score", "train")
+
+
+@click.command("worker", short_help="Score and train in the foreground.")
+@click.option("--queues", default=",".join(QUEUES), show_default=True, help="What to work on: score, train or both.")
+@click.option("--concurrency", type=click.IntRange(1), help="Scoring processes.  [default: one a core, or one a GPU]")
+def worker_command(queues: str, concurrency: int | None) -> None:
+    """Work until told to end (SIGTERM): take shards, score them, execute training runs.
+
+    With RELEX_BROKER_URL this is a Celery worker, the same as `celery -A worker.tasks worker`; without one it
+    works on this machine's queue alone.
+
+    Example: relex worker --queues score
+    """
+    wanted = [queue.strip() for queue in queues.split(",")]
+    unknown = [queue for queue in wanted if queue not in QUEUES]
+    if unknown:
+        raise click.UsageError(f"--queues {unknown[0]}: there are only {' and '.join(QUEUES)}")
+    run_worker(Settings.from_env(), wanted, concurrency)

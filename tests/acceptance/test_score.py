@@ -1,0 +1,112 @@
+"""The promise: a file goes in, and for every row a label and 30 probabilities come out."""
+
+import csv
+import json
+import signal
+
+import pytest
+
+from relex.labels import RELATIONS
+from tests.processes import started, wait_until
+
+
+def exported(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_complete(folder, job, ids):
+    rows = exported(folder / f"{job}.csv")
+    assert [row["id"] for row in rows] == ids
+    labels = json.loads((folder / f"{job}.labels.json").read_text("utf-8"))
+    assert sorted(labels) == sorted(RELATIONS)
+    for row in rows:
+        probabilities = json.loads(row["probs"])
+        assert len(probabilities) == 30
+        assert abs(sum(probabilities) - 1) < 1e-4
+        assert row["pred_label"] == labels[probabilities.index(max(probabilities))]
+    return rows
+
+
+def test_a_laptop_without_services_scores_a_file(laptop):
+    job = laptop.run("submit", "data/test_data.csv", "--wait", "--export", "out")
+    assert_complete(laptop.folder / "out", job, [str(n) for n in range(60)])
+    manifest = json.loads((laptop.folder / "out" / f"{job}.manifest.json").read_text("utf-8"))
+    assert (manifest["job"], manifest["partial"], manifest["rows"]["accepted"]) == (job, False, 60)
+    assert len(manifest["input"]["sha256"]) == len(manifest["model"]["sha256"]["model.safetensors"]) == 64
+    state = json.loads(laptop.run("status", "@last", "--json"))
+    assert (state["job"], state["state"], state["done"], state["total"], state["failed"]) == (job, "done", 60, 60, 0)
+
+
+def test_the_same_file_finds_the_same_job_unless_asked_again(laptop):
+    first = laptop.run("submit", "data/test_data.csv")
+    assert laptop.run("submit", "data/test_data.csv") == first
+    assert "submitted before" in laptop.said
+    again = json.loads(laptop.run("submit", "data/test_data.csv", "--again", "--json", "--wait"))
+    assert again["job"] != first
+    assert (again["known"], again["total"]) == (False, 60)
+    laptop.run("export", again["job"][:6], "--out", "out")
+    laptop.run("status", first, "--watch")
+    laptop.run("export", first, "--out", "out")
+    files = [laptop.folder / "out" / f"{job}.csv" for job in (first, again["job"])]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_file_with_bad_rows_is_refused_whole_and_its_good_rows_taken_on_request(laptop):
+    text = (laptop.folder / "data" / "test_data.csv").read_text("utf-8-sig").splitlines(keepends=True)
+    text[3] = text[3].replace("'start_idx': ", "'start_idx': 9")
+    (laptop.folder / "bad.csv").write_text("".join(text), "utf-8")
+    assert laptop.run("submit", "bad.csv", expected=3) == ""
+    assert "1 of 60 rows" in laptop.said
+    assert "line 4, id 2" in laptop.said
+    assert "Traceback" not in laptop.said
+    assert len((laptop.folder / "bad.rejected.csv").read_text("utf-8-sig").splitlines()) == 2
+    assert laptop.run("jobs", "--json") == "[]"
+    job = laptop.run("submit", "bad.csv", "--skip-invalid", "--wait", "--export", "out")
+    assert_complete(laptop.folder / "out", job, [str(n) for n in range(60) if n != 2])
+
+
+def test_unknown_and_unfinished_are_told_by_exit_code(team):
+    assert team.run("status", "j-nothing", expected=5) == ""
+    assert team.run("export", "--out", "out", expected=5) == ""
+    job = team.run("submit", "data/test_data.csv")
+    assert team.run("export", "--out", "out", expected=1) == ""
+    assert f"{job} is queued" in team.said
+    team.run("export", "--out", "out", "--partial")
+    assert exported(team.folder / "out" / f"{job}.csv") == []
+    assert json.loads((team.folder / "out" / f"{job}.manifest.json").read_text())["partial"] is True
+
+
+def test_a_service_that_does_not_answer_is_told_in_one_line(team):
+    team.env["RELEX_DATABASE_URL"] = "postgresql://127.0.0.1:1/nothing"
+    assert team.run("submit", "data/test_data.csv", expected=4) == ""
+    assert "Postgres" in team.said.splitlines()[-1]
+
+
+def test_redis_down_is_a_warning_and_the_job_is_queued(team):
+    team.env["RELEX_BROKER_URL"] = "redis://127.0.0.1:1/0"
+    job = team.run("submit", "data/test_data.csv")
+    assert "warning: Redis does not answer" in team.said
+    assert json.loads(team.run("status", job, "--json"))["state"] == "queued"
+
+
+def test_two_workers_give_what_a_laptop_gives_although_one_is_killed(team, laptop_labels, klue, tmp_path):
+    team.env["RELEX_SHARD_ROWS"] = "128"
+    log = tmp_path / "worker.log"
+    arguments = ("worker", "--queues", "score", "--concurrency", "1")
+    with started(*arguments, env=team.env, log=log), started(*arguments, env=team.env, log=log) as doomed:
+        job = team.run("submit", klue / "test_data.csv")
+        wait_until(lambda: json.loads(team.run("status", job, "--json"))["done"] > 1000)
+        doomed.send_signal(signal.SIGKILL)
+        team.run("status", job, "--watch", "--quiet")
+    team.run("export", job, "--out", "out")
+    rows = assert_complete(team.folder / "out", job, [str(n) for n in range(7765)])
+    assert [row["pred_label"] for row in rows] == laptop_labels
+
+
+@pytest.fixture
+def laptop_labels(laptop, klue):
+    """What the embedded default says of KLUE-RE's test file."""
+    job = laptop.run("submit", klue / "test_data.csv", "--wait", "--quiet")
+    laptop.run("export", "--out", "out")
+    return [row["pred_label"] for row in assert_complete(laptop.folder / "out", job, [str(n) for n in range(7765)])]

@@ -1,0 +1,46 @@
+"""What a command loads, asked of sys.modules in a fresh interpreter: seconds depend on the machine, this does not."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.processes import ROOT, environment
+
+HEAVY = {"torch", "transformers", "celery", "pandas", "numpy", "sklearn"}
+SCRIPT = """
+import json, sys
+from click.testing import CliRunner
+from cli.main import relex
+outcome = CliRunner().invoke(relex, sys.argv[1:])
+print(json.dumps([repr(outcome.exception), sorted({name.partition(".")[0] for name in sys.modules})]))
+"""
+
+
+def loaded(*arguments, env):
+    command = [sys.executable, "-c", SCRIPT, *arguments]
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("arguments", [["status", "j-nothing"], ["jobs"], ["export", "j-nothing", "--out", "never"]])
+def test_status_and_export_wake_nothing_heavy(database_url, arguments):
+    exception, modules = loaded(*arguments, env=environment(database_url=database_url))
+    assert exception == "None" if arguments == ["jobs"] else "JobNotFound" in exception
+    assert HEAVY.isdisjoint(modules)
+    assert "sqlalchemy" in modules
+
+
+def test_submit_and_train_wake_no_torch(database_url):
+    for arguments in (["submit", "nothing.csv"], ["train", "--config", "nothing"]):
+        exception, modules = loaded(*arguments, env=environment(database_url=database_url))
+        assert "Invalid" in exception
+        assert {"torch", "transformers", "pandas", "numpy"}.isdisjoint(modules)
+
+
+def test_the_celery_parent_loads_no_torch(database_url, broker_url):
+    script = "import sys, worker.tasks; print(sorted(sys.modules.keys() & {'torch', 'transformers', 'numpy'}))"
+    env = environment(database_url=database_url, broker_url=broker_url)
+    done = subprocess.run([sys.executable, "-c", script], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
