@@ -1,0 +1,37 @@
+# Everything a person needs here; `make help` lists it.
+PYTHON ?= python3
+BIN := .venv/bin
+PATHS := cli relex worker migrations tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format clean
+
+help:  ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+install: .venv/installed  ## Make .venv and install relex with its tools, at the locked versions
+
+.venv/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+demo: install  ## Score data/test_data.csv without any service and show the first predictions
+	$(BIN)/relex submit data/test_data.csv --wait --export outputs/ --again
+	@echo; head -n 4 "$$(ls -t outputs/*.csv | head -n 1)" | cut -c 1-110
+
+test: install  ## Run all tests (real Postgres and Redis where they answer on localhost)
+	$(BIN)/pytest
+
+check: install  ## Lint, types, import contracts
+	$(BIN)/ruff check $(PATHS)
+	$(BIN)/ruff format --check $(PATHS)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## Put the code into shape
+	$(BIN)/ruff check --fix $(PATHS)
+	$(BIN)/ruff format $(PATHS)
+
+clean:  ## Remove what was built here
+	rm -rf .venv build outputs *.egg-info
