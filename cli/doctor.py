@@ -5,7 +5,7 @@ import sys
 import click
 
 from cli.context import answer
-from cli.ending import FAILED
+from cli.exits import Exit
 from relex.flows.doctor import examine
 from relex.settings import Settings
 
@@ -23,4 +23,4 @@ def doctor_command() -> None:
         if not finding.ok:
             answer().print(f"                   -> {finding.remedy}")
     if not all(finding.ok for finding in findings):
-        sys.exit(FAILED)
+        sys.exit(Exit.FAILED)

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cli.exits import Exit
 from cli.render import duration
 from relex.db.connection import Database
 from relex.flows.export import export
 from relex.jobs import JobState, Progress
-
-FAILED, ROWS_FAILED = 1, 6
 
 
 def export_to(database: Database, given: str, out: Path, console: Console, *, partial: bool = False) -> None:
@@ -33,7 +32,7 @@ def end_with(progress: Progress, console: Console) -> None:
     if progress.reason:
         console.print(f"error: {progress.reason}")
     if progress.state is not JobState.DONE:
-        sys.exit(FAILED)
+        sys.exit(Exit.FAILED)
     if progress.failed:
         console.print(f"{progress.failed:,} rows could not be scored; `relex export` lists them with their reasons")
-        sys.exit(ROWS_FAILED)
+        sys.exit(Exit.ROWS_FAILED)

@@ -10,7 +10,9 @@ from cli.ending import export_to
 
 @click.command("export", short_help="Write a job's predictions to files.")
 @click.argument("given", metavar="[JOB_ID]", default="@last")
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
+@click.option(
+    "--out", metavar="DIR", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to."
+)
 @click.option("--partial", is_flag=True, help="Take what is there of a job that is not done.")
 @quiet_option
 def export_command(given: str, out: Path, *, partial: bool, quiet: bool) -> None:

@@ -1,14 +1,16 @@
-"""The `relex` command: the table of commands, and the one place that turns errors into words and exit codes.
+"""The `relex` command: the table of commands, and the one place that turns errors into words.
 
 A command's module is imported when the command is called, so `relex status` does not wait for Celery.
 """
 
+import signal
 import sys
 from importlib import import_module
 
 import click
 
-from relex.errors import InvalidInput, NotFound, RelexError, ServiceUnreachable, did_you_mean
+from cli.exits import Exit
+from relex.errors import RelexError, did_you_mean
 
 COMMANDS = {
     "submit": "cli.submit",
@@ -22,14 +24,6 @@ COMMANDS = {
     "doctor": "cli.doctor",
 }
 """Command to module; the function in it goes by the command's name and `_command`."""
-
-FAILED, USAGE, INVALID_INPUT, UNREACHABLE, NOT_FOUND, ROWS_FAILED, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
-EXIT_CODES: tuple[tuple[type[RelexError], int], ...] = (
-    (InvalidInput, INVALID_INPUT),
-    (ServiceUnreachable, UNREACHABLE),
-    (NotFound, NOT_FOUND),
-    (RelexError, FAILED),
-)
 
 
 class Commands(click.Group):
@@ -71,6 +65,8 @@ def relex(ctx: click.Context, debug: bool) -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # As an exception SIGTERM leaves by the same doors as an error, so nothing (an embedded Postgres) stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
     try:
         code = relex.main(standalone_mode=False)
     except click.ClickException as fault:
@@ -78,12 +74,12 @@ def main() -> None:
         code = fault.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        code = INTERRUPTED
+        code = Exit.INTERRUPTED
     except (RelexError, OSError) as fault:
         if "--debug" in sys.argv:
             raise
         click.echo(f"error: {fault}", err=True)
-        code = next((code for kind, code in EXIT_CODES if isinstance(fault, kind)), FAILED)
+        code = Exit.of(fault)
     sys.exit(code)
 
 

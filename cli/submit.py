@@ -26,7 +26,9 @@ from worker.dispatch import wake_scorers
 @click.option("--skip-invalid", is_flag=True, help="Take the good rows of a file that has bad ones.")
 @click.option("--again", is_flag=True, help="Score a file anew that was scored with this model before.")
 @click.option("--wait", is_flag=True, help="Wait until every row is scored.")
-@click.option("--export", "out", type=click.Path(path_type=Path, file_okay=False), help="Wait, then export to DIR.")
+@click.option(
+    "--export", "out", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Wait, then export to DIR."
+)
 @json_option
 @quiet_option
 def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, quiet: bool, **how: Any) -> None:

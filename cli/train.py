@@ -6,7 +6,7 @@ import sys
 import click
 
 from cli.context import json_option, opened, quiet_option, talk
-from cli.ending import FAILED
+from cli.exits import Exit
 from cli.watching import watch_run
 from relex.errors import ServiceUnreachable
 from relex.flows.train import queue
@@ -43,7 +43,7 @@ def train_command(recipe: str, changes: tuple[str, ...], *, watch: bool, as_json
         run = watch_run(database, run_id, console)
     if run.state is RunState.FAILED:
         click.echo(f"error: {run.error}", err=True)
-        sys.exit(FAILED)
+        sys.exit(Exit.FAILED)
     console.print(f"registered as {run.model}")
 
 

@@ -34,6 +34,8 @@ class TrainingRun:
     id: RunId
     name: str
     config: Mapping[str, Any]
+    folder: str
+    """Where the run was queued: relative data paths start there."""
     state: RunState
     progress: Mapping[str, Any]
     created_at: datetime

@@ -13,6 +13,7 @@ CREATE TABLE runs (
     seq         bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     name        text NOT NULL,
     config      jsonb NOT NULL,
+    folder      text NOT NULL,
     state       text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'done', 'failed')),
     token       bigint NOT NULL DEFAULT 0,
     attempt     integer NOT NULL DEFAULT 0,
@@ -127,6 +128,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(
-        "DROP TABLE row_errors, predictions, shards, examples, jobs, model_versions, runs;"
-        "DROP SEQUENCE fencing_tokens"
+        "DROP TABLE row_errors, predictions, shards, examples, jobs, model_versions, runs;DROP SEQUENCE fencing_tokens"
     )

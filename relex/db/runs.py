@@ -40,9 +40,9 @@ ATTEMPTS = 3
 now = func.clock_timestamp()
 
 
-def insert_run(tx: Transaction, name: str, config: Mapping[str, Any]) -> RunId:
-    """Queue a run of this configuration."""
-    values = {"id": new_id(tx, runs, "r"), "name": name, "config": dict(config)}
+def insert_run(tx: Transaction, name: str, config: Mapping[str, Any], folder: str) -> RunId:
+    """Queue a run of this configuration, whose relative paths start at `folder`."""
+    values = {"id": new_id(tx, runs, "r"), "name": name, "config": dict(config), "folder": folder}
     defaults = {"state": RunState.QUEUED, "token": 0, "attempt": 0, "progress": {}, "created_at": func.now()}
     return RunId(tx.execute(insert(runs).values(values | defaults).returning(runs.c.id)).scalar_one())
 

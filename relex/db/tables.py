@@ -42,6 +42,7 @@ runs = Table(
     Column("seq", BigInteger, Identity(always=True), nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("config", JSONB, nullable=False),
+    Column("folder", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("attempt", Integer, nullable=False),

@@ -5,6 +5,7 @@ What a trainer must do is said here, by its user (:class:`Trainer`); `relex.trai
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,9 +49,9 @@ class Trainer(Protocol):
 
 
 def queue(database: Database, config: TrainingConfig) -> RunId:
-    """Queue a training run of a checked recipe."""
+    """Queue a training run of a checked recipe; its relative paths start at the current folder."""
     with database.transaction() as tx:
-        return runs.insert_run(tx, config.name, config.to_dict())
+        return runs.insert_run(tx, config.name, config.to_dict(), str(Path.cwd()))
 
 
 def train_next(database: Database, trainer: Trainer, settings: Settings, stopping: Callable[[], bool]) -> bool:
@@ -64,7 +65,8 @@ def train_next(database: Database, trainer: Trainer, settings: Settings, stoppin
     if run is None:
         return False
     try:
-        version = _train(database, run, trainer, settings, stopping)
+        with chdir(run.folder):  # this process does nothing else
+            version = _train(database, run, trainer, settings, stopping)
         logger.info("%s is registered as %s", run.id, version)
     except LeaseLost as fault:
         logger.warning("%s", fault)
@@ -72,9 +74,10 @@ def train_next(database: Database, trainer: Trainer, settings: Settings, stoppin
         with database.transaction() as tx:
             runs.release(tx, run)
     except Exception as fault:
-        logger.exception("%s failed", run.id)
+        understood = isinstance(fault, RelexError | OSError)
+        logger.error("%s: %s", run.id, fault, exc_info=not understood)
         with database.transaction() as tx:
-            runs.fail(tx, run, str(fault) if isinstance(fault, RelexError) else repr(fault))
+            runs.fail(tx, run, str(fault) if understood else repr(fault))
     return True
 
 
@@ -82,14 +85,15 @@ def _train(
     database: Database, run: TrainingRun, trainer: Trainer, settings: Settings, stopping: Callable[[], bool]
 ) -> ModelVersion:
     config = TrainingConfig.from_dict(run.config)
-    told: dict[str, Any] = {}
+    told: Mapping[str, Any] = {}
 
     def renew() -> None:
         with database.transaction() as tx:
             runs.renew(tx, run, settings.lease_seconds, told)
 
     def report(progress: Mapping[str, Any]) -> None:
-        told.update(progress)
+        nonlocal told
+        told = dict(progress)
         renew()
         lease.moved()
 

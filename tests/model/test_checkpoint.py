@@ -103,6 +103,7 @@ def test_a_second_save_replaces_the_whole_folder(saved, tokenizer):
         model.classifier.bias += 1
     save(folder, model, tokenizer, {})
     assert {path.name for path in folder.iterdir()} == set(READ_BY_SCORING)
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
     with pytest.raises(BadCheckpoint, match=r"model\.safetensors altered"):
         verify(folder, before)
 

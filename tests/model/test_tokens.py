@@ -100,12 +100,11 @@ def test_a_cut_window_keeps_both_entities_wherever_they_stand(tokenizer, encoder
     assert 20 < apart < 150  # both kinds of cut were seen
 
 
-def test_entities_that_fit_together_stay_in_one_piece_in_the_middle(encoder, make_example):
-    sentence = "가 " * 100 + "비 나 다 라 조" + " 마" * 100
-    (encoded,) = encoder(Scheme.NONE, max_length=47).encode([make_example(0, sentence, (200, 201), (208, 209))])
-    # 45 places for words: the five from 비 to 조, and twenty on each side.
-    assert (encoded.subject, encoded.object) == ((21, 22), (25, 26))
-    assert len(encoded.input_ids) == 47
+def test_entities_that_fit_together_stay_in_one_piece_in_the_middle(tokenizer, encoder, make_example):
+    sentence = "가 " * 100 + "비" + " 나" * 37 + " 조" + " 마" * 100
+    (encoded,) = encoder(Scheme.NONE, max_length=47).encode([make_example(0, sentence, (200, 201), (276, 277))])
+    # 45 places for words: the 39 from 비 to 조, and three on each side.
+    assert words(tokenizer, encoded)[1:-1] == [*"가가가비", *"나" * 37, *"조마마마"]
 
 
 def test_room_that_one_side_cannot_use_goes_to_the_other(encoder, make_example):

@@ -10,14 +10,17 @@ import pytest
 import torch
 from transformers import AutoModel, SchedulerType, get_scheduler
 
+from relex.encoding.batches import collate
 from relex.errors import InvalidCsv
 from relex.examples import Entity, Example
 from relex.labels import NO_RELATION
 from relex.model.checkpoint import load
 from relex.model.folder import FOR_PEOPLE, READ_BY_SCORING
+from relex.training.building import build_classifier
 from relex.training.config import TrainingConfig
+from relex.training.judging import Judge
 from relex.training.sections import Scheduler
-from relex.training.trainer import evaluate, train
+from relex.training.trainer import _arguments, evaluate, train
 
 LABEL_OF_TYPE = {"DAT": "per:date_of_birth", "ORG": "per:employee_of", "LOC": NO_RELATION}
 """What there is to learn: the object's type decides."""
@@ -59,7 +62,7 @@ def data():
 
 
 def config(**changes):
-    """A recipe of a second; a change is a section with what differs in it."""
+    """A recipe of a second; a change is a value, or a section with what differs in it."""
     sections = {
         "name": "tiny",
         "data": {"train": "train.csv", "valid": "valid.csv"},
@@ -71,7 +74,7 @@ def config(**changes):
         "train": {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "precision": "fp32"},
     }
     for name, change in changes.items():
-        sections[name] = sections.get(name, {}) | change
+        sections[name] = sections.get(name, {}) | change if isinstance(change, dict) else change
     return TrainingConfig.from_dict(sections)
 
 
@@ -117,6 +120,17 @@ def test_the_scores_are_those_of_the_saved_weights(trained, data):
     assert (again.micro_f1, again.auprc) == (outcome.micro_f1, pytest.approx(outcome.auprc, abs=1e-6))
     assert metrics(folder)["validation"]["micro_f1"] == outcome.micro_f1
     assert metrics(folder)["validation"]["auprc"] == outcome.auprc
+
+
+def test_probabilities_are_those_of_each_row_by_itself(trained, data):
+    checkpoint = load(trained[1])
+    alone = [
+        checkpoint.model(**collate(checkpoint.encoder.encode([item]), checkpoint.pad_token_id).tensors()).logits
+        for item in data[1]
+    ]
+    judge = Judge(checkpoint.model, checkpoint.encoder, checkpoint.pad_token_id, data[1], "valid.csv")
+    together = torch.from_numpy(judge._probabilities())
+    torch.testing.assert_close(together, torch.cat(alone).softmax(dim=1), atol=1e-5, rtol=0)
 
 
 def test_scores_do_not_depend_on_the_order_of_the_rows(trained, data):
@@ -167,10 +181,15 @@ def test_the_best_epoch_is_kept_and_not_the_last(data, tmp_path):
 
 
 def test_half_size_weights_are_judged_as_they_are_saved(data, tmp_path):
-    recipe = config(save={"dtype": "float16"}, train={"precision": "bf16", "epochs": 2}, loss={"name": "focal"})
-    outcome = train(recipe, *data, tmp_path / "tiny", silent)
-    again = evaluate(tmp_path / "tiny", data[1])
-    assert (again.micro_f1, again.auprc) == (outcome.micro_f1, pytest.approx(outcome.auprc, abs=1e-6))
+    # Asked at random, among many rows: the smallest change of a weight changes the order that AUPRC sees.
+    labels = [item.label for item in data[0]]
+    random.Random(5).shuffle(labels)
+    valid = [replace(item, label=label) for item, label in zip(data[0], labels, strict=True)]
+    train_settings = {"precision": "bf16", "epochs": 1, "learning_rate": 1e-4}
+    recipe = config(save={"dtype": "float16"}, train=train_settings, loss={"name": "focal"})
+    outcome = train(recipe, data[0], valid, tmp_path / "tiny", silent)
+    again = evaluate(tmp_path / "tiny", valid)
+    assert (again.micro_f1, again.auprc) == (outcome.micro_f1, outcome.auprc)
     assert metrics(tmp_path / "tiny")["training"]["precision"] == "bf16"
 
 
@@ -205,8 +224,9 @@ def test_it_is_silent(data, tmp_path, capfd, caplog):
 def test_a_row_without_a_known_label_is_refused_before_anything(data, tmp_path, file, label, what):
     spoiled = {"train.csv": list(data[0]), "valid.csv": list(data[1])}
     spoiled[file][5] = replace(spoiled[file][5], label=label)
+    far_away = TrainingConfig.from_dict(config().to_dict() | {"backbone": {"name": "nobody/has-this-encoder"}})
     with pytest.raises(InvalidCsv, match=rf"^{file}: 1 of \d+ rows cannot be learned from: id id-5 has {what}; label"):
-        train(config(), *spoiled.values(), tmp_path / "tiny", silent)
+        train(far_away, *spoiled.values(), tmp_path / "tiny", silent)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -237,3 +257,49 @@ def test_every_scheduler_is_known_to_transformers_and_needs_no_more(name):
         SchedulerType(name), torch.optim.AdamW([weight]), num_warmup_steps=2, num_training_steps=9
     )
     assert len(scheduler.get_last_lr()) == 1
+
+
+def test_the_recipe_reaches_transformers(tmp_path):
+    settings = {
+        "epochs": 4,
+        "batch_size": 6,
+        "gradient_accumulation": 3,
+        "learning_rate": 0.001,
+        "scheduler": "cosine",
+        "warmup_ratio": 0.1,
+        "weight_decay": 0.2,
+        "max_grad_norm": 0.5,
+        "seed": 9,
+    }
+    arguments = _arguments(config(train=settings), str(tmp_path))
+    assert (arguments.num_train_epochs, arguments.per_device_train_batch_size) == (4, 6)
+    assert (arguments.gradient_accumulation_steps, arguments.learning_rate) == (3, 0.001)
+    assert (arguments.lr_scheduler_type, arguments.get_warmup_steps(200)) == ("cosine", 20)
+    assert (arguments.weight_decay, arguments.max_grad_norm, arguments.seed) == (0.2, 0.5, 9)
+
+
+@pytest.mark.parametrize(("precision", "bf16"), [("fp32", False), ("bf16", True)])
+def test_the_recipe_chooses_the_precision(tmp_path, precision, bf16):
+    assert _arguments(config(train={"precision": precision}), str(tmp_path)).bf16 is bf16
+
+
+def test_the_recipe_reaches_the_model(data):
+    recipe = config(
+        input={"scheme": "entity_marker", "type_sentence": True, "max_length": 40}, pooling="attention", dropout=0.3
+    )
+    model, tokenizer = build_classifier(recipe, data[0])
+    expected = {
+        "scheme": "entity_marker",
+        "type_sentence": True,
+        "max_length": 40,
+        "pooling": "attention",
+        "dropout": 0.3,
+    }
+    assert model.relation.to_dict().items() >= expected.items()
+    shape = model.backbone.config
+    assert (shape.hidden_size, shape.num_hidden_layers, shape.num_attention_heads) == (16, 1, 2)
+    assert shape.intermediate_size == 32
+    longest = model.encoder(tokenizer).encode([replace(data[0][0], sentence=data[0][0].sentence + " 가" * 60)])[0]
+    assert len(longest.input_ids) == 40
+    logits = model.eval()(**collate([longest], tokenizer.pad_token_id).tensors()).logits
+    assert logits.shape == (1, 30)

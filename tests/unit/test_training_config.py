@@ -160,7 +160,9 @@ def test_a_base_hands_down_what_is_not_said_again(folder):
 
 
 def test_an_empty_section_changes_nothing():
-    assert config("base: base\ntrain: {}\nbackbone: {scratch: {}}\n" + MINIMAL.splitlines()[1]).train.epochs == 10
+    read = config("base: base\nloss: {}\nbackbone: {scratch: {}}\n" + MINIMAL.splitlines()[1])
+    assert (read.loss.name, read.loss.label_smoothing) == ("focal", 0.1)
+    assert read.backbone.scratch.layers == 4
 
 
 def test_a_fault_in_a_base_names_the_base(folder):

@@ -1,0 +1,24 @@
+"""The exit codes of every command, decided here once."""
+
+from enum import IntEnum
+
+from relex.errors import InvalidInput, NotFound, ServiceUnreachable
+
+
+class Exit(IntEnum):
+    """What a script learns from how a command ended."""
+
+    FAILED = 1
+    USAGE = 2  # click's own
+    INVALID_INPUT = 3
+    UNREACHABLE = 4
+    NOT_FOUND = 5
+    ROWS_FAILED = 6
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+    @classmethod
+    def of(cls, fault: Exception) -> "Exit":
+        """The code for an error: that of the first kind it belongs to."""
+        kinds = {InvalidInput: cls.INVALID_INPUT, ServiceUnreachable: cls.UNREACHABLE, NotFound: cls.NOT_FOUND}
+        return next((code for kind, code in kinds.items() if isinstance(fault, kind)), cls.FAILED)
