@@ -49,7 +49,7 @@ class TrainingRun:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How a checkpoint does on one labelled file, both figures x100 as KLUE defines them (training.metrics)."""
+    """How a checkpoint does on one labelled file, both figures x100 as KLUE defines them (analysis.metrics)."""
 
     data_sha256: str
     """Which file: scores are compared only between equal ones."""

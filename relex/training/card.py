@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from relex.analysis.metrics import Evaluation
 from relex.examples import Example
 from relex.training.config import TrainingConfig
-from relex.training.metrics import Evaluation
 
 KLUE_SOURCES = frozenset({"wikipedia", "wikitree", "policy_briefing"})
 """What KLUE-RE's files, and no others that we know, hold in their source column."""

@@ -7,13 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from relex.analysis.metrics import Evaluation, auprc, evaluation, micro_f1
 from relex.encoding.batches import by_token_budget, collate
 from relex.encoding.tokens import Encoder
 from relex.errors import InvalidCsv, did_you_mean
 from relex.examples import Example
 from relex.labels import RELATIONS
 from relex.model.classifier import RelationClassifier
-from relex.training.metrics import Evaluation, auprc, evaluation, micro_f1
 
 MAX_TOKENS = 4_096
 """Padded tokens a batch; no gradients are kept, so it may be larger than in training."""

@@ -24,6 +24,7 @@ from transformers import (
     set_seed,
 )
 
+from relex.analysis.metrics import Evaluation
 from relex.csvfile.source import sha256_of
 from relex.encoding.batches import collate
 from relex.encoding.tokens import EncodedExample
@@ -38,7 +39,6 @@ from relex.training.config import TrainingConfig
 from relex.training.judging import Judge, gold_labels
 from relex.training.logbook import Logbook, Report
 from relex.training.losses import FocalLoss, loss_function
-from relex.training.metrics import Evaluation
 
 
 @dataclass(frozen=True, slots=True)

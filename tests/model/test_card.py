@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from relex.analysis.metrics import evaluation
 from relex.examples import Entity, Example
 from relex.labels import NO_RELATION, RELATIONS
 from relex.training.card import TrainingFacts, metrics_json, model_card
 from relex.training.config import TrainingConfig
-from relex.training.metrics import evaluation
 
 
 def example(row_no, label, source, name="조지"):

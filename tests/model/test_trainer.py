@@ -213,7 +213,7 @@ def test_it_is_silent(data, tmp_path, capfd, caplog):
     train(config(train={"epochs": 1}), *data, tmp_path / "tiny", silent)
     evaluate(tmp_path / "tiny", data[1])
     assert capfd.readouterr() == ("", "")
-    assert {record.name for record in caplog.records} <= {"relex.training.metrics"}
+    assert {record.name for record in caplog.records} <= {"relex.analysis.metrics"}
 
 
 @pytest.mark.parametrize("file", ["train.csv", "valid.csv"])

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, precision_recall_curve
 
-from relex.labels import NO_RELATION, RELATIONS
-from relex.training.metrics import (
+from relex.analysis.metrics import (
     auprc,
     average_precision,
     evaluation,
@@ -15,6 +14,7 @@ from relex.training.metrics import (
     micro_f1_interval,
     score_table,
 )
+from relex.labels import NO_RELATION, RELATIONS
 
 
 @pytest.fixture

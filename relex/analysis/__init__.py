@@ -1,0 +1,1 @@
+"""What predictions and data files have to say: metrics, comparisons, splits, descriptions. No tensor."""
