@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.filesize import decimal
 
 from cli.context import json_option, opened, quiet_option, talk
 from cli.ending import end_with, export_to
@@ -56,10 +57,10 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
 
 
 def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
-    console.print(f"Checking {csv} ... ", end="")
     rejected = Path(f"{csv.stem}.rejected.csv")
-    facts = check(csv, options.encoding, rejected)
-    console.print(f"{facts.rows:,} rows, {facts.encoding}, {facts.size / 1e6:.1f} MB")
+    with console.status(f"Checking {csv}"):
+        facts = check(csv, options.encoding, rejected)
+    console.print(f"Checking {csv} ... {facts.rows:,} rows, {facts.encoding}, {decimal(facts.size)}")
     for note in facts.notes:
         console.print(f"note: {note}")
     if facts.rejected and not options.skip_invalid:

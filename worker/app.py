@@ -1,7 +1,7 @@
 """The Celery app, with every setting and why it is so. It carries doorbells; the work is in Postgres."""
 
 from celery import Celery
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from relex.settings import Settings
 
@@ -12,7 +12,8 @@ app = Celery("relex", include=["worker.tasks"])
 app.conf.update(
     # A run may take hours: its own queue keeps it from standing before a shard.
     task_default_queue=SCORE,
-    task_queues=[Queue(SCORE), Queue(TRAIN)],
+    # Each with its own routing key: left out, it is that of the default queue, and every doorbell rings in both.
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (SCORE, TRAIN)],
     task_routes={"relex.score": {"queue": SCORE}, "relex.train": {"queue": TRAIN}},
     task_create_missing_queues=False,
     # A doorbell is done when it is heard. With late acks a task longer than the visibility timeout runs twice, and

@@ -18,6 +18,9 @@ from relex.errors import ServiceUnreachable
 from relex.settings import Settings
 from worker.app import SCORE, TRAIN, configured
 
+STAY = "--stay"
+"""Tells the process without Celery to wait for more work for ever."""
+
 MOST_DOORBELLS = 64
 """Doorbells that may lie in a queue: one a waiting process is enough, one a shard would flood Redis."""
 
@@ -43,7 +46,7 @@ def wake_trainers(settings: Settings) -> None:
 def run_worker(settings: Settings, queues: Sequence[str], concurrency: int | None) -> None:
     """Become a worker in the foreground; this process is replaced and does not return."""
     if settings.broker_url is None:
-        arguments = ["-m", "worker.local", *queues, "--stay"]
+        arguments = ["-m", "worker.local", *queues, STAY]
     else:
         count = concurrency or default_concurrency(settings)
         arguments = ["-m", "celery", "-A", "worker.tasks", "worker", "--loglevel", "INFO"]

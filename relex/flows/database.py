@@ -1,13 +1,17 @@
 """Opening the database that the settings mean: the one given, or the embedded one."""
 
+import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from relex.db import migrate, schema
+from relex.db import schema
 from relex.db.connection import Database
 from relex.embedded.users import use
 from relex.flows import models
 from relex.settings import Settings
+
+MIGRATE = "relex.db.migrate:upgrade"
+"""By name, because Alembic takes a third of the time in which `relex status` starts, and is needed once."""
 
 
 @contextmanager
@@ -54,5 +58,5 @@ def _connected(settings: Settings) -> Iterator[Database]:
 
 
 def _prepare(database: Database) -> None:
-    migrate.upgrade(database)
+    pkgutil.resolve_name(MIGRATE)(database)
     models.register_shipped(database)

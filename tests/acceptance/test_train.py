@@ -2,6 +2,8 @@
 
 import json
 
+from tests.processes import started
+
 RECIPE = """
 name: tiny
 backbone:
@@ -26,6 +28,13 @@ def test_a_recipe_becomes_a_model_version_that_scores(laptop):
     assert job["model"] == "tiny@1"
     laptop.run("models", "promote", "tiny@1")
     assert "tiny@1" in laptop.run("submit", "data/test_data.csv", "--json")
+
+
+def test_a_team_trains_on_its_own_queue(team, tmp_path):
+    (team.folder / "tiny.yaml").write_text(RECIPE, "utf-8")
+    with started("worker", "--queues", "train", "--concurrency", "1", env=team.env, log=tmp_path / "worker.log"):
+        run = team.run("train", "--config", "tiny.yaml", "--watch")
+    assert json.loads(team.run("status", run, "--json"))["model"] == "tiny@1"
 
 
 def test_a_bad_recipe_is_refused_before_anything_is_queued(laptop):

@@ -9,7 +9,7 @@ from relex.db import examples, jobs
 from relex.settings import Settings
 from tests.making import example, make_job, prediction, register_model
 from tests.processes import environment, kill, started, wait_until
-from worker.dispatch import MOST_DOORBELLS, wake_scorers
+from worker.dispatch import MOST_DOORBELLS, wake_scorers, wake_trainers
 
 
 @pytest.fixture
@@ -97,6 +97,14 @@ def test_redis_that_forgets_everything_costs_no_row(worker, database, broker_url
             redis.flushdb()
         wait_until(lambda: progress(database, job).state.ended)
     assert_all_scored_once(database, job)
+
+
+def test_a_doorbell_rings_in_its_own_queue_only(services, broker_url):
+    settings = Settings(services["database_url"], broker_url)
+    wake_scorers(settings, 2)
+    wake_trainers(settings)
+    with Redis.from_url(broker_url) as redis:
+        assert (redis.llen("score"), redis.llen("train")) == (2, 1)
 
 
 def test_the_queue_holds_a_bounded_number_of_doorbells(services, broker_url):
