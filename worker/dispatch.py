@@ -45,10 +45,10 @@ def wake_trainers(settings: Settings) -> None:
 
 def run_worker(settings: Settings, queues: Sequence[str], concurrency: int | None) -> None:
     """Become a worker in the foreground; this process is replaced and does not return."""
+    count = concurrency or default_concurrency(settings)
     if settings.broker_url is None:
-        arguments = ["-m", "worker.local", *queues, STAY]
+        arguments = ["-m", "worker.local", SCORE if SCORE in queues else TRAIN, "0", STAY]
     else:
-        count = concurrency or default_concurrency(settings)
         arguments = ["-m", "celery", "-A", "worker.tasks", "worker", "--loglevel", "INFO"]
         arguments += ["--queues", ",".join(queues), "--concurrency", str(count), "-n", f"relex-{os.getpid()}@%h"]
     os.execve(sys.executable, [sys.executable, *arguments], _environment(settings))  # noqa: S606 - no shell, on purpose
@@ -60,10 +60,10 @@ def default_concurrency(settings: Settings) -> int:
     return 1 if on_gpu else os.cpu_count() or 1
 
 
-def lock_of(settings: Settings, queue: str) -> Path:
-    """The file that the background process of a queue holds locked while it works."""
+def lock_of(settings: Settings, queue: str, slot: int) -> Path:
+    """The file that the background process in this slot of a queue holds locked while it works."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    return settings.home / f"{queue}.lock"
+    return settings.home / f"{queue}-{slot}.lock"
 
 
 def _wake(settings: Settings, queue: str, wanted: int) -> None:
@@ -82,20 +82,26 @@ def _wake(settings: Settings, queue: str, wanted: int) -> None:
 
 
 def _start_background(settings: Settings, queue: str) -> None:
-    """Start the background process, unless one is at work; it ends by itself when idle."""
-    if not locks.is_free(lock_of(settings, queue)):
-        return
+    """Fill the free slots of a queue with background processes: one a core for scoring, one for training.
+
+    They end by themselves when idle. Scoring in one thread a process keeps half its speed beside a busy neighbour;
+    one process with a thread a core falls to an eighth.
+    """
+    slots = default_concurrency(settings) if queue == SCORE else 1
+    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // slots))}
     log = settings.home / "logs" / f"{queue}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        subprocess.Popen(
-            [sys.executable, "-m", "worker.local", queue],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            env=_environment(settings),
-        )
+    for slot in range(slots):
+        if locks.is_free(lock_of(settings, queue, slot)):
+            with log.open("ab") as output:
+                subprocess.Popen(
+                    [sys.executable, "-m", "worker.local", queue, str(slot)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    env=threads | _environment(settings),
+                )
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The same work without Celery: what the embedded default runs in the background.
 
-`python -m worker.local score` ends by itself when nothing has waited for a while, `... train` as soon as no run
-waits. One process of each kind works for a home folder at a time, held apart by a lock that dies with its owner.
+`python -m worker.local score 0` ends by itself when nothing has waited for a while, `... train 0` as soon as no run
+waits. The number is a slot: one process a slot of a home folder, held apart by a lock that dies with its owner.
 """
 
 import logging
@@ -18,7 +18,7 @@ from relex.flows.database import open_database
 from relex.flows.sweep import Waiting, sweep
 from relex.flows.train import train_next
 from relex.settings import Settings
-from worker.app import SCORE, TRAIN
+from worker.app import SCORE
 from worker.dispatch import STAY, lock_of, wake_trainers
 from worker.scorers import load_trainer, score_some, this_worker
 
@@ -31,11 +31,12 @@ Step = Callable[[Waiting], bool]
 
 
 class LocalWorker:
-    """One process that works through one queue until it is idle or told to end."""
+    """The process in one slot of a queue, which works until it is idle or told to end."""
 
-    def __init__(self, settings: Settings, queue: str, *, stay: bool) -> None:
+    def __init__(self, settings: Settings, queue: str, slot: int, *, stay: bool) -> None:
         self._settings = settings
         self._queue = queue
+        self._lock = lock_of(settings, queue, slot)
         # A training process holds much memory and is quickly started: it does not linger.
         patience = settings.idle_seconds if queue == SCORE else 0.0
         self._idle_seconds = float("inf") if stay else patience
@@ -46,14 +47,14 @@ class LocalWorker:
         self._ending.set()
 
     def run(self) -> None:
-        """Work while nobody else does.
+        """Work while nobody else does in this slot.
 
         Work that is queued while this process is about to end must not be forgotten: its sender saw the lock held
         and started nobody. So there is one more look after the lock is given up.
         """
         worked = True
         while worked and not self._ending.is_set():
-            with locks.alone_now(lock_of(self._settings, self._queue)) as held:
+            with locks.alone_now(self._lock) as held:
                 worked = held and self._work()
 
     def _work(self) -> bool:
@@ -88,10 +89,10 @@ class LocalWorker:
 
 
 def main(arguments: list[str]) -> int:
-    """Work through the queue that is named first; `--stay` waits for more work for ever."""
+    """Work through a queue: its name, the slot, and `--stay` to wait for more work for ever."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    queue = SCORE if SCORE in arguments else TRAIN
-    worker = LocalWorker(Settings.from_env(), queue, stay=STAY in arguments)
+    queue, slot, *flags = arguments
+    worker = LocalWorker(Settings.from_env(), queue, int(slot), stay=STAY in flags)
     signal.signal(signal.SIGTERM, worker.end)
     signal.signal(signal.SIGINT, worker.end)
     try:

@@ -10,7 +10,7 @@ from functools import cache
 from relex.db.connection import Database
 from relex.flows.score import Worker
 from relex.settings import Settings
-from worker.app import configured
+from worker.app import TRAIN, configured
 from worker.dispatch import wake_scorers
 from worker.scorers import score_some, this_worker
 from worker.watch import stopping
@@ -32,7 +32,7 @@ def score() -> None:
 @app.task(name="relex.train")
 def train() -> None:
     """Execute waiting training runs in a process of their own, whose memory is free when it ends."""
-    with subprocess.Popen([sys.executable, "-m", "worker.local", "train"]) as process:
+    with subprocess.Popen([sys.executable, "-m", "worker.local", TRAIN, "0"]) as process:
         while process.poll() is None:
             try:
                 process.wait(timeout=1)

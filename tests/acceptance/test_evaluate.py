@@ -1,0 +1,71 @@
+"""A labelled file and two models: how good each is, and whether one is better."""
+
+import csv
+import json
+
+import numpy as np
+
+from relex.analysis.metrics import auprc, micro_f1
+from tests.acceptance.test_train import RECIPE
+from tests.processes import wait_until
+
+
+def test_models_are_evaluated_and_compared_by_their_predictions(laptop):
+    train(laptop, "tiny", "other")
+    found = json.loads(laptop.run("evaluate", "tiny", "--on", "data/valid_data.csv", "--json", "--out", "judged"))
+    assert (found["model"], found["rows"], found["file"]) == ("tiny@1", 75, "valid_data.csv")
+    assert found == json.loads((laptop.folder / "judged" / "evaluation.json").read_text("utf-8"))
+    gold = [row["gold"] for row in rows_of(laptop.folder / "judged" / "predictions.csv")]
+    assert_scores_are_those_of_the_export(laptop, found, gold)
+    text = laptop.run("evaluate", "tiny@1", "--on", "data/valid_data.csv", "--like", "data/test_data.csv")
+    assert f"micro-F1              {found['headline']['micro_f1']['value']:.2f}" in text
+    assert "micro-F1, reweighted" in text
+    assert "(submitted before)" in laptop.said
+    told = json.loads(laptop.run("compare", "tiny", "other", "--on", "data/valid_data.csv", "--json", "--out", "both"))
+    assert told["a"] == found["headline"]
+    assert {change["key"]: (change["a"], change["b"]) for change in told["settings"]} == {
+        "name": ("tiny", "other"),
+        "train.epochs": (1, 3),
+    }
+    flips = rows_of(laptop.folder / "both" / "flips.csv")
+    assert len(flips) == sum(told["flips"].values())
+    text = laptop.run("compare", "tiny", "other", "--on", "data/valid_data.csv")
+    assert "train.epochs" in text
+    assert "McNemar p" in text
+
+
+def test_what_cannot_be_judged_is_refused_before_anything_is_queued(team):
+    assert team.run("evaluate", "nobody", "--on", "data/test_data.csv", expected=3) == ""
+    assert "no gold label in column label" in team.said
+    assert team.run("evaluate", "nobody", "--on", "data/valid_data.csv", expected=5) == ""
+    assert team.run("compare", "nobody", "nobody", "--on", "data/valid_data.csv", expected=5) == ""
+    assert team.run("jobs", "--json") == "[]"
+
+
+def train(place, *names):
+    """Train a tiny model by each name, the later ones longer."""
+    (place.folder / "tiny.yaml").write_text(RECIPE, "utf-8")
+    for epochs, name in zip((1, 3), names, strict=True):
+        place.run("train", "--config", "tiny.yaml", "--set", f"name={name}", "--set", f"train.epochs={epochs}")
+    wait_until(lambda: registered(place) >= {f"{name}@1" for name in names}, seconds=180)
+
+
+def registered(place):
+    return {each["model"] for each in json.loads(place.run("models", "--json"))}
+
+
+def assert_scores_are_those_of_the_export(place, found, gold):
+    place.run("export", found["job"], "--out", "out")
+    rows = rows_of(place.folder / "out" / f"{found['job']}.csv")
+    labels = json.loads((place.folder / "out" / f"{found['job']}.labels.json").read_text("utf-8"))
+    probabilities = np.array([json.loads(row["probs"]) for row in rows])
+    headline = found["headline"]
+    assert abs(micro_f1(gold, [row["pred_label"] for row in rows]) - headline["micro_f1"]["value"]) < 1e-9
+    assert abs(auprc(gold, probabilities, labels) - headline["auprc"]["value"]) < 1e-9
+    version = next(each for each in json.loads(place.run("models", "--json")) if each["model"] == found["model"])
+    assert version["scores"][0]["auprc"] == headline["auprc"]["value"]
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
