@@ -77,9 +77,10 @@ def _tell(submission: Submission, facts: FileFacts, settings: Settings, console:
     if submission.known:
         console.print(f"This file was submitted before with {submission.model}; --again scores it anew")
         return
+    shards = "shard" if submission.shards == 1 else "shards"
     where = "" if settings.broker_url else " (scoring goes on in the background on this machine)"
     console.print(
-        f"Uploaded {facts.accepted:,} rows, {submission.shards:,} shards queued for {submission.model}{where}"
+        f"Uploaded {facts.accepted:,} rows, {submission.shards:,} {shards} queued for {submission.model}{where}"
     )
 
 

@@ -89,6 +89,6 @@ def _look_on(
 
 def _speed(progress: Progress) -> str:
     if not progress.rows_per_second:
-        return "waiting for a worker" if not progress.running_shards else "first shard"
+        return "waiting for a worker" if not progress.running_shards else "loading the model"
     left = f"about {duration(progress.seconds_left)} left" if progress.seconds_left else ""
     return f"{progress.rows_per_second:,.0f} rows/s   {left}"

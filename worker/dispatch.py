@@ -68,7 +68,7 @@ def lock_of(settings: Settings, queue: str, slot: int) -> Path:
 
 def _wake(settings: Settings, queue: str, wanted: int) -> None:
     if settings.broker_url is None:
-        _start_background(settings, queue)
+        _start_background(settings, queue, wanted)
         return
     celery = configured(settings)
     try:
@@ -81,7 +81,7 @@ def _wake(settings: Settings, queue: str, wanted: int) -> None:
         raise ServiceUnreachable(f"Redis does not answer ({fault}); workers look for work by themselves") from fault
 
 
-def _start_background(settings: Settings, queue: str) -> None:
+def _start_background(settings: Settings, queue: str, wanted: int) -> None:
     """Fill the free slots of a queue with background processes: one a core for scoring, one for training.
 
     They end by themselves when idle. Scoring in one thread a process keeps half its speed beside a busy neighbour;
@@ -91,7 +91,7 @@ def _start_background(settings: Settings, queue: str) -> None:
     threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // slots))}
     log = settings.home / "logs" / f"{queue}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    for slot in range(slots):
+    for slot in range(min(slots, wanted)):
         if locks.is_free(lock_of(settings, queue, slot)):
             with log.open("ab") as output:
                 subprocess.Popen(
