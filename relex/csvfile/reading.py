@@ -33,15 +33,38 @@ def read_examples(path: Path, facts: FileFacts) -> Iterator[Example]:
 
 
 def read_labelled_examples(path: Path, encoding: str = "utf-8") -> list[Example]:
-    """All examples of a file, each with a gold label: what training and evaluation need.
+    """All examples of a file, each with a gold label: what training needs.
 
     Raises:
         InvalidCsv: the file cannot be used, or a record is bad or has no label.
     """
-    facts = check(path, encoding)
-    if facts.rejected:
-        raise InvalidCsv(describe_faults(facts, path.name))
+    return list(read_examples(path, check_labelled(path, encoding)))
+
+
+def read_whole(path: Path, encoding: str = "utf-8") -> list[Example]:
+    """All examples of a file, with or without labels.
+
+    Raises:
+        InvalidCsv: the file cannot be used, or a record is bad.
+    """
+    return list(read_examples(path, _check_whole(path, encoding)))
+
+
+def check_labelled(path: Path, encoding: str = "utf-8") -> FileFacts:
+    """Check a file of which every record must be good and have a gold label.
+
+    Raises:
+        InvalidCsv: the file cannot be used, or a record is bad or has no label.
+    """
+    facts = _check_whole(path, encoding)
     if facts.labelled < facts.rows:
         missing = f"{facts.rows - facts.labelled:,} of {facts.rows:,} rows have no gold label in column {LABEL}"
         raise InvalidCsv(f"{path.name}: {missing}{''.join(f' ({note})' for note in facts.notes)}")
-    return list(read_examples(path, facts))
+    return facts
+
+
+def _check_whole(path: Path, encoding: str) -> FileFacts:
+    facts = check(path, encoding)
+    if facts.rejected:
+        raise InvalidCsv(describe_faults(facts, path.name))
+    return facts

@@ -1,8 +1,9 @@
-"""Predictions and row errors as CSVs, and how any file is written here: whole or not at all."""
+"""Predictions, row errors and comparisons as CSVs, and how any file is written here: whole or not at all."""
 
 import codecs
 import csv
 import errno
+import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,9 +12,13 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from relex.errors import RelexError
+from relex.examples import Example, Prediction
 
 PREDICTION_HEADER = b"id,pred_label,probs\n"
 ERROR_HEADER = ("id", "code", "message")
+EXAMPLE_HEADER = ("id", "sentence", "subject", "object", "gold")
+JUDGED_HEADER = (*EXAMPLE_HEADER, "pred_label", "probs")
+FLIP_HEADER = (*EXAMPLE_HEADER, "A", "B", "right")
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EISDIR)
 """Disk full, quota used up, file too large, a folder of that name: never the fault of what is being written."""
@@ -42,10 +47,40 @@ def write_errors(path: Path, errors: Iterable[tuple[str, str, str]]) -> None:
     Raises:
         RelexError: as for :func:`write_predictions`.
     """
+    _write_rows(path, ERROR_HEADER, errors)
+
+
+def write_judged(path: Path, examples: Iterable[Example], predictions: Iterable[Prediction]) -> None:
+    """Write labelled examples beside their predictions; both in the same order.
+
+    Raises:
+        RelexError: as for :func:`write_predictions`.
+    """
+    rows = (
+        (*_cells(example), prediction.label, json.dumps(prediction.probabilities))
+        for example, prediction in zip(examples, predictions, strict=True)
+    )
+    _write_rows(path, JUDGED_HEADER, rows)
+
+
+def write_flips(path: Path, flips: Iterable[tuple[Example, str, str, str]]) -> None:
+    """Write examples that two models label differently: A's label, B's label, and who is right (A, B or neither).
+
+    Raises:
+        RelexError: as for :func:`write_predictions`.
+    """
+    _write_rows(path, FLIP_HEADER, ((*_cells(example), *labels) for example, *labels in flips))
+
+
+def _cells(example: Example) -> tuple[str | None, ...]:
+    return (example.id, example.sentence, example.subject.text, example.object.text, example.label)
+
+
+def _write_rows(path: Path, header: Iterable[str], rows: Iterable[Iterable[str | None]]) -> None:
     with replacing(path) as file:
         writer = csv.writer(codecs.getwriter("utf-8")(file), lineterminator="\n")
-        writer.writerow(ERROR_HEADER)
-        writer.writerows(errors)
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from psycopg import sql
 from sqlalchemy import Row, select
 
 from relex.db.connection import Transaction, driver
-from relex.db.tables import examples, row_errors
-from relex.examples import Entity, Example
+from relex.db.tables import examples, predictions, row_errors
+from relex.examples import Entity, Example, Prediction
 from relex.jobs import JobId, Shard
 
 COPY_IN = """
@@ -64,6 +64,23 @@ def errors_of(tx: Transaction, job_id: JobId) -> Iterator[tuple[str, str, str]]:
         .order_by(row_errors.c.row_no)
     )
     yield from (tuple(row) for row in tx.execution_options(yield_per=1000).execute(statement))
+
+
+def with_predictions(tx: Transaction, job_id: JobId) -> tuple[list[Example], list[Prediction]]:
+    """The job's examples that have a prediction, and those predictions, both in the file's order.
+
+    Everything is in memory at once: this is for judging labelled files.
+    """
+    same = (examples.c.job_id == predictions.c.job_id) & (examples.c.row_no == predictions.c.row_no)
+    statement = (
+        select(examples, predictions.c.label.label("predicted"), predictions.c.probabilities, predictions.c.window_cut)
+        .join_from(predictions, examples, same)
+        .where(predictions.c.job_id == job_id)
+        .order_by(predictions.c.row_no)
+    )
+    rows = tx.execute(statement).all()
+    said = [Prediction(row.row_no, row.predicted, tuple(row.probabilities), row.window_cut) for row in rows]
+    return [_example(row) for row in rows], said
 
 
 def _columns(item: Example) -> tuple[str | int, ...]:

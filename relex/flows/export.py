@@ -1,16 +1,16 @@
 """From a job to files: the predictions, the labels' order, and a manifest that says where they came from."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relex.csvfile.writing import replacing, write_errors, write_predictions
+from relex.csvfile.writing import write_errors, write_predictions
 from relex.db import examples, jobs
 from relex.db import models as table
 from relex.db.connection import Database
 from relex.errors import JobUnfinished
+from relex.flows.files import write_json
 from relex.jobs import JobState, Progress
 from relex.runs import ModelVersion
 
@@ -55,8 +55,8 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False) 
         errors = base.with_suffix(".errors.csv") if progress.failed else None
         if errors:
             write_errors(errors, examples.errors_of(tx, job.id))
-    labels = _write_json(base.with_suffix(".labels.json"), list(model.labels))
-    manifest = _write_json(base.with_suffix(".manifest.json"), _manifest(progress, model))
+    labels = write_json(base.with_suffix(".labels.json"), list(model.labels))
+    manifest = write_json(base.with_suffix(".manifest.json"), _manifest(progress, model))
     return Export(predictions, labels, manifest, errors, progress.done - progress.failed, progress.failed)
 
 
@@ -78,9 +78,3 @@ def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:
         "submitted_at": job.created_at.isoformat(),
         "finished_at": job.finished_at.isoformat() if job.finished_at else None,
     }
-
-
-def _write_json(path: Path, content: object) -> Path:
-    with replacing(path) as file:
-        file.write((json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode())
-    return path

@@ -2,8 +2,10 @@ import errno
 
 import pytest
 
-from relex.csvfile.writing import write_errors, write_predictions
+from relex.csvfile.writing import write_errors, write_flips, write_judged, write_predictions
 from relex.errors import RelexError
+from relex.examples import Prediction
+from tests.making import example
 
 
 def test_header_and_blocks_as_they_come(tmp_path):
@@ -18,6 +20,24 @@ def test_header_and_blocks_as_they_come(tmp_path):
 def test_errors_are_quoted_where_needed(tmp_path):
     write_errors(tmp_path / "errors.csv", iter([("7", "poison", '쉼표, "따옴표"')]))
     assert (tmp_path / "errors.csv").read_text("utf-8") == 'id,code,message\n7,poison,"쉼표, ""따옴표"""\n'
+
+
+def test_judged_examples_and_flips_have_their_words_and_labels(tmp_path):
+    cells = "id-1,회사1의 대표는 김1이다.,회사1,김1,per:title"
+    write_judged(tmp_path / "judged.csv", [example(1, "per:title")], [Prediction(1, "per:spouse", (0.25, 0.75))])
+    assert (tmp_path / "judged.csv").read_text("utf-8") == (
+        f'id,sentence,subject,object,gold,pred_label,probs\n{cells},per:spouse,"[0.25, 0.75]"\n'
+    )
+    write_flips(tmp_path / "flips.csv", [(example(1, "per:title"), "per:title", "per:spouse", "A")])
+    assert (tmp_path / "flips.csv").read_text("utf-8") == (
+        f"id,sentence,subject,object,gold,A,B,right\n{cells},per:title,per:spouse,A\n"
+    )
+
+
+def test_judged_examples_without_a_prediction_are_a_fault(tmp_path):
+    with pytest.raises(ValueError, match="shorter"):
+        write_judged(tmp_path / "judged.csv", [example(1, "per:title")], [])
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("error", [ValueError("lost"), ConnectionError("lost"), KeyboardInterrupt("lost")])

@@ -1,0 +1,93 @@
+"""A labelled file scored by model versions, as ordinary jobs: evaluate and compare begin with it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+from cli.context import json_option, quiet_option, talk
+from cli.watching import watch_job
+from relex.csvfile.facts import FileFacts
+from relex.csvfile.reading import check_labelled
+from relex.db.connection import Database
+from relex.errors import ServiceUnreachable
+from relex.flows.submit import SubmitOptions, submit
+from relex.jobs import JobId
+from relex.settings import Settings
+from worker.dispatch import wake_scorers
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+OPTIONS = (
+    click.option(
+        "--on",
+        "csv",
+        required=True,
+        metavar="CSV",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="File with a gold label in every row.",
+    ),
+    click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the file, such as cp949."),
+    click.option("--again", is_flag=True, help="Score the file anew although it was scored before."),
+    click.option(
+        "--out", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Also write files to DIR."
+    ),
+    json_option,
+    quiet_option,
+)
+
+
+def judging_options(command: Command) -> Command:
+    """The options that evaluate and compare share; they make a :class:`Judging`."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What a person asks for, apart from the models."""
+
+    csv: Path
+    encoding: str
+    again: bool
+    out: Path | None
+    as_json: bool
+    quiet: bool
+
+    @property
+    def console(self) -> Console:
+        """Where to talk."""
+        return talk(quiet=self.quiet)
+
+    def check(self) -> FileFacts:
+        """What is in the file, in which every row must be good and have a gold label."""
+        facts = check_labelled(self.csv, self.encoding)
+        self.console.print(f"Checked {self.csv}: {facts.rows:,} labelled rows, {facts.encoding}")
+        return facts
+
+    def queue(self, database: Database, settings: Settings, facts: FileFacts, model: str) -> JobId:
+        """Queue the file for a model version, or find the job of an earlier time; see to it that it is scored."""
+        options = SubmitOptions(self.encoding, model, again=self.again)
+        submission = submit(database, self.csv, facts, options, settings.shard_rows)
+        before = "  (submitted before)" if submission.known else ""
+        self.console.print(f"{submission.job_id}  {submission.model}{before}")
+        try:
+            wake_scorers(settings, max(submission.shards, 1))
+        except ServiceUnreachable as fault:
+            self.console.print(f"warning: {fault}")
+        return submission.job_id
+
+    def wait(self, database: Database, job_id: JobId) -> None:
+        """Look on until the job has ended, however it ended."""
+        watch_job(database, job_id, self.console)
+
+    def tell(self, text: str, data: Mapping[str, Any], write: Callable[[Path], tuple[Path, ...]]) -> None:
+        """Print what was found, and write it where that was asked for."""
+        click.echo(json.dumps(data) if self.as_json else text)
+        if self.out:
+            self.console.print("  ".join(map(str, write(self.out))))

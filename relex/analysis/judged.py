@@ -1,0 +1,100 @@
+"""What judging predictions brings to light, as plain values without numpy, so that the flows can carry them.
+
+`judging` makes them, `flows.evaluate` and `flows.compare` store and write them, the command prints them.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One score x100, and where 95 % of the bootstrap's resamples lie."""
+
+    value: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The figures that stand for a model; as `metrics` defines them."""
+
+    micro_f1: Figure
+    auprc: Figure
+    average_precision: float
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """One label; scores x100."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    """Gold rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceScore:
+    """The rows of one kind."""
+
+    name: str
+    rows: int
+    relations: int
+    """Rows whose gold label is not no_relation."""
+    micro_f1: float | None
+    """x100; None where no relation is there to find and none was predicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Rows of one gold label that were given one other label."""
+
+    gold: str
+    predicted: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How one model does on one labelled file."""
+
+    rows: int
+    headline: Headline
+    per_label: tuple[LabelScore, ...]
+    """Every label of the model, the most frequent first."""
+    by_type_pair: tuple[SliceScore, ...]
+    """`SUBJECT-OBJECT`, the largest first."""
+    by_source: tuple[SliceScore, ...]
+    """The largest first."""
+    by_length: tuple[SliceScore, ...]
+    """By characters of the sentence, the shortest first."""
+    confusions: tuple[Confusion, ...]
+    """Every pair that occurs, the most frequent first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """B's score minus A's, x100, over paired resamples."""
+
+    value: float
+    interval: tuple[float, float]
+    """95 % of the resamples lie inside."""
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairedComparison:
+    """Two models, A and B, on the same rows."""
+
+    a: Headline
+    b: Headline
+    micro_f1: Difference
+    auprc: Difference
+    both_right: int
+    only_a_right: int
+    only_b_right: int
+    none_right: int
+    mcnemar_p: float
+    """Of the rows that only one of the two gets right."""

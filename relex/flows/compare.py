@@ -1,0 +1,147 @@
+"""Is model version B better than A? Both are judged on the same rows, and their settings laid side by side."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from relex.analysis.judged import PairedComparison
+from relex.csvfile.writing import write_flips
+from relex.db.connection import Database
+from relex.errors import BadCheckpoint, InvalidInput
+from relex.examples import Example
+from relex.flows import models
+from relex.flows.evaluate import Scored, complete, remember
+from relex.flows.files import write_json
+from relex.flows.judging import Judge
+from relex.model.folder import TRAIN_CONFIG
+from relex.runs import ModelVersion
+from relex.settings import Settings
+from relex.training.recipes import read_recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A setting that the two trainings do not share; None where one does not have it."""
+
+    key: str
+    """Dotted, as in `train.epochs`."""
+    a: Any
+    b: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """An example that the two models label differently."""
+
+    example: Example
+    a: str
+    b: str
+
+    @property
+    def right(self) -> str:
+        """Who has the gold label: A, B or neither."""
+        return {self.a: "A", self.b: "B"}.get(str(self.example.label), "neither")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was found, and from what."""
+
+    a: Scored
+    b: Scored
+    paired: PairedComparison
+    flips: tuple[Flip, ...]
+    changes: tuple[Change, ...]
+    changes_unknown: str | None
+    """Why the settings could not be compared, where they could not."""
+
+
+def rivals(database: Database, a: str, b: str) -> tuple[str, str]:
+    """The two versions meant, as `name@number`.
+
+    Raises:
+        ModelNotFound: no such version.
+        InvalidInput: both are the same one.
+    """
+    with database.transaction() as tx:
+        first, second = models.choose(tx, a), models.choose(tx, b)
+    if str(first) == str(second):
+        raise InvalidInput(f"{a} and {b} are both {first}: name two versions, as `relex models` lists them")
+    return str(first), str(second)
+
+
+def compare(database: Database, judge: Judge, settings: Settings, job_ids: tuple[str, str]) -> Comparison:
+    """Judge two jobs of the same labelled file and remember the scores with their model versions.
+
+    Raises:
+        JobUnfinished, RelexError: as `flows.evaluate.complete`.
+        InvalidInput: the jobs are of different examples.
+    """
+    a, b = (complete(database, job_id) for job_id in job_ids)
+    if a.examples != b.examples:
+        raise InvalidInput(f"{a.job.id} and {b.job.id} are of different examples: compare on one file")
+    paired = judge.compare(a.examples, (a.predictions, a.version.labels), (b.predictions, b.version.labels))
+    remember(database, a, paired.a)
+    remember(database, b, paired.b)
+    try:
+        changes = settings_that_differ(settings_of(settings, a.version), settings_of(settings, b.version))
+        unknown = None
+    except BadCheckpoint as fault:  # a machine that only submits need not hold the checkpoints
+        changes, unknown = (), str(fault)
+    return Comparison(a, b, paired, tuple(_flips(a, b)), changes, unknown)
+
+
+def settings_of(settings: Settings, version: ModelVersion) -> Mapping[str, Any]:
+    """What the version was trained with: values by dotted key.
+
+    Raises:
+        BadCheckpoint: the folder is not on this machine, or does not say.
+    """
+    path = models.checkpoint_folder(settings, version) / TRAIN_CONFIG
+    faults: list[str] = []
+    recipe = read_recipe(path, faults)
+    if faults:
+        raise BadCheckpoint(f"{version}: {faults[0]}")
+    return recipe.values
+
+
+def settings_that_differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Change, ...]:
+    """The keys whose values differ, in alphabetical order."""
+    keys = sorted({*a, *b})
+    return tuple(Change(key, a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key))
+
+
+def comparison_data(comparison: Comparison) -> Mapping[str, Any]:
+    """Everything that was found, as plain data; of the flips their number by who is right."""
+    right = [flip.right for flip in comparison.flips]
+    return {
+        "models": {"a": str(comparison.a.version), "b": str(comparison.b.version)},
+        "jobs": {"a": comparison.a.job.id, "b": comparison.b.job.id},
+        "file": comparison.a.job.file_name,
+        "sha256": comparison.a.job.file_sha256,
+        "rows": len(comparison.a.examples),
+        **asdict(comparison.paired),
+        "flips": {who: right.count(who) for who in ("A", "B", "neither")},
+        "settings": [asdict(change) for change in comparison.changes],
+        "settings_unknown": comparison.changes_unknown,
+    }
+
+
+def write_comparison(comparison: Comparison, out: Path) -> tuple[Path, Path]:
+    """Write `comparison.json` and `flips.csv` (rows that the two models label differently) to a folder.
+
+    Raises:
+        RelexError: the folder cannot be written to.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    found, flips = out / "comparison.json", out / "flips.csv"
+    write_flips(flips, ((flip.example, flip.a, flip.b, flip.right) for flip in comparison.flips))
+    write_json(found, comparison_data(comparison))
+    return found, flips
+
+
+def _flips(a: Scored, b: Scored) -> Iterator[Flip]:
+    for example, one, other in zip(a.examples, a.predictions, b.predictions, strict=True):
+        if one.label != other.label:
+            yield Flip(example, one.label, other.label)

@@ -1,0 +1,124 @@
+"""How good is a model version on a labelled file? Judged from the predictions of an ordinary job.
+
+So an evaluation sees exactly what an export of the same job holds, workers and model included.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from relex.analysis.judged import Headline, Judgement
+from relex.analysis.reweighting import Reweighted, reweighted
+from relex.csvfile.writing import write_judged
+from relex.db import examples as rows
+from relex.db import jobs
+from relex.db import models as table
+from relex.db.connection import Database
+from relex.errors import JobUnfinished, RelexError
+from relex.examples import Example, Prediction
+from relex.flows.files import write_json
+from relex.flows.judging import Judge
+from relex.jobs import Job, JobState
+from relex.runs import ModelVersion, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A model version's predictions for every row of a labelled file, in the file's order."""
+
+    job: Job
+    version: ModelVersion
+    examples: Sequence[Example]
+    predictions: Sequence[Prediction]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was found, and from what."""
+
+    scored: Scored
+    judgement: Judgement
+    reweighted: Reweighted | None
+    """Where a target file was given."""
+
+
+def evaluate(database: Database, judge: Judge, job_id: str, target: Sequence[Example] | None = None) -> Evaluation:
+    """Judge a job of a labelled file and remember the scores with its model version.
+
+    Args:
+        database: where the job is.
+        judge: as `load_judge` gives it.
+        job_id: a job of a file in which every row has a gold label.
+        target: examples of a file whose mix micro-F1 is also weighed by; labels are not looked at.
+
+    Raises:
+        JobUnfinished, RelexError: as :func:`complete`.
+        InvalidInput: the target file has no type pair and source in common with the job's.
+    """
+    scored = complete(database, job_id)
+    predicted = [prediction.label for prediction in scored.predictions]
+    weighed = None if target is None else reweighted(scored.examples, predicted, target)
+    judgement = judge.judge(scored.examples, scored.predictions, scored.version.labels)
+    remember(database, scored, judgement.headline)
+    return Evaluation(scored, judgement, weighed)
+
+
+def complete(database: Database, job_id: str) -> Scored:
+    """A job's examples and predictions, if no row is without one.
+
+    A row that could not be scored is neither right nor wrong; a score that left it out would be of another file.
+
+    Raises:
+        JobNotFound: nothing goes by this id, or several do.
+        JobUnfinished: the job is not done.
+        RelexError: rows have no prediction.
+    """
+    with database.transaction(snapshot=True) as tx:
+        progress = jobs.progress(tx, jobs.find(tx, job_id))
+        job = progress.job
+        if progress.state is not JobState.DONE:
+            reason = f" ({progress.reason})" if progress.reason else ""
+            raise JobUnfinished(f"{job.id} is {progress.state}{reason}; --again scores the file anew")
+        if progress.failed:
+            raise RelexError(
+                f"{job.id}: {progress.failed:,} of {job.total:,} rows could not be scored, so the file has no score; "
+                f"`relex export {job.id} --out DIR` tells why: take these rows out, or score anew with --again"
+            )
+        return Scored(job, table.find(tx, job.model), *rows.with_predictions(tx, job.id))
+
+
+def remember(database: Database, scored: Scored, headline: Headline) -> None:
+    """Keep the two figures with the model version, in place of older ones on the same file."""
+    found = Scores(
+        scored.job.file_sha256, len(scored.examples), micro_f1=headline.micro_f1.value, auprc=headline.auprc.value
+    )
+    with database.transaction() as tx:
+        table.add_scores(tx, table.find(tx, scored.job.model), found)
+
+
+def evaluation_data(evaluation: Evaluation) -> Mapping[str, Any]:
+    """Everything that was found, as plain data."""
+    scored, judgement = evaluation.scored, evaluation.judgement
+    return {
+        "model": str(scored.version),
+        "job": scored.job.id,
+        "file": scored.job.file_name,
+        "sha256": scored.job.file_sha256,
+        "labels": list(scored.version.labels),
+        **asdict(judgement),
+        "reweighted": asdict(evaluation.reweighted) if evaluation.reweighted else None,
+    }
+
+
+def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, Path]:
+    """Write `evaluation.json` and `predictions.csv` (gold label, predicted label, probabilities) to a folder.
+
+    Raises:
+        RelexError: the folder cannot be written to.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    found, predictions = out / "evaluation.json", out / "predictions.csv"
+    write_judged(predictions, evaluation.scored.examples, evaluation.scored.predictions)
+    write_json(found, evaluation_data(evaluation))
+    return found, predictions
