@@ -30,7 +30,7 @@ def compare_command(a: str, b: str, **asked: Any) -> None:
     with opened() as (settings, database):
         versions = rivals(database, a, b)
         first, second = (judging.queue(database, settings, facts, version) for version in versions)
-        judging.wait(database, first)
-        judging.wait(database, second)
+        judging.wait(database, settings, first)
+        judging.wait(database, settings, second)
         comparison = compare(database, load_judge(), settings, (first, second))
     judging.tell(comparison_text(comparison), comparison_data(comparison), partial(write_comparison, comparison))

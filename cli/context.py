@@ -23,8 +23,11 @@ def opened() -> Iterator[tuple[Settings, Database]]:
 
 
 def talk(*, quiet: bool = False) -> Console:
-    """Where people are spoken to: stderr, so that stdout carries data alone. NO_COLOR is obeyed."""
-    return Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+    """Where people are spoken to: stderr, so that stdout carries data alone.
+
+    NO_COLOR is obeyed. Square brackets are just text: names and messages of others hold them too.
+    """
+    return Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True, markup=False)
 
 
 def answer() -> Console:

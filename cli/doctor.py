@@ -3,6 +3,7 @@
 import sys
 
 import click
+from rich.markup import escape
 
 from cli.context import answer
 from cli.exits import Exit
@@ -19,8 +20,8 @@ def doctor_command() -> None:
     findings = list(examine(Settings.from_env()))
     for finding in findings:
         mark = "[green]ok[/]     " if finding.ok else "[red]missing[/]"
-        answer().print(f"{mark}  {finding.name:9} {finding.text}")
+        answer().print(f"{mark}  {finding.name:9} {escape(finding.text)}")
         if not finding.ok:
-            answer().print(f"                   -> {finding.remedy}")
+            answer().print(f"                   -> {escape(finding.remedy)}")
     if not all(finding.ok for finding in findings):
         sys.exit(Exit.FAILED)

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import click
 from rich.console import Console
 
 from cli.exits import Exit
@@ -10,6 +11,7 @@ from cli.render import duration
 from relex.db.connection import Database
 from relex.flows.export import export
 from relex.jobs import JobState, Progress
+from relex.runs import RunState, TrainingRun
 
 
 def export_to(database: Database, given: str, out: Path, console: Console, *, partial: bool = False) -> None:
@@ -21,12 +23,22 @@ def export_to(database: Database, given: str, out: Path, console: Console, *, pa
         console.print(f"{files.errors}  {files.failed:,} rows that could not be scored, and why")
 
 
-def end_with(progress: Progress, console: Console) -> None:
-    """Say how a job ended and exit accordingly.
+def end_with(ended: Progress | TrainingRun, console: Console) -> None:
+    """Say how a job or a run ended and exit accordingly.
 
     Raises:
-        SystemExit: with 1 where the job failed, 6 where rows failed; not where all is well.
+        SystemExit: with 1 where it failed, 6 where rows of a job failed; not where all is well.
     """
+    if isinstance(ended, Progress):
+        _end_job(ended, console)
+    elif ended.state is RunState.FAILED:
+        click.echo(f"error: {ended.error}", err=True)
+        sys.exit(Exit.FAILED)
+    else:
+        console.print(f"registered as {ended.model}")
+
+
+def _end_job(progress: Progress, console: Console) -> None:
     job = progress.job
     console.print(f"{job.id} {progress.state}: {progress.done:,} of {job.total:,} rows in {duration(progress.seconds)}")
     if progress.reason:

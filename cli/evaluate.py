@@ -37,6 +37,6 @@ def evaluate_command(model: str, like: Path | None, **asked: Any) -> None:
     target = read_whole(like, judging.encoding) if like else None
     with opened() as (settings, database):
         job_id = judging.queue(database, settings, facts, model)
-        judging.wait(database, job_id)
+        judging.wait(database, settings, job_id)
         evaluation = evaluate(database, load_judge(), job_id, target)
     judging.tell(evaluation_text(evaluation), evaluation_data(evaluation), partial(write_evaluation, evaluation))

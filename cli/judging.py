@@ -82,9 +82,9 @@ class Judging:
             self.console.print(f"warning: {fault}")
         return submission.job_id
 
-    def wait(self, database: Database, job_id: JobId) -> None:
+    def wait(self, database: Database, settings: Settings, job_id: JobId) -> None:
         """Look on until the job has ended, however it ended."""
-        watch_job(database, job_id, self.console)
+        watch_job(settings, database, job_id, self.console)
 
     def tell(self, text: str, data: Mapping[str, Any], write: Callable[[Path], tuple[Path, ...]]) -> None:
         """Print what was found, and write it where that was asked for."""

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from rich.markup import escape
+
 from relex.jobs import JobState, Progress
 from relex.runs import ModelVersion, RunState, TrainingRun
 
@@ -59,7 +61,7 @@ def job_head(progress: Progress) -> str:
     """The first line about a job, with rich's markup."""
     job, state = progress.job, progress.state
     spent = f"  {duration(progress.seconds)}" if progress.seconds else ""
-    return f"[bold]{job.id}[/]  {job.file_name}  {job.model}  [{COLOURS[state]}]{state}[/]{spent}"
+    return f"[bold]{job.id}[/]  {escape(job.file_name)}  {job.model}  [{COLOURS[state]}]{state}[/]{spent}"
 
 
 def job_counts(progress: Progress) -> str:
@@ -89,7 +91,7 @@ def job_details(progress: Progress) -> str:
 def job_hint(progress: Progress) -> str | None:
     """What to do next, where that is not plain."""
     if progress.reason:
-        return f"note: {progress.reason}"
+        return f"note: {escape(progress.reason)}"
     if progress.pending_shards and not progress.running_shards and not progress.state.ended:
         return "note: no worker holds a shard at this moment; `relex worker` starts one"
     return None
@@ -121,7 +123,7 @@ def run_lines(run: TrainingRun) -> list[str]:
         lines.append("  " + "   ".join(parts))
     lines += [epoch_line(each) for each in told.get("history", [])]
     if run.state is RunState.FAILED:
-        lines.append(f"  error: {run.error}")
+        lines.append(f"  error: {escape(str(run.error))}")
     return lines
 
 

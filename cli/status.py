@@ -7,9 +7,8 @@ import click
 from cli.context import answer, json_option, opened, quiet_option, talk
 from cli.ending import end_with
 from cli.render import job_counts, job_data, job_details, job_head, job_hint, run_data, run_lines
-from cli.watching import watch_job, watch_run
+from cli.watching import look_after, watch_job, watch_run
 from relex.flows.status import status
-from relex.flows.sweep import sweep
 from relex.jobs import Progress
 from relex.runs import TrainingRun
 
@@ -24,15 +23,15 @@ def status_command(given: str, *, watch: bool, as_json: bool, quiet: bool) -> No
 
     Example: relex status @last --watch
     """
-    with opened() as (_, database):
-        sweep(database)
+    with opened() as (settings, database):
+        look_after(settings, database)
         found = status(database, given)
         if watch and isinstance(found, Progress):
-            found = watch_job(database, found.job.id, talk(quiet=quiet))
+            found = watch_job(settings, database, found.job.id, talk(quiet=quiet))
         elif watch and isinstance(found, TrainingRun):
-            found = watch_run(database, found.id, talk(quiet=quiet))
+            found = watch_run(settings, database, found.id, talk(quiet=quiet))
     _show(found, as_json=as_json)
-    if watch and isinstance(found, Progress):
+    if watch:
         end_with(found, talk(quiet=True))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.filesize import decimal
+from rich.text import Text
 
 from cli.context import json_option, opened, quiet_option, talk
 from cli.ending import end_with, export_to
@@ -16,6 +17,7 @@ from relex.csvfile.describing import describe_faults
 from relex.csvfile.facts import FileFacts
 from relex.errors import InvalidCsv, ServiceUnreachable
 from relex.flows.submit import Submission, SubmitOptions, submit
+from relex.jobs import JobState
 from relex.settings import Settings
 from worker.dispatch import wake_scorers
 
@@ -50,15 +52,15 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
         _wake(submission, settings, console)
         click.echo(json.dumps(_data(submission, facts)) if as_json else submission.job_id)
         if wait or out:
-            progress = watch_job(database, submission.job_id, console)
-            if out:
+            progress = watch_job(settings, database, submission.job_id, console)
+            if out and progress.state is JobState.DONE:
                 export_to(database, submission.job_id, out, console)
             end_with(progress, console)
 
 
 def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
     rejected = Path(f"{csv.stem}.rejected.csv")
-    with console.status(f"Checking {csv}"):
+    with console.status(Text(f"Checking {csv}")):
         facts = check(csv, options.encoding, rejected)
     console.print(f"Checking {csv} ... {facts.rows:,} rows, {facts.encoding}, {decimal(facts.size)}")
     for note in facts.notes:
@@ -75,7 +77,8 @@ def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
 
 def _tell(submission: Submission, facts: FileFacts, settings: Settings, console: Console) -> None:
     if submission.known:
-        console.print(f"This file was submitted before with {submission.model}; --again scores it anew")
+        state = submission.known
+        console.print(f"This file was submitted before with {submission.model} ({state}); --again scores it anew")
         return
     shards = "shard" if submission.shards == 1 else "shards"
     where = "" if settings.broker_url else " (scoring goes on in the background on this machine)"
@@ -96,7 +99,7 @@ def _data(submission: Submission, facts: FileFacts) -> dict[str, Any]:
     return {
         "job": submission.job_id,
         "model": submission.model,
-        "known": submission.known,
+        "known": submission.known is not None,
         "total": facts.accepted,
         "rejected": facts.rejected,
         "sha256": facts.sha256,

@@ -1,16 +1,14 @@
 """`relex train`: queue a training run of a recipe."""
 
 import json
-import sys
 
 import click
 
 from cli.context import json_option, opened, quiet_option, talk
-from cli.exits import Exit
+from cli.ending import end_with
 from cli.watching import watch_run
 from relex.errors import ServiceUnreachable
 from relex.flows.train import queue
-from relex.runs import RunState
 from relex.training.config import load_config
 from worker.dispatch import wake_trainers
 
@@ -38,13 +36,8 @@ def train_command(recipe: str, changes: tuple[str, ...], *, watch: bool, as_json
         except ServiceUnreachable as fault:
             console.print(f"warning: {fault}")
         click.echo(json.dumps({"run": run_id, "name": config.name}) if as_json else run_id)
-        if not watch:
-            return
-        run = watch_run(database, run_id, console)
-    if run.state is RunState.FAILED:
-        click.echo(f"error: {run.error}", err=True)
-        sys.exit(Exit.FAILED)
-    console.print(f"registered as {run.model}")
+        if watch:
+            end_with(watch_run(settings, database, run_id, console), console)
 
 
 def _pair(change: str) -> tuple[str, str]:

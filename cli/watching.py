@@ -14,6 +14,8 @@ from relex.flows.status import status
 from relex.flows.sweep import sweep
 from relex.jobs import Progress
 from relex.runs import TrainingRun
+from relex.settings import Settings
+from worker.background import revive
 
 LOOK_SECONDS = 0.5
 SWEEP_EVERY = 10  # looks
@@ -22,10 +24,15 @@ STEP_PERCENT = 10
 Watched = TypeVar("Watched", Progress, TrainingRun)
 
 
-def watch_job(database: Database, job_id: str, console: Console) -> Progress:
+def look_after(settings: Settings, database: Database) -> None:
+    """Recover what silent workers left, and without a broker start who should be at work."""
+    revive(settings, sweep(database))
+
+
+def watch_job(settings: Settings, database: Database, job_id: str, console: Console) -> Progress:
     """Show a job until it has ended and return its last state."""
     if not console.is_terminal:
-        return _watch_job_by_lines(database, job_id, console)
+        return _watch_job_by_lines(settings, database, job_id, console)
     columns = (
         TextColumn("  "),
         BarColumn(40),
@@ -39,10 +46,10 @@ def watch_job(database: Database, job_id: str, console: Console) -> Progress:
         def show(progress: Progress) -> None:
             bars.update(bar, total=progress.job.total, completed=progress.done, words=_speed(progress))
 
-        return _look_on(database, job_id, show, lambda progress: progress.state.ended)
+        return _look_on(settings, database, job_id, show, lambda progress: progress.state.ended)
 
 
-def watch_run(database: Database, run_id: str, console: Console) -> TrainingRun:
+def watch_run(settings: Settings, database: Database, run_id: str, console: Console) -> TrainingRun:
     """Show a training run until it has ended and return its last state."""
     told = 0
     with console.status(run_id) as line:
@@ -55,10 +62,10 @@ def watch_run(database: Database, run_id: str, console: Console) -> TrainingRun:
             told = len(history)
             line.update("".join(run_lines(run)[1:2]) or f"{run.id} {run.state}")
 
-        return _look_on(database, run_id, show, lambda run: run.state.ended)
+        return _look_on(settings, database, run_id, show, lambda run: run.state.ended)
 
 
-def _watch_job_by_lines(database: Database, job_id: str, console: Console) -> Progress:
+def _watch_job_by_lines(settings: Settings, database: Database, job_id: str, console: Console) -> Progress:
     said = -1
 
     def show(progress: Progress) -> None:
@@ -68,17 +75,21 @@ def _watch_job_by_lines(database: Database, job_id: str, console: Console) -> Pr
             console.print(f"{job_id}  {job_counts(progress)}")
         said = step
 
-    return _look_on(database, job_id, show, lambda progress: progress.state.ended)
+    return _look_on(settings, database, job_id, show, lambda progress: progress.state.ended)
 
 
 def _look_on(
-    database: Database, given: str, show: Callable[[Watched], None], ended: Callable[[Watched], bool]
+    settings: Settings,
+    database: Database,
+    given: str,
+    show: Callable[[Watched], None],
+    ended: Callable[[Watched], bool],
 ) -> Watched:
-    """Look until the end; sweep now and then, so that a job comes to its end even where every worker died."""
+    """Look until the end; look after the work now and then, so that it goes on where its processes were killed."""
     looks = 0
     while True:
         if looks % SWEEP_EVERY == 0:
-            sweep(database)
+            look_after(settings, database)
         watched: Watched = status(database, given)  # type: ignore[assignment]
         show(watched)
         if ended(watched):

@@ -20,6 +20,10 @@ class ServiceUnreachable(Transient):
     """Postgres, Redis or the model hub does not answer."""
 
 
+class DatabaseUnreachable(ServiceUnreachable):
+    """Postgres does not answer, or went away; a transaction that was open may be in doubt."""
+
+
 class InvalidInput(RelexError):
     """What the person gave cannot be used; the message names the place and the remedy."""
 

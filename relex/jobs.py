@@ -37,6 +37,18 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class NewJob:
+    """What a job is made from; `idempotency_key` is equal for equal work."""
+
+    idempotency_key: str
+    file_name: str
+    file_sha256: str
+    model: str
+    total: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One submitted CSV, pinned to one model version; counts are rows."""
 

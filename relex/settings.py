@@ -37,6 +37,8 @@ class Settings:
     """How long a silent worker keeps its shard before another may take it."""
     stall_seconds: float = 300.0
     """How long one batch (or loading a model) may take before the worker stops renewing its lease."""
+    train_stall_seconds: float = 7200.0
+    """The same for training, which may be silent while it fetches a backbone, encodes, or judges."""
     sweep_seconds: float = 5.0
     """How often each worker looks for expired leases and unrung work."""
     idle_seconds: float = 20.0
@@ -50,6 +52,8 @@ class Settings:
                 "RELEX_BROKER_URL is set but RELEX_DATABASE_URL is not: "
                 "Celery workers need a Postgres that all of them can reach"
             )
+        if self.broker_url and not self.broker_url.startswith(("redis://", "rediss://")):
+            raise InvalidConfig("RELEX_BROKER_URL is not a URL such as redis://localhost:6379/0")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> "Settings":

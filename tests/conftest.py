@@ -18,7 +18,7 @@ from relex.db.connection import Database
 from relex.embedded.users import use
 
 POSTGRES = os.environ.get("RELEX_TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/test")
-REDIS = os.environ.get("RELEX_TEST_BROKER_URL", f"redis://127.0.0.1:6379/{1 + os.getpid() % 15}")
+REDIS = os.environ.get("RELEX_TEST_BROKER_URL", "redis://127.0.0.1:6379")
 ROOT = Path(__file__).parent.parent
 KLUE = ROOT.parent / "shared" / "klue-re"
 
@@ -73,16 +73,27 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def broker_url() -> Iterator[str]:
-    """An empty Redis database."""
-    with Redis.from_url(REDIS) as redis:
-        try:
-            redis.flushdb()
-        except RedisError:
-            if os.environ.get("CI"):
-                pytest.fail(f"CI=true, but no Redis answers at {REDIS}")
-            pytest.skip(f"no Redis answers at {REDIS}")
-        yield REDIS
+    """A Redis database that was empty before, and is again."""
+    try:
+        url = _empty_redis()
+    except RedisError:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI=true, but no Redis answers at {REDIS}")
+        pytest.skip(f"no Redis answers at {REDIS}")
+    yield url
+    with Redis.from_url(url) as redis:
         redis.flushdb()
+
+
+def _empty_redis() -> str:
+    """Somebody's own data must not be flushed: the first database without any, or the one that was named."""
+    if "RELEX_TEST_BROKER_URL" in os.environ:
+        return REDIS
+    for number in range(15, 0, -1):
+        with Redis.from_url(f"{REDIS}/{number}") as redis:
+            if redis.dbsize() == 0:
+                return f"{REDIS}/{number}"
+    pytest.fail(f"every database at {REDIS} holds data; name one in RELEX_TEST_BROKER_URL")
 
 
 def _answers(url: str) -> bool:

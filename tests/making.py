@@ -8,7 +8,7 @@ from pathlib import Path
 from relex.db import examples, jobs, models, shards
 from relex.db.connection import Database
 from relex.examples import Entity, Example, Prediction
-from relex.jobs import Job
+from relex.jobs import Job, NewJob
 from relex.labels import RELATIONS
 from relex.model import folder
 
@@ -69,7 +69,7 @@ def make_job(database: Database, rows: int = 10, shard_rows: int = 4, key: str |
     """A queued job of `rows` examples."""
     model = register_model(database)
     with database.transaction() as tx:
-        job_id = jobs.insert_job(tx, key or f"key-{rows}-{shard_rows}", ("a.csv", "0" * 64), model, rows, 0)
+        job_id = jobs.insert_job(tx, NewJob(key or f"key-{rows}-{shard_rows}", "a.csv", "0" * 64, model, rows, 0))
         assert job_id is not None
         examples.copy_in(tx, job_id, map(example, range(rows)))
         shards.cut(tx, job_id, rows, shard_rows)

@@ -4,9 +4,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from relex.settings import Settings
-
-SCORE = "score"
-TRAIN = "train"
+from worker.queues import SCORE, TRAIN
 
 app = Celery("relex", include=["worker.tasks"])
 app.conf.update(

@@ -7,24 +7,26 @@ waits. The number is a slot: one process a slot of a home folder, held apart by 
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event
 from time import monotonic
 
 from relex.db.connection import Database
 from relex.embedded import locks
-from relex.errors import RelexError
+from relex.errors import RelexError, Transient
 from relex.flows.database import open_database
 from relex.flows.sweep import Waiting, sweep
 from relex.flows.train import train_next
 from relex.settings import Settings
-from worker.app import SCORE
-from worker.dispatch import STAY, lock_of, wake_trainers
+from worker.background import STAY, lock_of, revive
+from worker.queues import SCORE
 from worker.scorers import load_trainer, score_some, this_worker
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+RETRY_SECONDS = 5.0
 
 Step = Callable[[Waiting], bool]
 """Does some of what waits; whether there was anything to do."""
@@ -36,7 +38,8 @@ class LocalWorker:
     def __init__(self, settings: Settings, queue: str, slot: int, *, stay: bool) -> None:
         self._settings = settings
         self._queue = queue
-        self._lock = lock_of(settings, queue, slot)
+        self._slot = slot
+        self._stay = stay
         # A training process holds much memory and is quickly started: it does not linger.
         patience = settings.idle_seconds if queue == SCORE else 0.0
         self._idle_seconds = float("inf") if stay else patience
@@ -50,33 +53,60 @@ class LocalWorker:
         """Work while nobody else does in this slot.
 
         Work that is queued while this process is about to end must not be forgotten: its sender saw the lock held
-        and started nobody. So there is one more look after the lock is given up.
-        """
-        worked = True
-        while worked and not self._ending.is_set():
-            with locks.alone_now(self._lock) as held:
-                worked = held and self._work()
+        and started nobody. So there is always one more look after the lock is given up.
 
-    def _work(self) -> bool:
-        """Work until nothing has waited for a while; whether there was anything to do."""
-        worked_at, worked = monotonic(), False
+        Raises:
+            Transient: a service went away; a process that stays tries again instead.
+        """
+        again = True
+        while again and not self._ending.is_set():
+            try:
+                with self._held() as held:
+                    if held:
+                        self._work()
+                again = self._stay or (held and self._something_waits())
+            except Transient as fault:
+                if not self._stay:
+                    raise
+                logger.warning("%s", fault)
+                self._ending.wait(RETRY_SECONDS)
+
+    @contextmanager
+    def _held(self) -> Iterator[bool]:
+        """Whether the slot is ours. With a broker many may train at once: the run's lease keeps them apart."""
+        if self._settings.broker_url:
+            yield True
+            return
+        with locks.alone_now(lock_of(self._settings, self._queue, self._slot)) as held:
+            if not held and self._stay:
+                logger.info("waiting: a background process of this machine is at work already")
+                self._ending.wait(RETRY_SECONDS)
+            yield held
+
+    def _work(self) -> None:
+        """Work until nothing has waited for a while."""
+        worked_at = monotonic()
         with open_database(self._settings) as database:
             step = self._scoring(database) if self._queue == SCORE else self._training(database)
             while not self._ending.is_set():
                 if step(sweep(database)):
-                    worked_at, worked = monotonic(), True
+                    worked_at = monotonic()
                 elif monotonic() - worked_at >= self._idle_seconds:
                     break
                 else:
                     self._ending.wait(POLL_SECONDS)
-        return worked
+
+    def _something_waits(self) -> bool:
+        with open_database(self._settings) as database:
+            waiting = sweep(database)
+        return waiting.shards > 0 if self._queue == SCORE else waiting.runs
 
     def _scoring(self, database: Database) -> Step:
         worker = this_worker(database, self._settings, self._ending.is_set)
 
         def step(waiting: Waiting) -> bool:
             if waiting.runs:
-                wake_trainers(self._settings)
+                revive(self._settings, Waiting(shards=0, runs=True))
             return score_some(database, worker, waiting.shards) > 0
 
         return step

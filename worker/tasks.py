@@ -7,13 +7,15 @@ import subprocess
 import sys
 from functools import cache
 
+from relex.db import schema
 from relex.db.connection import Database
 from relex.flows.score import Worker
 from relex.settings import Settings
-from worker.app import TRAIN, configured
+from worker.app import configured
 from worker.dispatch import wake_scorers
+from worker.queues import TRAIN
 from worker.scorers import score_some, this_worker
-from worker.watch import stopping
+from worker.watch import database_url, stopping
 
 settings = Settings.from_env()
 app = configured(settings)
@@ -44,5 +46,6 @@ def train() -> None:
 @cache
 def _this_process() -> tuple[Database, Worker]:
     """Made on the first doorbell, after the fork: a database connection must not be shared with the parent."""
-    database = Database(settings.database_url or "")
+    database = Database(database_url(settings))
+    schema.require_newest(database)
     return database, this_worker(database, settings, stopping)

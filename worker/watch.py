@@ -13,7 +13,7 @@ from billiard import Event as SharedEvent
 from celery.signals import celeryd_after_setup, worker_ready, worker_shutdown, worker_shutting_down
 
 from relex.db.connection import Database
-from relex.errors import RelexError
+from relex.errors import InvalidConfig, Transient
 from relex.flows.sweep import sweep
 from relex.settings import Settings
 from worker.dispatch import wake_scorers, wake_trainers
@@ -47,8 +47,19 @@ def _end(**_: Any) -> None:
     _left.set()
 
 
+def database_url(settings: Settings) -> str:
+    """The Postgres that all Celery workers share.
+
+    Raises:
+        InvalidConfig: none is named; the embedded one is for this machine alone.
+    """
+    if settings.database_url is None:
+        raise InvalidConfig("RELEX_DATABASE_URL is not set: Celery workers need a Postgres that all of them can reach")
+    return settings.database_url
+
+
 def _watch(settings: Settings) -> None:
-    database = Database(settings.database_url or "")
+    database = Database(database_url(settings))
     while not _left.wait(settings.sweep_seconds):
         try:
             waiting = sweep(database)
@@ -56,8 +67,10 @@ def _watch(settings: Settings) -> None:
                 wake_scorers(settings, waiting.shards)
             if waiting.runs:
                 wake_trainers(settings)
-        except RelexError as fault:
+        except Transient as fault:
             logger.warning("%s", fault)
+        except Exception:
+            logger.exception("the sweep failed; the next one tries again")
     database.close()
 
 

@@ -11,7 +11,7 @@ import psycopg
 from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
 
-from relex.errors import InvalidConfig, RelexError, ServiceUnreachable
+from relex.errors import DatabaseUnreachable, InvalidConfig, RelexError
 
 Transaction = Connection
 """An open transaction, under the name that the flows use: they do not know SQLAlchemy."""
@@ -31,7 +31,8 @@ class Database:
             parsed = make_url(url).set(drivername="postgresql+psycopg")
         except ArgumentError as fault:
             raise InvalidConfig("RELEX_DATABASE_URL is not a URL such as postgresql://user@host/name") from fault
-        self.name = parsed.render_as_string(hide_password=True)
+        # Without the query: it may hold a password too.
+        self.name = parsed.set(query={}).render_as_string(hide_password=True)
         # A ping before use: a connection that died while a shard was scored must not cost the shard.
         self._engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10})
 
@@ -40,16 +41,16 @@ class Database:
         """Commit at the end, roll back on any exception; `snapshot` sees one moment in all its statements.
 
         Raises:
-            ServiceUnreachable: Postgres does not answer, or went away; the transaction may be in doubt.
+            DatabaseUnreachable: Postgres does not answer, or went away; the transaction may be in doubt.
         """
         try:
             engine = self._engine.execution_options(isolation_level="REPEATABLE READ") if snapshot else self._engine
             with engine.begin() as tx:
                 yield tx
         except (OperationalError, InterfaceError) as fault:
-            raise ServiceUnreachable(f"Postgres at {self.name}: {_first_line(fault.orig)}") from fault
+            raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault.orig)}") from fault
         except psycopg.OperationalError as fault:  # inside a COPY, which SQLAlchemy does not wrap
-            raise ServiceUnreachable(f"Postgres at {self.name}: {_first_line(fault)}") from fault
+            raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault)}") from fault
         except ProgrammingError as fault:
             if getattr(fault.orig, "sqlstate", None) == UNDEFINED_TABLE:
                 raise RelexError(f"{self.name} has no relex tables yet: run `relex db upgrade`") from fault

@@ -1,5 +1,7 @@
 """Jobs as rows: making one, finding one, counting how far it is, closing it."""
 
+from dataclasses import asdict
+
 from sqlalchemy import Row, Select, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.functions import now
@@ -8,7 +10,7 @@ from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
 from relex.db.tables import jobs
 from relex.errors import JobNotFound, RelexError
-from relex.jobs import Job, JobId, Progress
+from relex.jobs import Job, JobId, NewJob, Progress
 
 PROGRESS = text("""
     SELECT
@@ -38,34 +40,31 @@ ENDED = text("""
 ACCOUNT = text("""
     SELECT
         (SELECT count(*) FROM predictions WHERE job_id = :job_id)
-            + (SELECT count(*) FROM row_errors WHERE job_id = :job_id) AS ended,
+            + (SELECT count(*) FROM row_errors WHERE job_id = :job_id) AS found,
         (SELECT COALESCE(sum(end_row - first_row), 0) FROM shards WHERE job_id = :job_id AND state = 'done') AS due
 """)
 
 
-def insert_job(tx: Transaction, key: str, file: tuple[str, str], model: str, total: int, rejected: int) -> JobId | None:
-    """Make a job for `file` (name, sha256), or return None where the idempotency key is taken.
+def insert_job(tx: Transaction, new: NewJob) -> JobId | None:
+    """Make a job, or return None where its idempotency key is taken.
 
     A second caller with the same key waits here until the first one's transaction ends.
     """
-    values = {
-        "id": new_id(tx, jobs, "j"),
-        "idempotency_key": key,
-        "file_name": file[0],
-        "file_sha256": file[1],
-        "model": model,
-        "total": total,
-        "rejected": rejected,
-    }
-    statement = insert(jobs).values(values).on_conflict_do_nothing(index_elements=["idempotency_key"])
-    made = tx.scalar(statement.returning(jobs.c.id))
+    statement = insert(jobs).values(id=new_id(tx, jobs, "j"), **asdict(new))
+    made = tx.scalar(statement.on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(jobs.c.id))
     return None if made is None else JobId(made)
 
 
-def with_key(tx: Transaction, key: str) -> JobId | None:
-    """The job that was made with this idempotency key, if any."""
-    found = tx.scalar(select(jobs.c.id).where(jobs.c.idempotency_key == key))
-    return None if found is None else JobId(found)
+def insert_instead(tx: Transaction, new: NewJob, old: JobId) -> JobId:
+    """Make a job of the same idempotency key as an old one that did not end well, and which gives it up."""
+    tx.execute(update(jobs).where(jobs.c.id == old).values(idempotency_key=jobs.c.idempotency_key + ":" + old))
+    statement = insert(jobs).values(id=new_id(tx, jobs, "j"), **asdict(new)).returning(jobs.c.id)
+    return JobId(tx.execute(statement).scalar_one())
+
+
+def with_key(tx: Transaction, key: str) -> Job:
+    """The job that was made with this idempotency key; there must be one."""
+    return _job(tx.execute(_select().where(jobs.c.idempotency_key == key)).one())
 
 
 def find(tx: Transaction, given: str) -> Job:
@@ -88,23 +87,22 @@ def progress(tx: Transaction, job: Job) -> Progress:
     return Progress(job, **tx.execute(PROGRESS, {"job_id": job.id}).one()._asdict())
 
 
-def close_ended(tx: Transaction, job_id: JobId | None = None) -> int:
-    """Close every job (or this one) with no open shard and count them.
+def ended(tx: Transaction) -> list[JobId]:
+    """The jobs that have no open shard but are not closed yet."""
+    return [JobId(each) for each in tx.scalars(ENDED, {"job_id": None})]
+
+
+def close_if_ended(tx: Transaction, job_id: JobId) -> None:
+    """Mark a job as finished if it has no open shard, after checking that every row is accounted for.
 
     Raises:
-        RelexError: a job's predictions and row errors do not add up to the rows of its finished shards.
+        RelexError: predictions and row errors do not add up to the rows of the finished shards.
     """
-    ended = list(tx.scalars(ENDED, {"job_id": job_id}))
-    for each in ended:
-        _close(tx, JobId(each))
-    return len(ended)
-
-
-def _close(tx: Transaction, job_id: JobId) -> None:
-    """Mark a job as finished after checking that every row is accounted for."""
-    ended, due = tx.execute(ACCOUNT, {"job_id": job_id}).one()
-    if ended != due:
-        raise RelexError(f"{job_id}: {ended} predictions and row errors for {due} rows; please report this as a bug")
+    if tx.scalar(ENDED, {"job_id": job_id}) is None:
+        return
+    found, due = tx.execute(ACCOUNT, {"job_id": job_id}).one()
+    if found != due:
+        raise RelexError(f"{job_id}: {found} predictions and row errors for {due} rows; please report this as a bug")
     tx.execute(update(jobs).where(jobs.c.id == job_id).values(finished_at=now()))
 
 

@@ -51,6 +51,16 @@ def promote(tx: Transaction, version: ModelVersion) -> None:
     tx.execute(update(table).where(table.c.model == str(version)).values(current=True))
 
 
+def promote_over(tx: Transaction, version: ModelVersion, rival: ModelVersion | None) -> bool:
+    """Promote a version if the one it was compared with is still current; whether it was done."""
+    tx.execute(LOCK)
+    now = current(tx)
+    if (now and str(now)) != (rival and str(rival)):
+        return False
+    promote(tx, version)
+    return True
+
+
 def add_scores(tx: Transaction, version: ModelVersion, scores: Scores) -> None:
     """Remember how a version does on one more file."""
     kept = [asdict(each) for each in version.scores if each.data_sha256 != scores.data_sha256]

@@ -12,8 +12,11 @@ CRASHES_BEFORE_HALVING = 2
 
 ALONE = text("SELECT pg_try_advisory_xact_lock(7265121)")  # any number, the same in every relex
 
+# A lease that ran out while Postgres itself was down says nothing about its worker.
 RECOVER = text("""
-    UPDATE shards SET state = 'pending', lease_until = NULL, crashes = crashes + 1
+    UPDATE shards
+    SET state = 'pending', lease_until = NULL,
+        crashes = crashes + CASE WHEN lease_until > pg_postmaster_start_time() THEN 1 ELSE 0 END
     WHERE state = 'running' AND lease_until < clock_timestamp()
 """)
 

@@ -31,7 +31,7 @@ RECOVER = text("""
 
 GIVE_UP = text("""
     UPDATE runs SET state = 'failed', lease_until = NULL, finished_at = clock_timestamp(),
-        error = 'its worker process died ' || attempt || ' times (out of memory?); see the worker''s log'
+        error = 'its worker went silent ' || attempt || ' times: killed, or stalled; see the worker''s log'
     WHERE state = 'running' AND lease_until < clock_timestamp() AND attempt >= :attempts
 """)
 

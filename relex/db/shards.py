@@ -20,33 +20,36 @@ from relex.errors import LeaseLost
 from relex.examples import Prediction, RowError
 from relex.jobs import JobId, Shard, ShardState
 
-# Which shard is next: the highest priority first, then the job served longest ago, so that a small job behind a
-# million rows does not wait for them. Only the chosen shard is locked, and only for the length of this statement.
+# Whose turn it is: the highest priority first, then the job served longest ago, so that a small job behind a
+# million rows does not wait for them.
+TURNS = text("""
+    SELECT id FROM jobs
+    WHERE finished_at IS NULL AND cancelled_at IS NULL AND EXISTS (
+        SELECT FROM shards WHERE job_id = jobs.id AND state = 'pending' AND not_before <= now()
+    )
+    ORDER BY priority DESC, served_at NULLS FIRST, seq
+""")
+
+# Only the chosen shard is locked, and the job's row only where it is free: who claims at the same moment waits for
+# nobody, takes the next shard, and leaves the turn to be noted by the other.
 CLAIM = text("""
-    WITH picked AS (
-        SELECT shard.job_id, shard.first_row
-        FROM jobs AS job
-        CROSS JOIN LATERAL (
-            SELECT job_id, first_row FROM shards
-            WHERE job_id = job.id AND state = 'pending' AND not_before <= now()
-            ORDER BY first_row
-            LIMIT 1
-            FOR UPDATE SKIP LOCKED
-        ) AS shard
-        WHERE job.finished_at IS NULL AND job.cancelled_at IS NULL
-        ORDER BY job.priority DESC, job.served_at NULLS FIRST, job.seq
-        LIMIT 1
-    ), served AS (
-        UPDATE jobs SET served_at = clock_timestamp() FROM picked WHERE jobs.id = picked.job_id
-        RETURNING jobs.id, jobs.model
+    WITH served AS (
+        UPDATE jobs SET served_at = clock_timestamp()
+        WHERE id = (SELECT id FROM jobs WHERE id = :job_id FOR NO KEY UPDATE SKIP LOCKED)
     )
     UPDATE shards
     SET state = 'running', token = nextval('fencing_tokens'), attempt = attempt + 1, worker = :worker,
         lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
         started_at = COALESCE(started_at, clock_timestamp())
-    FROM picked, served
-    WHERE shards.job_id = picked.job_id AND shards.first_row = picked.first_row
-    RETURNING shards.job_id, shards.first_row, shards.end_row, served.model, shards.token, shards.attempt
+    FROM jobs
+    WHERE jobs.id = :job_id AND job_id = :job_id AND first_row = (
+        SELECT first_row FROM shards
+        WHERE job_id = :job_id AND state = 'pending' AND not_before <= now()
+        ORDER BY first_row
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING job_id, first_row, end_row, jobs.model, token, attempt
 """)
 
 CUT = text("""
@@ -64,8 +67,11 @@ def cut(tx: Transaction, job_id: JobId, rows: int, shard_rows: int) -> int:
 
 def claim(tx: Transaction, worker: str, lease_seconds: float) -> Shard | None:
     """Take the next shard for `lease_seconds`, or None where nothing waits. Commit at once."""
-    row = tx.execute(CLAIM, {"worker": worker, "lease_seconds": lease_seconds}).one_or_none()
-    return None if row is None else Shard(*row)
+    for job_id in tx.scalars(TURNS).all():
+        row = tx.execute(CLAIM, {"job_id": job_id, "worker": worker, "lease_seconds": lease_seconds}).one_or_none()
+        if row is not None:
+            return Shard(*row)
+    return None
 
 
 def renew(tx: Transaction, shard: Shard, lease_seconds: float) -> None:

@@ -28,8 +28,8 @@ def open_database(settings: Settings) -> Iterator[Database]:
     with _connected(settings) as database:
         if settings.database_url:
             schema.require_newest(database)
-        elif schema.found(database) != schema.newest():
-            _prepare(database)
+        elif schema.found(database) != schema.newest() or not models.shipped_is_registered(database):
+            _prepare(database, settings)
         yield database
 
 
@@ -43,7 +43,7 @@ def upgrade(settings: Settings) -> tuple[str, str]:
         ServiceUnreachable: Postgres does not answer or cannot be started.
     """
     with _connected(settings) as database:
-        _prepare(database)
+        _prepare(database, settings)
         return database.name, schema.newest()
 
 
@@ -57,6 +57,6 @@ def _connected(settings: Settings) -> Iterator[Database]:
             database.close()
 
 
-def _prepare(database: Database) -> None:
+def _prepare(database: Database, settings: Settings) -> None:
     pkgutil.resolve_name(MIGRATE)(database)
-    models.register_shipped(database)
+    models.register_shipped(database, settings)

@@ -45,7 +45,8 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False) 
         if progress.state is not JobState.DONE and not partial:
             raise JobUnfinished(
                 f"{job.id} is {progress.state}: {progress.done:,} of {job.total:,} rows; "
-                "wait for it (`relex status --watch`), or take what is there with --partial"
+                f"{'' if progress.state.ended else 'wait for it (`relex status --watch`), or '}"
+                "take what is there with --partial"
             )
         model = table.find(tx, job.model)
         out.mkdir(parents=True, exist_ok=True)

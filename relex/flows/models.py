@@ -7,6 +7,7 @@ Postgres decide whether what lies there is really that version, so a swapped or 
 import shutil
 from importlib import resources
 from pathlib import Path
+from uuid import uuid4
 
 from relex.db import models as table
 from relex.db.connection import Database, Transaction
@@ -48,27 +49,43 @@ def choose(tx: Transaction, given: str | None) -> ModelVersion:
     return version
 
 
-def register_shipped(database: Database) -> None:
-    """Register the checkpoints that came with relex; the first becomes current where none is."""
-    for source in sorted(SHIPPED.glob("*/config.json")):
-        checkpoint = source.parent
+def shipped_is_registered(database: Database) -> bool:
+    """Whether the checkpoints that came with this relex are all known to the database."""
+    with database.transaction() as tx:
+        known = [version.digests for version in table.every(tx)]
+    return all(folder.digests(checkpoint) in known for checkpoint in _shipped())
+
+
+def register_shipped(database: Database, settings: Settings) -> None:
+    """Register the checkpoints that came with relex, and keep copies: the next relex may ship others.
+
+    One becomes current where none is, or where an older shipped one is: a version of one's own stays current.
+    """
+    names = {checkpoint.name for checkpoint in _shipped()}
+    for checkpoint in _shipped():
         with database.transaction() as tx:
             version = _register(tx, checkpoint.name, checkpoint)
-            if table.current(tx) is None:
+            if not home_of(settings, version).exists():
+                draft = _draft(settings, checkpoint.name)
+                shutil.copytree(checkpoint, draft)
+                _move(draft, home_of(settings, version))
+            current = table.current(tx)
+            if current is None or (current.name in names and current.number < version.number):
                 table.promote(tx, version)
 
 
 def keep(tx: Transaction, settings: Settings, name: str, checkpoint: Path, run_id: RunId) -> ModelVersion:
     """Register a new checkpoint and move its folder to where workers look for it.
 
-    The move comes before the commit: a version that is registered can always be loaded.
+    The move comes before the commit: a version that is registered can always be loaded. A checkpoint equal to a
+    registered one (the same recipe, the same seed) is that version again, whose folder stays as it is.
     """
     version = _register(tx, name, checkpoint, run_id)
     target = home_of(settings, version)
-    if target.exists():  # left by a registration whose commit failed: no version points here
-        shutil.rmtree(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.rename(target)
+    if _holds(target, version):
+        shutil.rmtree(checkpoint)
+    else:
+        _move(checkpoint, target)
     return version
 
 
@@ -91,12 +108,11 @@ def checkpoint_folder(settings: Settings, version: ModelVersion) -> Path:
         BadCheckpoint: not on this machine, or altered.
     """
     places = [home_of(settings, version), SHIPPED / version.name]
-    found = [place for place in places if place.is_dir()]
-    for place in found:
-        if folder.digests(place) == dict(version.digests):
+    for place in places:
+        if _holds(place, version):
             return place
-    if found:
-        raise BadCheckpoint(f"{version}: the files in {found[0]} are not those that were registered")
+    if places[0].is_dir():
+        raise BadCheckpoint(f"{version}: the files in {places[0]} are not those that were registered")
     raise BadCheckpoint(f"{version}: no folder {places[0]} here; all workers must share one RELEX_HOME")
 
 
@@ -116,3 +132,25 @@ def scores_of(checkpoint: Path) -> Scores:
 def _register(tx: Transaction, name: str, checkpoint: Path, run_id: RunId | None = None) -> ModelVersion:
     labels, digests = folder.read_labels(checkpoint), folder.digests(checkpoint)
     return table.register(tx, name, labels, digests, [scores_of(checkpoint)], run_id)
+
+
+def _shipped() -> list[Path]:
+    return sorted(config.parent for config in SHIPPED.glob("*/config.json"))
+
+
+def _holds(place: Path, version: ModelVersion) -> bool:
+    return place.is_dir() and folder.digests(place) == dict(version.digests)
+
+
+def _draft(settings: Settings, name: str) -> Path:
+    drafts = settings.home / "models" / ".unfinished"
+    drafts.mkdir(parents=True, exist_ok=True)
+    return drafts / f"{name}-{uuid4().hex}"
+
+
+def _move(draft: Path, target: Path) -> None:
+    """Put a whole folder in its place; what lies there was left by a registration that was never committed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        shutil.rmtree(target)
+    draft.rename(target)

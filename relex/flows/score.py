@@ -5,23 +5,22 @@ one of the tests.
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from relex.db import examples, jobs, shards
 from relex.db.connection import Database
-from relex.errors import LeaseLost, RelexError, ServiceUnreachable, Transient
+from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
 from relex.examples import Example, Prediction, RowError
 from relex.flows.lease import Lease, LeaseTerms, Stopped
+from relex.flows.persist import persist
 from relex.jobs import Shard
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 RETRY_SECONDS = 5.0
-COMMIT_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Scorer(Protocol):
@@ -42,30 +41,43 @@ class Worker:
 
 
 def score_next(database: Database, worker: Worker) -> bool:
-    """Score the next shard; False where none waits.
+    """Score the next shard; False where none waits or this worker cannot score it.
 
     Raises:
-        ServiceUnreachable: Postgres went away; the shard's lease runs out by itself.
+        DatabaseUnreachable: Postgres went away; the shard's lease runs out by itself.
     """
     with database.transaction() as tx:
         shard = shards.claim(tx, worker.name, worker.terms.lease_seconds)
     if shard is None:
         return False
     try:
+        scorer = worker.load_scorer(shard.model)
+    except Exception as fault:  # noqa: BLE001 - this worker is at fault, not the shard: others may score it
+        logger.error("%s cannot be loaded here: %s", shard.model, fault)
+        _release(database, shard, f"{worker.name}: {fault}", delay_seconds=RETRY_SECONDS)
+        return False
+    _score_claimed(database, worker, scorer, shard)
+    with database.transaction() as tx:
+        jobs.close_if_ended(tx, shard.job_id)
+    return True
+
+
+def _score_claimed(database: Database, worker: Worker, scorer: Scorer, shard: Shard) -> None:
+    """Whatever happens, the shard ends done, failed or back in the queue."""
+    try:
         with _lease(database, shard, worker) as lease:
-            predictions, errors = _score(database, shard, worker, lease)
-        _commit(database, shard, predictions, errors)
+            predictions, errors = _score(database, shard, scorer, lease)
+        persist(lambda: _commit(database, shard, predictions, errors), worker.terms.stopping)
     except LeaseLost as fault:
         logger.warning("%s", fault)
     except Stopped:
         _release(database, shard, "worker stopped")
+    except DatabaseUnreachable:
+        raise
     except Transient as fault:
         _release(database, shard, str(fault), delay_seconds=RETRY_SECONDS)
     except Exception as fault:  # noqa: BLE001 - whatever it is, the shard must not be left to its lease
         _give_up_or_retry(database, shard, fault)
-    with database.transaction() as tx:
-        jobs.close_ended(tx, shard.job_id)
-    return True
 
 
 def _lease(database: Database, shard: Shard, worker: Worker) -> Lease:
@@ -76,9 +88,8 @@ def _lease(database: Database, shard: Shard, worker: Worker) -> Lease:
     return Lease(renew, worker.terms)
 
 
-def _score(database: Database, shard: Shard, worker: Worker, lease: Lease) -> tuple[list[Prediction], list[RowError]]:
+def _score(database: Database, shard: Shard, scorer: Scorer, lease: Lease) -> tuple[list[Prediction], list[RowError]]:
     """The predictions of a shard, with the examples that cannot be scored set apart."""
-    scorer = worker.load_scorer(shard.model)
     with database.transaction() as tx:
         waiting = {example.row_no: example for example in examples.of_shard(tx, shard)}
     predictions: list[Prediction] = []
@@ -97,18 +108,20 @@ def _score(database: Database, shard: Shard, worker: Worker, lease: Lease) -> tu
         raise
     except Exception as fault:  # noqa: BLE001 - one bad example must not cost the others
         logger.warning("%s rows %d to %d: %r; one by one", shard.job_id, shard.first_row, shard.end_row, fault)
-        return predictions, _one_by_one(scorer, list(waiting.values()), keep, alone=not predictions)
+        return predictions, _one_by_one(scorer, list(waiting.values()), keep, none_yet=not predictions)
+    if waiting:
+        raise RuntimeError(f"the scorer left out {len(waiting)} of {shard.rows} examples")
     return predictions, []
 
 
 def _one_by_one(
-    scorer: Scorer, rest: Sequence[Example], keep: Callable[[Sequence[Prediction]], None], *, alone: bool
+    scorer: Scorer, rest: Sequence[Example], keep: Callable[[Sequence[Prediction]], None], *, none_yet: bool
 ) -> list[RowError]:
     """Score each example by itself and return the errors of those that cannot be.
 
     Raises:
-        Exception: not a single example could be scored and the fault is not the examples' own: the device or
-            the checkpoint is broken, and no row is to blame.
+        Exception: not one of them could be scored, for no fault of their own: the device or the checkpoint is
+            broken, and no row is to blame.
     """
     errors: list[RowError] = []
     unexpected: list[Exception] = []
@@ -123,24 +136,16 @@ def _one_by_one(
         except Exception as fault:  # noqa: BLE001 - recorded with its row
             unexpected.append(fault)
             errors.append(RowError(example.row_no, "scoring-failed", repr(fault)))
-    if alone and len(rest) > 1 and len(unexpected) == len(rest):
+    if len(unexpected) == len(rest) and (len(rest) > 1 or none_yet):
         raise unexpected[0]
     return errors
 
 
 def _commit(database: Database, shard: Shard, predictions: Sequence[Prediction], errors: Sequence[RowError]) -> None:
-    """Write a shard's end. A connection that breaks during COMMIT leaves doubt, so each try looks first."""
-    for pause in COMMIT_PAUSES:
-        try:
-            with database.transaction() as tx:
-                if not shards.is_done(tx, shard):
-                    shards.complete(tx, shard, predictions, errors)
-        except ServiceUnreachable as fault:
-            logger.warning("commit of %s rows %d to %d: %s", shard.job_id, shard.first_row, shard.end_row, fault)
-            time.sleep(pause)
-        else:
-            return
-    raise ServiceUnreachable("Postgres does not take the predictions")
+    """Write a shard's end, unless an earlier try did."""
+    with database.transaction() as tx:
+        if not shards.is_done(tx, shard):
+            shards.complete(tx, shard, predictions, errors)
 
 
 def _release(database: Database, shard: Shard, reason: str, *, delay_seconds: float = 0.0) -> None:

@@ -14,7 +14,7 @@ from relex.db import examples, jobs, shards
 from relex.db.connection import Database
 from relex.errors import InvalidCsv
 from relex.flows import models
-from relex.jobs import JobId
+from relex.jobs import JobId, JobState, NewJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Submission:
     model: str
     shards: int
     """How many were queued; 0 for a job that was there before."""
-    known: bool
-    """The same file was submitted before with the same model."""
+    known: JobState | None = None
+    """The state of the job that was made before for the same file and model; None for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class SubmitOptions:
 
 
 def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOptions, shard_rows: int) -> Submission:
-    """Queue a checked file, or find the job that was made for it before.
+    """Queue a checked file, or find the job that was made for it before and did not fail.
 
     Raises:
         InvalidCsv: the file changed since it was checked, or no row of it is good.
@@ -54,16 +54,20 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
     with database.transaction() as tx:
         model = str(models.choose(tx, options.model))
         key = _key(facts, model, options)
-        job_id = jobs.insert_job(tx, key, (path.name, facts.sha256), model, facts.accepted, facts.rejected)
+        new = NewJob(key, path.name, facts.sha256, model, facts.accepted, facts.rejected)
+        job_id = jobs.insert_job(tx, new)
         if job_id is None:
-            return Submission(JobId(jobs.with_key(tx, key) or ""), model, 0, known=True)
+            before = jobs.progress(tx, jobs.with_key(tx, key))
+            if before.state not in (JobState.FAILED, JobState.CANCELLED):
+                return Submission(before.job.id, model, 0, known=before.state)
+            job_id = jobs.insert_instead(tx, new, before.job.id)
         examples.copy_in(tx, job_id, read_examples(path, facts))
         count = shards.cut(tx, job_id, facts.accepted, shard_rows)
-    return Submission(job_id, model, count, known=False)
+    return Submission(job_id, model, count)
 
 
 def _key(facts: FileFacts, model: str, options: SubmitOptions) -> str:
     """Equal for equal work: the same bytes, read in the same way, with the same model."""
     nonce = secrets.token_hex(8) if options.again else ""
-    parts = (facts.sha256, facts.codec, str(options.skip_invalid), model, nonce)
+    parts = (facts.sha256, facts.codec, model, nonce)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,12 +1,17 @@
 """Finding what fell through: expired leases, unclosed jobs, work that nobody was rung for.
 
-Every worker sweeps every few seconds, and so do submit and status, so no single process is needed for recovery.
+Every worker sweeps every few seconds, and so does whoever looks at a job, so no single process is needed for recovery.
 """
 
+import logging
 from dataclasses import dataclass
 
 from relex.db import jobs, recovery, runs, shards
 from relex.db.connection import Database
+from relex.errors import DatabaseUnreachable, RelexError
+from relex.jobs import JobId
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,19 @@ def sweep(database: Database) -> Waiting:
         if recovery.alone(tx):
             recovery.recover(tx)
             runs.recover(tx)
-            jobs.close_ended(tx)
+        ended = jobs.ended(tx)
+    for job_id in ended:
+        _close(database, job_id)
     with database.transaction() as tx:
         return Waiting(shards.claimable(tx), runs.any_queued(tx))
+
+
+def _close(database: Database, job_id: JobId) -> None:
+    """Each in a transaction of its own: one that cannot be closed must not hold up the others."""
+    try:
+        with database.transaction() as tx:
+            jobs.close_if_ended(tx, job_id)
+    except DatabaseUnreachable:
+        raise
+    except RelexError as fault:
+        logger.error("%s", fault)

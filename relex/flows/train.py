@@ -4,8 +4,9 @@ What a trainer must do is said here, by its user (:class:`Trainer`); `relex.trai
 """
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,10 +14,11 @@ from relex.csvfile.reading import read_labelled_examples
 from relex.db import models as table
 from relex.db import runs
 from relex.db.connection import Database
-from relex.errors import LeaseLost, RelexError
+from relex.errors import DatabaseUnreachable, LeaseLost, RelexError
 from relex.examples import Example
 from relex.flows import models
 from relex.flows.lease import Lease, LeaseTerms, Stopped
+from relex.flows.persist import persist
 from relex.runs import ModelVersion, RunId, Scores, TrainingRun
 from relex.settings import Settings
 from relex.training.config import TrainingConfig
@@ -41,8 +43,12 @@ class Trainer(Protocol):
         valid: Sequence[Example],
         folder: Path,
         report: Callable[[Mapping[str, Any]], None],
+        scratch: Path,
     ) -> object:
-        """Train, write a complete checkpoint to `folder`, and call `report` with plain data as it goes."""
+        """Train, write a complete checkpoint to `folder`, and call `report` with plain data as it goes.
+
+        `scratch` survives a kill: what an earlier attempt left there is gone on from.
+        """
 
     def evaluate(self, folder: Path, examples: Sequence[Example], device: str) -> Outcome:
         """Judge the checkpoint in `folder` on labelled examples."""
@@ -58,7 +64,7 @@ def train_next(database: Database, trainer: Trainer, settings: Settings, stoppin
     """Execute the run that waited longest; False where none waits.
 
     Raises:
-        ServiceUnreachable: Postgres went away; the run's lease ends by itself and it is queued again.
+        DatabaseUnreachable: Postgres went away; the run's lease ends by itself and it is queued again.
     """
     with database.transaction() as tx:
         run = runs.claim(tx, settings.lease_seconds)
@@ -67,23 +73,27 @@ def train_next(database: Database, trainer: Trainer, settings: Settings, stoppin
     try:
         with chdir(run.folder):  # this process does nothing else
             version = _train(database, run, trainer, settings, stopping)
-        logger.info("%s is registered as %s", run.id, version)
+            _promote_if_better(database, trainer, settings, TrainingConfig.from_dict(run.config), version)
     except LeaseLost as fault:
         logger.warning("%s", fault)
     except Stopped:
         with database.transaction() as tx:
             runs.release(tx, run)
+    except DatabaseUnreachable:
+        raise
     except Exception as fault:
         understood = isinstance(fault, RelexError | OSError)
         logger.error("%s: %s", run.id, fault, exc_info=not understood)
         with database.transaction() as tx:
             runs.fail(tx, run, str(fault) if understood else repr(fault))
+        shutil.rmtree(_scratch(settings, run), ignore_errors=True)
     return True
 
 
 def _train(
     database: Database, run: TrainingRun, trainer: Trainer, settings: Settings, stopping: Callable[[], bool]
 ) -> ModelVersion:
+    """Train, and register what comes out."""
     config = TrainingConfig.from_dict(run.config)
     told: Mapping[str, Any] = {}
 
@@ -94,40 +104,70 @@ def _train(
     def report(progress: Mapping[str, Any]) -> None:
         nonlocal told
         told = dict(progress)
-        renew()
+        with suppress(DatabaseUnreachable):  # the lease's thread goes on trying
+            renew()
         lease.moved()
 
-    valid = read_labelled_examples(config.data.valid)
-    folder = settings.home / "models" / ".unfinished" / run.id
-    terms = LeaseTerms(settings.lease_seconds, settings.stall_seconds, stopping)
+    folder = _unfinished(settings, run)
+    terms = LeaseTerms(settings.lease_seconds, settings.train_stall_seconds, stopping)
     with Lease(renew, terms) as lease:
-        trainer.train(config, read_labelled_examples(config.data.train), valid, folder, report)
-        scores = models.scores_of(folder)
-        rival = _rival(database, trainer, settings, valid, scores.data_sha256)
-    with database.transaction() as tx:
-        version = models.keep(tx, settings, config.name, folder, run.id)
-        if rival is None or _better(scores, rival, config.validation.metric):
-            table.promote(tx, version)
-        runs.complete(tx, run, str(version), told)
-    return version
+        train, valid = (read_labelled_examples(path) for path in (config.data.train, config.data.valid))
+        trainer.train(config, train, valid, folder, report, _scratch(settings, run))
 
-
-def _rival(
-    database: Database, trainer: Trainer, settings: Settings, valid: Sequence[Example], data_sha256: str
-) -> Scores | None:
-    """The current version's scores on this validation file, measured now if they never were."""
-    with database.transaction() as tx:
-        current = table.current(tx)
-    if current is None:
-        return None
-    known = current.score_on(data_sha256)
-    if known is None:
-        outcome = trainer.evaluate(models.checkpoint_folder(settings, current), valid, settings.device)
-        known = Scores(data_sha256, len(valid), outcome.micro_f1, outcome.auprc)
+    def register() -> ModelVersion:
         with database.transaction() as tx:
-            table.add_scores(tx, current, known)
-    return known
+            version = models.keep(tx, settings, config.name, folder, run.id)
+            runs.complete(tx, run, str(version), told)
+        logger.info("%s is registered as %s", run.id, version)
+        shutil.rmtree(_scratch(settings, run), ignore_errors=True)
+        return version
+
+    return persist(register, stopping)
 
 
-def _better(scores: Scores, rival: Scores, metric: str) -> bool:
-    return bool(getattr(scores, metric) > getattr(rival, metric))
+def _promote_if_better(
+    database: Database, trainer: Trainer, settings: Settings, config: TrainingConfig, version: ModelVersion
+) -> None:
+    """Make a new version current where it beats the current one on its validation file.
+
+    The version is registered by now: whatever goes wrong here, it stays, and a person may promote it.
+    """
+    try:
+        with database.transaction() as tx:
+            rival = table.current(tx)
+        if rival is None or _beats(database, trainer, settings, config, (version, rival)):
+            with database.transaction() as tx:
+                table.promote_over(tx, version, rival)
+    except (RelexError, OSError) as fault:
+        logger.warning("%s is not promoted: the current version could not be judged: %s", version, fault)
+
+
+def _beats(
+    database: Database,
+    trainer: Trainer,
+    settings: Settings,
+    config: TrainingConfig,
+    pair: tuple[ModelVersion, ModelVersion],
+) -> bool:
+    """Whether the first has the better metric; the second is judged now if it never was on this file."""
+    version, rival = pair
+    scores = version.scores[0]
+    known = rival.score_on(scores.data_sha256)
+    if known is None:
+        valid = read_labelled_examples(config.data.valid)
+        outcome = trainer.evaluate(models.checkpoint_folder(settings, rival), valid, settings.device)
+        known = Scores(scores.data_sha256, len(valid), outcome.micro_f1, outcome.auprc)
+        with database.transaction() as tx:
+            table.add_scores(tx, rival, known)
+    # The shifted and the grouped micro-F1 choose an epoch; versions are compared by what both have on this file.
+    metric = "auprc" if config.validation.metric == "auprc" else "micro_f1"
+    return bool(getattr(scores, metric) > getattr(known, metric))
+
+
+def _unfinished(settings: Settings, run: TrainingRun) -> Path:
+    return settings.home / "models" / ".unfinished" / run.id
+
+
+def _scratch(settings: Settings, run: TrainingRun) -> Path:
+    """The resumable state of a run; it stays when the run is released or its process killed."""
+    return settings.home / "models" / ".unfinished" / f"{run.id}.scratch"

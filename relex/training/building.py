@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerFast, RobertaConfig
-from transformers.utils.logging import disable_progress_bar
 
 from relex.encoding.markers import mark
 from relex.examples import Example
@@ -37,8 +36,6 @@ def build_classifier(
         tokenizer = _new_tokenizer(config, config.backbone.scratch.vocabulary, train)
         backbone = _new_backbone(config.backbone.scratch, config.input.max_length)
         return RelationClassifier.from_scratch(backbone, model_config, tokenizer), tokenizer
-    # transformers and the hub draw bars while they read weights; a worker's log is no terminal.
-    disable_progress_bar()
     name = str(config.backbone.name)
     tokenizer = backbone_tokenizer(name)
     return RelationClassifier.from_backbone(name, model_config, tokenizer), tokenizer

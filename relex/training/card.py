@@ -5,14 +5,16 @@ Pure text from facts, so that the trainer only has to collect them.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
 from relex.analysis.metrics import Evaluation
+from relex.analysis.shift import verdict
 from relex.examples import Example
 from relex.training.config import TrainingConfig
+from relex.training.validation import Elsewhere
 
 KLUE_SOURCES = frozenset({"wikipedia", "wikitree", "policy_briefing"})
 """What KLUE-RE's files, and no others that we know, hold in their source column."""
@@ -31,8 +33,10 @@ class TrainingFacts:
     """Of the validation file: scores are compared only on equal ones."""
     evaluation: Evaluation
     """Of the weights as saved, on the validation file."""
+    elsewhere: Elsewhere
+    """What the same predictions say about other sentences."""
     history: Sequence[Mapping[str, float]]
-    """One entry an epoch: epoch, loss, micro_f1, auprc."""
+    """One entry an epoch: epoch, loss, and the scores of `Validation`."""
     best_epoch: int
     seconds: float
     device: str
@@ -56,6 +60,8 @@ def metrics_json(facts: TrainingFacts) -> str:
             "micro_f1_interval": list(evaluation.micro_f1_interval),
             "auprc": evaluation.auprc,
             "average_precision": evaluation.average_precision,
+            "shifted": asdict(facts.elsewhere.shifted) if facts.elsewhere.shifted else None,
+            "new": {"examples": facts.elsewhere.new_examples, "micro_f1": facts.elsewhere.new_micro_f1},
             "per_label": evaluation.per_label.to_dict("index"),
         },
         "training": {
@@ -96,9 +102,28 @@ def _scores(facts: TrainingFacts) -> str:
         "| figure (x100) | value |\n|---|---|\n"
         f"| micro-F1 without no_relation | {evaluation.micro_f1:.2f} (95 % bootstrap {low:.2f} to {high:.2f}) |\n"
         f"| AUPRC, mean over all labels | {evaluation.auprc:.2f} |\n"
-        f"| mean average precision | {evaluation.average_precision:.2f} |\n\n"
+        f"| mean average precision | {evaluation.average_precision:.2f} |\n"
+        f"{_elsewhere(facts)}\n"
         "They are those of the saved weights. The epoch was chosen on this same file, which flatters it a little."
     )
+
+
+def _elsewhere(facts: TrainingFacts) -> str:
+    """Rows of the table of scores."""
+    shifted, rows = facts.elsewhere.shifted, ""
+    if shifted and facts.config.validation.like:
+        name = facts.config.validation.like.name
+        rows += (
+            f"| micro-F1 by the mix of {name} (PSI {shifted.psi:.2f}, {verdict(shifted.psi)}; as good as "
+            f"{shifted.effective_rows:,.0f} examples; {100 * shifted.unreached:.0f} % of its rows are like none here) "
+            f"| {shifted.micro_f1:.2f} |\n"
+        )
+    if facts.elsewhere.new_micro_f1 is not None:
+        rows += (
+            f"| micro-F1 on the {facts.elsewhere.new_examples:,} examples whose sentence and entity words are new "
+            f"| {facts.elsewhere.new_micro_f1:.2f} |\n"
+        )
+    return rows
 
 
 def _training(facts: TrainingFacts) -> str:

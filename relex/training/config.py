@@ -109,7 +109,7 @@ def load_config(recipe: str, overrides: Mapping[str, str] = NO_OVERRIDES) -> Tra
 
 
 def _missing_files(whole: Recipe) -> Iterator[str]:
-    for key in ("data.train", "data.valid"):
+    for key in ("data.train", "data.valid", "validation.like"):
         name = whole.values.get(key)
         if isinstance(name, str) and not Path(name).is_file():
             yield f"{whole.place(key)}: {key}: there is no file {name} here; give one with --set {key}=FILE"

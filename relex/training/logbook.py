@@ -19,7 +19,7 @@ class Logbook:
 
     def __init__(self, config: TrainingConfig, report: Report) -> None:
         self.history: list[dict[str, float]] = []
-        """One entry for each finished epoch: epoch, loss (its mean), micro_f1, auprc."""
+        """One entry for each finished epoch: epoch, loss (its mean), and the scores of `Validation`."""
         self.best_epoch = 0
         self._settings = config.train
         self._metric = config.validation.metric
@@ -31,8 +31,13 @@ class Logbook:
 
     @property
     def seconds(self) -> float:
-        """Since the training began."""
+        """Spent in training, without the time between a kill and its resumption."""
         return time.monotonic() - self._started
+
+    @property
+    def step(self) -> int:
+        """The last step that it knows of."""
+        return int(self._told["step"])
 
     @property
     def due(self) -> bool:
@@ -44,6 +49,31 @@ class Logbook:
         """Whether the last epochs, as many as the recipe bears, brought nothing better."""
         patience = self._settings.patience
         return patience is not None and len(self.history) - self.best_epoch >= patience
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no epoch left to train."""
+        return len(self.history) == self._settings.epochs or self.out_of_patience
+
+    def state(self) -> dict[str, Any]:
+        """All that it knows as plain data, for `restore` in another process."""
+        return {
+            "history": [dict(entry) for entry in self.history],
+            "best_epoch": self.best_epoch,
+            "told": dict(self._told),
+            "loss_sum": self._loss_sum,
+            "epoch_start": self._epoch_start,
+            "seconds": self.seconds,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.history = [dict(entry) for entry in state["history"]]
+        self.best_epoch = state["best_epoch"]
+        self._told = dict(state["told"])
+        self._loss_sum = state["loss_sum"]
+        self._epoch_start = state["epoch_start"]
+        self._started = time.monotonic() - state["seconds"]
 
     def add_steps(self, step: int, steps: int, loss: float, learning_rate: float) -> None:
         """Training has reached `step` of `steps`; `loss` is the mean of the steps since the last call.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from relex.training.sections import LossSettings
 
@@ -42,8 +42,42 @@ class FocalLoss(nn.Module):
         return (alpha * doubt**self.gamma * smoothed).mean()
 
 
-def loss_function(settings: LossSettings, labels: Sequence[str]) -> FocalLoss:
+class RDropLoss(nn.Module):
+    """A loss on two passes under different dropout, and what sets them apart (Liang et al. 2021, "R-Drop", eq. 4).
+
+    `(loss(a) + loss(b)) / 2 + weight * (KL(a || b) + KL(b || a)) / 4`: half of the paper's sum, so that `weight` is its
+    alpha and the loss of equal passes is the plain one.
+    """
+
+    def __init__(self, plain: FocalLoss, weight: float) -> None:
+        super().__init__()
+        self.plain = plain
+        self.weight = weight
+
+    def forward(self, logits: Tensor, gold: Tensor) -> Tensor:
+        """The loss of a batch and its second pass.
+
+        Shape: logits [2 * B, labels], the second pass below the first, gold [B] int64 -> a scalar, float32.
+        """
+        first, second = log_softmax(logits.float(), dim=-1).chunk(2)
+        apart = _divergence(first, second) + _divergence(second, first)
+        # Softmax does not see that these are log-probabilities already.
+        together: Tensor = (self.plain(first, gold) + self.plain(second, gold)) / 2 + self.weight * apart / 4
+        return together
+
+
+def _divergence(true: Tensor, other: Tensor) -> Tensor:
+    """KL(true || other) of log-probabilities, the mean over the batch."""
+    return kl_div(other, true, reduction="batchmean", log_target=True)
+
+
+def loss_function(settings: LossSettings, labels: Sequence[str]) -> FocalLoss | RDropLoss:
     """The loss that a recipe asks for, over logits in the order of `labels`."""
+    plain = _plain_loss(settings, labels)
+    return RDropLoss(plain, settings.r_drop) if settings.r_drop else plain
+
+
+def _plain_loss(settings: LossSettings, labels: Sequence[str]) -> FocalLoss:
     if settings.name == "cross_entropy":
         return FocalLoss(gamma=0.0, label_smoothing=settings.label_smoothing)
     alpha = settings.alpha

@@ -83,9 +83,14 @@ def find_recipe(recipe: str, folder: Path) -> Path | None:
 
 def unknown_recipe(recipe: str) -> str:
     """What to say about a recipe that is neither a file nor shipped."""
-    names = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+    names = shipped_names()
     hint = did_you_mean(recipe.removesuffix(".yaml"), names)
     return f"no recipe {recipe}{hint}: give a path, or one of {', '.join(names)}"
+
+
+def shipped_names() -> list[str]:
+    """The recipes that come with relex, in alphabetical order."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
 def read_recipe(path: Path, faults: list[str]) -> Recipe:

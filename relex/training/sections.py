@@ -93,6 +93,8 @@ class LossSettings(Section):
     """A factor for every example, or one for the examples of each label; a single one only rescales the loss."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target that is spread over all labels."""
+    r_drop: float = Field(default=0.0, ge=0, le=100)
+    """How much two passes under different dropout must agree (alpha of Liang et al. 2021); 0 saves the second pass."""
 
 
 class TrainSettings(Section):
@@ -118,12 +120,26 @@ class TrainSettings(Section):
     """The same seed gives the same model on the same kind of CPU."""
     patience: int | None = Field(default=None, ge=1)
     """Stop after so many epochs without a better score; nothing: train them all."""
+    save_minutes: float = Field(default=10.0, ge=0)
+    """What a kill may cost: a state to go on from is saved whenever so many minutes have passed."""
 
 
 class ValidationSettings(Section):
-    """Which epoch is kept: the one with the best score on the validation file."""
+    """Which epoch is kept: the one with the best score on the validation file.
 
-    metric: Literal["micro_f1", "auprc"] = "micro_f1"
+    All scores that can be had are told in any case.
+    """
+
+    metric: Literal["micro_f1", "auprc", "micro_f1_shifted", "micro_f1_new"] = "micro_f1"
+    """Plain; weighed by the mix of `like`; on rows whose sentence and entity words the training file lacks."""
+    like: Path | None = Field(default=None, strict=False)
+    """A CSV, labelled or not, with the mix of entity types and sources that the model is meant for."""
+
+    @model_validator(mode="after")
+    def _knows_the_mix(self) -> "ValidationSettings":
+        if self.metric == "micro_f1_shifted" and self.like is None:
+            raise ValueError("should have like, the file whose mix counts, for metric micro_f1_shifted")
+        return self
 
 
 class DataSettings(Section):

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import os
 import signal
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +39,35 @@ def test_a_laptop_without_services_scores_a_file(laptop):
     assert len(manifest["input"]["sha256"]) == len(manifest["model"]["sha256"]["model.safetensors"]) == 64
     state = json.loads(laptop.run("status", "@last", "--json"))
     assert (state["job"], state["state"], state["done"], state["total"], state["failed"]) == (job, "done", 60, 60, 0)
+
+
+def test_a_laptop_whose_background_processes_are_killed_goes_on_with_the_next_look(laptop):
+    laptop.env |= {"RELEX_SCORER": "tests.making:SlowScorer", "RELEX_SHARD_ROWS": "20", "RELEX_LEASE_SECONDS": "1"}
+    job = laptop.run("submit", "data/test_data.csv")
+    wait_until(lambda: json.loads(laptop.run("jobs", "--json"))[0]["shards"]["running"])
+    for process in background_processes(laptop.home):
+        os.kill(process, signal.SIGKILL)
+    laptop.run("status", job, "--watch", "--quiet")
+    assert json.loads(laptop.run("status", job, "--json"))["done"] == 60
+
+
+def background_processes(home):
+    """The processes that work for this home folder, by their environment."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            variables = (place / "environ").read_bytes().split(b"\0")
+            if b"worker.local" in (place / "cmdline").read_bytes() and f"RELEX_HOME={home}".encode() in variables:
+                yield int(place.name)
+
+
+def test_foreign_text_with_square_brackets_is_just_text(laptop):
+    text = (laptop.folder / "data" / "test_data.csv").read_text("utf-8-sig")
+    lines = text.splitlines()
+    (laptop.folder / "[b]odd[/b].csv").write_text(
+        "\n".join([lines[0] + ",[/x]", *(line + "," for line in lines[1:])]), "utf-8"
+    )
+    job = laptop.run("submit", "[b]odd[/b].csv")
+    assert "[b]odd[/b].csv" in laptop.run("status", job)
 
 
 def test_the_same_file_finds_the_same_job_unless_asked_again(laptop):

@@ -23,6 +23,7 @@ from relex.flows.evaluate import evaluate, evaluation_data, write_evaluation
 from relex.flows.judging import load_judge
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
+from relex.jobs import NewJob
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.settings import Settings
@@ -68,7 +69,7 @@ def queued(database, name, labels=RELATIONS, first=0):
     """The id of a queued job of labelled rows for the version `name@1`."""
     with database.transaction() as tx:
         version = models.register(tx, name, labels, {"config.json": name})
-        job_id = jobs.insert_job(tx, f"{name}-{first}", ("gold.csv", "0" * 64), str(version), ROWS, 0)
+        job_id = jobs.insert_job(tx, NewJob(f"{name}-{first}", "gold.csv", "0" * 64, str(version), ROWS, 0))
         examples.copy_in(tx, job_id, (replace(labelled(first + n), row_no=n) for n in range(ROWS)))
         shards.cut(tx, job_id, ROWS, 16)
     return job_id

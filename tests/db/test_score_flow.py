@@ -3,7 +3,7 @@
 import pytest
 
 from relex.db import examples, jobs
-from relex.errors import RelexError, Transient
+from relex.errors import BadCheckpoint, RelexError, Transient
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import MAX_ATTEMPTS, Worker, score_next
 from relex.jobs import JobState
@@ -74,6 +74,40 @@ def test_a_broken_device_blames_no_row_and_fails_the_shard_in_the_end(database):
     ended = progress(database, job)
     assert (ended.state, ended.failed) == (JobState.FAILED, 0)
     assert "CUDA error" in ended.reason
+
+
+def test_a_device_that_breaks_midway_blames_no_row_either(database):
+    job = make_job(database, rows=10, shard_rows=10)
+    assert score_next(database, worker(Poisoned(range(6), RuntimeError("CUDA error"))))  # after the first batch
+    assert (progress(database, job).failed, progress(database, job).done) == (0, 0)
+
+
+def test_a_scorer_that_leaves_rows_out_completes_nothing(database):
+    class Forgetful(FakeScorer):
+        def score(self, examples):
+            return super().score(examples[1:])
+
+    job = make_job(database, rows=4)
+    assert score_next(database, worker(Forgetful()))
+    assert progress(database, job).done == 0
+    assert "left out 1 of 4" in progress(database, job).reason
+
+
+def test_a_worker_that_cannot_load_the_model_leaves_the_job_to_others(database):
+    def load(model):
+        raise BadCheckpoint(f"{model}: no folder here")
+
+    job = make_job(database, rows=40, shard_rows=4)
+    for _ in range(5):
+        assert score_next(database, Worker("misled", load, LeaseTerms(60, 60, lambda: False))) is False
+    while score_next(database, worker(FakeScorer())):
+        pass
+    with database.transaction() as tx:
+        assert tx.exec_driver_sql("SELECT max(attempt) FROM shards WHERE state = 'pending'").scalar() == 0
+        tx.exec_driver_sql("UPDATE shards SET not_before = '-infinity'")
+    while score_next(database, worker(FakeScorer())):
+        pass
+    assert progress(database, job).state is JobState.DONE
 
 
 def test_trouble_outside_is_no_attempt(database):

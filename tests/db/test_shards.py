@@ -7,6 +7,7 @@ import pytest
 from relex.db import jobs, recovery, shards
 from relex.errors import LeaseLost, RelexError
 from relex.examples import RowError
+from relex.flows.sweep import sweep
 from relex.jobs import JobState
 from tests.making import example, make_job, prediction
 
@@ -128,19 +129,50 @@ def test_a_shard_that_keeps_crashing_is_halved_until_the_guilty_row_stands_alone
     assert count(database, "predictions") == 3
     with database.transaction() as tx:
         errors = tx.exec_driver_sql("SELECT row_no, code FROM row_errors").all()
-        jobs.close_ended(tx)
+        jobs.close_if_ended(tx, job.id)
     assert errors == [(guilty, "crashed")]
     ended = progress(database, job)
     assert (ended.state, ended.done, ended.failed) == (JobState.DONE, 4, 1)
 
 
 def test_a_job_whose_rows_do_not_add_up_is_not_closed(database):
-    make_job(database, rows=4)
+    job = make_job(database, rows=4)
     shard = claim(database)
     with database.transaction() as tx:
         shards.complete(tx, shard, [prediction(example(0))], [RowError(1, "bad", "bad")])
     with pytest.raises(RelexError, match="2 predictions and row errors for 4 rows"), database.transaction() as tx:
-        jobs.close_ended(tx)
+        jobs.close_if_ended(tx, job.id)
+    assert not progress(database, job).state.ended
+
+
+def test_a_job_that_cannot_be_closed_does_not_hold_up_the_others(database):
+    broken = make_job(database, rows=4, key="broken")
+    shard = claim(database)
+    with database.transaction() as tx:
+        shards.complete(tx, shard, [prediction(example(0))], [])
+    good = make_job(database, rows=4, key="good")
+    complete(database, claim(database))
+    waiting = make_job(database, rows=4, key="waiting")
+    lost = claim(database, lease_seconds=0)
+    assert sweep(database).shards == 1
+    assert lost.job_id == waiting.id
+    assert progress(database, good).state is JobState.DONE
+    assert not progress(database, broken).state.ended
+
+
+def test_claims_from_many_jobs_at_the_same_moment_each_find_one(database):
+    for number in range(3):
+        make_job(database, rows=4, key=str(number))
+    with database.transaction() as first, database.transaction() as second, database.transaction() as third:
+        claimed = [shards.claim(tx, "worker", 60) for tx in (first, second, third)]
+    assert len({shard.job_id for shard in claimed}) == 3
+
+
+def test_a_claim_that_is_not_committed_yet_holds_nobody_up(database):
+    make_job(database, rows=12, shard_rows=4)
+    with database.transaction() as first, database.transaction() as second:
+        one, other = (shards.claim(tx, "worker", 60) for tx in (first, second))
+    assert one.first_row != other.first_row
 
 
 def test_an_unknown_state_or_a_wrong_number_of_probabilities_cannot_be_stored(database):

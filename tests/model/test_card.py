@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from relex.analysis.metrics import evaluation
+from relex.analysis.reweighting import Reweighted
 from relex.examples import Entity, Example
 from relex.labels import NO_RELATION, RELATIONS
 from relex.training.card import TrainingFacts, metrics_json, model_card
 from relex.training.config import TrainingConfig
+from relex.training.validation import Elsewhere
 
 
 def example(row_no, label, source, name="조지"):
@@ -27,6 +29,7 @@ def facts():
         "name": "tiny",
         "backbone": {"name": "klue/roberta-small"},
         "data": {"train": "a/train.csv", "valid": "b.csv"},
+        "validation": {"like": "c/target.csv"},
     }
     train = [example(row, "per:title", "wikipedia") for row in range(3)]
     valid = [example(row, RELATIONS[row % 30], "wikipedia", "조지" if row < 150 else "존") for row in range(600)]
@@ -42,6 +45,7 @@ def facts():
         valid=valid,
         valid_sha256="0" * 64,
         evaluation=evaluation(gold, probabilities, RELATIONS),
+        elsewhere=Elsewhere(Reweighted(61.25, 0.64, 1200.4, 0.03, 0.01), 48.5, 77),
         history=[{"epoch": 1, "loss": 2.5, "micro_f1": 60.0, "auprc": 50.0}] * 4,
         best_epoch=3,
         seconds=90.0,
@@ -106,3 +110,19 @@ def test_a_model_made_anew_names_no_other_encoder(facts):
     card = model_card(replace(facts, config=TrainingConfig.from_dict(config)))
     assert "trained from random weights" in card
     assert "klue/roberta" not in card
+
+
+def test_what_is_to_be_expected_elsewhere_is_told_with_how_far_to_trust_it(facts):
+    validation = json.loads(metrics_json(facts))["validation"]
+    assert (validation["shifted"]["micro_f1"], validation["shifted"]["psi"]) == (61.25, 0.64)
+    assert validation["new"] == {"examples": 77, "micro_f1": 48.5}
+    card = model_card(facts)
+    assert "| micro-F1 by the mix of target.csv (PSI 0.64, large shift; as good as 1,200 examples; 3 % " in card
+    assert "| micro-F1 on the 77 examples whose sentence and entity words are new | 48.50 |" in card
+
+
+def test_nothing_is_told_where_nothing_is_known(facts):
+    plain = replace(facts, elsewhere=Elsewhere(None, None, 0))
+    assert json.loads(metrics_json(plain))["validation"]["shifted"] is None
+    assert "by the mix of" not in model_card(plain)
+    assert "are new" not in model_card(plain)

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from relex.labels import RELATIONS
-from relex.training.losses import FocalLoss, loss_function
+from relex.training.losses import FocalLoss, RDropLoss, loss_function
 from relex.training.sections import LossSettings
 
 
@@ -84,3 +84,36 @@ def test_weights_follow_the_labels_by_name(batch):
     computed = loss_function(settings, order)(logits, gold)
     torch.testing.assert_close(computed, FocalLoss(1.0, weights)(logits, gold))
     assert not torch.allclose(computed, FocalLoss(1.0)(logits, gold))
+
+
+def divergence(true, other):
+    """KL(true || other) of two rows of logits, in Python floats."""
+    p, q = ([value - math.log(sum(map(math.exp, row))) for value in row] for row in (true, other))
+    return sum(math.exp(a) * (a - b) for a, b in zip(p, q, strict=True))
+
+
+@pytest.mark.parametrize("weight", [0.5, 4.0])
+def test_r_drop_is_half_of_the_papers(batch, weight):
+    logits, gold = batch
+    first, second = logits[:20], logits[20:]
+    paper = 0.0
+    for a, b, label in zip(first.tolist(), second.tolist(), gold[:20].tolist(), strict=True):
+        for row in (a, b):
+            paper += math.log(sum(map(math.exp, row))) - row[label]
+        paper += weight * (divergence(a, b) + divergence(b, a)) / 2
+    computed = RDropLoss(FocalLoss(0.0), weight)(logits, gold[:20])
+    assert computed.item() == pytest.approx(paper / 20 / 2, rel=1e-5)
+
+
+def test_equal_passes_cost_the_plain_loss(batch):
+    logits, gold = batch
+    plain = FocalLoss(2.0, 0.25, 0.1)
+    torch.testing.assert_close(RDropLoss(plain, 3.0)(torch.cat((logits, logits)), gold), plain(logits, gold))
+
+
+def test_the_recipe_asks_for_r_drop(batch):
+    logits, gold = batch
+    asked = loss_function(LossSettings(name="focal", gamma=1.0, r_drop=0.5), RELATIONS)
+    expected = RDropLoss(FocalLoss(1.0), 0.5)
+    torch.testing.assert_close(asked(logits, gold[:20]), expected(logits, gold[:20]))
+    assert isinstance(loss_function(LossSettings(), RELATIONS), FocalLoss)

@@ -4,37 +4,23 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import torch
-from transformers import AutoModel, SchedulerType, get_scheduler
+from transformers import AutoModel
 
+from relex.csvfile.reading import read_labelled_examples
 from relex.encoding.batches import collate
 from relex.errors import InvalidCsv
-from relex.examples import Entity, Example
 from relex.labels import NO_RELATION
 from relex.model.checkpoint import load
 from relex.model.folder import FOR_PEOPLE, READ_BY_SCORING
-from relex.training.building import build_classifier
 from relex.training.config import TrainingConfig
 from relex.training.judging import Judge
-from relex.training.sections import Scheduler
-from relex.training.trainer import _arguments, evaluate, train
-
-LABEL_OF_TYPE = {"DAT": "per:date_of_birth", "ORG": "per:employee_of", "LOC": NO_RELATION}
-"""What there is to learn: the object's type decides."""
-
-
-def example(row_no, generator):
-    kind = generator.choice(sorted(LABEL_OF_TYPE))
-    words = generator.choices("가나다라마바사", k=generator.randint(3, 12))
-    sentence = " ".join(words)
-    subject, object_ = sorted(generator.sample(range(len(words)), 2))
-    entities = [
-        Entity(words[place], 2 * place, 2 * place + 1, type_) for place, type_ in ((subject, "PER"), (object_, kind))
-    ]
-    return Example(row_no, f"id-{row_no}", sentence, *entities, label=LABEL_OF_TYPE[kind], source="wikipedia")
+from relex.training.losses import RDropLoss
+from relex.training.trainer import evaluate, train
+from relex.training.validation import Validation
+from tests.tiny_training import LABEL_OF_TYPE, config, tiny_data
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,25 +43,7 @@ def valid_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data():
-    generator = random.Random(11)
-    return [example(row, generator) for row in range(160)], [example(row, generator) for row in range(60)]
-
-
-def config(**changes):
-    """A recipe of a second; a change is a value, or a section with what differs in it."""
-    sections = {
-        "name": "tiny",
-        "data": {"train": "train.csv", "valid": "valid.csv"},
-        "backbone": {
-            "scratch": {"vocabulary": 1000, "hidden_size": 16, "layers": 1, "heads": 2, "intermediate_size": 32}
-        },
-        "input": {"max_length": 48},
-        "pooling": "first_marker",
-        "train": {"epochs": 3, "batch_size": 8, "learning_rate": 0.01, "precision": "fp32"},
-    }
-    for name, change in changes.items():
-        sections[name] = sections.get(name, {}) | change if isinstance(change, dict) else change
-    return TrainingConfig.from_dict(sections)
+    return tiny_data()
 
 
 def silent(_):
@@ -128,7 +96,8 @@ def test_probabilities_are_those_of_each_row_by_itself(trained, data):
         checkpoint.model(**collate(checkpoint.encoder.encode([item]), checkpoint.pad_token_id).tensors()).logits
         for item in data[1]
     ]
-    judge = Judge(checkpoint.model, checkpoint.encoder, checkpoint.pad_token_id, data[1], "valid.csv")
+    validation = Validation(data[1], "valid.csv")
+    judge = Judge(checkpoint.model, checkpoint.encoder, checkpoint.pad_token_id, validation)
     together = torch.from_numpy(judge._probabilities())
     torch.testing.assert_close(together, torch.cat(alone).softmax(dim=1), atol=1e-5, rtol=0)
 
@@ -250,56 +219,42 @@ def test_what_a_report_raises_ends_the_training_and_leaves_nothing(data, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", get_args(Scheduler))
-def test_every_scheduler_is_known_to_transformers_and_needs_no_more(name):
-    weight = torch.nn.Parameter(torch.zeros(1))
-    scheduler = get_scheduler(
-        SchedulerType(name), torch.optim.AdamW([weight]), num_warmup_steps=2, num_training_steps=9
-    )
-    assert len(scheduler.get_last_lr()) == 1
+def test_r_drop_sees_two_passes_under_different_dropout(data, tmp_path, monkeypatch):
+    seen = []
+    forward = RDropLoss.forward
+
+    def spy(loss, logits, gold):
+        seen.append((logits.detach(), gold))
+        return forward(loss, logits, gold)
+
+    monkeypatch.setattr(RDropLoss, "forward", spy)
+    train(config(loss={"r_drop": 1.0}), *data, tmp_path / "tiny", silent)
+    assert len(seen) == 60
+    apart = other = 0.0
+    for logits, gold in seen:
+        first, second = logits.chunk(2)
+        assert len(first) == len(second) == len(gold)
+        assert not torch.equal(first, second)
+        apart += (first - second).abs().mean()
+        other += (first - second.roll(1, 0)).abs().mean()
+    # The same examples in the same order: an example is nearer to itself than to its neighbour.
+    assert apart < 0.8 * other
 
 
-def test_the_recipe_reaches_transformers(tmp_path):
-    settings = {
-        "epochs": 4,
-        "batch_size": 6,
-        "gradient_accumulation": 3,
-        "learning_rate": 0.001,
-        "scheduler": "cosine",
-        "warmup_ratio": 0.1,
-        "weight_decay": 0.2,
-        "max_grad_norm": 0.5,
-        "seed": 9,
-    }
-    arguments = _arguments(config(train=settings), str(tmp_path))
-    assert (arguments.num_train_epochs, arguments.per_device_train_batch_size) == (4, 6)
-    assert (arguments.gradient_accumulation_steps, arguments.learning_rate) == (3, 0.001)
-    assert (arguments.lr_scheduler_type, arguments.get_warmup_steps(200)) == ("cosine", 20)
-    assert (arguments.weight_decay, arguments.max_grad_norm, arguments.seed) == (0.2, 0.5, 9)
-
-
-@pytest.mark.parametrize(("precision", "bf16"), [("fp32", False), ("bf16", True)])
-def test_the_recipe_chooses_the_precision(tmp_path, precision, bf16):
-    assert _arguments(config(train={"precision": precision}), str(tmp_path)).bf16 is bf16
-
-
-def test_the_recipe_reaches_the_model(data):
+def test_the_score_by_another_files_mix_can_choose_the_epoch(tmp_path):
+    sample = Path(__file__).parents[2] / "data"
+    train_file, valid_file, target = (sample / f"{name}_data.csv" for name in ("train", "valid", "test"))
     recipe = config(
-        input={"scheme": "entity_marker", "type_sentence": True, "max_length": 40}, pooling="attention", dropout=0.3
+        data={"train": str(train_file), "valid": str(valid_file)},
+        validation={"metric": "micro_f1_shifted", "like": str(target)},
+        train={"epochs": 4},
     )
-    model, tokenizer = build_classifier(recipe, data[0])
-    expected = {
-        "scheme": "entity_marker",
-        "type_sentence": True,
-        "max_length": 40,
-        "pooling": "attention",
-        "dropout": 0.3,
-    }
-    assert model.relation.to_dict().items() >= expected.items()
-    shape = model.backbone.config
-    assert (shape.hidden_size, shape.num_hidden_layers, shape.num_attention_heads) == (16, 1, 2)
-    assert shape.intermediate_size == 32
-    longest = model.encoder(tokenizer).encode([replace(data[0][0], sentence=data[0][0].sentence + " 가" * 60)])[0]
-    assert len(longest.input_ids) == 40
-    logits = model.eval()(**collate([longest], tokenizer.pad_token_id).tensors()).logits
-    assert logits.shape == (1, 30)
+    train(recipe, *map(read_labelled_examples, (train_file, valid_file)), tmp_path / "tiny", silent)
+    told = metrics(tmp_path / "tiny")
+    shifted = [epoch["micro_f1_shifted"] for epoch in told["training"]["history"]]
+    assert shifted != [epoch["micro_f1"] for epoch in told["training"]["history"]]
+    assert told["training"]["best_epoch"] == 1 + shifted.index(max(shifted))
+    assert told["validation"]["shifted"]["micro_f1"] == pytest.approx(max(shifted))
+    assert told["validation"]["shifted"]["psi"] > 0
+    assert told["validation"]["new"]["examples"] > 0
+    assert "by the mix of test_data.csv" in (tmp_path / "tiny" / "README.md").read_text("utf-8")

@@ -1,11 +1,14 @@
 """The recipes that ship with relex are what their comments say."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from relex.training.config import load_config
-from relex.training.recipes import SHIPPED
+from relex.training.recipes import shipped_names
 
-NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+NAMES = shipped_names()
 
 
 @pytest.fixture(autouse=True)
@@ -16,8 +19,9 @@ def _data_files(tmp_path, monkeypatch):
         (tmp_path / "data" / name).touch()
 
 
-def test_these_ship():
-    assert NAMES == ["base", "large_focal", "scratch"]
+def test_the_page_tells_about_each_and_about_no_other():
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text("utf-8")
+    assert sorted(set(re.findall(r"^\| `(\w+)`", page, flags=re.MULTILINE))) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,7 +29,47 @@ def test_a_shipped_recipe_is_whole(name):
     config = load_config(name)
     assert config == load_config(f"{name}.yaml")
     assert config.name == name
-    assert config.input.scheme == "typed_entity_marker"
+
+
+def changed(name, base):
+    """The settings in which two recipes differ, with the first one's values."""
+    settings, others = flat(load_config(name).to_dict()), flat(load_config(base).to_dict())
+    return {key: settings[key] for key in settings if settings[key] != others[key] and key != "name"}
+
+
+def flat(section, prefix=""):
+    values = {}
+    for key, value in section.items():
+        values |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return values
+
+
+LARGE = {"backbone.name": "klue/roberta-large"}
+TUNED = {"loss.gamma": 1.0, "loss.alpha": 0.25, "loss.label_smoothing": 0.09}
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "changes"),
+    [
+        ("large_focal_linear", "base", LARGE),
+        ("large_focal_tuned_linear", "large_focal_linear", TUNED),
+        ("large_focal", "large_focal_tuned_linear", {"train.scheduler": "cosine"}),
+        ("large_punct", "large_focal", {"input.scheme": "typed_punct_marker", "input.type_sentence": True}),
+        ("koelectra", "base", {"backbone.name": "monologg/koelectra-base-v3-discriminator"}),
+        ("kobert", "base", {"backbone.name": "skt/kobert-base-v1"}),
+        ("ablation_1_cross_entropy", "base", {"input.scheme": "none", "pooling": "cls", "loss.name": "cross_entropy"}),
+        ("ablation_2_focal", "ablation_1_cross_entropy", {"loss.name": "focal"}),
+        ("ablation_3_markers", "ablation_2_focal", {"input.scheme": "entity_marker"}),
+        ("ablation_4_types", "ablation_3_markers", {"input.scheme": "typed_entity_marker"}),
+        ("ablation_5_mean", "ablation_4_types", {"pooling": "mean"}),
+        ("ablation_5_max", "ablation_4_types", {"pooling": "max"}),
+        ("ablation_5_attention", "ablation_4_types", {"pooling": "attention"}),
+        ("ablation_6_cosine", "ablation_5_mean", {"train.scheduler": "cosine"}),
+        ("ablation_5_mean", "base", {}),
+    ],
+)
+def test_a_recipe_differs_from_the_one_before_in_what_its_comment_says(name, base, changes):
+    assert changed(name, base) == changes
 
 
 def test_large_focal_is_the_best_reported_row():

@@ -7,6 +7,7 @@ import pytest
 
 from relex.errors import InvalidConfig
 from relex.training.config import TrainingConfig, load_config
+from relex.training.recipes import shipped_names
 
 MINIMAL = "backbone: {name: some/encoder}\ndata: {train: train.csv, valid: valid.csv}\n"
 
@@ -109,7 +110,7 @@ def test_all_faults_are_told_at_once_each_with_its_line():
         ("base: mine.yaml", "mine.yaml:1: base mine.yaml goes round in a circle"),
         (
             MINIMAL + "base: bsae",
-            "mine.yaml:3: no recipe bsae (did you mean base?): give a path, or one of base, large_focal, scratch",
+            "mine.yaml:3: no recipe bsae (did you mean base?): give a path, or one of " + ", ".join(shipped_names()),
         ),
     ],
 )

@@ -1,0 +1,145 @@
+"""The epochs: transformers' Trainer with our loss, our order of examples and our scores.
+
+`trainer` prepares and closes a training; here the weights move. A training that finds a state of its own in the
+scratch folder goes on from there, and ends as if it had never been killed: equal loss by step, equal weights.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from tensorboardX import SummaryWriter
+from torch import Tensor, nn
+from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers.integrations.integration_utils import TensorBoardCallback
+
+from relex.labels import RELATIONS
+from relex.model.classifier import RelationClassifier
+from relex.training.config import TrainingConfig
+from relex.training.judging import Judge
+from relex.training.keeper import PREFIX, Keeper
+from relex.training.logbook import Logbook
+from relex.training.losses import FocalLoss, RDropLoss, loss_function
+from relex.training.material import Collator, Material
+from relex.training.order import EpochOrder
+from relex.training.scratch import Scratch
+
+
+def fit(
+    config: TrainingConfig,
+    model: RelationClassifier,
+    material: Material,
+    judge: Judge,
+    logbook: Logbook,
+    scratch: Scratch,
+) -> str:
+    """Train all epochs and leave the best one's weights in the model.
+
+    Args:
+        config: the recipe.
+        model: as it starts.
+        material: to learn from.
+        judge: holds the same model.
+        logbook: empty; filled from the newest state in `scratch` if there is one.
+        scratch: keeps the states.
+
+    Returns:
+        The precision that was computed in: bf16 or fp32.
+    """
+    found = scratch.newest()
+    if found:
+        logbook.restore(found[1])
+    arguments = _arguments(config, scratch.folder)
+    lengths = [len(item.input_ids) for item in material.encoded]
+    trainer = _RelationTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=material.items(),
+        data_collator=Collator(material.pad_token_id, config.input.max_length),
+        callbacks=[Keeper(logbook, scratch, config.train.save_minutes)],
+        loss=loss_function(config.loss, RELATIONS),
+        order=EpochOrder(lengths, arguments.train_batch_size, config.train.seed),
+        judge=judge,
+    )
+    trainer.remove_callback(PrinterCallback)
+    if not logbook.finished:
+        # Steps that the killed process told after its last state are told again, not twice.
+        writer = SummaryWriter(str(scratch.tensorboard), purge_step=logbook.step + 1)
+        trainer.add_callback(TensorBoardCallback(writer))
+        trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
+    trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+    model.load_state_dict(load_file(scratch.best_weights(logbook.best_epoch)))
+    return "bf16" if arguments.bf16 else "fp32"
+
+
+class _RelationTrainer(Trainer):
+    """transformers' Trainer with our loss, our order and our scores."""
+
+    def __init__(self, *, loss: FocalLoss | RDropLoss, order: EpochOrder, judge: Judge, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._loss = loss.to(self.args.device)
+        self._order = order
+        self._judge = judge
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        """The mean loss of a batch; transformers divides it by the batches a step."""
+        gold = inputs.pop("gold")
+        if isinstance(self._loss, RDropLoss):
+            # Each example twice in one pass: dropout differs between the two.
+            inputs = {name: torch.cat((tensor, tensor)) for name, tensor in inputs.items()}
+        loss: Tensor = self._loss(model(**inputs).logits, gold)
+        return loss
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Score all validation examples and tell the callbacks."""
+        scores = self._judge.scores()
+        self.log({PREFIX + name: score for name, score in scores.items()})
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, scores)
+        return scores
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """Not transformers' own: its order comes from a random state that a resumed epoch no longer has."""
+        return self._order
+
+
+def _arguments(config: TrainingConfig, folder: Path) -> TrainingArguments:
+    """The recipe in transformers' words; it prints and sends nothing, and saves when `Keeper` says so."""
+    settings = config.train
+    on_gpu = torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.scheduler,
+        # Below 1 it is a share of all steps.
+        warmup_steps=settings.warmup_ratio,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        bf16=settings.precision == "bf16" or (settings.precision == "auto" and _multiplies_bf16()),
+        use_cpu=not on_gpu,
+        dataloader_pin_memory=on_gpu,
+        seed=settings.seed,
+        remove_unused_columns=False,
+        save_strategy="no",
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def _multiplies_bf16() -> bool:
+    """Whether this machine multiplies bf16 in hardware; elsewhere it is slower than fp32."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("amx_bf16") or able.get("avx512_bf16"))

@@ -1,0 +1,160 @@
+"""One training run from the queue to a registered version, with a fake trainer on a real Postgres."""
+
+import json
+from dataclasses import dataclass, replace
+
+import pytest
+
+from relex.db import models as versions
+from relex.db import runs
+from relex.errors import RelexError
+from relex.flows import models
+from relex.flows.train import queue, train_next
+from relex.labels import RELATIONS
+from relex.model import folder
+from relex.runs import RunState
+from relex.settings import Settings
+from relex.training.config import TrainingConfig
+from tests.processes import ROOT
+
+
+@dataclass
+class FakeTrainer:
+    """Fits `relex.flows.train.Trainer`; what it writes depends on its score alone."""
+
+    score: float = 50.0
+    rival: float = 40.0
+    fault: Exception | None = None
+
+    def train(self, config, train, valid, folder, report, scratch):
+        assert (len(train), len(valid)) == (241, 75)
+        scratch.mkdir(parents=True)
+        report({"step": 1, "steps": 2, "history": []})
+        if self.fault:
+            raise self.fault
+        write_checkpoint(folder, self.score)
+
+    def evaluate(self, folder, examples, device):
+        return replace(self, score=self.rival)
+
+    @property
+    def micro_f1(self):
+        return self.score
+
+    auprc = micro_f1
+
+
+def write_checkpoint(place, score):
+    place.mkdir(parents=True)
+    for name in folder.READ_BY_SCORING:
+        (place / name).write_text(f"{name} {score}")
+    (place / folder.CONFIG).write_text(json.dumps({"id2label": dict(enumerate(RELATIONS)), "score": score}))
+    found = {"sha256": "f" * 64, "examples": 75, "micro_f1": score, "auprc": score}
+    (place / folder.METRICS).write_text(json.dumps({"validation": found}))
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.fixture
+def train(database, settings, monkeypatch):
+    """Queue a run and execute it with a trainer; gives the run as it then is."""
+    monkeypatch.chdir(ROOT)
+    sections = {
+        "name": "tiny",
+        "backbone": {"scratch": {}},
+        "data": {"train": "data/train_data.csv", "valid": "data/valid_data.csv"},
+    }
+
+    def train(trainer):
+        run_id = queue(database, TrainingConfig.from_dict(sections))
+        monkeypatch.chdir("/")
+        assert train_next(database, trainer, settings, lambda: False)
+        monkeypatch.chdir(ROOT)
+        with database.transaction() as tx:
+            return runs.find(tx, run_id)
+
+    return train
+
+
+def current(database):
+    with database.transaction() as tx:
+        return str(versions.current(tx))
+
+
+def test_nothing_waits(database, settings):
+    assert train_next(database, FakeTrainer(), settings, lambda: False) is False
+
+
+def test_a_run_becomes_a_version_whose_files_are_found(database, settings, train):
+    run = train(FakeTrainer())
+    assert (run.state, run.model, run.progress["step"]) == (RunState.DONE, "tiny@1", 1)
+    place = models.locate(database, settings, "tiny@1")
+    assert place == settings.home / "models" / "tiny" / "1"
+    assert list((settings.home / "models" / ".unfinished").iterdir()) == []
+    assert current(database) == "tiny@1"
+
+
+def test_only_a_better_version_becomes_current(database, train):
+    for score, expected in ((50, "tiny@1"), (40, "tiny@1"), (60, "tiny@3")):
+        train(FakeTrainer(score))
+        assert current(database) == expected
+
+
+def test_a_rival_that_was_never_judged_on_this_file_is_judged_now(database, train):
+    with database.transaction() as tx:
+        write = versions.register(tx, "old", RELATIONS, {"config.json": "0"})
+        versions.promote(tx, write)
+    run = train(FakeTrainer(50))
+    # Its files are not here, so it cannot be judged: the new version is kept and nobody is promoted.
+    assert (run.state, run.model, current(database)) == (RunState.DONE, "tiny@1", "old@1")
+
+
+def test_the_same_outcome_again_is_the_same_version_and_its_files_stay(database, settings, train):
+    train(FakeTrainer())
+    place = models.locate(database, settings, "tiny@1")
+    inode = (place / folder.WEIGHTS).stat().st_ino
+    assert train(FakeTrainer()).model == "tiny@1"
+    assert (place / folder.WEIGHTS).stat().st_ino == inode
+
+
+def test_a_fault_ends_the_run_with_its_reason(train):
+    run = train(FakeTrainer(fault=RelexError("the hub does not answer")))
+    assert (run.state, run.error, run.model) == (RunState.FAILED, "the hub does not answer", None)
+
+
+def test_a_run_of_a_silent_worker_is_queued_again_and_given_up_in_the_end(database):
+    with database.transaction() as tx:
+        run_id = runs.insert_run(tx, "tiny", {}, "/")
+    for attempt in range(runs.ATTEMPTS):
+        with database.transaction() as tx:
+            assert runs.find(tx, run_id).state is RunState.QUEUED, attempt
+            runs.claim(tx, 0)
+        with database.transaction() as tx:
+            runs.recover(tx)
+    with database.transaction() as tx:
+        assert runs.find(tx, run_id).state is RunState.FAILED
+
+
+def test_an_altered_checkpoint_is_refused(database, settings, train):
+    train(FakeTrainer())
+    (settings.home / "models" / "tiny" / "1" / folder.WEIGHTS).write_text("altered")
+    with pytest.raises(RelexError, match="not those that were registered"):
+        models.locate(database, settings, "tiny@1")
+
+
+def test_shipped_checkpoints_are_registered_once_and_replaced_by_newer_ones(database, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "SHIPPED", tmp_path / "shipped")
+    write_checkpoint(tmp_path / "shipped" / "starter", 1)
+    assert not models.shipped_is_registered(database)
+    for _ in range(2):
+        models.register_shipped(database, settings)
+    assert models.shipped_is_registered(database)
+    assert current(database) == "starter@1"
+    (tmp_path / "shipped" / "starter" / folder.WEIGHTS).write_text("a better one")
+    models.register_shipped(database, settings)
+    assert current(database) == "starter@2"
+    for number in (1, 2):
+        assert models.locate(database, settings, f"starter@{number}").is_dir()

@@ -1,0 +1,92 @@
+"""What a recipe says reaches transformers, the model and the batches."""
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+import torch
+from transformers import SchedulerType, get_scheduler
+
+from relex.encoding.batches import collate
+from relex.training.building import build_classifier
+from relex.training.fitting import _arguments
+from relex.training.material import Collator
+from relex.training.sections import Scheduler
+from tests.tiny_training import config, tiny_data
+
+
+@pytest.fixture(scope="module")
+def data():
+    return tiny_data()
+
+
+@pytest.mark.parametrize("name", get_args(Scheduler))
+def test_every_scheduler_is_known_to_transformers_and_needs_no_more(name):
+    weight = torch.nn.Parameter(torch.zeros(1))
+    scheduler = get_scheduler(
+        SchedulerType(name), torch.optim.AdamW([weight]), num_warmup_steps=2, num_training_steps=9
+    )
+    assert len(scheduler.get_last_lr()) == 1
+
+
+def test_the_recipe_reaches_transformers(tmp_path):
+    settings = {
+        "epochs": 4,
+        "batch_size": 6,
+        "gradient_accumulation": 3,
+        "learning_rate": 0.001,
+        "scheduler": "cosine",
+        "warmup_ratio": 0.1,
+        "weight_decay": 0.2,
+        "max_grad_norm": 0.5,
+        "seed": 9,
+    }
+    arguments = _arguments(config(train=settings), tmp_path)
+    assert (arguments.num_train_epochs, arguments.per_device_train_batch_size) == (4, 6)
+    assert (arguments.gradient_accumulation_steps, arguments.learning_rate) == (3, 0.001)
+    assert (arguments.lr_scheduler_type, arguments.get_warmup_steps(200)) == ("cosine", 20)
+    assert (arguments.weight_decay, arguments.max_grad_norm, arguments.seed) == (0.2, 0.5, 9)
+
+
+@pytest.mark.parametrize(("precision", "bf16"), [("fp32", False), ("bf16", True)])
+def test_the_recipe_chooses_the_precision(tmp_path, precision, bf16):
+    assert _arguments(config(train={"precision": precision}), tmp_path).bf16 is bf16
+
+
+def test_the_recipe_reaches_the_model(data):
+    recipe = config(
+        input={"scheme": "entity_marker", "type_sentence": True, "max_length": 40}, pooling="attention", dropout=0.3
+    )
+    model, tokenizer = build_classifier(recipe, data[0])
+    expected = {
+        "scheme": "entity_marker",
+        "type_sentence": True,
+        "max_length": 40,
+        "pooling": "attention",
+        "dropout": 0.3,
+    }
+    assert model.relation.to_dict().items() >= expected.items()
+    shape = model.backbone.config
+    assert (shape.hidden_size, shape.num_hidden_layers, shape.num_attention_heads) == (16, 1, 2)
+    assert shape.intermediate_size == 32
+    longest = model.encoder(tokenizer).encode([replace(data[0][0], sentence=data[0][0].sentence + " 가" * 60)])[0]
+    assert len(longest.input_ids) == 40
+    logits = model.eval()(**collate([longest], tokenizer.pad_token_id).tensors()).logits
+    assert logits.shape == (1, 30)
+
+
+def test_lengths_are_rounded_up_and_the_padding_is_not_seen(data):
+    model, tokenizer = build_classifier(config(), data[0])
+    encoded = model.encoder(tokenizer).encode(data[0][:8])
+    items = [{"encoded": item, "gold": 3} for item in encoded]
+    plain = collate(encoded, tokenizer.pad_token_id).tensors()
+    length = plain["input_ids"].shape[1]
+    assert length % 8
+    rounded = Collator(tokenizer.pad_token_id, max_length=48)(items)
+    assert rounded.pop("gold").tolist() == [3] * 8
+    assert rounded["input_ids"].shape[1] == length + -length % 8
+    assert (rounded["input_ids"][:, length:] == tokenizer.pad_token_id).all()
+    model.eval()
+    torch.testing.assert_close(model(**rounded).logits, model(**plain).logits)
+    # A backbone may have no positions beyond the window.
+    assert Collator(tokenizer.pad_token_id, max_length=length)(items)["input_ids"].shape[1] == length

@@ -1,0 +1,53 @@
+"""The order of an epoch: all examples once, neighbours of like length, a function of seed and epoch."""
+
+import itertools
+import random
+
+import pytest
+
+from relex.training.order import EpochOrder
+
+LENGTHS = random.Random(3).choices(range(10, 160), k=1003)
+
+
+def order(epoch=0, seed=42, batch_size=8, lengths=LENGTHS):
+    made = EpochOrder(lengths, batch_size, seed)
+    made.set_epoch(epoch)
+    return list(made)
+
+
+def batches(positions, size=8):
+    return [positions[start : start + size] for start in range(0, len(positions), size)]
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 400, 401, 1003])
+def test_every_example_comes_once(count):
+    made = EpochOrder(LENGTHS[:count], 8, 42)
+    assert sorted(made) == list(range(count))
+    assert len(made) == count
+
+
+def test_it_follows_from_seed_and_epoch():
+    assert order(3) == order(3)
+    assert order(3) != order(4)
+    assert order(3) != order(3, seed=43)
+
+
+def padding(positions):
+    return sum(max(LENGTHS[row] for row in batch) * len(batch) for batch in batches(positions)) / sum(LENGTHS)
+
+
+def test_batches_are_of_like_length():
+    assert padding(order()) < 1.05
+    assert padding(list(range(len(LENGTHS)))) > 1.5
+
+
+def test_batches_come_in_no_order_of_length():
+    sizes = [LENGTHS[batch[0]] for batch in batches(order())]
+    rising = sum(a < b for a, b in itertools.pairwise(sizes))
+    assert 0.3 < rising / len(sizes) < 0.7
+
+
+def test_the_short_batch_comes_last():
+    whole = batches(order())[:-1]
+    assert all(max(LENGTHS[row] for row in batch) - min(LENGTHS[row] for row in batch) < 30 for batch in whole)

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from relex.errors import InvalidConfig
+from relex.settings import Settings
+
+
+def test_variables_come_before_env_files_and_toml(tmp_path):
+    (tmp_path / "relex.toml").write_text('shard_rows = 1\ndevice = "toml"\nhome = "/toml"\n')
+    (tmp_path / ".env").write_text("RELEX_SHARD_ROWS=2\nRELEX_DEVICE=env-file\nOTHER=1\n")
+    settings = Settings.from_env({"RELEX_SHARD_ROWS": "3", "RELEX_TEST_DATABASE_URL": "ignored"}, tmp_path)
+    assert (settings.shard_rows, settings.device, settings.home) == (3, "env-file", Path("/toml"))
+
+
+def test_every_fault_is_told_at_once(tmp_path):
+    with pytest.raises(InvalidConfig) as told:
+        Settings.from_env({"RELEX_SHARD_ROWS": "many", "RELEX_LEASE_SECONDS": "-1"}, tmp_path)
+    assert "RELEX_SHARD_ROWS: 'many'" in str(told.value)
+    assert "RELEX_LEASE_SECONDS: '-1'" in str(told.value)
+
+
+def test_a_typo_in_relex_toml_is_told_with_the_nearest_key(tmp_path):
+    (tmp_path / "relex.toml").write_text('databse_url = "x"\n')
+    with pytest.raises(InvalidConfig, match=r"unknown key databse_url \(did you mean database_url\?\)"):
+        Settings.from_env({}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"RELEX_BROKER_URL": "redis://localhost"},
+        {"RELEX_BROKER_URL": "localhost:6379", "RELEX_DATABASE_URL": "postgresql://localhost/x"},
+    ],
+)
+def test_a_broker_that_cannot_work_is_refused(tmp_path, variables):
+    with pytest.raises(InvalidConfig, match="RELEX_"):
+        Settings.from_env(variables, tmp_path)
+
+
+def test_settings_travel_to_other_processes_through_the_environment(tmp_path):
+    settings = Settings(database_url="postgresql://h/x", home=tmp_path, lease_seconds=2.5)
+    assert Settings.from_env(settings.to_env(), tmp_path) == settings

@@ -1,0 +1,67 @@
+"""Background processes of this machine, which do a worker's job where there is no broker. No Celery here.
+
+They end by themselves when idle, and are started again by whoever sees work waiting: submit, train, and every
+status, because a process may have been killed or the machine restarted.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from relex.embedded import locks
+from relex.flows.sweep import Waiting
+from relex.settings import Settings
+from worker.queues import SCORE, TRAIN
+
+STAY = "--stay"
+"""Tells such a process to wait for more work for ever."""
+
+
+def revive(settings: Settings, waiting: Waiting) -> None:
+    """Without a broker, see to it that somebody is at work on what waits."""
+    if settings.broker_url is None:
+        if waiting.shards:
+            start(settings, SCORE, waiting.shards)
+        if waiting.runs:
+            start(settings, TRAIN, 1)
+
+
+def start(settings: Settings, queue: str, wanted: int) -> None:
+    """Fill free slots of a queue with processes: at most one a core for scoring, one for training.
+
+    Scoring in one thread a process keeps half its speed beside a busy neighbour; one process with a thread a core
+    falls to an eighth.
+    """
+    slots = default_concurrency(settings) if queue == SCORE else 1
+    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // slots))}
+    log = settings.home / "logs" / f"{queue}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    for slot in range(min(slots, wanted)):
+        if locks.is_free(lock_of(settings, queue, slot)):
+            with log.open("ab") as output:
+                subprocess.Popen(
+                    [sys.executable, "-m", "worker.local", queue, str(slot)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    env=threads | environment(settings),
+                )
+
+
+def default_concurrency(settings: Settings) -> int:
+    """One scorer a core on a CPU; one in all on a GPU, which several would only share."""
+    on_gpu = settings.device.startswith("cuda") or (settings.device == "auto" and Path("/dev/nvidiactl").exists())
+    return 1 if on_gpu else os.cpu_count() or 1
+
+
+def lock_of(settings: Settings, queue: str, slot: int) -> Path:
+    """The file that the process in this slot of a queue holds locked while it works."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return settings.home / f"{queue}-{slot}.lock"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """This process's environment with the settings in it, flags included."""
+    return dict(os.environ) | settings.to_env()
