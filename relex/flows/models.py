@@ -5,6 +5,8 @@ Postgres decide whether what lies there is really that version, so a swapped or 
 """
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from uuid import uuid4
@@ -63,8 +65,9 @@ def register_shipped(database: Database, settings: Settings) -> None:
     """
     names = {checkpoint.name for checkpoint in _shipped()}
     for checkpoint in _shipped():
+        facts = facts_of(checkpoint)
         with database.transaction() as tx:
-            version = _register(tx, checkpoint.name, checkpoint)
+            version = table.register(tx, checkpoint.name, facts.labels, facts.digests, [facts.scores])
             if not home_of(settings, version).exists():
                 draft = _draft(settings, checkpoint.name)
                 shutil.copytree(checkpoint, draft)
@@ -74,16 +77,37 @@ def register_shipped(database: Database, settings: Settings) -> None:
                 table.promote(tx, version)
 
 
-def keep(tx: Transaction, settings: Settings, name: str, checkpoint: Path, run_id: RunId) -> ModelVersion:
+@dataclass(frozen=True, slots=True)
+class CheckpointFacts:
+    """What is registered of a checkpoint folder."""
+
+    labels: tuple[str, ...]
+    digests: Mapping[str, str]
+    scores: Scores
+
+
+def facts_of(checkpoint: Path) -> CheckpointFacts:
+    """Read what is registered of a checkpoint folder.
+
+    Raises:
+        BadCheckpoint: a file is missing or not relex's own.
+    """
+    return CheckpointFacts(folder.read_labels(checkpoint), folder.digests(checkpoint), scores_of(checkpoint))
+
+
+def keep(
+    tx: Transaction, settings: Settings, name: str, facts: CheckpointFacts, checkpoint: Path, run_id: RunId
+) -> ModelVersion:
     """Register a new checkpoint and move its folder to where workers look for it.
 
-    The move comes before the commit: a version that is registered can always be loaded. A checkpoint equal to a
-    registered one (the same recipe, the same seed) is that version again, whose folder stays as it is.
+    The move comes before the commit: a version that is registered can always be loaded, and a second try after a
+    broken commit finds the folder there. A checkpoint equal to a registered one (the same recipe, the same seed) is
+    that version again, whose folder stays as it is.
     """
-    version = _register(tx, name, checkpoint, run_id)
+    version = table.register(tx, name, facts.labels, facts.digests, [facts.scores], run_id)
     target = home_of(settings, version)
     if _holds(target, version):
-        shutil.rmtree(checkpoint)
+        shutil.rmtree(checkpoint, ignore_errors=True)
     else:
         _move(checkpoint, target)
     return version
@@ -127,11 +151,6 @@ def scores_of(checkpoint: Path) -> Scores:
         return Scores(found["sha256"], found["examples"], found["micro_f1"], found["auprc"])
     except (KeyError, TypeError) as fault:
         raise BadCheckpoint(f"{checkpoint / folder.METRICS}: no validation scores; it is not relex's own") from fault
-
-
-def _register(tx: Transaction, name: str, checkpoint: Path, run_id: RunId | None = None) -> ModelVersion:
-    labels, digests = folder.read_labels(checkpoint), folder.digests(checkpoint)
-    return table.register(tx, name, labels, digests, [scores_of(checkpoint)], run_id)
 
 
 def _shipped() -> list[Path]:

@@ -50,24 +50,27 @@ def score_next(database: Database, worker: Worker) -> bool:
         shard = shards.claim(tx, worker.name, worker.terms.lease_seconds)
     if shard is None:
         return False
-    try:
-        scorer = worker.load_scorer(shard.model)
-    except Exception as fault:  # noqa: BLE001 - this worker is at fault, not the shard: others may score it
-        logger.error("%s cannot be loaded here: %s", shard.model, fault)
-        _release(database, shard, f"{worker.name}: {fault}", delay_seconds=RETRY_SECONDS)
+    if not _score_claimed(database, worker, shard):
         return False
-    _score_claimed(database, worker, scorer, shard)
     with database.transaction() as tx:
         jobs.close_if_ended(tx, shard.job_id)
     return True
 
 
-def _score_claimed(database: Database, worker: Worker, scorer: Scorer, shard: Shard) -> None:
-    """Whatever happens, the shard ends done, failed or back in the queue."""
+class CannotLoad(Exception):
+    """This worker has no scorer for the shard's model; others may have."""
+
+
+def _score_claimed(database: Database, worker: Worker, shard: Shard) -> bool:
+    """Whatever happens, the shard ends done, failed or back in the queue; False where it is not for this worker."""
     try:
         with _lease(database, shard, worker) as lease:
-            predictions, errors = _score(database, shard, scorer, lease)
+            predictions, errors = _score(database, shard, _load(worker, shard), lease)
         persist(lambda: _commit(database, shard, predictions, errors), worker.terms.stopping)
+    except CannotLoad as fault:
+        logger.error("%s cannot be loaded here: %s", shard.model, fault)
+        _release(database, shard, f"{worker.name}: {fault}", delay_seconds=RETRY_SECONDS)
+        return False
     except LeaseLost as fault:
         logger.warning("%s", fault)
     except Stopped:
@@ -78,6 +81,16 @@ def _score_claimed(database: Database, worker: Worker, scorer: Scorer, shard: Sh
         _release(database, shard, str(fault), delay_seconds=RETRY_SECONDS)
     except Exception as fault:  # noqa: BLE001 - whatever it is, the shard must not be left to its lease
         _give_up_or_retry(database, shard, fault)
+    return True
+
+
+def _load(worker: Worker, shard: Shard) -> Scorer:
+    try:
+        return worker.load_scorer(shard.model)
+    except DatabaseUnreachable:
+        raise
+    except Exception as fault:
+        raise CannotLoad(str(fault)) from fault
 
 
 def _lease(database: Database, shard: Shard, worker: Worker) -> Lease:

@@ -114,9 +114,11 @@ def _train(
         train, valid = (read_labelled_examples(path) for path in (config.data.train, config.data.valid))
         trainer.train(config, train, valid, folder, report, _scratch(settings, run))
 
+    facts = models.facts_of(folder)
+
     def register() -> ModelVersion:
         with database.transaction() as tx:
-            version = models.keep(tx, settings, config.name, folder, run.id)
+            version = models.keep(tx, settings, config.name, facts, folder, run.id)
             runs.complete(tx, run, str(version), told)
         logger.info("%s is registered as %s", run.id, version)
         shutil.rmtree(_scratch(settings, run), ignore_errors=True)
