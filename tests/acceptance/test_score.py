@@ -63,11 +63,11 @@ def background_processes(home):
 def test_foreign_text_with_square_brackets_is_just_text(laptop):
     text = (laptop.folder / "data" / "test_data.csv").read_text("utf-8-sig")
     lines = text.splitlines()
-    (laptop.folder / "[b]odd[/b].csv").write_text(
+    (laptop.folder / "[bold]odd[x].csv").write_text(
         "\n".join([lines[0] + ",[/x]", *(line + "," for line in lines[1:])]), "utf-8"
     )
-    job = laptop.run("submit", "[b]odd[/b].csv")
-    assert "[b]odd[/b].csv" in laptop.run("status", job)
+    job = laptop.run("submit", "[bold]odd[x].csv")
+    assert "[bold]odd[x].csv" in laptop.run("status", job)
 
 
 def test_the_same_file_finds_the_same_job_unless_asked_again(laptop):
