@@ -12,12 +12,13 @@ help:  ## Show this list
 install: .venv/installed  ## Make .venv and install relex with its tools, at the locked versions
 
 .venv/installed: pyproject.toml requirements.lock
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	@echo "Installing into .venv: about 1.7 GB with torch, some minutes"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[dev]'
 	@touch $@
 
 demo: install  ## Score data/test_data.csv without any service and show the first predictions
-	$(BIN)/relex submit data/test_data.csv --wait --export outputs/ --again
+	$(BIN)/relex submit data/test_data.csv --wait --export outputs/
 	@echo; head -n 4 "$$(ls -t outputs/*.csv | head -n 1)" | cut -c 1-110
 
 test: install  ## Run all tests (real Postgres and Redis where they answer on localhost)

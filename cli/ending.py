@@ -17,7 +17,7 @@ from relex.runs import RunState, TrainingRun
 def export_to(database: Database, given: str, out: Path, console: Console, *, partial: bool = False) -> None:
     """Export a job and name the files."""
     files = export(database, given, out, partial=partial)
-    console.print(f"{files.predictions}  {files.rows:,} rows  id,pred_label,probs, in the input's order")
+    console.print(f"{files.predictions}  {files.rows:,} rows  id,pred_label,probs, in the order of {files.input}")
     console.print(f"{files.labels}  {files.manifest}")
     if files.errors:
         console.print(f"{files.errors}  {files.failed:,} rows that could not be scored, and why")
@@ -35,7 +35,7 @@ def end_with(ended: Progress | TrainingRun, console: Console) -> None:
         click.echo(f"error: {ended.error}", err=True)
         sys.exit(Exit.FAILED)
     else:
-        console.print(f"registered as {ended.model}")
+        console.print(f"registered as {ended.model}; `relex models` shows which version is current")
 
 
 def _end_job(progress: Progress, console: Console) -> None:

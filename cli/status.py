@@ -19,7 +19,7 @@ from relex.runs import TrainingRun
 @json_option
 @quiet_option
 def status_command(given: str, *, watch: bool, as_json: bool, quiet: bool) -> None:
-    """Show the state of the job or training run ID: a whole id, a prefix that fits one, or @last.
+    """Show the state of the job or training run ID: a whole id, a prefix that fits one, or @last (the newest job).
 
     Example: relex status @last --watch
     """

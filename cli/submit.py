@@ -15,9 +15,10 @@ from cli.watching import watch_job
 from relex.csvfile.checking import check
 from relex.csvfile.describing import describe_faults
 from relex.csvfile.facts import FileFacts
+from relex.db.connection import Database
 from relex.errors import InvalidCsv, ServiceUnreachable
 from relex.flows.submit import Submission, SubmitOptions, submit
-from relex.jobs import JobState
+from relex.jobs import JobState, Progress
 from relex.settings import Settings
 from worker.dispatch import wake_scorers
 
@@ -52,7 +53,7 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
         _wake(submission, settings, console)
         click.echo(json.dumps(_data(submission, facts)) if as_json else submission.job_id)
         if wait or out:
-            progress = watch_job(settings, database, submission.job_id, console)
+            progress = _wait(settings, database, submission.job_id, console)
             if out and progress.state is JobState.DONE:
                 export_to(database, submission.job_id, out, console)
             end_with(progress, console)
@@ -73,6 +74,14 @@ def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
     if facts.rejected:
         console.print(f"note: {facts.rejected:,} bad rows are left out: {rejected}")
     return facts
+
+
+def _wait(settings: Settings, database: Database, job_id: str, console: Console) -> Progress:
+    try:
+        return watch_job(settings, database, job_id, console)
+    except KeyboardInterrupt:
+        console.print(f"the job goes on; look at it with `relex status {job_id} --watch`")
+        raise
 
 
 def _tell(submission: Submission, facts: FileFacts, settings: Settings, console: Console) -> None:

@@ -66,13 +66,15 @@ def watch_run(settings: Settings, database: Database, run_id: str, console: Cons
 
 
 def _watch_job_by_lines(settings: Settings, database: Database, job_id: str, console: Console) -> Progress:
-    said = -1
+    said: tuple[int, bool] | None = None
 
     def show(progress: Progress) -> None:
         nonlocal said
-        step = progress.done * 100 // progress.job.total // STEP_PERCENT
+        idle = not progress.running_shards and not progress.state.ended
+        step = (progress.done * 100 // progress.job.total // STEP_PERCENT, idle)
         if step != said:
-            console.print(f"{job_id}  {job_counts(progress)}")
+            waiting = "   waiting for a worker" if idle else ""
+            console.print(f"{job_id}  {job_counts(progress)}{waiting}")
         said = step
 
     return _look_on(settings, database, job_id, show, lambda progress: progress.state.ended)

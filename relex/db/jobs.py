@@ -55,6 +55,11 @@ def insert_job(tx: Transaction, new: NewJob) -> JobId | None:
     return None if made is None else JobId(made)
 
 
+def make_newest(tx: Transaction, job_id: JobId) -> None:
+    """Let `@last` mean this job: it was submitted again just now."""
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(seq=text("DEFAULT")))
+
+
 def insert_instead(tx: Transaction, new: NewJob, old: JobId) -> JobId:
     """Make a job of the same idempotency key as an old one that did not end well, and which gives it up."""
     tx.execute(update(jobs).where(jobs.c.id == old).values(idempotency_key=jobs.c.idempotency_key + ":" + old))

@@ -47,7 +47,7 @@ def _embedded(home: Path) -> Finding:
     except RelexError as fault:
         return Finding("database", ok=False, text=str(fault), remedy="set RELEX_DATABASE_URL to a Postgres of yours")
     state = "running" if found.running else "starts at first use" if not found.created else "starts when needed"
-    return Finding("database", ok=True, text=f"embedded Postgres {found.version} in {found.data}, {state}")
+    return Finding("database", ok=True, text=f"embedded {found.version} in {found.data}, {state}")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

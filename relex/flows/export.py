@@ -19,6 +19,8 @@ from relex.runs import ModelVersion
 class Export:
     """The files written for one job; `errors` is None where every row has a prediction."""
 
+    input: str
+    """Name of the file that was submitted."""
     predictions: Path
     labels: Path
     manifest: Path
@@ -58,7 +60,9 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False) 
             write_errors(errors, examples.errors_of(tx, job.id))
     labels = write_json(base.with_suffix(".labels.json"), list(model.labels))
     manifest = write_json(base.with_suffix(".manifest.json"), _manifest(progress, model))
-    return Export(predictions, labels, manifest, errors, progress.done - progress.failed, progress.failed)
+    return Export(
+        job.file_name, predictions, labels, manifest, errors, progress.done - progress.failed, progress.failed
+    )
 
 
 def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:

@@ -59,6 +59,7 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
         if job_id is None:
             before = jobs.progress(tx, jobs.with_key(tx, key))
             if before.state not in (JobState.FAILED, JobState.CANCELLED):
+                jobs.make_newest(tx, before.job.id)
                 return Submission(before.job.id, model, 0, known=before.state)
             job_id = jobs.insert_instead(tx, new, before.job.id)
         examples.copy_in(tx, job_id, read_examples(path, facts))

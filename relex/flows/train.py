@@ -10,7 +10,7 @@ from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from relex.csvfile.reading import read_labelled_examples
+from relex.csvfile.reading import check_labelled, read_labelled_examples
 from relex.db import models as table
 from relex.db import runs
 from relex.db.connection import Database
@@ -55,7 +55,13 @@ class Trainer(Protocol):
 
 
 def queue(database: Database, config: TrainingConfig) -> RunId:
-    """Queue a training run of a checked recipe; its relative paths start at the current folder."""
+    """Queue a training run of a checked recipe; its relative paths start at the current folder.
+
+    Raises:
+        InvalidCsv: a data file has bad rows or rows without a label: better told now than when the run begins.
+    """
+    for path in (config.data.train, config.data.valid):
+        check_labelled(path)
     with database.transaction() as tx:
         return runs.insert_run(tx, config.name, config.to_dict(), str(Path.cwd()))
 

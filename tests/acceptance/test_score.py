@@ -75,6 +75,8 @@ def test_the_same_file_finds_the_same_job_unless_asked_again(laptop):
     assert laptop.run("submit", "data/test_data.csv") == first
     assert "submitted before" in laptop.said
     again = json.loads(laptop.run("submit", "data/test_data.csv", "--again", "--json", "--wait"))
+    laptop.run("submit", "data/test_data.csv")
+    assert json.loads(laptop.run("status", "@last", "--json"))["job"] == first
     assert again["job"] != first
     assert (again["known"], again["total"]) == (False, 60)
     laptop.run("export", again["job"][:6], "--out", "out")

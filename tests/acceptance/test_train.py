@@ -45,6 +45,12 @@ def test_a_bad_recipe_is_refused_before_anything_is_queued(laptop):
     assert "loss.gamma" in laptop.said
 
 
+def test_bad_training_data_is_refused_before_anything_is_queued(laptop):
+    (laptop.folder / "tiny.yaml").write_text(RECIPE, "utf-8")
+    assert laptop.run("train", "--config", "tiny.yaml", "--set", "data.train=data/test_data.csv", expected=3) == ""
+    assert "60 of 60 rows have no gold label" in laptop.said
+
+
 def test_a_hub_that_cannot_be_reached_fails_the_run_with_one_line(laptop):
     laptop.env |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(laptop.folder / "hub")}
     run = laptop.run("train", "--config", "large_focal.yaml", "--watch", expected=1).splitlines()[0]
