@@ -1,6 +1,7 @@
 """`relex models`: the registered model versions, and which of them is current."""
 
 import json
+from pathlib import Path
 
 import click
 
@@ -45,3 +46,19 @@ def promote_command(given: str) -> None:
     with opened() as (_, database):
         version = models.promote(database, given)
     click.echo(f"{version} is current", err=True)
+
+
+@models_command.command("import", short_help="Register a checkpoint folder made elsewhere.")
+@click.argument("source", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--name", help="Of the model version.  [default: the folder's name]")
+def import_command(source: Path, name: str | None) -> None:
+    """Copy the checkpoint folder DIR and register it; `relex models promote` makes it current.
+
+    It must hold config.json, model.safetensors, tokenizer.json and tokenizer_config.json of a relex classifier.
+    Pickled files (.pth, .bin, .pkl) are refused unread: they can run code.
+
+    Example: relex models import checkpoints/large_focal --name large_focal
+    """
+    with opened() as (settings, database):
+        version = models.import_folder(database, settings, source, name or source.resolve().name)
+    click.echo(version)

@@ -4,6 +4,7 @@ A version's files are found under the home folder, or among the checkpoints that
 Postgres decide whether what lies there is really that version, so a swapped or damaged file never scores a row.
 """
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from uuid import uuid4
 
 from relex.db import models as table
 from relex.db.connection import Database, Transaction
-from relex.errors import BadCheckpoint, ModelNotFound
+from relex.errors import BadCheckpoint, InvalidInput, ModelNotFound
+from relex.labels import RELATIONS
 from relex.model import folder
 from relex.runs import ModelVersion, RunId, Scores
 from relex.settings import Settings
 
+NAME = r"[A-Za-z0-9_-]{1,64}"
 SHIPPED = Path(str(resources.files("relex").joinpath("checkpoints")))
 
 
@@ -68,10 +71,9 @@ def register_shipped(database: Database, settings: Settings) -> None:
         facts = facts_of(checkpoint)
         with database.transaction() as tx:
             version = table.register(tx, checkpoint.name, facts.labels, facts.digests, [facts.scores])
-            if not home_of(settings, version).exists():
-                draft = _draft(settings, checkpoint.name)
-                shutil.copytree(checkpoint, draft)
-                _move(draft, home_of(settings, version))
+            draft = _draft(settings, checkpoint.name)
+            shutil.copytree(checkpoint, draft)
+            _place(draft, home_of(settings, version), version)
             current = table.current(tx)
             if current is None or (current.name in names and current.number < version.number):
                 table.promote(tx, version)
@@ -105,11 +107,34 @@ def keep(
     that version again, whose folder stays as it is.
     """
     version = table.register(tx, name, facts.labels, facts.digests, [facts.scores], run_id)
-    target = home_of(settings, version)
-    if _holds(target, version):
-        shutil.rmtree(checkpoint, ignore_errors=True)
-    else:
-        _move(checkpoint, target)
+    _place(checkpoint, home_of(settings, version), version)
+    return version
+
+
+def import_folder(database: Database, settings: Settings, source: Path, name: str) -> ModelVersion:
+    """Register a copy of a checkpoint folder that was made elsewhere; it becomes current only by `promote`.
+
+    Raises:
+        BadCheckpoint: the folder is incomplete, holds pickled files, or is not a relation classifier of relex.
+        InvalidInput: the name cannot be a model version's.
+    """
+    if not re.fullmatch(NAME, name):
+        raise InvalidInput(f"{name}: a model's name has 1 to 64 letters, digits, _ and -; give one with --name")
+    digests = folder.digests(source)
+    if (kind := folder.read_kind(source)) != "relex":
+        raise BadCheckpoint(
+            f"{source}: model_type {kind} is no relation classifier of relex; "
+            f"as an encoder it can be trained: relex train --config base --set backbone.name={source}"
+        )
+    labels = folder.read_labels(source)
+    if set(labels) != set(RELATIONS):
+        raise BadCheckpoint(f"{source}: its labels are not the 30 relations of KLUE-RE")
+    scores = [scores_of(source)] if (source / folder.METRICS).is_file() else []
+    draft = _draft(settings, name)
+    shutil.copytree(source, draft, ignore=lambda _, names: [each for each in names if each not in folder.KNOWN])
+    with database.transaction() as tx:
+        version = table.register(tx, name, labels, digests, scores)
+        _place(draft, home_of(settings, version), version)
     return version
 
 
@@ -165,6 +190,14 @@ def _draft(settings: Settings, name: str) -> Path:
     drafts = settings.home / "models" / ".unfinished"
     drafts.mkdir(parents=True, exist_ok=True)
     return drafts / f"{name}-{uuid4().hex}"
+
+
+def _place(draft: Path, target: Path, version: ModelVersion) -> None:
+    """Put a folder where its version is looked for, unless the same files are there already."""
+    if _holds(target, version):
+        shutil.rmtree(draft, ignore_errors=True)
+    else:
+        _move(draft, target)
 
 
 def _move(draft: Path, target: Path) -> None:

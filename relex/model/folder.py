@@ -24,6 +24,8 @@ READ_BY_SCORING = (CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG)
 FOR_PEOPLE = (METRICS, TRAIN_CONFIG, MODEL_CARD)
 """Where the checkpoint comes from; scoring does not read them."""
 
+KNOWN = (*READ_BY_SCORING, *FOR_PEOPLE)
+
 PICKLED = frozenset({".pth", ".pt", ".pkl", ".pickle", ".bin", ".ckpt"})
 """Endings of files that may run code when they are opened."""
 
@@ -82,6 +84,16 @@ def read_labels(folder: Path) -> tuple[str, ...]:
         return labels_in_order(_read_json(folder / CONFIG)["id2label"])
     except (KeyError, TypeError, AttributeError) as fault:
         raise BadCheckpoint(f"{folder / CONFIG}: no id2label; it is not relex's own") from fault
+
+
+def read_kind(folder: Path) -> str:
+    """The model_type of config.json; `relex` is the only one that scores.
+
+    Raises:
+        BadCheckpoint: the file is missing or damaged.
+    """
+    config = _read_json(folder / CONFIG)
+    return str(config.get("model_type")) if isinstance(config, dict) else "none"
 
 
 def read_metrics(folder: Path) -> Any:
