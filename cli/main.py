@@ -55,15 +55,13 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="relex")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.pass_context
-def relex(ctx: click.Context, debug: bool) -> None:
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def relex() -> None:
     """Score CSVs of Korean sentences: one of 30 relations and its probabilities for every row.
 
     Exit codes: 0 ok, 1 failed, 2 usage, 3 invalid input, 4 service unreachable, 5 not found,
     6 done with failed rows, 130 interrupted.
     """
-    ctx.obj = debug
 
 
 def main() -> None:

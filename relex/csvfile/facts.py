@@ -59,8 +59,3 @@ class FileFacts:
     def encoding(self) -> str:
         """The encoding as a person is told it."""
         return f"{self.codec} with BOM" if self.bom else self.codec
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether any accepted record has a gold label."""
-        return self.labelled > 0

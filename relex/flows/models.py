@@ -161,7 +161,7 @@ def checkpoint_folder(settings: Settings, version: ModelVersion) -> Path:
         if _holds(place, version):
             return place
     if places[0].is_dir():
-        raise BadCheckpoint(f"{version}: the files in {places[0]} are not those that were registered")
+        folder.verify(places[0], version.digests)  # says which file it is
     raise BadCheckpoint(f"{version}: no folder {places[0]} here; all workers must share one RELEX_HOME")
 
 

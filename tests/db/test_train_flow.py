@@ -141,7 +141,7 @@ def test_a_run_of_a_silent_worker_is_queued_again_and_given_up_in_the_end(databa
 def test_an_altered_checkpoint_is_refused(database, settings, train):
     train(FakeTrainer())
     (settings.home / "models" / "tiny" / "1" / folder.WEIGHTS).write_text("altered")
-    with pytest.raises(RelexError, match="not those that were registered"):
+    with pytest.raises(RelexError, match="altered since the model was registered"):
         models.locate(database, settings, "tiny@1")
 
 

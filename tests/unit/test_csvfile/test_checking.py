@@ -134,7 +134,7 @@ def test_columns_in_another_order_missing_and_extra(save, row):
     path = save([cells])
     facts = check(path)
     assert facts.notes == ("columns not read: fold",)
-    assert not facts.has_labels
+    assert facts.labelled == 0
     (example,) = read_examples(path, facts)
     assert (example.id, example.label, example.source) == ("0", None, None)
 
@@ -146,7 +146,7 @@ class TestLabels:
     def test_one_value_in_every_row_is_a_placeholder(self, save, row):
         path = save([row(label="100"), row(label="100")])
         facts = check(path)
-        assert (facts.placeholder, facts.has_labels, facts.rejected) == ("100", False, 0)
+        assert (facts.placeholder, facts.labelled, facts.rejected) == ("100", 0, 0)
         assert facts.notes == ("column label holds '100' in every row: treated as \"no gold labels\"",)
         assert [example.label for example in read_examples(path, facts)] == [None, None]
 
