@@ -10,7 +10,7 @@ from rich.progress import Progress as Bars
 
 from cli.render import duration, epoch_line, job_counts, run_lines
 from relex.db.connection import Database
-from relex.flows.status import status
+from relex.flows.status import job_status, run_status
 from relex.flows.sweep import sweep
 from relex.jobs import Progress
 from relex.runs import TrainingRun
@@ -46,7 +46,7 @@ def watch_job(settings: Settings, database: Database, job_id: str, console: Cons
         def show(progress: Progress) -> None:
             bars.update(bar, total=progress.job.total, completed=progress.done, words=_speed(progress))
 
-        return _look_on(settings, database, job_id, show, lambda progress: progress.state.ended)
+        return _look_on(settings, database, lambda: job_status(database, job_id), show)
 
 
 def watch_run(settings: Settings, database: Database, run_id: str, console: Console) -> TrainingRun:
@@ -62,7 +62,7 @@ def watch_run(settings: Settings, database: Database, run_id: str, console: Cons
             told = len(history)
             line.update("".join(run_lines(run)[1:2]) or f"{run.id} {run.state}")
 
-        return _look_on(settings, database, run_id, show, lambda run: run.state.ended)
+        return _look_on(settings, database, lambda: run_status(database, run_id), show)
 
 
 def _watch_job_by_lines(settings: Settings, database: Database, job_id: str, console: Console) -> Progress:
@@ -77,24 +77,23 @@ def _watch_job_by_lines(settings: Settings, database: Database, job_id: str, con
             console.print(f"{job_id}  {job_counts(progress)}{waiting}")
         said = step
 
-    return _look_on(settings, database, job_id, show, lambda progress: progress.state.ended)
+    return _look_on(settings, database, lambda: job_status(database, job_id), show)
 
 
 def _look_on(
     settings: Settings,
     database: Database,
-    given: str,
+    look: Callable[[], Watched],
     show: Callable[[Watched], None],
-    ended: Callable[[Watched], bool],
 ) -> Watched:
     """Look until the end; look after the work now and then, so that it goes on where its processes were killed."""
     looks = 0
     while True:
         if looks % SWEEP_EVERY == 0:
             look_after(settings, database)
-        watched: Watched = status(database, given)  # type: ignore[assignment]
+        watched = look()
         show(watched)
-        if ended(watched):
+        if watched.state.ended:
             return watched
         looks += 1
         time.sleep(LOOK_SECONDS)

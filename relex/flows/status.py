@@ -13,10 +13,19 @@ def status(database: Database, given: str) -> Progress | TrainingRun:
         JobNotFound: nothing goes by this id, or several do.
         RunNotFound: the same for an id that begins like a run's.
     """
+    return run_status(database, given) if given.startswith("r-") else job_status(database, given)
+
+
+def job_status(database: Database, given: str) -> Progress:
+    """How far a job is; raises JobNotFound."""
     with database.transaction(snapshot=True) as tx:
-        if given.startswith("r-"):
-            return runs.find(tx, given)
         return jobs.progress(tx, jobs.find(tx, given))
+
+
+def run_status(database: Database, given: str) -> TrainingRun:
+    """How far a training run is; raises RunNotFound."""
+    with database.transaction() as tx:
+        return runs.find(tx, given)
 
 
 def newest_jobs(database: Database, limit: int) -> list[Progress]:
