@@ -8,6 +8,9 @@ from typing import Any, NewType
 
 RunId = NewType("RunId", str)
 
+MODEL_NAME = r"[A-Za-z0-9_-]{1,64}"
+"""What a model version may be called, as a regular expression: its name is also a folder's."""
+
 
 class RunState(StrEnum):
     """queued -> running -> done or failed; back to queued when its worker dies."""

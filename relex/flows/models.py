@@ -17,10 +17,9 @@ from relex.db.connection import Database, Transaction
 from relex.errors import BadCheckpoint, InvalidInput, ModelNotFound
 from relex.labels import RELATIONS
 from relex.model import folder
-from relex.runs import ModelVersion, RunId, Scores
+from relex.runs import MODEL_NAME, ModelVersion, RunId, Scores
 from relex.settings import Settings
 
-NAME = r"[A-Za-z0-9_-]{1,64}"
 SHIPPED = Path(str(resources.files("relex").joinpath("checkpoints")))
 
 
@@ -118,7 +117,7 @@ def import_folder(database: Database, settings: Settings, source: Path, name: st
         BadCheckpoint: the folder is incomplete, holds pickled files, or is not a relation classifier of relex.
         InvalidInput: the name cannot be a model version's.
     """
-    if not re.fullmatch(NAME, name):
+    if not re.fullmatch(MODEL_NAME, name):
         raise InvalidInput(f"{name}: a model's name has 1 to 64 letters, digits, _ and -; give one with --name")
     digests = folder.digests(source)
     if (kind := folder.read_kind(source)) != "relex":
@@ -183,7 +182,11 @@ def _shipped() -> list[Path]:
 
 
 def _holds(place: Path, version: ModelVersion) -> bool:
-    return place.is_dir() and folder.digests(place) == dict(version.digests)
+    """Whether exactly the version's files lie there; a folder that is missing or incomplete holds nothing."""
+    try:
+        return folder.digests(place) == dict(version.digests)
+    except BadCheckpoint:
+        return False
 
 
 def _draft(settings: Settings, name: str) -> Path:

@@ -145,7 +145,8 @@ def _promote_if_better(
             rival = table.current(tx)
         if rival is None or _beats(database, trainer, settings, config, (version, rival)):
             with database.transaction() as tx:
-                table.promote_over(tx, version, rival)
+                promoted = table.promote_over(tx, version, rival)
+            logger.info("%s %s", version, "is current" if promoted else "is not promoted: another one became current")
     except (RelexError, OSError) as fault:
         logger.warning("%s is not promoted: the current version could not be judged: %s", version, fault)
 

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from relex.errors import InvalidConfig, did_you_mean
 from relex.model.config import Pooling
+from relex.runs import MODEL_NAME
 from relex.training.recipes import Recipe, find_recipe, read_overrides, read_recipe, unknown_recipe
 from relex.training.sections import (
     Backbone,
@@ -52,7 +53,7 @@ class TrainingConfig(Section):
     @field_validator("name")
     @classmethod
     def _is_a_name(cls, name: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        if not re.fullmatch(MODEL_NAME, name):
             raise ValueError("should be 1 to 64 letters, digits, _ and -")
         return name
 

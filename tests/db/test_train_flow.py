@@ -104,12 +104,29 @@ def test_only_a_better_version_becomes_current(database, train):
 
 
 def test_a_rival_that_was_never_judged_on_this_file_is_judged_now(database, train):
+    train(FakeTrainer(50))
+    for rival, expected in ((70, "tiny@1"), (55, "tiny@3")):
+        with database.transaction() as tx:
+            tx.exec_driver_sql("UPDATE model_versions SET scores = '[]' WHERE current")
+        train(FakeTrainer(60 + rival / 100, rival=rival))
+        assert current(database) == expected
+        with database.transaction() as tx:
+            assert versions.find(tx, "tiny@1").scores[0].micro_f1 == rival
+
+
+def test_a_rival_whose_files_are_not_here_does_not_cost_the_new_version(database, train):
     with database.transaction() as tx:
-        write = versions.register(tx, "old", RELATIONS, {"config.json": "0"})
-        versions.promote(tx, write)
+        versions.promote(tx, versions.register(tx, "old", RELATIONS, {"config.json": "0"}))
     run = train(FakeTrainer(50))
-    # Its files are not here, so it cannot be judged: the new version is kept and nobody is promoted.
     assert (run.state, run.model, current(database)) == (RunState.DONE, "tiny@1", "old@1")
+
+
+def test_what_an_uncommitted_registration_left_is_replaced(database, settings, train):
+    half = settings.home / "models" / "tiny" / "1"
+    half.mkdir(parents=True)
+    (half / folder.WEIGHTS).write_text("half")
+    assert train(FakeTrainer()).model == "tiny@1"
+    assert models.locate(database, settings, "tiny@1") == half
 
 
 def test_the_same_outcome_again_is_the_same_version_and_its_files_stay(database, settings, train):
