@@ -27,12 +27,15 @@ def end_with(ended: Progress | TrainingRun, console: Console) -> None:
     """Say how a job or a run ended and exit accordingly.
 
     Raises:
-        SystemExit: with 1 where it failed, 6 where rows of a job failed; not where all is well.
+        SystemExit: with 1 where it failed or was cancelled, 6 where rows of a job failed; not where all is well.
     """
     if isinstance(ended, Progress):
         _end_job(ended, console)
     elif ended.state is RunState.FAILED:
         click.echo(f"error: {ended.error}", err=True)
+        sys.exit(Exit.FAILED)
+    elif ended.state is RunState.CANCELLED:
+        click.echo(f"{ended.id} was cancelled", err=True)
         sys.exit(Exit.FAILED)
     else:
         console.print(f"registered as {ended.model}; `relex models` shows which version is current")

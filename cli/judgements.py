@@ -1,4 +1,4 @@
-"""Evaluations and comparisons as text. Nothing here reads or prints."""
+"""Evaluations, comparisons and votes as text. Nothing here reads or prints."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from relex.analysis.judged import Difference, Figure, Headline, Judgement, Slice
 from relex.analysis.reweighting import Reweighted
 from relex.analysis.shift import verdict
 from relex.flows.compare import Comparison
+from relex.flows.ensemble import Assembled, Registered
 from relex.flows.evaluate import Evaluation
 
 CONFUSIONS_SHOWN = 15
@@ -39,6 +40,28 @@ def comparison_text(comparison: Comparison) -> str:
         _changes(comparison),
     ]
     return "\n\n".join(parts)
+
+
+def ballot_text(ensemble: Assembled, registered: Registered | None) -> str:
+    """Every member alone, every vote, and what became of the chosen one."""
+    ballot, job = ensemble.ballot, ensemble.members[0].job
+    alone = [(name, *_headline(headline)) for name, headline in zip(ballot.members, ballot.headlines, strict=True)]
+    together = [(f"{each.vote} vote", *_headline(each.headline)) for each in ballot.votes]
+    weights = next(each.weights for each in ballot.votes if each.weights) or ()
+    fitted = ", ".join(f"{weight:.3f} {name}" for weight, name in zip(weights, ballot.members, strict=True))
+    head = (job.file_name, "micro-F1", "95 % interval", "AUPRC", "95 % interval", "average precision")
+    parts = [
+        _table(head, [*alone, *together]),
+        f"weights, fitted on this file: {fitted} (judged on each half of the rows by weights fitted on the other)",
+    ]
+    if registered:
+        current = "current" if registered.promoted else "not made current"
+        parts.append(f"{registered.version} is registered and {current}: {registered.reason}")
+    return "\n\n".join(parts)
+
+
+def _headline(headline: Headline) -> Row:
+    return (*_figure(headline.micro_f1), *_figure(headline.auprc), f"{headline.average_precision:.2f}")
 
 
 def _figures(judgement: Judgement, reweighted: Reweighted | None) -> str:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from cli.context import answer, json_option, opened
 from cli.render import model_data
@@ -32,6 +33,8 @@ def models_command(ctx: click.Context, *, as_json: bool) -> None:
             for each in version.scores
         )
         answer().print(f"{mark}  [bold]{version}[/]  {version.created_at:%Y-%m-%d %H:%M}  {scores}")
+        if version.note:
+            answer().print(f"         note: {escape(version.note)}")
 
 
 @models_command.command("promote", short_help="Make a model version current.")

@@ -1,5 +1,6 @@
 """Jobs, runs and model versions as text or as plain data. Nothing here reads or prints."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,13 +9,21 @@ from rich.markup import escape
 from relex.jobs import JobState, Progress
 from relex.runs import ModelVersion, RunState, TrainingRun
 
-COLOURS = {
+COLOURS: Mapping[str, str] = {
     JobState.QUEUED: "yellow",
     JobState.RUNNING: "cyan",
     JobState.DONE: "green",
     JobState.FAILED: "red",
     JobState.CANCELLED: "magenta",
 }
+"""Of a state's word, which is the same for jobs and for runs."""
+METRICS = {
+    "micro_f1": "micro-F1",
+    "auprc": "AUPRC",
+    "micro_f1_shifted": "micro-F1, shifted",
+    "micro_f1_new": "micro-F1, new names",
+}
+"""The scores that may choose an epoch, as people call them."""
 MINUTE, HOUR = 60, 3600
 
 
@@ -104,6 +113,7 @@ def run_data(run: TrainingRun) -> dict[str, Any]:
         "name": run.name,
         "state": run.state,
         "progress": dict(run.progress),
+        "best": _best(run),
         "model": run.model,
         "error": run.error,
         "queued_at": _iso(run.created_at),
@@ -112,12 +122,27 @@ def run_data(run: TrainingRun) -> dict[str, Any]:
     }
 
 
+def run_line(run: TrainingRun) -> str:
+    """A training run in one line of a list, with rich's markup."""
+    parts = [run_head(run), f"{run.created_at:%Y-%m-%d %H:%M}", *_run_place(run)]
+    if best := _best(run):
+        parts.append(f"best {METRICS[best['metric']]} {best['score']:.2f} in epoch {best['epoch']:g}")
+    if run.error:
+        first_line = run.error.partition("\n")[0]
+        parts.append(f"error: {escape(first_line)}")
+    return "  ".join(parts)
+
+
+def run_head(run: TrainingRun) -> str:
+    """What a training run is and what became of it, with rich's markup."""
+    head = f"[bold]{run.id}[/]  {run.name}  [{COLOURS[run.state]}]{run.state}[/]"
+    return f"{head}  {run.model}" if run.model else head
+
+
 def run_lines(run: TrainingRun) -> list[str]:
     """A training run for people: its state, how far it is, and the scores of each epoch."""
-    lines = [f"[bold]{run.id}[/]  {run.name}  {run.state}" + (f"  {run.model}" if run.model else "")]
-    told = run.progress
-    if told.get("steps"):
-        parts = [f"epoch {told['epoch']:g}/{told['epochs']}", f"step {told['step']:,}/{told['steps']:,}"]
+    lines, told = [run_head(run)], run.progress
+    if parts := _run_place(run):
         if told.get("loss") is not None:
             parts += [f"loss {told['loss']:.3f}", f"lr {told['learning_rate']:.1e}"]
         lines.append("  " + "   ".join(parts))
@@ -127,9 +152,23 @@ def run_lines(run: TrainingRun) -> list[str]:
     return lines
 
 
+def _run_place(run: TrainingRun) -> list[str]:
+    told = run.progress
+    if not told.get("steps"):
+        return []
+    fold = [f"fold {told['fold']}/{told['folds']}"] if "folds" in told else []
+    return [*fold, f"epoch {told['epoch']:g}/{told['epochs']}", f"step {told['step']:,}/{told['steps']:,}"]
+
+
+def _best(run: TrainingRun) -> dict[str, Any] | None:
+    epoch = run.best_epoch
+    return {"epoch": epoch["epoch"], "metric": run.metric, "score": epoch[run.metric]} if epoch else None
+
+
 def epoch_line(scores: dict[str, Any]) -> str:
-    """One epoch's scores."""
-    return f"  epoch {scores['epoch']:g}   micro-F1 {scores['micro_f1']:.2f}   AUPRC {scores['auprc']:.2f}"
+    """One epoch's scores, all that there are."""
+    told = [f"{words} {scores[name]:.2f}" for name, words in METRICS.items() if name in scores]
+    return f"  epoch {scores['epoch']:g}   {'   '.join(told)}"
 
 
 def model_data(version: ModelVersion) -> dict[str, Any]:
@@ -139,6 +178,7 @@ def model_data(version: ModelVersion) -> dict[str, Any]:
         "current": version.current,
         "run": version.run_id,
         "registered_at": _iso(version.created_at),
+        "note": version.note,
         "scores": [
             {"sha256": each.data_sha256, "examples": each.examples, "micro_f1": each.micro_f1, "auprc": each.auprc}
             for each in version.scores

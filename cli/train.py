@@ -4,6 +4,7 @@ import json
 
 import click
 
+from cli.changes import changes_of
 from cli.context import json_option, opened, quiet_option, talk
 from cli.ending import end_with
 from cli.watching import watch_run
@@ -28,7 +29,7 @@ def train_command(recipe: str, changes: tuple[str, ...], *, watch: bool, as_json
     Example: relex train --config large_focal.yaml --set data.train=my_train.csv --watch
     """
     console = talk(quiet=quiet)
-    config = load_config(recipe, dict(_pair(change) for change in changes))
+    config = load_config(recipe, changes_of(changes))
     with opened() as (settings, database):
         run_id = queue(database, config)
         try:
@@ -38,10 +39,3 @@ def train_command(recipe: str, changes: tuple[str, ...], *, watch: bool, as_json
         click.echo(json.dumps({"run": run_id, "name": config.name}) if as_json else run_id)
         if watch:
             end_with(watch_run(settings, database, run_id, console), console)
-
-
-def _pair(change: str) -> tuple[str, str]:
-    key, equals, value = change.partition("=")
-    if not equals:
-        raise click.UsageError(f"--set {change}: write KEY=VALUE, as in --set train.epochs=3")
-    return key, value

@@ -1,7 +1,8 @@
 """Looking on while a job is scored or a run trains: a live bar on a terminal, elsewhere a line a step."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -46,7 +47,8 @@ def watch_job(settings: Settings, database: Database, job_id: str, console: Cons
         def show(progress: Progress) -> None:
             bars.update(bar, total=progress.job.total, completed=progress.done, words=_speed(progress))
 
-        return _look_on(settings, database, lambda: job_status(database, job_id), show)
+        with _goes_on(console, f"{job_id} goes on; `relex status {job_id}` tells how far it is"):
+            return _look_on(settings, database, lambda: job_status(database, job_id), show)
 
 
 def watch_run(settings: Settings, database: Database, run_id: str, console: Console) -> TrainingRun:
@@ -62,7 +64,8 @@ def watch_run(settings: Settings, database: Database, run_id: str, console: Cons
             told = len(history)
             line.update("".join(run_lines(run)[1:2]) or f"{run.id} {run.state}")
 
-        return _look_on(settings, database, lambda: run_status(database, run_id), show)
+        with _goes_on(console, f"{run_id} goes on; `relex cancel {run_id}` ends it"):
+            return _look_on(settings, database, lambda: run_status(database, run_id), show)
 
 
 def _watch_job_by_lines(settings: Settings, database: Database, job_id: str, console: Console) -> Progress:
@@ -77,7 +80,18 @@ def _watch_job_by_lines(settings: Settings, database: Database, job_id: str, con
             console.print(f"{job_id}  {job_counts(progress)}{waiting}")
         said = step
 
-    return _look_on(settings, database, lambda: job_status(database, job_id), show)
+    with _goes_on(console, f"{job_id} goes on; `relex status {job_id}` tells how far it is"):
+        return _look_on(settings, database, lambda: job_status(database, job_id), show)
+
+
+@contextmanager
+def _goes_on(console: Console, told: str) -> Iterator[None]:
+    """Say, where a person stops looking on, that the work does not stop with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(told)
+        raise
 
 
 def _look_on(

@@ -61,7 +61,7 @@ class BadCheckpoint(RelexError):
 
 
 class LeaseLost(RelexError):
-    """Another worker holds this shard or run by now: what was computed must be thrown away."""
+    """Another worker holds this shard or run by now, or it was cancelled: what was computed must be thrown away."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -13,17 +13,18 @@ MODEL_NAME = r"[A-Za-z0-9_-]{1,64}"
 
 
 class RunState(StrEnum):
-    """queued -> running -> done or failed; back to queued when its worker dies."""
+    """queued -> running -> done or failed, back to queued when its worker dies; cancelled from either on request."""
 
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen to the run by itself."""
-        return self in (RunState.DONE, RunState.FAILED)
+        return self in (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,16 @@ class TrainingRun:
     model: str | None = None
     token: int = 0
     """Fencing token of the claim, as for shards."""
+
+    @property
+    def metric(self) -> str:
+        """The score that chooses the epoch."""
+        return str(self.config["validation"]["metric"])
+
+    @property
+    def best_epoch(self) -> Mapping[str, Any] | None:
+        """The scores of the best epoch so far by that metric, the first where several are equal; None before any."""
+        return max(self.progress.get("history", []), key=lambda scores: scores[self.metric], default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,8 @@ class ModelVersion:
     created_at: datetime
     current: bool
     run_id: RunId | None = None
+    note: str | None = None
+    """What a person should know before using it, such as that it is worse than one of its members."""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.number}"

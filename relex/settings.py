@@ -43,8 +43,8 @@ class Settings:
     """How often each worker looks for expired leases and unrung work."""
     idle_seconds: float = 20.0
     """How long the embedded background process waits for more work before it ends."""
-    scorer: str = "relex.scoring.scorer:Scorer"
-    """Which class scores, as module:name; the tests' fake one goes in here."""
+    scorer: str = "relex.scoring.ensemble:open_scorer"
+    """What opens a checkpoint for scoring, as module:name; the tests' fake one goes in here."""
 
     def __post_init__(self) -> None:
         if self.broker_url and not self.database_url:

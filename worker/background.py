@@ -41,7 +41,7 @@ def start(settings: Settings, queue: str, wanted: int) -> None:
         if locks.is_free(lock_of(settings, queue, slot)):
             with log.open("ab") as output:
                 subprocess.Popen(
-                    [sys.executable, "-m", "worker.local", queue, str(slot)],
+                    [sys.executable, "-P", "-m", "worker.local", queue, str(slot)],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

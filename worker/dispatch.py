@@ -48,10 +48,10 @@ def run_worker(settings: Settings, queues: Sequence[str], concurrency: int | Non
     if settings.broker_url is None:
         if concurrency:
             raise InvalidConfig("--concurrency needs RELEX_BROKER_URL; without it one process works in the foreground")
-        arguments = ["-m", "worker.local", SCORE if SCORE in queues else TRAIN, "0", background.STAY]
+        arguments = ["-P", "-m", "worker.local", SCORE if SCORE in queues else TRAIN, "0", background.STAY]
     else:
         count = concurrency or background.default_concurrency(settings)
-        arguments = ["-m", "celery", "-A", "worker.tasks", "worker", "--loglevel", "INFO"]
+        arguments = ["-P", "-m", "celery", "-A", "worker.tasks", "worker", "--loglevel", "INFO"]
         arguments += ["--queues", ",".join(queues), "--concurrency", str(count), "-n", f"relex-{os.getpid()}@%h"]
     environment = background.environment(settings)
     os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606 - no shell, on purpose

@@ -17,11 +17,11 @@ from relex.embedded import locks
 from relex.errors import RelexError, Transient
 from relex.flows.database import open_database
 from relex.flows.sweep import Waiting, sweep
-from relex.flows.train import train_next
+from relex.flows.train import load_trainer, train_next
 from relex.settings import Settings
 from worker.background import STAY, lock_of, revive
 from worker.queues import SCORE
-from worker.scorers import load_trainer, score_some, this_worker
+from worker.scorers import score_some, this_worker
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,9 @@ class LocalWorker:
 
     def _training(self, database: Database) -> Step:
         def step(waiting: Waiting) -> bool:
-            return waiting.runs and train_next(database, load_trainer(), self._settings, self._ending.is_set)
+            return waiting.runs and train_next(
+                database, load_trainer(self._settings.device), self._settings, self._ending.is_set
+            )
 
         return step
 

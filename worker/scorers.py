@@ -16,12 +16,10 @@ from relex.errors import Transient
 from relex.flows import models
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Scorer, Worker, score_next
-from relex.flows.train import Trainer
 from relex.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-TRAINER = "relex.training.trainer"
 MOST_LOADED = 2
 """Jobs of two model versions may take turns; a third evicts the one used longest ago."""
 
@@ -66,9 +64,3 @@ def score_some(database: Database, worker: Worker, most: int) -> int:
             logger.warning("%s", fault)
             return count
     return most
-
-
-def load_trainer() -> Trainer:
-    """The trainer, which loads torch."""
-    trainer: Trainer = pkgutil.resolve_name(TRAINER)
-    return trainer

@@ -34,7 +34,7 @@ def score() -> None:
 @app.task(name="relex.train")
 def train() -> None:
     """Execute waiting training runs in a process of their own, whose memory is free when it ends."""
-    with subprocess.Popen([sys.executable, "-m", "worker.local", TRAIN, "0"]) as process:
+    with subprocess.Popen([sys.executable, "-P", "-m", "worker.local", TRAIN, "0"]) as process:
         while process.poll() is None:
             try:
                 process.wait(timeout=1)

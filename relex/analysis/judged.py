@@ -1,6 +1,6 @@
 """What judging predictions brings to light, as plain values without numpy, so that the flows can carry them.
 
-`judging` makes them, `flows.evaluate` and `flows.compare` store and write them, the command prints them.
+`judging` and `balloting` make them, the flows store and write them, the commands print them.
 """
 
 from dataclasses import dataclass
@@ -98,3 +98,40 @@ class PairedComparison:
     none_right: int
     mcnemar_p: float
     """Of the rows that only one of the two gets right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voted:
+    """One way in which the members of an ensemble can vote, on one labelled file."""
+
+    vote: str
+    """As `model.ensemble.Vote` has it."""
+    weights: tuple[float, ...] | None
+    """One a member, of the weighted vote: fitted on this file. Its scores are of weights fitted on half of the rows
+    and judged on the other half, both ways."""
+    headline: Headline
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """Some models and what becomes of them together, on one labelled file."""
+
+    members: tuple[str, ...]
+    headlines: tuple[Headline, ...]
+    """Of each member alone."""
+    votes: tuple[Voted, ...]
+    """Every kind of vote."""
+
+    def voted(self, vote: str) -> Voted:
+        """One kind of vote."""
+        return next(each for each in self.votes if each.vote == vote)
+
+    def caveat(self, vote: str, file_name: str) -> str | None:
+        """Why nobody should take this vote in place of its best member; None if it has the higher micro-F1."""
+        together = self.voted(vote).headline.micro_f1.value
+        best = max(range(len(self.members)), key=lambda place: self.headlines[place].micro_f1.value)
+        alone = self.headlines[best].micro_f1.value
+        if together > alone:
+            return None
+        member = self.members[best]
+        return f"no better on {file_name} than its member {member}: micro-F1 {together:.2f} against {alone:.2f}"

@@ -17,6 +17,7 @@ Transaction = Connection
 """An open transaction, under the name that the flows use: they do not know SQLAlchemy."""
 
 UNDEFINED_TABLE = "42P01"
+INSUFFICIENT_PRIVILEGE = "42501"
 
 
 class Database:
@@ -33,6 +34,8 @@ class Database:
             raise InvalidConfig("RELEX_DATABASE_URL is not a URL such as postgresql://user@host/name") from fault
         # Without the query: it may hold a password too.
         self.name = parsed.set(query={}).render_as_string(hide_password=True)
+        self.url = parsed.render_as_string(hide_password=False)
+        """With its password: for a library that connects by itself."""
         # A ping before use: a connection that died while a shard was scored must not cost the shard.
         self._engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10})
 
@@ -43,17 +46,44 @@ class Database:
         Raises:
             DatabaseUnreachable: Postgres does not answer, or went away; the transaction may be in doubt.
         """
+        engine = self._engine.execution_options(isolation_level="REPEATABLE READ") if snapshot else self._engine
+        with self.faults(), engine.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection of one's own, each statement at once: what Postgres ties to a session ends with the block.
+
+        Raises:
+            DatabaseUnreachable: Postgres does not answer.
+        """
+        with self.faults():
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()
+        with connection:
+            yield connection
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """Turn the driver's faults inside the block, where another library speaks to this Postgres too.
+
+        Raises:
+            DatabaseUnreachable: Postgres does not answer, or went away.
+            RelexError: there are no tables, or this role may not use them.
+        """
         try:
-            engine = self._engine.execution_options(isolation_level="REPEATABLE READ") if snapshot else self._engine
-            with engine.begin() as tx:
-                yield tx
+            yield
         except (OperationalError, InterfaceError) as fault:
             raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault.orig)}") from fault
         except psycopg.OperationalError as fault:  # inside a COPY, which SQLAlchemy does not wrap
             raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault)}") from fault
         except ProgrammingError as fault:
-            if getattr(fault.orig, "sqlstate", None) == UNDEFINED_TABLE:
+            sqlstate = getattr(fault.orig, "sqlstate", None)
+            if sqlstate == UNDEFINED_TABLE:
                 raise RelexError(f"{self.name} has no relex tables yet: run `relex db upgrade`") from fault
+            if sqlstate == INSUFFICIENT_PRIVILEGE:
+                words = f"{_first_line(fault.orig)}; its owner can grant this role that right"
+                raise RelexError(f"{self.name}: {words}") from fault
             raise
 
     def close(self) -> None:

@@ -2,15 +2,17 @@
 
 import secrets
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, union_all
 
 from relex.db.connection import Transaction
+from relex.db.tables import jobs, runs
 from relex.errors import NotFound
 
 # Crockford's base 32: no i, l, o, u to misread. Six of them: a thousand million ids.
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 6
 LAST = "@last"
+WORDS = {jobs: "job", runs: "training run"}
 
 
 def new_id(tx: Transaction, table: Table, letter: str) -> str:
@@ -19,6 +21,11 @@ def new_id(tx: Transaction, table: Table, letter: str) -> str:
         fresh = f"{letter}-" + "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
         if tx.execute(select(table.c.id).where(table.c.id == fresh)).first() is None:
             return fresh
+
+
+def is_run(given: str) -> bool:
+    """Whether an id, or a beginning of one, is that of a training run; all others are jobs'."""
+    return given.startswith("r-")
 
 
 def find_id(tx: Transaction, table: Table, given: str, missing: type[NotFound]) -> str:
@@ -35,7 +42,20 @@ def find_id(tx: Transaction, table: Table, given: str, missing: type[NotFound]) 
     if given in found or len(found) == 1:
         return given if given in found else found[0]
     if found:
-        raise missing(f"{given} fits several of {table.name}: {', '.join(found)}")
+        raise missing(f"{given or 'nothing'} fits several {WORDS[table]}s: {', '.join(found)}")
     if given == LAST:
-        raise missing(f"there are no {table.name} yet")
-    raise missing(f"no {table.name} with the id {given}")
+        raise missing(f"there are no {WORDS[table]}s yet")
+    raise missing(f"no {WORDS[table]} has the id {given}; `relex {table.name}` lists them")
+
+
+def last_id(tx: Transaction) -> str:
+    """What `@last` means where a job or a training run may be named: the newest of all.
+
+    Raises:
+        NotFound: there are none.
+    """
+    both = union_all(select(jobs.c.id, jobs.c.seq), select(runs.c.id, runs.c.seq)).subquery()
+    found = tx.scalar(select(both.c.id).order_by(both.c.seq.desc()).limit(1))
+    if found is None:
+        raise NotFound("there are no jobs and no training runs yet")
+    return str(found)

@@ -16,19 +16,29 @@ LOCK = text("LOCK TABLE model_versions IN SHARE ROW EXCLUSIVE MODE")
 table = model_versions
 
 
-def register(
+def register(  # noqa: PLR0913 - what a version's row is made of, in one call
     tx: Transaction,
     name: str,
     labels: Sequence[str],
     digests: Mapping[str, str],
     scores: Sequence[Scores] = (),
     run_id: RunId | None = None,
+    *,
+    note: str | None = None,
 ) -> ModelVersion:
-    """Give a checkpoint the next number of its name; the same checkpoint (by digests) keeps the one it has."""
+    """Give a checkpoint the next number of its name.
+
+    The same checkpoint (by digests) keeps the one it has, and gets what is new: scores on other files, a note.
+    """
     tx.execute(LOCK)
     known = tx.execute(select(table).where(table.c.name == name).where(table.c.digests == dict(digests))).first()
     if known is not None:
-        return _version(known)
+        version = _version(known)
+        for each in scores:
+            add_scores(tx, version, each)
+        if note:
+            tx.execute(update(table).where(table.c.model == str(version)).values(note=note))
+        return find(tx, str(version))
     number = 1 + (tx.scalar(select(func.max(table.c.number)).where(table.c.name == name)) or 0)
     values = {
         "model": f"{name}@{number}",
@@ -39,6 +49,7 @@ def register(
         "scores": [asdict(each) for each in scores],
         "current": False,
         "run_id": run_id,
+        "note": note,
         "created_at": func.now(),
     }
     return _version(tx.execute(insert(table).values(values).returning(*table.c)).one())
@@ -62,9 +73,11 @@ def promote_over(tx: Transaction, version: ModelVersion, rival: ModelVersion | N
 
 
 def add_scores(tx: Transaction, version: ModelVersion, scores: Scores) -> None:
-    """Remember how a version does on one more file."""
-    kept = [asdict(each) for each in version.scores if each.data_sha256 != scores.data_sha256]
-    tx.execute(update(table).where(table.c.model == str(version)).values(scores=[*kept, asdict(scores)]))
+    """Remember how a version does on one more file, in place of older scores on the same one."""
+    mine = table.c.model == str(version)
+    known = tx.scalars(select(table.c.scores).where(mine).with_for_update()).one()
+    kept = [each for each in known if each["data_sha256"] != scores.data_sha256]
+    tx.execute(update(table).where(mine).values(scores=[*kept, asdict(scores)]))
 
 
 def current(tx: Transaction) -> ModelVersion | None:
@@ -103,4 +116,5 @@ def _version(row: Row[tuple[object, ...]]) -> ModelVersion:
         created_at=values["created_at"],
         current=values["current"],
         run_id=values["run_id"],
+        note=values["note"],
     )

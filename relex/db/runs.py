@@ -1,15 +1,25 @@
-"""Training runs as rows: the same claim, lease and fencing token as for shards, one run at a time."""
+"""Training runs as rows: the same claim, lease and fencing token as for shards, one run at a time.
 
-from collections.abc import Mapping
+    queued --claim--> running --complete--> done
+       ^                 |    --fail------> failed
+       +--release--------+
+       +--lease runs out-+    (or failed, where it keeps dying at one place)
+    queued or running --cancel--> cancelled
+
+`attempt` counts the workers that went silent since the run last got further than ever: a run that gets on may be
+resumed as often as its machine is restarted.
+"""
+
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, case, func, insert, select, text, update
 
 from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
-from relex.db.tables import runs
-from relex.errors import LeaseLost, RunNotFound
+from relex.db.tables import fencing_tokens, runs
+from relex.errors import LeaseLost, RelexError, RunNotFound
 from relex.runs import RunId, RunState, TrainingRun
 
 CLAIM = text("""
@@ -17,22 +27,26 @@ CLAIM = text("""
         SELECT id FROM runs WHERE state = 'queued' ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     UPDATE runs
-    SET state = 'running', token = nextval('fencing_tokens'), attempt = attempt + 1,
+    SET state = 'running', token = nextval('fencing_tokens'),
         lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
         started_at = COALESCE(started_at, clock_timestamp())
     FROM picked WHERE runs.id = picked.id
     RETURNING runs.id
 """)
 
+# A lease that ran out while Postgres itself was down says nothing about its worker.
 RECOVER = text("""
-    UPDATE runs SET state = 'queued', lease_until = NULL
-    WHERE state = 'running' AND lease_until < clock_timestamp() AND attempt < :attempts
+    UPDATE runs
+    SET state = 'queued', lease_until = NULL,
+        attempt = attempt + CASE WHEN lease_until > pg_postmaster_start_time() THEN 1 ELSE 0 END
+    WHERE state = 'running' AND lease_until < clock_timestamp()
 """)
 
 GIVE_UP = text("""
-    UPDATE runs SET state = 'failed', lease_until = NULL, finished_at = clock_timestamp(),
-        error = 'its worker went silent ' || attempt || ' times: killed, or stalled; see the worker''s log'
-    WHERE state = 'running' AND lease_until < clock_timestamp() AND attempt >= :attempts
+    UPDATE runs SET state = 'failed', finished_at = clock_timestamp(),
+        error = 'its worker went silent ' || attempt || ' times and got no further than step ' || furthest
+            || ': killed, or stalled; see the worker''s log'
+    WHERE state = 'queued' AND attempt >= :attempts
 """)
 
 ATTEMPTS = 3
@@ -62,20 +76,63 @@ def claim(tx: Transaction, lease_seconds: float) -> TrainingRun | None:
     return None if found is None else _get(tx, found)
 
 
-def renew(tx: Transaction, run: TrainingRun, lease_seconds: float, progress: Mapping[str, Any]) -> None:
-    """Keep a claimed run and tell how far it is.
+def cancel(tx: Transaction, run: TrainingRun) -> None:
+    """End a run that has not ended, on request; the worker that has it learns so from its next write.
+
+    Waits for a worker that registers a model version at this moment: one of both comes first, whole.
 
     Raises:
-        LeaseLost: another worker has it.
+        RelexError: it has ended by itself.
     """
-    _write(tx, run, lease_until=now + timedelta(seconds=lease_seconds), progress=dict(progress))
+    values = {
+        "state": RunState.CANCELLED,
+        "token": fencing_tokens.next_value(),
+        "lease_until": None,
+        "finished_at": now,
+    }
+    still_open = (runs.c.id == run.id) & runs.c.state.in_([RunState.QUEUED, RunState.RUNNING])
+    if tx.execute(update(runs).where(still_open).values(**values)).rowcount != 1:
+        raise RelexError(f"{run.id} is {_get(tx, run.id).state} already: there is nothing to cancel")
+
+
+def hold(tx: Transaction, run: TrainingRun) -> None:
+    """Make sure of a claimed run until the transaction ends: nobody else claims or cancels it meanwhile.
+
+    Raises:
+        LeaseLost: another worker has it, or it was cancelled.
+    """
+    if tx.scalar(select(runs.c.id).where(_mine(run)).with_for_update()) is None:
+        raise _lost(tx, run)
+
+
+def model_of(tx: Transaction, run: TrainingRun) -> str | None:
+    """The model version that this claim of the run ended with, if it did."""
+    mine = (runs.c.id == run.id) & (runs.c.token == run.token) & (runs.c.state == RunState.DONE)
+    return tx.scalar(select(runs.c.model).where(mine))
+
+
+def renew(tx: Transaction, run: TrainingRun, lease_seconds: float, progress: Mapping[str, Any]) -> None:
+    """Keep a claimed run and tell how far it is; a step that was never reached before forgives the silent workers.
+
+    Raises:
+        LeaseLost: another worker has it, or it was cancelled.
+    """
+    step = int(progress.get("step", 0))
+    _write(
+        tx,
+        run,
+        lease_until=now + timedelta(seconds=lease_seconds),
+        progress=dict(progress),
+        attempt=case((runs.c.furthest < step, 0), else_=runs.c.attempt),
+        furthest=func.greatest(runs.c.furthest, step),
+    )
 
 
 def complete(tx: Transaction, run: TrainingRun, model: str, progress: Mapping[str, Any]) -> None:
     """End a run with the model version that came out of it.
 
     Raises:
-        LeaseLost: another worker has it.
+        LeaseLost: another worker has it, or it was cancelled.
     """
     values = {"model": model, "progress": dict(progress), "error": None}
     _write(tx, run, state=RunState.DONE, lease_until=None, finished_at=now, **values)
@@ -85,7 +142,7 @@ def fail(tx: Transaction, run: TrainingRun, error: str) -> None:
     """End a run with the reason why nothing came out of it.
 
     Raises:
-        LeaseLost: another worker has it.
+        LeaseLost: another worker has it, or it was cancelled.
     """
     _write(tx, run, state=RunState.FAILED, lease_until=None, finished_at=now, error=error)
 
@@ -94,15 +151,26 @@ def release(tx: Transaction, run: TrainingRun) -> None:
     """Give a claimed run back to the queue.
 
     Raises:
-        LeaseLost: another worker has it.
+        LeaseLost: another worker has it, or it was cancelled.
     """
     _write(tx, run, state=RunState.QUEUED, lease_until=None)
 
 
 def recover(tx: Transaction) -> int:
-    """Queue the runs of silent workers again, give up those that keep dying, and count the former."""
-    tx.execute(GIVE_UP, {"attempts": ATTEMPTS})
-    return tx.execute(RECOVER, {"attempts": ATTEMPTS}).rowcount
+    """Queue the runs of silent workers again, give up those that keep dying at one place, and count the former."""
+    recovered = tx.execute(RECOVER).rowcount
+    return recovered - tx.execute(GIVE_UP, {"attempts": ATTEMPTS}).rowcount
+
+
+def ended(tx: Transaction, ids: Iterable[str]) -> set[str]:
+    """Which of these are runs that have ended; others run, wait, or are not known here."""
+    rows = tx.execute(select(runs.c.id, runs.c.state).where(runs.c.id.in_(list(ids))))
+    return {row.id for row in rows if RunState(row.state).ended}
+
+
+def newest(tx: Transaction, limit: int) -> list[TrainingRun]:
+    """The newest runs, newest first."""
+    return [_run(row) for row in tx.execute(_select().order_by(runs.c.seq.desc()).limit(limit))]
 
 
 def any_queued(tx: Transaction) -> bool:
@@ -111,13 +179,26 @@ def any_queued(tx: Transaction) -> bool:
 
 
 def _write(tx: Transaction, run: TrainingRun, **values: object) -> None:
-    mine = (runs.c.id == run.id) & (runs.c.token == run.token) & (runs.c.state == RunState.RUNNING)
-    if tx.execute(update(runs).where(mine).values(**values)).rowcount != 1:
-        raise LeaseLost(f"{run.id}: another worker has this run")
+    if tx.execute(update(runs).where(_mine(run)).values(**values)).rowcount != 1:
+        raise _lost(tx, run)
+
+
+def _mine(run: TrainingRun) -> ColumnElement[bool]:
+    return (runs.c.id == run.id) & (runs.c.token == run.token) & (runs.c.state == RunState.RUNNING)
+
+
+def _lost(tx: Transaction, run: TrainingRun) -> LeaseLost:
+    cancelled = _get(tx, run.id).state is RunState.CANCELLED
+    return LeaseLost(f"{run.id}: {'cancelled' if cancelled else 'another worker has this run'}")
 
 
 def _get(tx: Transaction, run_id: str) -> TrainingRun:
-    row: Row[Any] = tx.execute(
-        select(*(runs.c[name] for name in TrainingRun.__slots__)).where(runs.c.id == run_id)
-    ).one()
+    return _run(tx.execute(_select().where(runs.c.id == run_id)).one())
+
+
+def _select() -> Select[tuple[object, ...]]:
+    return select(*(runs.c[name] for name in TrainingRun.__slots__))
+
+
+def _run(row: Row[Any]) -> TrainingRun:
     return TrainingRun(**(row._asdict() | {"state": RunState(row.state)}))

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
-    Identity,
     Integer,
     MetaData,
     Sequence,
@@ -29,6 +28,13 @@ metadata = MetaData()
 fencing_tokens = Sequence("fencing_tokens", metadata=metadata, data_type=BigInteger)
 """Every claim of a shard or a run draws a higher number: a write with a lower one comes too late."""
 
+arrivals = Sequence("arrivals", metadata=metadata, data_type=BigInteger)
+"""Jobs and runs are numbered together as they come: `@last` is the newest of both."""
+
+
+def _seq() -> Column[int]:
+    return Column("seq", BigInteger, server_default=arrivals.next_value(), nullable=False, unique=True)
+
 
 def _moment(name: str, *, nullable: bool = True) -> Column[datetime]:
     """A point in time on the database's clock."""
@@ -39,13 +45,14 @@ runs = Table(
     "runs",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("seq", BigInteger, Identity(always=True), nullable=False, unique=True),
+    _seq(),
     Column("name", Text, nullable=False),
     Column("config", JSONB, nullable=False),
     Column("folder", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("attempt", Integer, nullable=False),
+    Column("furthest", Integer, nullable=False),
     _moment("lease_until"),
     Column("progress", JSONB, nullable=False),
     Column("error", Text),
@@ -66,6 +73,7 @@ model_versions = Table(
     Column("scores", JSONB, nullable=False),
     Column("current", Boolean, nullable=False),
     Column("run_id", Text, ForeignKey("runs.id")),
+    Column("note", Text),
     _moment("created_at", nullable=False),
     UniqueConstraint("name", "number"),
 )
@@ -74,7 +82,7 @@ jobs = Table(
     "jobs",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("seq", BigInteger, Identity(always=True), nullable=False, unique=True),
+    _seq(),
     Column("idempotency_key", Text, nullable=False, unique=True),
     Column("file_name", Text, nullable=False),
     Column("file_sha256", Text, nullable=False),

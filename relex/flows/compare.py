@@ -99,6 +99,8 @@ def settings_of(settings: Settings, version: ModelVersion) -> Mapping[str, Any]:
         BadCheckpoint: the folder is not on this machine, or does not say.
     """
     path = models.checkpoint_folder(settings, version) / TRAIN_CONFIG
+    if not path.is_file():
+        raise BadCheckpoint(f"{version} does not say how it was trained: it has no {TRAIN_CONFIG}")
     faults: list[str] = []
     recipe = read_recipe(path, faults)
     if faults:

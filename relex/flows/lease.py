@@ -44,7 +44,7 @@ class Lease:
         """Tell that the work goes on.
 
         Raises:
-            LeaseLost: another worker has the work by now, so there is no use in going on.
+            LeaseLost: another worker has the work by now, or it was cancelled: there is no use in going on.
             Stopped: this worker was asked to end.
         """
         self._moved_at = monotonic()

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from uuid import uuid4
 
 from relex.db import models as table
 from relex.db.connection import Database, Transaction
 from relex.errors import BadCheckpoint, InvalidInput, ModelNotFound
+from relex.flows.unfinished import new_draft
 from relex.labels import RELATIONS
 from relex.model import folder
+from relex.model.ensemble import check_votes
 from relex.runs import MODEL_NAME, ModelVersion, RunId, Scores
 from relex.settings import Settings
 
@@ -70,7 +71,7 @@ def register_shipped(database: Database, settings: Settings) -> None:
         facts = facts_of(checkpoint)
         with database.transaction() as tx:
             version = table.register(tx, checkpoint.name, facts.labels, facts.digests, [facts.scores])
-            draft = _draft(settings, checkpoint.name)
+            draft = new_draft(settings, checkpoint.name)
             shutil.copytree(checkpoint, draft)
             _place(draft, home_of(settings, version), version)
             current = table.current(tx)
@@ -85,6 +86,8 @@ class CheckpointFacts:
     labels: tuple[str, ...]
     digests: Mapping[str, str]
     scores: Scores
+    note: str | None
+    """Why it should not be made current by itself, where there is a reason."""
 
 
 def facts_of(checkpoint: Path) -> CheckpointFacts:
@@ -93,11 +96,18 @@ def facts_of(checkpoint: Path) -> CheckpointFacts:
     Raises:
         BadCheckpoint: a file is missing or not relex's own.
     """
-    return CheckpointFacts(folder.read_labels(checkpoint), folder.digests(checkpoint), scores_of(checkpoint))
+    return CheckpointFacts(
+        folder.read_labels(checkpoint), folder.digests(checkpoint), scores_of(checkpoint), note_of(checkpoint)
+    )
 
 
 def keep(
-    tx: Transaction, settings: Settings, name: str, facts: CheckpointFacts, checkpoint: Path, run_id: RunId
+    tx: Transaction,
+    settings: Settings,
+    name: str,
+    facts: CheckpointFacts,
+    checkpoint: Path,
+    run_id: RunId | None = None,
 ) -> ModelVersion:
     """Register a new checkpoint and move its folder to where workers look for it.
 
@@ -105,7 +115,7 @@ def keep(
     broken commit finds the folder there. A checkpoint equal to a registered one (the same recipe, the same seed) is
     that version again, whose folder stays as it is.
     """
-    version = table.register(tx, name, facts.labels, facts.digests, [facts.scores], run_id)
+    version = table.register(tx, name, facts.labels, facts.digests, [facts.scores], run_id, note=facts.note)
     _place(checkpoint, home_of(settings, version), version)
     return version
 
@@ -120,21 +130,27 @@ def import_folder(database: Database, settings: Settings, source: Path, name: st
     if not re.fullmatch(MODEL_NAME, name):
         raise InvalidInput(f"{name}: a model's name has 1 to 64 letters, digits, _ and -; give one with --name")
     digests = folder.digests(source)
-    if (kind := folder.read_kind(source)) != "relex":
-        raise BadCheckpoint(
-            f"{source}: model_type {kind} is no relation classifier of relex; "
-            f"as an encoder it can be trained: relex train --config base --set backbone.name={source}"
-        )
-    labels = folder.read_labels(source)
-    if set(labels) != set(RELATIONS):
-        raise BadCheckpoint(f"{source}: its labels are not the 30 relations of KLUE-RE")
-    scores = [scores_of(source)] if (source / folder.METRICS).is_file() else []
-    draft = _draft(settings, name)
-    shutil.copytree(source, draft, ignore=lambda _, names: [each for each in names if each not in folder.KNOWN])
+    check_votes(source)
+    for checkpoint in folder.classifiers(source):
+        _check_classifier(checkpoint)
+    judged = (source / folder.METRICS).is_file()
+    scores, note = ([scores_of(source)], note_of(source)) if judged else ([], None)
+    draft = new_draft(settings, name)
+    shutil.copytree(source, draft, ignore=lambda _, names: [each for each in names if not folder.belongs(each)])
     with database.transaction() as tx:
-        version = table.register(tx, name, labels, digests, scores)
+        version = table.register(tx, name, folder.read_labels(source), digests, scores, note=note)
         _place(draft, home_of(settings, version), version)
     return version
+
+
+def _check_classifier(checkpoint: Path) -> None:
+    if (kind := folder.read_kind(checkpoint)) != "relex":
+        raise BadCheckpoint(
+            f"{checkpoint}: model_type {kind} is no relation classifier of relex; "
+            f"as an encoder it can be trained: relex train --config base --set backbone.name={checkpoint}"
+        )
+    if set(folder.read_labels(checkpoint)) != set(RELATIONS):
+        raise BadCheckpoint(f"{checkpoint}: its labels are not the 30 relations of KLUE-RE")
 
 
 def home_of(settings: Settings, version: ModelVersion) -> Path:
@@ -177,6 +193,12 @@ def scores_of(checkpoint: Path) -> Scores:
         raise BadCheckpoint(f"{checkpoint / folder.METRICS}: no validation scores; it is not relex's own") from fault
 
 
+def note_of(checkpoint: Path) -> str | None:
+    """What a checkpoint's metrics.json says against it, if anything; raises as :func:`scores_of`."""
+    note = folder.read_metrics(checkpoint).get("note")
+    return None if note is None else str(note)
+
+
 def _shipped() -> list[Path]:
     return sorted(config.parent for config in SHIPPED.glob("*/config.json"))
 
@@ -187,12 +209,6 @@ def _holds(place: Path, version: ModelVersion) -> bool:
         return folder.digests(place) == dict(version.digests)
     except BadCheckpoint:
         return False
-
-
-def _draft(settings: Settings, name: str) -> Path:
-    drafts = settings.home / "models" / ".unfinished"
-    drafts.mkdir(parents=True, exist_ok=True)
-    return drafts / f"{name}-{uuid4().hex}"
 
 
 def _place(draft: Path, target: Path, version: ModelVersion) -> None:

@@ -4,7 +4,7 @@ What a trainer must do is said here, by its user (:class:`Trainer`); `relex.trai
 """
 
 import logging
-import shutil
+import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir, suppress
 from pathlib import Path
@@ -19,11 +19,14 @@ from relex.examples import Example
 from relex.flows import models
 from relex.flows.lease import Lease, LeaseTerms, Stopped
 from relex.flows.persist import persist
+from relex.flows.unfinished import checkpoint_of, remove_leftovers, scratch_of
 from relex.runs import ModelVersion, RunId, Scores, TrainingRun
 from relex.settings import Settings
 from relex.training.config import TrainingConfig
 
 logger = logging.getLogger(__name__)
+
+TRAINER = "relex.training.launching:Launcher"
 
 
 class Outcome(Protocol):
@@ -50,8 +53,14 @@ class Trainer(Protocol):
         `scratch` survives a kill: what an earlier attempt left there is gone on from.
         """
 
-    def evaluate(self, folder: Path, examples: Sequence[Example], device: str) -> Outcome:
+    def evaluate(self, folder: Path, examples: Sequence[Example]) -> Outcome:
         """Judge the checkpoint in `folder` on labelled examples."""
+
+
+def load_trainer(device: str) -> Trainer:
+    """The trainer for a device (RELEX_DEVICE), which loads torch: named, not imported, so that it sleeps until then."""
+    trainer: Trainer = pkgutil.resolve_name(TRAINER)(device)
+    return trainer
 
 
 def queue(database: Database, config: TrainingConfig) -> RunId:
@@ -72,36 +81,49 @@ def train_next(database: Database, trainer: Trainer, settings: Settings, stoppin
     Raises:
         DatabaseUnreachable: Postgres went away; the run's lease ends by itself and it is queued again.
     """
+    remove_leftovers(database, settings)
     with database.transaction() as tx:
         run = runs.claim(tx, settings.lease_seconds)
     if run is None:
         return False
     try:
-        with chdir(run.folder):  # this process does nothing else
-            version = _train(database, run, trainer, settings, stopping)
-            _promote_if_better(database, trainer, settings, TrainingConfig.from_dict(run.config), version)
+        _execute(database, run, trainer, settings, stopping)
     except LeaseLost as fault:
         logger.warning("%s", fault)
+    remove_leftovers(database, settings)
+    return True
+
+
+def _execute(
+    database: Database, run: TrainingRun, trainer: Trainer, settings: Settings, stopping: Callable[[], bool]
+) -> None:
+    """Whatever happens, the run ends done or failed or goes back to the queue, unless it is not ours any more.
+
+    Raises:
+        LeaseLost: another worker has it, or it was cancelled.
+    """
+    try:
+        with chdir(run.folder):  # this process does nothing else
+            version, scores = _train(database, run, trainer, settings, stopping)
+            _promote_if_better(database, trainer, settings, TrainingConfig.from_dict(run.config), version, scores)
+    except (LeaseLost, DatabaseUnreachable):
+        raise
     except Stopped:
         with database.transaction() as tx:
             runs.release(tx, run)
-    except DatabaseUnreachable:
-        raise
     except Exception as fault:
         understood = isinstance(fault, RelexError | OSError)
         logger.error("%s: %s", run.id, fault, exc_info=not understood)
         with database.transaction() as tx:
             runs.fail(tx, run, str(fault) if understood else repr(fault))
-        shutil.rmtree(_scratch(settings, run), ignore_errors=True)
-    return True
 
 
 def _train(
     database: Database, run: TrainingRun, trainer: Trainer, settings: Settings, stopping: Callable[[], bool]
-) -> ModelVersion:
-    """Train, and register what comes out."""
+) -> tuple[ModelVersion, Scores]:
+    """Train, and register what comes out, with its scores on its own validation file."""
     config = TrainingConfig.from_dict(run.config)
-    told: Mapping[str, Any] = {}
+    told: Mapping[str, Any] = run.progress  # what an earlier worker told, until there is news
 
     def renew() -> None:
         with database.transaction() as tx:
@@ -114,36 +136,46 @@ def _train(
             renew()
         lease.moved()
 
-    folder = _unfinished(settings, run)
+    folder = checkpoint_of(settings, run.id)
     terms = LeaseTerms(settings.lease_seconds, settings.train_stall_seconds, stopping)
     with Lease(renew, terms) as lease:
         train, valid = (read_labelled_examples(path) for path in (config.data.train, config.data.valid))
-        trainer.train(config, train, valid, folder, report, _scratch(settings, run))
+        trainer.train(config, train, valid, folder, report, scratch_of(settings, run.id))
 
     facts = models.facts_of(folder)
 
     def register() -> ModelVersion:
         with database.transaction() as tx:
+            if done := runs.model_of(tx, run):  # by an earlier try, whose answer was lost
+                return table.find(tx, done)
+            runs.hold(tx, run)  # first: of a cancelled run no file is moved
             version = models.keep(tx, settings, config.name, facts, folder, run.id)
             runs.complete(tx, run, str(version), told)
         logger.info("%s is registered as %s", run.id, version)
-        shutil.rmtree(_scratch(settings, run), ignore_errors=True)
         return version
 
-    return persist(register, stopping)
+    return persist(register, stopping), facts.scores
 
 
 def _promote_if_better(
-    database: Database, trainer: Trainer, settings: Settings, config: TrainingConfig, version: ModelVersion
+    database: Database,
+    trainer: Trainer,
+    settings: Settings,
+    config: TrainingConfig,
+    version: ModelVersion,
+    scores: Scores,
 ) -> None:
     """Make a new version current where it beats the current one on its validation file.
 
     The version is registered by now: whatever goes wrong here, it stays, and a person may promote it.
     """
+    if version.note:
+        logger.info("%s is not promoted: it is %s", version, version.note)
+        return
     try:
         with database.transaction() as tx:
             rival = table.current(tx)
-        if rival is None or _beats(database, trainer, settings, config, (version, rival)):
+        if rival is None or _beats(database, trainer, settings, config, scores, rival):
             with database.transaction() as tx:
                 promoted = table.promote_over(tx, version, rival)
             logger.info("%s %s", version, "is current" if promoted else "is not promoted: another one became current")
@@ -156,27 +188,17 @@ def _beats(
     trainer: Trainer,
     settings: Settings,
     config: TrainingConfig,
-    pair: tuple[ModelVersion, ModelVersion],
+    scores: Scores,
+    rival: ModelVersion,
 ) -> bool:
-    """Whether the first has the better metric; the second is judged now if it never was on this file."""
-    version, rival = pair
-    scores = version.scores[0]
+    """Whether the scores are better than the rival's on the same file, on which it is judged now if it never was."""
     known = rival.score_on(scores.data_sha256)
     if known is None:
         valid = read_labelled_examples(config.data.valid)
-        outcome = trainer.evaluate(models.checkpoint_folder(settings, rival), valid, settings.device)
+        outcome = trainer.evaluate(models.checkpoint_folder(settings, rival), valid)
         known = Scores(scores.data_sha256, len(valid), outcome.micro_f1, outcome.auprc)
         with database.transaction() as tx:
             table.add_scores(tx, rival, known)
     # The shifted and the grouped micro-F1 choose an epoch; versions are compared by what both have on this file.
     metric = "auprc" if config.validation.metric == "auprc" else "micro_f1"
     return bool(getattr(scores, metric) > getattr(known, metric))
-
-
-def _unfinished(settings: Settings, run: TrainingRun) -> Path:
-    return settings.home / "models" / ".unfinished" / run.id
-
-
-def _scratch(settings: Settings, run: TrainingRun) -> Path:
-    """The resumable state of a run; it stays when the run is released or its process killed."""
-    return settings.home / "models" / ".unfinished" / f"{run.id}.scratch"

@@ -1,10 +1,12 @@
 """What a checkpoint folder holds, and that it still holds it: names and digests, no tensor.
 
-Pure, so that registering and checking a checkpoint wakes no torch. `model.checkpoint` reads and writes the files.
+Pure, so that registering and checking a checkpoint wakes no torch. `model.checkpoint` reads and writes the files of
+one classifier, `model.ensemble` those of several that vote: `ensemble.json`, and a checkpoint in each `member-N`.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,18 +28,41 @@ FOR_PEOPLE = (METRICS, TRAIN_CONFIG, MODEL_CARD)
 
 KNOWN = (*READ_BY_SCORING, *FOR_PEOPLE)
 
+ENSEMBLE = "ensemble.json"
+"""Stands in the folder of an ensemble, and makes it one."""
+MEMBER = re.compile(r"member-(\d+)")
+
 PICKLED = frozenset({".pth", ".pt", ".pkl", ".pickle", ".bin", ".ckpt"})
 """Endings of files that may run code when they are opened."""
 
 
+def members(folder: Path) -> list[Path]:
+    """The checkpoints inside an ensemble's folder, in their order; none in a classifier's."""
+    if not (folder / ENSEMBLE).is_file():
+        return []
+    found = {match[1]: path for path in folder.iterdir() if (match := MEMBER.fullmatch(path.name))}
+    return [found[number] for number in sorted(found, key=int)]
+
+
+def classifiers(folder: Path) -> list[Path]:
+    """The checkpoints that hold weights: the folder itself, or those inside an ensemble, and inside its ensembles."""
+    inside = [found for member in members(folder) for found in classifiers(member)]
+    return inside or [folder]
+
+
+def belongs(name: str) -> bool:
+    """Whether a file or folder of this name is part of a checkpoint; whatever else lies there is not."""
+    return name in (*KNOWN, ENSEMBLE) or MEMBER.fullmatch(name) is not None
+
+
 def digests(folder: Path) -> dict[str, str]:
-    """The sha256 of each file that scoring reads, in hex, by file name.
+    """The sha256 of each file that scoring reads, in hex, by its path inside the folder.
 
     Raises:
         BadCheckpoint: as `check` does.
     """
     check(folder)
-    return {name: _sha256(folder / name) for name in READ_BY_SCORING}
+    return {name: _sha256(folder / name) for name in _read_by_scoring(folder)}
 
 
 def verify(folder: Path, expected: Mapping[str, str]) -> None:
@@ -47,7 +72,7 @@ def verify(folder: Path, expected: Mapping[str, str]) -> None:
         BadCheckpoint: a file is missing or was altered since `digests` was taken.
     """
     found = digests(folder)
-    altered = [name for name in READ_BY_SCORING if found[name] != expected.get(name)]
+    altered = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
     if altered:
         raise BadCheckpoint(
             f"{folder}: {', '.join(altered)} altered since the model was registered; "
@@ -69,30 +94,38 @@ def check(folder: Path) -> None:
             f"{folder}: {', '.join(pickled)} can run code when opened, so relex never reads it; "
             f"train anew, or convert the weights to {WEIGHTS} on a machine that you trust, and remove it"
         )
+    if (folder / ENSEMBLE).is_file():
+        if not members(folder):
+            raise BadCheckpoint(f"{folder}: an ensemble without a member-1; copy the whole folder")
+        for member in members(folder):
+            check(member)
+        return
     missing = [name for name in READ_BY_SCORING if not (folder / name).is_file()]
     if missing:
         raise BadCheckpoint(f"{folder}: missing {', '.join(missing)}; copy the whole folder of the training run")
 
 
 def read_labels(folder: Path) -> tuple[str, ...]:
-    """The labels in the order of the model's probabilities.
+    """The labels in the order of the model's probabilities; an ensemble has those of its first member.
 
     Raises:
         BadCheckpoint: config.json is damaged or not relex's own.
     """
+    for first in members(folder)[:1]:
+        return read_labels(first)
     try:
-        return labels_in_order(_read_json(folder / CONFIG)["id2label"])
+        return labels_in_order(read_json(folder / CONFIG)["id2label"])
     except (KeyError, TypeError, AttributeError) as fault:
         raise BadCheckpoint(f"{folder / CONFIG}: no id2label; it is not relex's own") from fault
 
 
 def read_kind(folder: Path) -> str:
-    """The model_type of config.json; `relex` is the only one that scores.
+    """The model_type of a classifier's config.json; `relex` is the only one that scores.
 
     Raises:
         BadCheckpoint: the file is missing or damaged.
     """
-    config = _read_json(folder / CONFIG)
+    config = read_json(folder / CONFIG)
     return str(config.get("model_type")) if isinstance(config, dict) else "none"
 
 
@@ -102,7 +135,7 @@ def read_metrics(folder: Path) -> Any:
     Raises:
         BadCheckpoint: the file is missing or damaged.
     """
-    return _read_json(folder / METRICS)
+    return read_json(folder / METRICS)
 
 
 def labels_in_order(id2label: Mapping[Any, str]) -> tuple[str, ...]:
@@ -118,11 +151,24 @@ def labels_in_order(id2label: Mapping[Any, str]) -> tuple[str, ...]:
     return tuple(by_number[number] for number in numbers)
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """A JSON file of a checkpoint.
+
+    Raises:
+        BadCheckpoint: it is missing or damaged.
+    """
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as fault:
         raise BadCheckpoint(f"{path}: {fault}; restore the folder") from fault
+
+
+def _read_by_scoring(folder: Path) -> list[str]:
+    """The files that a scorer reads, by their path inside the folder."""
+    if not (folder / ENSEMBLE).is_file():
+        return list(READ_BY_SCORING)
+    inside = [f"{member.name}/{name}" for member in members(folder) for name in _read_by_scoring(member)]
+    return [ENSEMBLE, *inside]
 
 
 def _sha256(path: Path) -> str:

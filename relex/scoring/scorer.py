@@ -10,9 +10,10 @@ import torch
 
 from relex.encoding.batches import by_token_budget, collate
 from relex.encoding.tokens import EncodedExample
-from relex.errors import InvalidConfig, RelexError, Transient
+from relex.errors import RelexError, Transient
 from relex.examples import Example, Prediction
 from relex.model.checkpoint import load
+from relex.model.devices import device_named
 
 MAX_TOKENS = 2048
 """Padded tokens a batch: more gains nothing on a CPU."""
@@ -31,7 +32,7 @@ class Scorer:
     """
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
-        self._device = _device(device)
+        self._device = device_named(device)
         self._checkpoint = load(folder, self._device)
         self._max_tokens = MAX_TOKENS
 
@@ -88,17 +89,6 @@ class Scorer:
                 f"{len(batch[0].input_ids)} tokens; free some or choose another device"
             )
         self._max_tokens //= 2
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as fault:
-        raise InvalidConfig(f"device {name}: {str(fault).splitlines()[0]}; use auto, cpu or cuda") from fault
-    return device
 
 
 def _is_out_of_memory(fault: RuntimeError) -> bool:

@@ -43,11 +43,6 @@ class TrainingFacts:
     precision: str
     parameters: int
 
-    @property
-    def uses_klue(self) -> bool:
-        """Whether KLUE-RE's sentences were trained on, by their source column."""
-        return any(example.source in KLUE_SOURCES for example in self.train)
-
 
 def metrics_json(facts: TrainingFacts) -> str:
     """Every figure of the training; scores are x100, times are seconds."""
@@ -80,14 +75,21 @@ def metrics_json(facts: TrainingFacts) -> str:
 
 def model_card(facts: TrainingFacts) -> str:
     """The checkpoint's README.md: data, licence, training, scores, weaknesses, and how to repeat it."""
-    sections = [_head(facts), _scores(facts), _training(facts), _weaknesses(facts), _licence(facts), _table(facts)]
+    sections = [
+        _head(facts),
+        _scores(facts),
+        _training(facts),
+        _weaknesses(facts),
+        "## Licence\n\n" + licence(facts.config, facts.train),
+        _table(facts),
+    ]
     return "\n\n".join(sections) + "\n"
 
 
 def _head(facts: TrainingFacts) -> str:
-    licence = "license: cc-by-sa-4.0\ndatasets: [klue]\n" if facts.uses_klue else ""
+    licensed = "license: cc-by-sa-4.0\ndatasets: [klue]\n" if _uses_klue(facts.train) else ""
     return (
-        f"---\nlanguage: ko\n{licence}library_name: transformers\ntags: [relation-extraction, relex]\n---\n\n"
+        f"---\nlanguage: ko\n{licensed}library_name: transformers\ntags: [relation-extraction, relex]\n---\n\n"
         f"# {facts.config.name}\n\n"
         "Tells the relation between two marked entities of a Korean sentence: 30 relations of KLUE-RE, a probability "
         "for each. Made by `relex train`, read by `relex submit`."
@@ -97,33 +99,33 @@ def _head(facts: TrainingFacts) -> str:
 def _scores(facts: TrainingFacts) -> str:
     evaluation = facts.evaluation
     low, high = evaluation.micro_f1_interval
+    further = further_scores(facts.elsewhere, facts.config)
+    elsewhere = "".join(f"| {words} | {score:.2f} |\n" for words, score in further)
     return (
         f"## Scores on {facts.config.data.valid.name} ({len(facts.valid):,} examples)\n\n"
         "| figure (x100) | value |\n|---|---|\n"
         f"| micro-F1 without no_relation | {evaluation.micro_f1:.2f} (95 % bootstrap {low:.2f} to {high:.2f}) |\n"
         f"| AUPRC, mean over all labels | {evaluation.auprc:.2f} |\n"
         f"| mean average precision | {evaluation.average_precision:.2f} |\n"
-        f"{_elsewhere(facts)}\n"
+        f"{elsewhere}\n"
         "They are those of the saved weights. The epoch was chosen on this same file, which flatters it a little."
     )
 
 
-def _elsewhere(facts: TrainingFacts) -> str:
-    """Rows of the table of scores."""
-    shifted, rows = facts.elsewhere.shifted, ""
-    if shifted and facts.config.validation.like:
-        name = facts.config.validation.like.name
-        rows += (
-            f"| micro-F1 by the mix of {name} (PSI {shifted.psi:.2f}, {verdict(shifted.psi)}; as good as "
-            f"{shifted.effective_rows:,.0f} examples; {100 * shifted.unreached:.0f} % of its rows are like none here) "
-            f"| {shifted.micro_f1:.2f} |\n"
+def further_scores(found: Elsewhere, config: TrainingConfig) -> list[tuple[str, float]]:
+    """What the validation says about other sentences: each micro-F1 in words, x100."""
+    shifted, told = found.shifted, []
+    if shifted and config.validation.like:
+        trust = (
+            f"PSI {shifted.psi:.2f}, {verdict(shifted.psi)}; as good as {shifted.effective_rows:,.0f} examples; "
+            f"{100 * shifted.unreached:.0f} % of its rows are like none here"
         )
-    if facts.elsewhere.new_micro_f1 is not None:
-        rows += (
-            f"| micro-F1 on the {facts.elsewhere.new_examples:,} examples whose sentence and entity words are new "
-            f"| {facts.elsewhere.new_micro_f1:.2f} |\n"
-        )
-    return rows
+        words = f"micro-F1 by the mix of {config.validation.like.name} ({trust})"
+        told.append((words, shifted.micro_f1))
+    if found.new_micro_f1 is not None:
+        words = f"micro-F1 on the {found.new_examples:,} examples whose sentence and entity words are new"
+        told.append((words, found.new_micro_f1))
+    return told
 
 
 def _training(facts: TrainingFacts) -> str:
@@ -166,18 +168,23 @@ def _known_words(facts: TrainingFacts) -> float:
     return 100 * known / len(facts.valid)
 
 
-def _licence(facts: TrainingFacts) -> str:
-    lines = ["## Licence\n"]
-    if facts.uses_klue:
-        lines.append(
+def licence(config: TrainingConfig, train: Sequence[Example]) -> str:
+    """What a checkpoint that learned from these examples may be used for."""
+    if _uses_klue(train):
+        words = (
             "Trained on KLUE-RE of the KLUE benchmark (Park et al. 2021, https://klue-benchmark.com), licence CC BY-SA "
             "4.0. These weights carry the same licence: name KLUE, and share what you make of them alike."
         )
     else:
-        lines.append(f"That of the data in {facts.config.data.train.name}: whoever shares these weights must state it.")
-    if facts.config.backbone.name:
-        lines.append(f"The encoder {facts.config.backbone.name} has a licence of its own.")
-    return "\n".join(lines)
+        words = f"That of the data in {config.data.train.name}: whoever shares these weights must state it."
+    if config.backbone.name:
+        words += f"\nThe encoder {config.backbone.name} has a licence of its own."
+    return words
+
+
+def _uses_klue(train: Sequence[Example]) -> bool:
+    """Whether KLUE-RE's sentences were trained on, by their source column."""
+    return any(example.source in KLUE_SOURCES for example in train)
 
 
 def _table(facts: TrainingFacts) -> str:

@@ -31,6 +31,8 @@ from relex.training.sections import (
 )
 
 NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
+SEARCH = "search"
+"""A section that is about many trainings, so no single one knows it; `relex.searching` reads it."""
 
 
 class TrainingConfig(Section):
@@ -77,7 +79,7 @@ class TrainingConfig(Section):
         try:
             return cls.model_validate(dict(data))
         except ValidationError as fault:
-            raise InvalidConfig("\n".join(_words(detail) for detail in fault.errors())) from fault
+            raise InvalidConfig("\n".join(words(detail) for detail in fault.errors())) from fault
 
 
 def load_config(recipe: str, overrides: Mapping[str, str] = NO_OVERRIDES) -> TrainingConfig:
@@ -90,19 +92,39 @@ def load_config(recipe: str, overrides: Mapping[str, str] = NO_OVERRIDES) -> Tra
     Raises:
         InvalidConfig: naming every fault, one a line, with the file and line where it was written.
     """
+    faults: list[str] = []
+    whole = read_whole(recipe, overrides, faults)
+    whole.cut(SEARCH)
+    return checked(whole, faults)
+
+
+def read_whole(recipe: str, overrides: Mapping[str, str], faults: list[str]) -> Recipe:
+    """A recipe with `--set` values on top, not yet checked; what is wrong with its form is added to `faults`.
+
+    Raises:
+        InvalidConfig: there is no such recipe.
+    """
     path = find_recipe(recipe, Path())
     if path is None:
         raise InvalidConfig(unknown_recipe(recipe))
-    faults: list[str] = []
     whole = read_recipe(path, faults)
     whole.fold_in(read_overrides(overrides, faults))
     whole.values.setdefault("name", path.stem)
+    return whole
+
+
+def checked(whole: Recipe, faults: list[str]) -> TrainingConfig:
+    """What a recipe without its `search` says.
+
+    Raises:
+        InvalidConfig: naming the faults found so far and all others.
+    """
     try:
         config = TrainingConfig.model_validate(whole.nested())
     except ValidationError as fault:
         # A file that could not be read lacks everything: that would only bury the reason.
         details = [item for item in fault.errors() if not (faults and item["type"] == "missing")]
-        faults += [f"{whole.place(_key(item))}: {_words(item)}" for item in details]
+        faults += [f"{whole.place(key_of(item))}: {words(item)}" for item in details]
     faults += _missing_files(whole)
     if faults:
         raise InvalidConfig("\n".join(faults))
@@ -116,19 +138,20 @@ def _missing_files(whole: Recipe) -> Iterator[str]:
             yield f"{whole.place(key)}: {key}: there is no file {name} here; give one with --set {key}=FILE"
 
 
-def _key(detail: ErrorDetails) -> str:
+def key_of(detail: ErrorDetails) -> str:
+    """The setting that pydantic found something about."""
     return ".".join(map(str, detail["loc"]))
 
 
-def _words(detail: ErrorDetails) -> str:
+def words(detail: ErrorDetails) -> str:
     """One of pydantic's findings as a person would say it."""
-    key, value, message = _key(detail), detail["input"], detail["msg"]
+    key, value, message = key_of(detail), detail["input"], detail["msg"]
     found = "nothing" if value is None else repr(value)
     match detail["type"]:
         case "missing":
             return f"{key} is missing"
         case "extra_forbidden":
-            return f"unknown key {key}{did_you_mean(key, _known_keys(TrainingConfig))}"
+            return f"unknown key {key}{did_you_mean(key, [*_known_keys(TrainingConfig), SEARCH])}"
         case "enum" | "literal_error":
             known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
             return f"{key}: {found} is none of {', '.join(known)}{did_you_mean(str(value), known)}"

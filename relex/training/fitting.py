@@ -16,6 +16,7 @@ from transformers.integrations.integration_utils import TensorBoardCallback
 
 from relex.labels import RELATIONS
 from relex.model.classifier import RelationClassifier
+from relex.training import ranks
 from relex.training.config import TrainingConfig
 from relex.training.judging import Judge
 from relex.training.keeper import PREFIX, Keeper
@@ -50,24 +51,27 @@ def fit(
     found = scratch.newest()
     if found:
         logbook.restore(found[1])
-    arguments = _arguments(config, scratch.folder)
+    arguments = _arguments(config, scratch.folder, on_gpu=model.device.type == "cuda")
     lengths = [len(item.input_ids) for item in material.encoded]
+    order = EpochOrder(lengths, config.train.batch_size, config.train.seed, fill=ranks.count() > 1)
     trainer = _RelationTrainer(
         model=model,
         args=arguments,
         train_dataset=material.items(),
         data_collator=Collator(material.pad_token_id, config.input.max_length),
-        callbacks=[Keeper(logbook, scratch, config.train.save_minutes)],
+        callbacks=[Keeper(logbook, scratch, order, config.train.save_minutes)],
         loss=loss_function(config.loss, RELATIONS),
-        order=EpochOrder(lengths, arguments.train_batch_size, config.train.seed),
+        order=order,
         judge=judge,
     )
     trainer.remove_callback(PrinterCallback)
     if not logbook.finished:
         # Steps that the killed process told after its last state are told again, not twice.
-        writer = SummaryWriter(str(scratch.tensorboard), purge_step=logbook.step + 1)
-        trainer.add_callback(TensorBoardCallback(writer))
+        if ranks.is_first():
+            writer = SummaryWriter(str(scratch.tensorboard), purge_step=logbook.step + 1)
+            trainer.add_callback(TensorBoardCallback(writer))
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
+    ranks.wait_for_all()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     model.load_state_dict(load_file(scratch.best_weights(logbook.best_epoch)))
     return "bf16" if arguments.bf16 else "fp32"
@@ -89,17 +93,23 @@ class _RelationTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
-        """The mean loss of a batch; transformers divides it by the batches a step."""
-        gold = inputs.pop("gold")
+        """The mean loss of a batch; transformers divides it by the batches a step.
+
+        Among several processes each example of the whole batch weighs alike: the mean of their gradients is the
+        gradient that one process computes, although the short batch is shared unevenly.
+        """
+        gold, count = inputs.pop("gold"), inputs.pop("count")
         if isinstance(self._loss, RDropLoss):
             # Each example twice in one pass: dropout differs between the two.
             inputs = {name: torch.cat((tensor, tensor)) for name, tensor in inputs.items()}
         loss: Tensor = self._loss(model(**inputs).logits, gold)
-        return loss
+        share: Tensor = count / self.accelerator.reduce(count, "mean")
+        return loss * share
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Score all validation examples and tell the callbacks."""
-        scores = self._judge.scores()
+        own = self._judge.scores()
+        scores = dict(zip(own, ranks.agreed(list(own.values())), strict=True))
         self.log({PREFIX + name: score for name, score in scores.items()})
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, scores)
         return scores
@@ -109,14 +119,13 @@ class _RelationTrainer(Trainer):
         return self._order
 
 
-def _arguments(config: TrainingConfig, folder: Path) -> TrainingArguments:
+def _arguments(config: TrainingConfig, folder: Path, *, on_gpu: bool) -> TrainingArguments:
     """The recipe in transformers' words; it prints and sends nothing, and saves when `Keeper` says so."""
     settings = config.train
-    on_gpu = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=settings.batch_size // ranks.count(),
         gradient_accumulation_steps=settings.gradient_accumulation,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.scheduler,
@@ -124,10 +133,11 @@ def _arguments(config: TrainingConfig, folder: Path) -> TrainingArguments:
         warmup_steps=settings.warmup_ratio,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
-        bf16=settings.precision == "bf16" or (settings.precision == "auto" and _multiplies_bf16()),
+        bf16=settings.precision == "bf16" or (settings.precision == "auto" and _multiplies_bf16(on_gpu=on_gpu)),
         use_cpu=not on_gpu,
         dataloader_pin_memory=on_gpu,
-        seed=settings.seed,
+        # Processes with one seed would drop the same numbers of different examples.
+        seed=(settings.seed + ranks.number()) % 2**32,
         remove_unused_columns=False,
         save_strategy="no",
         logging_strategy="no",
@@ -137,9 +147,9 @@ def _arguments(config: TrainingConfig, folder: Path) -> TrainingArguments:
     )
 
 
-def _multiplies_bf16() -> bool:
+def _multiplies_bf16(*, on_gpu: bool) -> bool:
     """Whether this machine multiplies bf16 in hardware; elsewhere it is slower than fp32."""
-    if torch.cuda.is_available():
+    if on_gpu:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
     return bool(able.get("amx_bf16") or able.get("avx512_bf16"))

@@ -1,14 +1,20 @@
 """Scores a classifier on labelled examples, all of them at once: after each epoch, at the end, and any time later."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from relex.analysis.metrics import Evaluation, evaluation
+from relex.analysis.metrics import Evaluation, Probabilities, evaluation
+from relex.analysis.voting import stacked, vote
 from relex.encoding.batches import by_token_budget, collate
 from relex.encoding.tokens import Encoder
+from relex.model.checkpoint import load
 from relex.model.classifier import RelationClassifier
+from relex.model.ensemble import read_ensemble
+from relex.model.folder import members
 from relex.training.validation import Elsewhere, Validation, predicted_labels
 
 MAX_TOKENS = 4_096
@@ -27,17 +33,17 @@ class Judge:
     def verdict(self) -> tuple[Evaluation, Elsewhere]:
         """Every figure of these examples, and what they say about others."""
         labels = self._model.relation.labels
-        probabilities = self._probabilities()
+        probabilities = self.probabilities()
         elsewhere = self._validation.elsewhere(predicted_labels(probabilities, labels))
         return evaluation(self._validation.gold, probabilities, labels), elsewhere
 
     def scores(self) -> dict[str, float]:
         """The figures that may choose an epoch, x100."""
-        return self._validation.scores(self._probabilities(), self._model.relation.labels)
+        return self._validation.scores(self.probabilities(), self._model.relation.labels)
 
     @torch.inference_mode()
-    def _probabilities(self) -> NDArray[np.float32]:
-        """Shape: [examples, labels], in the order of the examples."""
+    def probabilities(self) -> NDArray[np.float32]:
+        """In the order of the examples. Shape: [examples, labels]."""
         model = self._model
         nn.Module.eval(model)  # transformers' own carries no types
         place = {example.row_no: index for index, example in enumerate(self._encoded)}
@@ -47,3 +53,24 @@ class Judge:
             logits = model(**batch.tensors()).logits.float()
             probabilities[[place[row_no] for row_no in batch.row_nos]] = logits.softmax(dim=1).cpu().numpy()
         return probabilities
+
+
+def probabilities_of(
+    checkpoint: Path, validation: Validation, device: str | torch.device
+) -> tuple[Probabilities, tuple[str, ...]]:
+    """What a checkpoint, or an ensemble of them, says of the validation's examples, and the order of its labels.
+
+    Shape of the probabilities: [examples, labels].
+
+    Raises:
+        BadCheckpoint: the folder cannot be read.
+    """
+    if inside := members(checkpoint):
+        config = read_ensemble(checkpoint)
+        found = [probabilities_of(member, validation, device) for member in inside]
+        labels = found[0][1]
+        weights = None if config.weights is None else np.array(config.weights)
+        return vote(stacked(found, labels), config.vote, weights), labels
+    loaded = load(checkpoint, device)
+    judge = Judge(loaded.model, loaded.encoder, loaded.pad_token_id, validation)
+    return judge.probabilities(), loaded.labels

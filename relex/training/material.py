@@ -26,20 +26,30 @@ class Material:
     pad_token_id: int
 
     def items(self) -> list[dict[str, Any]]:
-        """One dictionary an example, as transformers hands them to the collator."""
+        """One dictionary an example, as the collator gets them; the last one is `EpochOrder`'s filler."""
         index = {label: number for number, label in enumerate(RELATIONS)}
-        return [{"encoded": item, "gold": index[label]} for item, label in zip(self.encoded, self.gold, strict=True)]
+        examples = [
+            {"encoded": item, "gold": index[label], "counts": True}
+            for item, label in zip(self.encoded, self.gold, strict=True)
+        ]
+        return [*examples, examples[0] | {"counts": False}]
 
 
 @dataclass(frozen=True, slots=True)
 class Collator:
-    """Items to the tensors of one batch, its length rounded up to a multiple of `LENGTH_STEP` tokens."""
+    """Items to the tensors of one batch, its length rounded up to a multiple of `LENGTH_STEP` tokens.
+
+    Fillers are left out. Of a batch that holds nothing else one stays, because every process has to send a batch
+    through the network, and its count is 0.
+    """
 
     pad_token_id: int
     max_length: int
 
     def __call__(self, items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        """Shape: as in Batch, and `gold` [B], int64."""
+        """Shape: as in Batch, `gold` [B], int64, and `count`, a float32 scalar: the examples that count."""
+        counted = [item for item in items if item["counts"]]
+        items = counted or items[:1]
         batch = collate([item["encoded"] for item in items], self.pad_token_id)
         length = batch.input_ids.shape[1]
         more = max(min(-length % LENGTH_STEP, self.max_length - length), 0)
@@ -48,4 +58,5 @@ class Collator:
             name: pad(tensor, (0, more), value=fillers.get(name, 0)) if tensor.dim() > 1 else tensor
             for name, tensor in batch.tensors().items()
         }
-        return tensors | {"gold": torch.tensor([item["gold"] for item in items])}
+        gold = torch.tensor([item["gold"] for item in items])
+        return tensors | {"gold": gold, "count": torch.tensor(float(len(counted)))}

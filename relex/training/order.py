@@ -18,19 +18,28 @@ class EpochOrder:
     The batches come in random order, without regard to length; a short one comes last.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        """`lengths` counts each example's tokens."""
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, *, fill: bool = False) -> None:
+        """Take the examples.
+
+        Args:
+            lengths: each example's tokens.
+            batch_size: examples a batch, of all processes together.
+            seed: the recipe's.
+            fill: follow the short batch with the position after the last example until it is whole. Several processes
+                can share it then; accelerate would fill it with examples of the epoch's first batch.
+        """
         self._lengths = lengths
+        self._fillers = -len(lengths) % batch_size if fill else 0
         self._batch_size = batch_size
         self._seed = seed
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from 0; accelerate calls this."""
+        """Choose the epoch, from 0."""
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self._lengths) + self._fillers
 
     def __iter__(self) -> Iterator[int]:
         generator = np.random.default_rng([self._seed, self._epoch])
@@ -43,6 +52,7 @@ class EpochOrder:
             yield from batches[index]
         for batch in short:
             yield from batch
+        yield from [len(self._lengths)] * self._fillers
 
 
 def _pieces(positions: list[int], size: int) -> list[list[int]]:

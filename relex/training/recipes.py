@@ -5,6 +5,7 @@ table of dotted keys (`train.epochs`), so that a base, the file that stands on i
 one rule, and every fault can name its line.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,18 @@ class Recipe:
                 del self.values[old]
         self.values[key] = value
 
+    def cut(self, section: str) -> "Recipe":
+        """Take a section out, with all below it, as a recipe that knows the same places."""
+        inside = {key: value for key, value in self.values.items() if _within(key, section)}
+        self.values = {key: value for key, value in self.values.items() if key not in inside}
+        return Recipe(self.name, inside, self.places)
+
+    def with_changes(self, changes: Mapping[str, Any]) -> "Recipe":
+        """A copy in which these values have the last word."""
+        copy = Recipe(self.name, dict(self.values), dict(self.places))
+        copy.fold_in(Recipe(self.name, dict(changes)))
+        return copy
+
     def fold_in(self, upper: "Recipe") -> None:
         """Let `upper` have the last word."""
         for chosen, rival in EITHER_OR:
@@ -79,6 +92,14 @@ def find_recipe(recipe: str, folder: Path) -> Path | None:
     """A path from `folder` if it exists, else a shipped recipe, named with or without `.yaml`."""
     candidates = (folder / recipe, SHIPPED / recipe, SHIPPED / f"{recipe}.yaml")
     return next((path for path in candidates if path.is_file()), None)
+
+
+def base_name(recipe: str, file: Path) -> str:
+    """What `file`, in whichever folder, must write after `base:` to stand on a recipe found from the current one."""
+    path = find_recipe(recipe, Path())
+    if path is None or path.parent == SHIPPED:
+        return Path(recipe).stem
+    return os.path.relpath(path.resolve(), file.resolve().parent)
 
 
 def unknown_recipe(recipe: str) -> str:

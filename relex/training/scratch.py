@@ -61,6 +61,13 @@ class Scratch:
             if weights.name != best.name:
                 weights.unlink()
 
+    def forget(self) -> None:
+        """Remove the states and the weights, which nobody needs any more; the TensorBoard logs stay."""
+        for state in self.folder.glob("checkpoint-*"):
+            shutil.rmtree(state)
+        for weights in self.folder.glob("best-*"):
+            weights.unlink()
+
     def best_weights(self, epoch: int) -> Path:
         """Where the weights of this epoch lie while it is the best.
 

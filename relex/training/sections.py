@@ -118,6 +118,9 @@ class TrainSettings(Section):
     """auto takes bf16 where the processor multiplies it in hardware, and fp32 elsewhere."""
     seed: int = Field(default=42, ge=0, lt=2**32)
     """The same seed gives the same model on the same kind of CPU."""
+    folds: int | None = Field(default=None, ge=2, le=50)
+    """Train so many models, each on all but one part of the training file, which chooses its best epoch; what comes
+    out is their soft vote. Nothing: one model of the whole file."""
     patience: int | None = Field(default=None, ge=1)
     """Stop after so many epochs without a better score; nothing: train them all."""
     save_minutes: float = Field(default=10.0, ge=0)

@@ -51,7 +51,8 @@ class Validation:
         self.gold = gold_labels(examples, where)
         self.new = new_examples(examples, trained_on) if trained_on else []
         """Positions of the examples that share no sentence and no entity word with those of the training."""
-        self._target = target
+        self.target = target
+        """Examples of the mix that the model is meant for."""
 
     def check(self, metric: str) -> None:
         """Refuse a metric or a target that these examples cannot serve, before hours go by.
@@ -92,7 +93,7 @@ class Validation:
         """
         new_gold, new_predicted = ([labels[at] for at in self.new] for labels in (self.gold, predicted))
         return Elsewhere(
-            shifted=reweighted(self.examples, predicted, self._target) if self._target else None,
+            shifted=reweighted(self.examples, predicted, self.target) if self.target else None,
             new_micro_f1=micro_f1(new_gold, new_predicted) if self.new else None,
             new_examples=len(self.new),
         )

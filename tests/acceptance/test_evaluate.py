@@ -37,6 +37,24 @@ def test_models_are_evaluated_and_compared_by_their_predictions(laptop):
     assert len(flips) == sum(told["flips"].values())
 
 
+def test_models_that_vote_are_a_model_like_any_other(laptop):
+    train(laptop, "tiny", "other")
+    text = laptop.run("ensemble", "tiny", "other", "--on", "data/valid_data.csv")
+    assert "weighted vote" in text
+    assert not any("both" in model for model in registered(laptop))
+    on = ("--on", "data/valid_data.csv", "--vote", "logits", "--name", "both", "--json", "--out", "voted")
+    found = json.loads(laptop.run("ensemble", "tiny@1", "other@1", *on))
+    assert laptop.said.count("(submitted before)") == 2
+    assert json.loads((laptop.folder / "voted" / "votes.json").read_text("utf-8")) == found
+    assert (found["model"], found["members"]) == ("both@1", ["tiny@1", "other@1"])
+    told = json.loads(laptop.run("evaluate", "both", "--on", "data/valid_data.csv", "--json"))
+    expected = next(each["headline"] for each in found["votes"] if each["vote"] == "logits")
+    for figure in ("micro_f1", "auprc"):
+        assert abs(told["headline"][figure]["value"] - expected[figure]["value"]) < 1e-6
+    assert laptop.run("ensemble", "tiny", "tiny@1", "--on", "data/valid_data.csv", expected=3) == ""
+    assert "tiny@1 is named twice" in laptop.said
+
+
 def test_what_cannot_be_judged_is_refused_before_anything_is_queued(team):
     assert team.run("evaluate", "nobody", "--on", "data/test_data.csv", expected=3) == ""
     assert "no gold label in column label" in team.said

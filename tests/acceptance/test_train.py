@@ -30,6 +30,17 @@ def test_a_recipe_becomes_a_model_version_that_scores(laptop):
     assert "tiny@1" in laptop.run("submit", "data/test_data.csv", "--json")
 
 
+def test_folds_become_one_model_version_that_scores(laptop):
+    (laptop.folder / "tiny.yaml").write_text(RECIPE, "utf-8")
+    run = laptop.run("train", "--config", "tiny.yaml", "--set", "train.folds=2", "--watch")
+    told = json.loads(laptop.run("status", run, "--json"))
+    assert (told["state"], told["model"]) == ("done", "tiny@1")
+    assert [each["epoch"] for each in told["progress"]["history"]] == [1, 2, 3, 4]
+    version = next(each for each in json.loads(laptop.run("models", "--json")) if each["model"] == "tiny@1")
+    judged = json.loads(laptop.run("evaluate", "tiny", "--on", "data/valid_data.csv", "--json"))
+    assert abs(version["scores"][0]["micro_f1"] - judged["headline"]["micro_f1"]["value"]) < 1e-6
+
+
 def test_a_team_trains_on_its_own_queue(team, tmp_path):
     (team.folder / "tiny.yaml").write_text(RECIPE, "utf-8")
     with started("worker", "--queues", "train", "--concurrency", "1", env=team.env, log=tmp_path / "worker.log"):

@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 
+from relex.db import models as versions
 from relex.errors import BadCheckpoint, InvalidInput
 from relex.flows import models
+from relex.labels import RELATIONS
 from relex.model import folder
 from relex.settings import Settings
 
@@ -54,3 +56,13 @@ def test_another_architecture_is_refused_with_what_to_do(database, settings, che
 def test_a_name_that_would_leave_the_folder_is_refused(database, settings, checkpoint):
     with pytest.raises(InvalidInput, match="--name"):
         models.import_folder(database, settings, checkpoint, "../mine")
+
+
+def test_a_note_is_kept_with_the_version_that_it_is_about(database):
+    with database.transaction() as tx:
+        versions.register(tx, "plain", RELATIONS, {"config.json": "0"})
+        versions.register(tx, "noted", RELATIONS, {"config.json": "1"}, note="worse than its best member")
+    assert {version.name: version.note for version in models.every(database)} == {
+        "plain": None,
+        "noted": "worse than its best member",
+    }

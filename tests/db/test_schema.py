@@ -1,11 +1,20 @@
-import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
+import os
+from importlib import resources
 
-from relex.db import migrate, schema
+import psycopg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import make_url
+
+from relex.db import ids, jobs, migrate, models, runs, schema
 from relex.db.connection import Database
 from relex.db.tables import metadata
 from relex.errors import RelexError
+from relex.labels import RELATIONS
+from relex.runs import RunState
 
 
 def test_migrations_make_the_tables_that_the_code_expects(database):
@@ -35,3 +44,51 @@ def test_a_database_without_tables_is_told_apart(server_url):
     with pytest.raises(RelexError, match="relex db upgrade"):
         schema.require_newest(database)
     database.close()
+
+
+@pytest.fixture
+def old_database(server_url):
+    """A database with the tables of revision 0001."""
+    name = f"relex_test_{os.getpid()}_0001"
+    url = make_url(server_url)
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        database = Database(url.set(database=name).render_as_string(hide_password=False))
+        config = Config()
+        config.set_main_option("script_location", str(resources.files("migrations")))
+        with database.transaction() as tx:
+            config.attributes["connection"] = tx
+            command.upgrade(config, "0001")
+        yield database
+        database.close()
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+OLD_ROWS = f"""
+    INSERT INTO runs (id, name, config, folder, state, attempt, finished_at, error, model) VALUES
+        ('r-queued', 'tiny', '{{}}', '/', 'queued', 4, NULL, NULL, NULL),
+        ('r-failed', 'tiny', '{{}}', '/', 'failed', 1, now(), 'because', NULL),
+        ('r-done', 'tiny', '{{}}', '/', 'done', 1, now(), NULL, 'tiny@1');
+    INSERT INTO model_versions (model, name, number, labels, digests, current, run_id)
+        VALUES ('tiny@1', 'tiny', 1, '{{{",".join(RELATIONS)}}}', '{{"config.json": "0"}}', true, 'r-done');
+    INSERT INTO jobs (id, idempotency_key, file_name, file_sha256, model, total, rejected)
+        VALUES ('j-old', 'key', 'a.csv', '0', 'tiny@1', 1, 0);
+"""
+
+
+def test_what_was_there_before_a_migration_is_there_after_it(old_database):
+    with old_database.transaction() as tx:
+        tx.exec_driver_sql(OLD_ROWS)
+    migrate.upgrade(old_database)
+    with old_database.transaction() as tx:
+        found = {run.id: run for run in runs.newest(tx, 9)}
+        assert list(found) == ["r-done", "r-failed", "r-queued"]
+        assert [found[name].state for name in ("r-queued", "r-failed")] == [RunState.QUEUED, RunState.FAILED]
+        assert (found["r-done"].model, found["r-failed"].error) == ("tiny@1", "because")
+        version = models.current(tx)
+        assert (str(version), version.run_id, version.note) == ("tiny@1", "r-done", None)
+        assert jobs.find(tx, "@last").id == "j-old"
+        assert runs.recover(tx) == 0
+        assert runs.find(tx, "r-queued").state is RunState.QUEUED
+        runs.cancel(tx, found["r-queued"])
+        assert runs.insert_run(tx, "tiny", {}, "/") == ids.last_id(tx)

@@ -1,6 +1,8 @@
 """One training run from the queue to a registered version, with a fake trainer on a real Postgres."""
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -9,10 +11,13 @@ from relex.db import models as versions
 from relex.db import runs
 from relex.errors import RelexError
 from relex.flows import models
+from relex.flows import train as flow
+from relex.flows.cancel import cancel
 from relex.flows.train import queue, train_next
+from relex.flows.unfinished import remove_leftovers
 from relex.labels import RELATIONS
 from relex.model import folder
-from relex.runs import RunState
+from relex.runs import RunState, Scores
 from relex.settings import Settings
 from relex.training.config import TrainingConfig
 from tests.processes import ROOT
@@ -25,16 +30,22 @@ class FakeTrainer:
     score: float = 50.0
     rival: float = 40.0
     fault: Exception | None = None
+    told: float | None = None
+    data: str = "f" * 64
+    during: Callable[[], object] = lambda: None
+    at_the_end: Callable[[], object] = lambda: None
 
     def train(self, config, train, valid, folder, report, scratch):
         assert (len(train), len(valid)) == (241, 75)
         scratch.mkdir(parents=True)
+        self.during()
         report({"step": 1, "steps": 2, "history": []})
         if self.fault:
             raise self.fault
-        write_checkpoint(folder, self.score)
+        write_checkpoint(folder, self.score, self.told, self.data)
+        self.at_the_end()
 
-    def evaluate(self, folder, examples, device):
+    def evaluate(self, folder, examples):
         return replace(self, score=self.rival)
 
     @property
@@ -44,13 +55,22 @@ class FakeTrainer:
     auprc = micro_f1
 
 
-def write_checkpoint(place, score):
+def write_checkpoint(place, score, told=None, data="f" * 64):
+    """The same score makes the same weights; `told` is the score on a file with this digest."""
     place.mkdir(parents=True)
     for name in folder.READ_BY_SCORING:
         (place / name).write_text(f"{name} {score}")
     (place / folder.CONFIG).write_text(json.dumps({"id2label": dict(enumerate(RELATIONS)), "score": score}))
-    found = {"sha256": "f" * 64, "examples": 75, "micro_f1": score, "auprc": score}
+    told = score if told is None else told
+    found = {"sha256": data, "examples": 75, "micro_f1": told, "auprc": told}
     (place / folder.METRICS).write_text(json.dumps({"validation": found}))
+
+
+SECTIONS = {
+    "name": "tiny",
+    "backbone": {"scratch": {}},
+    "data": {"train": "data/train_data.csv", "valid": "data/valid_data.csv"},
+}
 
 
 @pytest.fixture
@@ -62,14 +82,9 @@ def settings(tmp_path):
 def train(database, settings, monkeypatch):
     """Queue a run and execute it with a trainer; gives the run as it then is."""
     monkeypatch.chdir(ROOT)
-    sections = {
-        "name": "tiny",
-        "backbone": {"scratch": {}},
-        "data": {"train": "data/train_data.csv", "valid": "data/valid_data.csv"},
-    }
 
     def train(trainer):
-        run_id = queue(database, TrainingConfig.from_dict(sections))
+        run_id = queue(database, TrainingConfig.from_dict(SECTIONS))
         monkeypatch.chdir("/")
         assert train_next(database, trainer, settings, lambda: False)
         monkeypatch.chdir(ROOT)
@@ -114,6 +129,32 @@ def test_a_rival_that_was_never_judged_on_this_file_is_judged_now(database, trai
             assert versions.find(tx, "tiny@1").scores[0].micro_f1 == rival
 
 
+def test_the_same_weights_on_another_file_are_judged_by_that_file(database, train):
+    train(FakeTrainer(50))
+    train(FakeTrainer(60))
+    other = "e" * 64
+    assert train(FakeTrainer(50, told=10, data=other, rival=40)).model == "tiny@1"
+    assert current(database) == "tiny@2"
+    with database.transaction() as tx:
+        assert versions.find(tx, "tiny@1").score_on(other).micro_f1 == 10
+        assert versions.find(tx, "tiny@1").score_on("f" * 64).micro_f1 == 50
+        assert versions.find(tx, "tiny@2").score_on(other).micro_f1 == 40
+
+
+def test_a_registration_whose_answer_was_lost_still_becomes_current(database, train, monkeypatch):
+    monkeypatch.setattr(flow, "persist", lambda write, _: (write(), write())[1])
+    assert train(FakeTrainer(50)).model == "tiny@1"
+    assert current(database) == "tiny@1"
+
+
+def test_scores_on_two_files_do_not_drive_each_other_out(database):
+    with database.transaction() as tx:
+        stale = versions.register(tx, "tiny", RELATIONS, {"config.json": "0"})
+        for data in ("a", "b"):
+            versions.add_scores(tx, stale, Scores(data, 75, 50.0, 50.0))
+        assert [each.data_sha256 for each in versions.find(tx, "tiny").scores] == ["a", "b"]
+
+
 def test_a_rival_whose_files_are_not_here_does_not_cost_the_new_version(database, train):
     with database.transaction() as tx:
         versions.promote(tx, versions.register(tx, "old", RELATIONS, {"config.json": "0"}))
@@ -142,17 +183,50 @@ def test_a_fault_ends_the_run_with_its_reason(train):
     assert (run.state, run.error, run.model) == (RunState.FAILED, "the hub does not answer", None)
 
 
-def test_a_run_of_a_silent_worker_is_queued_again_and_given_up_in_the_end(database):
+@pytest.mark.parametrize("moment", ["during", "at_the_end"])
+def test_a_run_that_is_cancelled_leaves_no_version_and_no_file(database, settings, train, moment):
+    run = train(FakeTrainer(**{moment: lambda: cancel(database, "@last")}))
+    assert (run.state, run.model, run.error) == (RunState.CANCELLED, None, None)
+    assert models.every(database) == []
+    assert [path.name for path in (settings.home / "models").rglob("*")] == [".unfinished"]
+
+
+def test_a_fault_of_a_run_that_was_cancelled_meanwhile_changes_nothing(database, train):
+    def cancel_and_fail():
+        cancel(database, "@last")
+        raise OSError("the scratch folder is gone")
+
+    assert train(FakeTrainer(during=cancel_and_fail)).state is RunState.CANCELLED
+    assert train(FakeTrainer()).state is RunState.DONE
+
+
+def test_a_worker_that_is_told_to_end_gives_the_run_back_with_its_scratch_folder(database, settings, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    run_id = queue(database, TrainingConfig.from_dict(SECTIONS))
+    assert train_next(database, FakeTrainer(), settings, lambda: True)
     with database.transaction() as tx:
-        run_id = runs.insert_run(tx, "tiny", {}, "/")
-    for attempt in range(runs.ATTEMPTS):
-        with database.transaction() as tx:
-            assert runs.find(tx, run_id).state is RunState.QUEUED, attempt
-            runs.claim(tx, 0)
-        with database.transaction() as tx:
-            runs.recover(tx)
+        assert runs.find(tx, run_id).state is RunState.QUEUED
+    assert (settings.home / "models" / ".unfinished" / f"{run_id}.scratch").is_dir()
+
+
+def test_what_runs_left_that_ended_without_their_worker_is_removed_and_nothing_else(database, settings):
     with database.transaction() as tx:
-        assert runs.find(tx, run_id).state is RunState.FAILED
+        ended, waiting, running = (runs.insert_run(tx, "tiny", {}, "/") for _ in range(3))
+        tx.exec_driver_sql("UPDATE runs SET seq = DEFAULT WHERE id = %s", (waiting,))
+        runs.cancel(tx, runs.find(tx, ended))
+        assert runs.claim(tx, 60).id == running
+    unfinished = settings.home / "models" / ".unfinished"
+    gone = [f"{ended}.scratch", ended, f".{ended}.0123", f".{ended}.0123.old"]
+    draft = f"tiny-{'0' * 32}"
+    kept = [draft, f"{waiting}.scratch", f"{running}.scratch", running, "r-another.scratch", f"tiny-{ended}", ".hidden"]
+    for name in [*gone, *kept]:
+        (unfinished / name).mkdir(parents=True)
+        (unfinished / name / "checkpoint").touch()
+    remove_leftovers(database, settings)
+    assert sorted(path.name for path in unfinished.iterdir()) == sorted(kept)
+    os.utime(unfinished / draft, (0, 0))
+    remove_leftovers(database, settings)
+    assert not (unfinished / draft).exists()
 
 
 def test_an_altered_checkpoint_is_refused(database, settings, train):

@@ -24,10 +24,13 @@ def loaded(*arguments, env):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("arguments", [["status", "j-nothing"], ["jobs"], ["export", "j-nothing", "--out", "never"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["status", "j-nothing"], ["jobs"], ["runs"], ["cancel", "j-nothing"], ["export", "j-nothing", "--out", "never"]],
+)
 def test_status_and_export_wake_nothing_heavy(database_url, arguments):
     exception, modules = loaded(*arguments, env=environment(database_url=database_url))
-    assert exception == "None" if arguments == ["jobs"] else "JobNotFound" in exception
+    assert exception == "None" if arguments in (["jobs"], ["runs"]) else "JobNotFound" in exception
     assert HEAVY.isdisjoint(modules)
     assert "sqlalchemy" in modules
 
@@ -43,4 +46,12 @@ def test_the_celery_parent_loads_no_torch(database_url, broker_url):
     script = "import sys, worker.tasks; print(sorted(sys.modules.keys() & {'torch', 'transformers', 'numpy'}))"
     env = environment(database_url=database_url, broker_url=broker_url)
     done = subprocess.run([sys.executable, "-c", script], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_scorer_wakes_no_library_of_those_who_judge():
+    script = "import sys, relex.scoring.ensemble; print(sorted(sys.modules.keys() & {'sklearn', 'pandas', 'optuna'}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(), cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"

@@ -98,7 +98,7 @@ def test_probabilities_are_those_of_each_row_by_itself(trained, data):
     ]
     validation = Validation(data[1], "valid.csv")
     judge = Judge(checkpoint.model, checkpoint.encoder, checkpoint.pad_token_id, validation)
-    together = torch.from_numpy(judge._probabilities())
+    together = torch.from_numpy(judge.probabilities())
     torch.testing.assert_close(together, torch.cat(alone).softmax(dim=1), atol=1e-5, rtol=0)
 
 

@@ -8,9 +8,10 @@ import torch
 from transformers import SchedulerType, get_scheduler
 
 from relex.encoding.batches import collate
+from relex.labels import NO_RELATION
 from relex.training.building import build_classifier
 from relex.training.fitting import _arguments
-from relex.training.material import Collator
+from relex.training.material import Collator, Material
 from relex.training.sections import Scheduler
 from tests.tiny_training import config, tiny_data
 
@@ -41,7 +42,7 @@ def test_the_recipe_reaches_transformers(tmp_path):
         "max_grad_norm": 0.5,
         "seed": 9,
     }
-    arguments = _arguments(config(train=settings), tmp_path)
+    arguments = _arguments(config(train=settings), tmp_path, on_gpu=False)
     assert (arguments.num_train_epochs, arguments.per_device_train_batch_size) == (4, 6)
     assert (arguments.gradient_accumulation_steps, arguments.learning_rate) == (3, 0.001)
     assert (arguments.lr_scheduler_type, arguments.get_warmup_steps(200)) == ("cosine", 20)
@@ -50,7 +51,7 @@ def test_the_recipe_reaches_transformers(tmp_path):
 
 @pytest.mark.parametrize(("precision", "bf16"), [("fp32", False), ("bf16", True)])
 def test_the_recipe_chooses_the_precision(tmp_path, precision, bf16):
-    assert _arguments(config(train={"precision": precision}), tmp_path).bf16 is bf16
+    assert _arguments(config(train={"precision": precision}), tmp_path, on_gpu=False).bf16 is bf16
 
 
 def test_the_recipe_reaches_the_model(data):
@@ -78,15 +79,26 @@ def test_the_recipe_reaches_the_model(data):
 def test_lengths_are_rounded_up_and_the_padding_is_not_seen(data):
     model, tokenizer = build_classifier(config(), data[0])
     encoded = model.encoder(tokenizer).encode(data[0][:8])
-    items = [{"encoded": item, "gold": 3} for item in encoded]
+    items = [{"encoded": item, "gold": 3, "counts": True} for item in encoded]
     plain = collate(encoded, tokenizer.pad_token_id).tensors()
     length = plain["input_ids"].shape[1]
     assert length % 8
     rounded = Collator(tokenizer.pad_token_id, max_length=48)(items)
     assert rounded.pop("gold").tolist() == [3] * 8
+    assert rounded.pop("count") == 8
     assert rounded["input_ids"].shape[1] == length + -length % 8
     assert (rounded["input_ids"][:, length:] == tokenizer.pad_token_id).all()
     model.eval()
     torch.testing.assert_close(model(**rounded).logits, model(**plain).logits)
     # A backbone may have no positions beyond the window.
     assert Collator(tokenizer.pad_token_id, max_length=length)(items)["input_ids"].shape[1] == length
+
+
+def test_fillers_are_left_out_unless_there_is_nothing_else(data):
+    model, tokenizer = build_classifier(config(), data[0])
+    encoded = model.encoder(tokenizer).encode(data[0][:8])
+    *items, filler = Material(encoded, [NO_RELATION] * 8, tokenizer.pad_token_id).items()
+    collator = Collator(tokenizer.pad_token_id, max_length=48)
+    mixed, empty = collator([*items[:3], filler, filler]), collator([filler, filler])
+    assert (len(mixed["input_ids"]), len(mixed["gold"]), mixed["count"]) == (3, 3, 3)
+    assert (len(empty["input_ids"]), len(empty["gold"]), empty["count"]) == (1, 1, 0)

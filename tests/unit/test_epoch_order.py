@@ -51,3 +51,13 @@ def test_batches_come_in_no_order_of_length():
 def test_the_short_batch_comes_last():
     whole = batches(order())[:-1]
     assert all(max(LENGTHS[row] for row in batch) - min(LENGTHS[row] for row in batch) < 30 for batch in whole)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 401])
+def test_a_short_batch_is_filled_where_several_processes_share_it(count):
+    filled = EpochOrder(LENGTHS[:count], 8, 42, fill=True)
+    positions = list(filled)
+    assert len(filled) == len(positions)
+    assert len(positions) % 8 == 0
+    assert positions[:count] == list(EpochOrder(LENGTHS[:count], 8, 42))
+    assert set(positions[count:]) <= {count}

@@ -1,0 +1,178 @@
+"""Several model versions as one that votes: judged from the predictions of ordinary jobs, registered as a version.
+
+Every member scores the labelled file once, as a job; all kinds of vote are judged from those predictions. What a
+balloter must do is said here, by its user (:class:`Balloter`); `relex.analysis.balloting` fits it.
+"""
+
+import pkgutil
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from relex.analysis.ensemble_card import EnsembleFacts, ensemble_card, metrics_json
+from relex.analysis.judged import Ballot
+from relex.db import models as table
+from relex.db.connection import Database, Transaction
+from relex.errors import InvalidInput
+from relex.examples import Example, Prediction
+from relex.flows import models
+from relex.flows.evaluate import Scored, complete, remember
+from relex.flows.files import write_json
+from relex.flows.unfinished import new_draft
+from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
+from relex.model.folder import METRICS, MODEL_CARD
+from relex.runs import MODEL_NAME, ModelVersion
+from relex.settings import Settings
+
+BALLOTER = "relex.analysis.balloting"
+
+
+class Balloter(Protocol):
+    """Judges models alone and in every kind of vote."""
+
+    def ballot(
+        self, examples: Sequence[Example], members: Sequence[tuple[str, Sequence[Prediction], Sequence[str]]]
+    ) -> Ballot:
+        """Each member with its name, its predictions for the examples, and the label order of their probabilities."""
+
+
+def load_balloter() -> Balloter:
+    """The balloter, which wakes numpy, scipy and scikit-learn: named, not imported, as in `flows.judging`."""
+    balloter: Balloter = pkgutil.resolve_name(BALLOTER)
+    return balloter
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """Members on one labelled file, and what they are worth alone and together."""
+
+    members: tuple[Scored, ...]
+    ballot: Ballot
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A new ensemble."""
+
+    version: ModelVersion
+    promoted: bool
+    reason: str
+    """Why it is current or not."""
+
+
+def members_of(database: Database, given: Sequence[str], name: str | None) -> tuple[str, ...]:
+    """The versions that these names mean, each `name@number`.
+
+    Raises:
+        ModelNotFound: there is no such version.
+        InvalidInput: fewer than two, one of them twice, or a name that no version can have.
+    """
+    if name is not None and not re.fullmatch(MODEL_NAME, name):
+        raise InvalidInput(f"{name}: a model's name has 1 to 64 letters, digits, _ and -")
+    with database.transaction() as tx:
+        versions = tuple(str(models.choose(tx, each)) for each in given)
+    twice = sorted({each for each in versions if versions.count(each) > 1})
+    if twice:
+        raise InvalidInput(f"{twice[0]} is named twice: each member votes once; `relex models` lists the versions")
+    if len(versions) < 2:  # noqa: PLR2004 - two is what makes it a vote
+        raise InvalidInput("an ensemble has at least two members: name more versions, as `relex models` lists them")
+    return versions
+
+
+def assemble(database: Database, balloter: Balloter, job_ids: Sequence[str]) -> Assembled:
+    """Judge jobs of one labelled file, one a member, and remember the scores with their versions.
+
+    Raises:
+        JobUnfinished, RelexError: as `flows.evaluate.complete`.
+        InvalidInput: the jobs are of different examples.
+    """
+    members = tuple(complete(database, job_id) for job_id in job_ids)
+    examples = members[0].examples
+    for other in members[1:]:
+        if other.examples != examples:
+            raise InvalidInput(f"{other.job.id} and {members[0].job.id} are of different examples: vote on one file")
+    ballot = balloter.ballot(examples, [(str(each.version), each.predictions, each.version.labels) for each in members])
+    for member, headline in zip(members, ballot.headlines, strict=True):
+        remember(database, member, headline)
+    return Assembled(members, ballot)
+
+
+def register(database: Database, settings: Settings, ensemble: Assembled, vote: Vote, name: str) -> Registered:
+    """Write the ensemble's checkpoint and register it; it becomes current where it is known to be better.
+
+    Better than its best member, that is, and than the current version, on this same file.
+
+    Raises:
+        BadCheckpoint: a member's files are not on this machine.
+    """
+    with database.transaction() as tx:
+        versions = [table.find(tx, member) for member in ensemble.ballot.members]
+    draft = new_draft(settings, name)
+    checkpoints = [models.checkpoint_folder(settings, version) for version in versions]
+    config = EnsembleConfig(vote=vote, members=ensemble.ballot.members, weights=ensemble.ballot.voted(vote).weights)
+    try:
+        write_ensemble(draft, checkpoints, config, _texts(ensemble, vote, name))
+        facts = models.facts_of(draft)
+        with database.transaction() as tx:
+            version = models.keep(tx, settings, name, facts, draft)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    with database.transaction() as tx:
+        return _promote_if_better(tx, version, ensemble, vote)
+
+
+def ensemble_data(ensemble: Assembled, registered: Registered | None) -> Mapping[str, Any]:
+    """Everything that was found, as plain data."""
+    job = ensemble.members[0].job
+    return {
+        "model": str(registered.version) if registered else None,
+        "current": registered.promoted if registered else None,
+        "reason": registered.reason if registered else None,
+        "file": job.file_name,
+        "sha256": job.file_sha256,
+        "rows": len(ensemble.members[0].examples),
+        "jobs": [member.job.id for member in ensemble.members],
+        **asdict(ensemble.ballot),
+    }
+
+
+def write_votes(ensemble: Assembled, registered: Registered | None, out: Path) -> tuple[Path, ...]:
+    """Write `votes.json` to a folder.
+
+    Raises:
+        RelexError: the folder cannot be written to.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    return (write_json(out / "votes.json", ensemble_data(ensemble, registered)),)
+
+
+def _promote_if_better(tx: Transaction, version: ModelVersion, ensemble: Assembled, vote: Vote) -> Registered:
+    rival = table.current(tx)
+    if version.note:
+        return Registered(version, promoted=False, reason=version.note)
+    if rival is None or str(rival) == str(version):
+        table.promote(tx, version)
+        return Registered(version, promoted=True, reason="no other version was current")
+    known = rival.score_on(ensemble.members[0].job.file_sha256)
+    if known is None:
+        return Registered(version, promoted=False, reason=f"{rival} was never judged on this file")
+    own = ensemble.ballot.voted(vote).headline.micro_f1.value
+    promoted = own > known.micro_f1 and table.promote_over(tx, version, rival)
+    return Registered(version, promoted, f"micro-F1 {own:.2f} against {known.micro_f1:.2f} of {rival}")
+
+
+def _texts(ensemble: Assembled, vote: Vote, name: str) -> Mapping[str, str]:
+    job = ensemble.members[0].job
+    facts = EnsembleFacts(
+        name=name,
+        ballot=ensemble.ballot,
+        vote=vote,
+        file_name=job.file_name,
+        file_sha256=job.file_sha256,
+        examples=len(ensemble.members[0].examples),
+        made_by=f"relex ensemble {' '.join(ensemble.ballot.members)} --on {job.file_name} --vote {vote} --name {name}",
+    )
+    return {METRICS: metrics_json(facts), MODEL_CARD: ensemble_card(facts)}

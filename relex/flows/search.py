@@ -1,0 +1,218 @@
+"""Searching for better settings: trials of a recipe, one after another, until the study has as many as were asked for.
+
+Any number of processes may work on one study, here or elsewhere, and any of them may be killed.
+"""
+
+import hashlib
+import re
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from relex.csvfile.reading import read_labelled_examples, read_whole
+from relex.csvfile.writing import replacing
+from relex.db.connection import Database
+from relex.errors import DatabaseUnreachable, InvalidInput, LeaseLost, ModelNotFound, RelexError, Transient
+from relex.examples import Example
+from relex.flows.persist import persist
+from relex.flows.train import Trainer
+from relex.searching.opening import open_study
+from relex.searching.space import Search, check_name
+from relex.searching.study import Study
+from relex.searching.trials import Pruned, Trial, TrialResult
+from relex.training.scratch import digest_of
+
+STUDY_NAME = r"[A-Za-z0-9_.-]{1,100}"
+
+POLL_SECONDS = 1.0
+"""How often one with nothing to begin looks after the trials of others."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """What a person wants of a search beside its recipe."""
+
+    trials: int
+    """How many ended trials the study shall have in all, those of earlier and of other processes among them."""
+    study: str | None = None
+    """Its name; None: one made of the recipe's name and of a digest of all that the trials depend on."""
+    out: Path | None = None
+    """Where the best trial's recipe goes; None: NAME-best.yaml in the current folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOutcome:
+    """What a study came to."""
+
+    study: str
+    results: Sequence[TrialResult]
+    best: TrialResult
+    recipe: Path
+
+
+class Listener(Protocol):
+    """Is told what happens."""
+
+    def joined(self, study: str, results: Sequence[TrialResult]) -> None:
+        """The study is open; these trials had ended before."""
+
+    def begun(self, number: int, changes: Mapping[str, Any]) -> None:
+        """A trial of this process trains with these settings."""
+
+    def ended(self, result: TrialResult, best: TrialResult | None) -> None:
+        """A trial of this process has ended; `best` is the study's."""
+
+    def waits(self) -> None:
+        """Nothing is left to begin, but others have not ended theirs."""
+
+
+def search(
+    database: Database, wanted: Search, options: SearchOptions, trainer: Callable[[], Trainer], listener: Listener
+) -> SearchOutcome:
+    """Run trials until the study is complete, and write the best one's recipe.
+
+    Raises:
+        InvalidCsv: a data file has bad rows or rows without a label.
+        InvalidConfig: the study was begun with another search, or the recipe's file cannot go by its name.
+        InvalidInput: another file stands where the recipe shall go, or the study cannot be named so.
+        RelexError: no trial came to a score.
+        Transient: Postgres or the model hub went away; the same call goes on.
+    """
+    config = wanted.config
+    train, valid = (read_labelled_examples(path) for path in (config.data.train, config.data.valid))
+    target = read_whole(config.validation.like) if config.validation.like else []
+    made_from = _digest(wanted, digest_of(config, train, valid, target))
+    name = options.study or f"{config.name}-{made_from[:8]}"
+    if not re.fullmatch(STUDY_NAME, name):
+        raise InvalidInput(f"--study {name!r} should be 1 to 100 letters, digits, _, - and .")
+    file = options.out or Path(f"{config.name}-best.yaml")
+    _check_free(file, name)
+    with open_study(database, name, wanted, made_from) as study:
+        listener.joined(name, study.results())
+        worker = _Worker(study, wanted, (train, valid), trainer(), listener)
+        worker.run(options.trials)
+        return SearchOutcome(name, study.results(), _write_best(study, wanted, file), file)
+
+
+class _Worker:
+    """This process at work on a study."""
+
+    def __init__(
+        self,
+        study: Study,
+        wanted: Search,
+        data: tuple[Sequence[Example], Sequence[Example]],
+        trainer: Trainer,
+        listener: Listener,
+    ) -> None:
+        self._study = study
+        self._wanted = wanted
+        self._data = data
+        self._trainer = trainer
+        self._listener = listener
+
+    def run(self, most: int) -> None:
+        """Begin trials while there are any to begin, then wait for those of others."""
+        waiting = False
+        while not self._study.is_complete(most):
+            with self._study.next_trial(most) as trial:
+                if trial:
+                    self._run(trial)
+            if not trial:
+                if not waiting:
+                    self._listener.waits()
+                time.sleep(POLL_SECONDS)
+            waiting = not trial
+
+    def _run(self, trial: Trial) -> None:
+        """Train, and end the trial however that went."""
+        self._listener.begun(trial.number, trial.changes)
+        with suppress(LeaseLost):  # another process tells of it
+            end = self._end_of(trial)
+            persist(end, stopping=lambda: False)
+            results = {result.number: result for result in self._study.results()}
+            self._listener.ended(results[trial.number], self._study.best())
+
+    def _end_of(self, trial: Trial) -> Callable[[], None]:
+        """What to write about the trial once it is trained."""
+        scores = _Scores(trial, self._wanted.config.validation.metric)
+        try:
+            config = self._wanted.config_of(trial.changes)
+            with tempfile.TemporaryDirectory() as place:
+                folder = Path(place)
+                self._trainer.train(config, *self._data, folder / "checkpoint", scores.report, folder / "scratch")
+        except Pruned:
+            return trial.prune
+        except (LeaseLost, Transient, OSError, ModelNotFound):
+            raise  # no fault of these values: they are given back, and the search ends
+        except Exception as fault:  # noqa: BLE001 - values that exhaust a device's memory are a bad trial, no bad search
+            reason = str(fault) if isinstance(fault, RelexError) else repr(fault)
+            return lambda: trial.fail(reason)
+        return lambda: trial.finish(scores.best)
+
+
+class _Scores:
+    """What a training reports, told to its trial epoch by epoch."""
+
+    def __init__(self, trial: Trial, metric: str) -> None:
+        self._trial = trial
+        self._metric = metric
+        self._told = 0
+        self._best: dict[int, float] = {}
+        """By fold."""
+
+    @property
+    def best(self) -> float:
+        """The best epoch's score; the folds' mean of it."""
+        return sum(self._best.values()) / len(self._best)
+
+    def report(self, progress: Mapping[str, Any]) -> None:
+        """Tell the epochs that are new.
+
+        Raises:
+            Pruned, LeaseLost: the training should end here.
+        """
+        fold = progress.get("fold", 1)
+        for entry in progress["history"][self._told :]:
+            self._told += 1
+            score = entry[self._metric]
+            self._best[fold] = max(score, self._best.get(fold, score))
+            with suppress(DatabaseUnreachable):  # then this epoch prunes nothing
+                self._trial.report(self._told, score)
+
+
+def _digest(wanted: Search, made_from: str) -> str:
+    return hashlib.sha256(repr((made_from, wanted.method, dict(wanted.space))).encode()).hexdigest()
+
+
+def _comment(study: str) -> str:
+    return f"The best trial of the study {study}:"
+
+
+def _check_free(file: Path, study: str) -> None:
+    """Refuse to write over anything but an earlier answer of the same study, before hours go by."""
+    check_name(file)
+    if not file.parent.is_dir():
+        raise InvalidInput(f"{file}: there is no folder {file.parent}; make it first")
+    if file.exists() and not file.read_text("utf-8", errors="replace").startswith(f"# {_comment(study)}"):
+        raise InvalidInput(f"{file} is there already, and not from the study {study}: name another file with --out")
+
+
+def _write_best(study: Study, wanted: Search, file: Path) -> TrialResult:
+    best = study.best()
+    results = study.results()
+    if best is None:
+        why = next((result.reason for result in reversed(results) if result.reason), "all were pruned")
+        raise RelexError(
+            f"no trial of the study {study.name} came to a score; the last one: {why}\n"
+            "mend the cause, and search again with another --study"
+        )
+    metric = wanted.config.validation.metric
+    comment = f"{_comment(study.name)} number {best.number} of {len(results)}, {metric} {best.score:.2f}."
+    with replacing(file) as written:
+        written.write(wanted.to_recipe(best.changes, comment, file).encode())
+    return best

@@ -1,0 +1,71 @@
+"""Scores with an ensemble: every member once, then their vote. To the worker it is a scorer like any other."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from relex.analysis.voting import stacked, vote
+from relex.examples import Example, Prediction
+from relex.model.ensemble import read_ensemble
+from relex.model.folder import members
+from relex.scoring.scorer import Scorer
+
+BLOCK = 128
+"""Examples that all members score before any is voted on: the lease must hear of progress now and then."""
+
+
+class Ensemble:
+    """The members of one ensemble on one device.
+
+    Args:
+        folder: the ensemble's checkpoint.
+        device: a torch device; `auto` takes a GPU if there is one.
+
+    Raises:
+        BadCheckpoint: the folder or a member cannot be read.
+        InvalidConfig: this machine has no such device.
+    """
+
+    def __init__(self, folder: Path, device: str = "auto") -> None:
+        self._config = read_ensemble(folder)
+        self._members = [open_scorer(member, device) for member in members(folder)]
+        self._weights = None if self._config.weights is None else np.array(self._config.weights)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The order of every prediction's probabilities: the first member's."""
+        return self._members[0].labels
+
+    def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
+        """The predictions of one block after another, shortest sentences first.
+
+        Raises:
+            InvalidInput, RelexError, Transient: as a member's `score` does.
+        """
+        waiting = sorted(examples, key=lambda example: len(example.sentence))
+        for start in range(0, len(waiting), BLOCK):
+            yield self._vote(waiting[start : start + BLOCK])
+
+    def _vote(self, block: Sequence[Example]) -> list[Prediction]:
+        by_member = [_in_order(member, block) for member in self._members]
+        found = [
+            (np.array([each.probabilities for each in predictions]), member.labels)
+            for member, predictions in zip(self._members, by_member, strict=True)
+        ]
+        voted = vote(stacked(found, self.labels), self._config.vote, self._weights).astype(np.float32)
+        cut = [any(each.window_cut for each in of_example) for of_example in zip(*by_member, strict=True)]
+        return [
+            Prediction(example.row_no, self.labels[row.argmax()], tuple(row.tolist()), window_cut)
+            for example, row, window_cut in zip(block, voted, cut, strict=True)
+        ]
+
+
+def open_scorer(folder: Path, device: str = "auto") -> Scorer | Ensemble:
+    """The scorer of a checkpoint folder, whichever kind it is; raises as they do."""
+    return Ensemble(folder, device) if members(folder) else Scorer(folder, device)
+
+
+def _in_order(member: Scorer | Ensemble, block: Sequence[Example]) -> list[Prediction]:
+    found = {prediction.row_no: prediction for batch in member.score(block) for prediction in batch}
+    return [found[example.row_no] for example in block]

@@ -1,0 +1,47 @@
+"""`relex search` as a person meets it, on the embedded Postgres."""
+
+import json
+import signal
+
+from tests.processes import started, wait_until
+
+RECIPE = """
+backbone:
+  scratch: {vocabulary: 1000, hidden_size: 16, layers: 1, heads: 2, intermediate_size: 32}
+input: {max_length: 32}
+loss: {name: focal}
+train: {epochs: 2, batch_size: 32, learning_rate: 1.0e-2}
+data: {train: data/train_data.csv, valid: data/valid_data.csv}
+search: {method: grid, space: {loss: {gamma: [0, 2]}, dropout: [0.1]}}
+"""
+
+
+def test_the_best_trial_becomes_a_recipe_that_trains(laptop):
+    (laptop.folder / "tiny.yaml").write_text(RECIPE, "utf-8")
+    assert laptop.run("search", "--config", "tiny.yaml", "--trials", "2") == "tiny-best.yaml"
+    assert "trial 0  loss.gamma=0  dropout=0.1  micro_f1 " in laptop.said
+    told = json.loads(laptop.run("search", "--config", "tiny.yaml", "--trials", "2", "--json"))
+    assert (len(told["trials"]), told["recipe"]) == (2, "tiny-best.yaml")
+    assert told["best"]["score"] == max(trial["score"] for trial in told["trials"])
+    laptop.run("train", "--config", "tiny-best.yaml", "--watch")
+    assert "tiny-best@1" in laptop.run("models")
+
+
+def test_a_bad_search_is_refused_before_anything_happens(laptop):
+    (laptop.folder / "wrong.yaml").write_text(RECIPE.replace("gamma: [0, 2]", "gama: [-1]"), "utf-8")
+    assert laptop.run("search", "--config", "wrong.yaml", "--trials", "2", expected=3) == ""
+    assert "wrong.yaml:8: search.space: unknown key loss.gama (did you mean loss.gamma?)" in laptop.said
+    assert not laptop.home.exists()
+    laptop.run("search", "--config", "wrong.yaml", "--trials", "0", expected=2)
+
+
+def test_ctrl_c_ends_a_search_in_words(laptop, tmp_path):
+    (laptop.folder / "tiny.yaml").write_text(RECIPE.replace("data/", f"{laptop.folder}/data/"), "utf-8")
+    arguments = ["--config", str(laptop.folder / "tiny.yaml"), "--trials", "2", "--out", str(tmp_path / "best.yaml")]
+    log = tmp_path / "search.log"
+    with started("search", *arguments, env=laptop.env, log=log) as searching:
+        wait_until(lambda: "study tiny-" in log.read_text())
+        searching.send_signal(signal.SIGINT)
+        assert searching.wait(60) == 130
+    assert log.read_text().endswith("interrupted\n")
+    assert not (tmp_path / "best.yaml").exists()

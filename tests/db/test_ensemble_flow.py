@@ -1,0 +1,229 @@
+"""From scored jobs to a registered ensemble, on a real Postgres with fake scorers and real folders."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from relex.analysis.metrics import micro_f1
+from relex.db import examples, jobs, models, shards
+from relex.errors import BadCheckpoint, InvalidInput, JobUnfinished, ModelNotFound
+from relex.flows.ensemble import assemble, ensemble_data, load_balloter, members_of, register
+from relex.flows.lease import LeaseTerms
+from relex.flows.models import checkpoint_folder, home_of, import_folder
+from relex.flows.score import Worker, score_next
+from relex.jobs import NewJob
+from relex.labels import RELATIONS
+from relex.model import folder
+from relex.model.ensemble import Vote, read_ensemble
+from relex.settings import Settings
+from tests.making import FakeScorer, example, prediction
+
+ROWS = 60
+FILE = "0" * 64
+
+
+class HalfRight(FakeScorer):
+    """Certain and right in some rows, unsure and wrong in the others: two such models make up for each other."""
+
+    def __init__(self, right):
+        self._right = right
+
+    def score(self, examples):
+        for batch in super().score(examples):
+            yield [self._said(each) for each in batch]
+
+    def _said(self, prediction):
+        place = RELATIONS.index(prediction.label)
+        if not self._right(prediction.row_no):
+            values = [0.01] * 30
+            values[(place + 1) % 30], values[place] = 0.37, 0.35
+        else:
+            values = [0.005] * 30
+            values[place] = 0.855
+        return replace(prediction, label=RELATIONS[values.index(max(values))], probabilities=tuple(values))
+
+
+SCORERS = {
+    "even@1": HalfRight(lambda row: row % 2 == 0),
+    "odd@1": HalfRight(lambda row: row % 2),
+    "good@1": HalfRight(lambda row: row % 10),
+    "bad@1": HalfRight(lambda row: row % 10 == 1),
+    "worse@1": HalfRight(lambda row: row % 10 == 2),
+}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.fixture
+def scored(database, settings):
+    """A labelled file scored by the version `name@1`, whose files lie in the home folder; gives the job's id."""
+
+    def scored(name, first=0):
+        place = settings.home / "models" / name / "1"
+        if not place.exists():
+            place.mkdir(parents=True)
+            for file in folder.READ_BY_SCORING:
+                (place / file).write_text(f"{name} {file}")
+            config = {"id2label": dict(enumerate(RELATIONS)), "model_type": "relex", "name": name}
+            (place / folder.CONFIG).write_text(json.dumps(config))
+        with database.transaction() as tx:
+            version = models.register(tx, name, RELATIONS, folder.digests(place))
+            job_id = jobs.insert_job(tx, NewJob(f"{name}-{first}", "gold.csv", FILE, str(version), ROWS, 0))
+            rows = (example(first + row) for row in range(ROWS))
+            gold = (replace(row, row_no=row.row_no - first, label=prediction(row).label) for row in rows)
+            examples.copy_in(tx, job_id, gold)
+            shards.cut(tx, job_id, ROWS, 16)
+        while score_next(database, Worker("fake", SCORERS.__getitem__, LeaseTerms(60, 600, lambda: False))):
+            pass
+        return job_id
+
+    return scored
+
+
+def current(database):
+    with database.transaction() as tx:
+        version = models.current(tx)
+        return version and str(version)
+
+
+def test_models_that_make_up_for_each_other_become_one(database, settings, scored):
+    assembled = assemble(database, load_balloter(), [scored("even"), scored("odd")])
+    assert assembled.ballot.members == ("even@1", "odd@1")
+    gold = [str(each.label) for each in assembled.members[0].examples]
+    alone = [micro_f1(gold, [each.label for each in member.predictions]) for member in assembled.members]
+    assert [each.micro_f1.value for each in assembled.ballot.headlines] == alone
+    assert max(alone) < 70
+    registered = register(database, settings, assembled, Vote.SOFT, "both")
+    assert (str(registered.version), registered.promoted) == ("both@1", True)
+    assert registered.version.score_on(FILE).micro_f1 == 100
+    assert registered.version.note is None
+    assert current(database) == "both@1"
+    place = checkpoint_folder(settings, registered.version)
+    assert place == home_of(settings, registered.version)
+    assert read_ensemble(place).members == ("even@1", "odd@1")
+    assert list((settings.home / "models" / ".unfinished").iterdir()) == []
+    again = register(database, settings, assembled, Vote.SOFT, "both")
+    assert str(again.version) == "both@1"
+    assert json.loads(json.dumps(ensemble_data(assembled, registered)))["model"] == "both@1"
+
+
+def test_the_members_scores_are_remembered(database, scored):
+    assemble(database, load_balloter(), [scored("even"), scored("odd")])
+    with database.transaction() as tx:
+        assert models.find(tx, "even@1").score_on(FILE).examples == ROWS
+
+
+def test_the_weights_of_the_weighted_vote_are_kept(database, settings, scored):
+    assembled = assemble(database, load_balloter(), [scored("good"), scored("bad"), scored("worse")])
+    registered = register(database, settings, assembled, Vote.WEIGHTED, "weighed")
+    weights = read_ensemble(home_of(settings, registered.version)).weights
+    assert weights == assembled.ballot.voted("weighted").weights
+    assert weights[0] > max(weights[1:])
+
+
+def test_what_loses_to_its_best_member_is_registered_as_such_and_never_current(database, settings, scored):
+    assembled = assemble(database, load_balloter(), [scored("good"), scored("bad"), scored("worse")])
+    registered = register(database, settings, assembled, Vote.HARD, "all")
+    assert registered.version.note.startswith("no better on gold.csv than its member good@1: micro-F1 ")
+    assert registered.promoted is False
+    assert current(database) is None
+    card = (home_of(settings, registered.version) / folder.MODEL_CARD).read_text("utf-8")
+    assert "**No better on gold.csv than its member good@1" in card
+
+
+def test_only_what_beats_the_current_version_on_the_same_file_becomes_current(database, settings, scored):
+    ids = [scored("even"), scored("odd")]
+    with database.transaction() as tx:
+        rival = models.register(tx, "rival", RELATIONS, {"config.json": "rival"})
+        models.promote(tx, rival)
+    assembled = assemble(database, load_balloter(), ids)
+    registered = register(database, settings, assembled, Vote.SOFT, "both")
+    assert (registered.promoted, registered.reason) == (False, "rival@1 was never judged on this file")
+    with database.transaction() as tx:
+        models.add_scores(tx, rival, replace(registered.version.score_on(FILE), micro_f1=99.0))
+    registered = register(database, settings, assembled, Vote.SOFT, "both")
+    assert (registered.promoted, current(database)) == (True, "both@1")
+    assert registered.reason == "micro-F1 100.00 against 99.00 of rival@1"
+
+
+def test_the_same_ensemble_is_judged_anew_by_another_file(database, settings, scored):
+    """On the first file it wins, on the other it loses: what was found there decides, not what was found before."""
+    assembled = assemble(database, load_balloter(), [scored("even"), scored("odd")])
+    register(database, settings, assembled, Vote.SOFT, "both")
+    with database.transaction() as tx:
+        rival = models.register(tx, "rival", RELATIONS, {"config.json": "rival"})
+        models.promote(tx, rival)
+    members = tuple(replace(each, job=replace(each.job, file_sha256="1" * 64)) for each in assembled.members)
+    lost = replace(assembled.ballot.voted("soft"), headline=assembled.ballot.headlines[0])
+    other = replace(assembled, members=members, ballot=replace(assembled.ballot, votes=(lost,)))
+    registered = register(database, settings, other, Vote.SOFT, "both")
+    assert (str(registered.version), registered.promoted) == ("both@1", False)
+    assert registered.version.note.startswith("no better on gold.csv than its member")
+    assert registered.version.score_on("1" * 64).micro_f1 == lost.headline.micro_f1.value
+    assert registered.version.score_on(FILE).micro_f1 == 100
+
+
+@pytest.mark.parametrize("fault", ["votes", "kind", "labels"])
+def test_a_broken_ensemble_is_not_imported(database, settings, scored, tmp_path, fault):
+    assembled = assemble(database, load_balloter(), [scored("even"), scored("odd")])
+    place = home_of(settings, register(database, settings, assembled, Vote.SOFT, "both").version)
+    broken = shutil.copytree(place, tmp_path / "broken")
+    member = broken / "member-2" / folder.CONFIG
+    config = json.loads(member.read_text())
+    if fault == "votes":
+        (broken / folder.ENSEMBLE).write_text("{}")
+    elif fault == "kind":
+        member.write_text(json.dumps(config | {"model_type": "roberta"}))
+    else:
+        member.write_text(json.dumps(config | {"id2label": dict(enumerate(RELATIONS[1:]))}))
+    with pytest.raises(BadCheckpoint, match="broken"):
+        import_folder(database, settings, broken, "brought")
+
+
+def test_an_ensemble_can_be_imported(database, settings, scored, tmp_path):
+    assembled = assemble(database, load_balloter(), [scored("even"), scored("odd")])
+    place = home_of(settings, register(database, settings, assembled, Vote.SOFT, "both").version)
+    elsewhere = Settings(home=tmp_path / "elsewhere")
+    version = import_folder(database, elsewhere, place, "brought")
+    assert (str(version), version.labels) == ("brought@1", RELATIONS)
+    assert checkpoint_folder(elsewhere, version) == home_of(elsewhere, version)
+
+
+def test_what_makes_no_vote_is_refused(database, scored):
+    scored("even")
+    scored("odd")
+    assert members_of(database, ["even", "odd@1"], "both") == ("even@1", "odd@1")
+    for given, name, fault, words in (
+        (["even"], None, InvalidInput, "at least two members"),
+        (["even", "even@1", "odd"], None, InvalidInput, "even@1 is named twice"),
+        (["even", "nobody"], None, ModelNotFound, "nobody"),
+        (["even", "odd"], "a b", InvalidInput, "a b: a model's name"),
+    ):
+        with pytest.raises(fault, match=words):
+            members_of(database, given, name)
+
+
+def test_jobs_of_other_rows_and_unfinished_jobs_are_refused(database, scored):
+    even = scored("even")
+    with pytest.raises(InvalidInput, match="different examples"):
+        assemble(database, load_balloter(), [even, scored("odd", first=7)])
+    with database.transaction() as tx:
+        job_id = jobs.insert_job(tx, NewJob("open", "gold.csv", FILE, "odd@1", ROWS, 0))
+        examples.copy_in(tx, job_id, map(example, range(ROWS)))
+        shards.cut(tx, job_id, ROWS, 16)
+    with pytest.raises(JobUnfinished):
+        assemble(database, load_balloter(), [even, job_id])
+
+
+def test_a_member_whose_files_are_not_here_leaves_nothing_behind(database, settings, scored):
+    assembled = assemble(database, load_balloter(), [scored("even"), scored("odd")])
+    with pytest.raises(BadCheckpoint, match="no folder"):
+        register(database, Settings(home=settings.home / "other"), assembled, Vote.SOFT, "both")
+    assert not list((settings.home / "other").rglob("*.json"))
+    with database.transaction() as tx, pytest.raises(ModelNotFound):
+        models.find(tx, "both")

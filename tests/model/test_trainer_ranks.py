@@ -1,0 +1,258 @@
+"""Several processes train what one does: here on CPUs, as on the GPUs of one machine."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import BertConfig, BertModel, BertTokenizerFast
+
+from relex.csvfile.reading import read_labelled_examples
+from relex.errors import InvalidConfig, InvalidCsv, RelexError
+from relex.model.devices import device_named, gpus_named
+from relex.model.folder import members
+from relex.training import launching
+from relex.training.config import TrainingConfig
+from relex.training.launching import Launcher, ranks, train_together
+from tests.processes import environment, wait_until
+from tests.tiny_training import config, tiny_data
+
+
+@pytest.fixture(scope="module", autouse=True)
+def here(tmp_path_factory):
+    """The recipe's files in the current folder: each process reads them by itself."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("current")
+        patch.chdir(folder)
+        patch.setenv("OMP_NUM_THREADS", "1")
+        train_examples, valid = tiny_data()
+        write(folder / "train.csv", train_examples[:153])  # a fold's last batch is short, and one process has none
+        write(folder / "valid.csv", valid)
+        yield
+    torch.set_num_threads(before)
+
+
+def write(path, examples):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["id", "sentence", "subject_entity", "object_entity", "label", "source"])
+        for each in examples:
+            entities = [
+                repr({"word": e.text, "start_idx": e.start, "end_idx": e.end - 1, "type": e.type})
+                for e in (each.subject, each.object)
+            ]
+            out.writerow([each.id, each.sentence, *entities, each.label, each.source])
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    """An encoder without dropout, which would draw other numbers in each process."""
+    place = tmp_path_factory.mktemp("backbone")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"가나다라마바사"]
+    (place / "vocab.txt").write_text("\n".join(words), "utf-8")
+    BertTokenizerFast(vocab=str(place / "vocab.txt"), do_lower_case=False).save_pretrained(place)
+    torch.manual_seed(3)
+    quiet = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    BertModel(BertConfig(vocab_size=len(words), max_position_embeddings=64, **small, **quiet)).save_pretrained(place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def recipe(backbone):
+    """Make a recipe of the files here: two folds, so that the processes also agree on what was done before."""
+
+    def make(**train):
+        sections = config(backbone={}, dropout=0.0).to_dict()
+        sections["backbone"] = {"name": str(backbone)}
+        sections["train"] |= {"save_minutes": 0.0, "folds": 2, "epochs": 2, **train}
+        return TrainingConfig.from_dict(sections)
+
+    return make
+
+
+class Told:
+    """Remembers what was told, and raises at a step."""
+
+    def __init__(self, dies_at=None):
+        self.history = []
+        self.steps = []
+        self._dies_at = dies_at
+
+    def __call__(self, progress):
+        self.history = progress["history"]
+        self.steps.append(progress["step"])
+        if self._dies_at and progress["step"] >= self._dies_at:
+            raise Died
+
+
+class Died(Exception):
+    pass
+
+
+def together(recipe, folder, report=lambda _: None, count=2):
+    environments = [{**each, "ACCELERATE_USE_CPU": "true"} for each in ranks(count)]
+    return train_together(recipe, folder, report, folder.with_name("scratch"), "cpu", environments)
+
+
+def alone(recipe, folder, report=lambda _: None):
+    data = (read_labelled_examples(path) for path in (recipe.data.train, recipe.data.valid))
+    return Launcher("cpu").train(recipe, *data, folder, report, folder.with_name("scratch"))
+
+
+def children(parent):
+    """The ids of the processes that this one started."""
+    found = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False)
+    return [int(each) for each in found.stdout.split()]
+
+
+def lives(process):
+    return Path(f"/proc/{process}").exists()
+
+
+def assert_equal(one, other):
+    """Sums in another order differ in the last digits."""
+    assert [each.keys() for each in one] == [each.keys() for each in other]
+    for first, second in zip(one, other, strict=True):
+        assert first == pytest.approx(second, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(recipe, tmp_path_factory):
+    """What one process comes to."""
+    told = Told()
+    folder = tmp_path_factory.mktemp("alone") / "model"
+    return alone(recipe(), folder, told), folder, told.history
+
+
+def test_two_processes_train_what_one_does(recipe, undisturbed, tmp_path):
+    outcome, folder, history = undisturbed
+    told = Told()
+    found = together(recipe(), tmp_path / "model", told)
+    assert_equal(told.history, history)
+    assert found.micro_f1 == pytest.approx(outcome.micro_f1, abs=1e-6)
+    for one, other in zip(members(folder), members(tmp_path / "model"), strict=True):
+        weights, again = (load_file(each / "model.safetensors") for each in (one, other))
+        for name, tensor in weights.items():
+            assert torch.allclose(tensor, again[name], atol=1e-4), name
+    assert len(list((tmp_path / "scratch").glob("*/fold-1.scratch/tensorboard/*"))) == 1
+
+
+DRAWN = """
+import sys
+from pathlib import Path
+from relex.training import ranks
+from relex.training.fitting import _arguments
+from tests.tiny_training import config
+with ranks.joined("cpu", Path(sys.argv[1])):
+    assert ranks.agreed([ranks.number()]) == [0.0]
+    print(_arguments(config(train={"seed": 2**32 - 1}), Path(sys.argv[1] + ".out"), on_gpu=False).seed)
+"""
+
+
+def test_processes_drop_different_numbers(tmp_path):
+    command = [sys.executable, "-c", DRAWN, str(tmp_path / "meeting")]
+    started = [subprocess.Popen(command, env={**environment(), **each}, stdout=subprocess.PIPE) for each in ranks(2)]
+    assert [int(each.communicate()[0]) for each in started] == [2**32 - 1, 0]
+
+
+def test_no_process_outlives_a_killed_one_and_the_next_goes_on(recipe, undisturbed, tmp_path):
+    program = (
+        "import json, sys\n"
+        "from pathlib import Path\n"
+        "from relex.training.config import TrainingConfig\n"
+        "from tests.model.test_trainer_ranks import together\n"
+        "said = Path(sys.argv[2]).with_name('said')\n"
+        "together(TrainingConfig.from_dict(json.loads(sys.argv[1])), Path(sys.argv[2]), "
+        "lambda progress: said.write_text(str(progress['step'])))\n"
+    )
+    order = [json.dumps(recipe().to_dict()), str(tmp_path / "model")]
+    said = tmp_path / "said"
+    with subprocess.Popen([sys.executable, "-c", program, *order], env=environment()) as parent:
+        wait_until(lambda: said.exists() and int(said.read_text() or 0) > 20)
+        started = children(parent.pid)
+        assert len(started) == 2
+        parent.send_signal(signal.SIGKILL)
+    wait_until(lambda: not any(map(lives, started)))
+    assert not (tmp_path / "model").exists()
+    told = Told()
+    together(recipe(), tmp_path / "model", told)
+    assert told.steps[0] > 1
+    assert_equal(told.history, undisturbed[2])
+
+
+NEVER_ENDS = "import time; time.sleep(600)"
+TELLS = (
+    "import pathlib, json, sys; place = pathlib.Path(json.loads(pathlib.Path(sys.argv[1]).read_text())['answers']); "
+)
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Put a short program in a process's place; the other one never ends by itself."""
+
+    def pretend(program):
+        script = f"import os\nif os.environ['RANK'] == '1':\n    {NEVER_ENDS}\nelse:\n    {program}"
+        monkeypatch.setattr(launching, "RANK", ("-c", script))
+
+    return pretend
+
+
+def test_what_the_report_raises_ends_all_processes(pretend, recipe, tmp_path):
+    pretend(f"{TELLS}(place / 'progress.json').write_text(json.dumps(dict(step=7, history=[]))); {NEVER_ENDS}")
+    with pytest.raises(Died):
+        together(recipe(), tmp_path / "model", Told(dies_at=7))
+    assert children(os.getpid()) == []
+
+
+def test_what_one_process_says_ends_all_and_is_told(pretend, recipe, tmp_path):
+    pretend(f"{TELLS}(place / 'fault.json').write_text(json.dumps(['InvalidCsv', 'line 3'])); sys.exit(1)")
+    with pytest.raises(InvalidCsv, match="line 3"):
+        together(recipe(), tmp_path / "model")
+    assert children(os.getpid()) == []
+
+
+def test_a_process_that_dies_ends_the_training(pretend, recipe, tmp_path):
+    pretend("os.kill(os.getpid(), 9)")
+    with pytest.raises(RelexError, match="killed by signal 9"):
+        together(recipe(), tmp_path / "model")
+    assert children(os.getpid()) == []
+
+
+def test_a_batch_that_cannot_be_shared_is_refused_before_anything_starts(recipe, tmp_path):
+    with pytest.raises(InvalidConfig, match=r"train\.batch_size 8 cannot be shared by 3 GPUs evenly"):
+        together(recipe(), tmp_path / "model", count=3)
+
+
+def test_devices_are_those_of_this_machine():
+    assert device_named("cpu").type == "cpu"
+    assert gpus_named("cpu") == []
+    for name in ("cuda:99", "nonsense"):
+        with pytest.raises(InvalidConfig, match=f"device {name}: .*use auto, cpu or cuda"):
+            device_named(name)
+    with pytest.raises(InvalidConfig, match="device nonsense"):
+        Launcher("nonsense")
+
+
+@pytest.mark.parametrize(("visible", "expected"), [(None, "1"), ("4,7", "7")])
+def test_one_gpu_of_several_is_the_only_one_that_its_process_sees(monkeypatch, visible, expected):
+    """No GPU here: what torch would say of two is put in its place, and the process is only asked for."""
+    asked = []
+    monkeypatch.setattr(launching, "device_named", lambda _: None)
+    monkeypatch.setattr(launching, "gpus_named", lambda _: [1])
+    monkeypatch.setattr(launching, "sees_several_gpus", lambda: True)
+    monkeypatch.setattr(launching, "train_together", lambda *order: asked.append(order[-2:]))
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    else:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    Launcher("cuda:1").train(config(), [], [], Path("model"), lambda _: None, Path("scratch"))
+    assert asked == [("cuda", [{"CUDA_VISIBLE_DEVICES": expected}])]
