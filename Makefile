@@ -22,7 +22,7 @@ demo: install  ## Score data/test_data.csv without any service and show the firs
 	@echo; head -n 4 "$$(ls -t outputs/*.csv | head -n 1)" | cut -c 1-110
 
 test: install  ## Run all tests (real Postgres and Redis where they answer on localhost)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 check: install  ## Lint, types, import contracts
 	$(BIN)/ruff check $(PATHS)

@@ -17,6 +17,9 @@ from relex.db import migrate
 from relex.db.connection import Database
 from relex.embedded.users import use
 
+# Two test processes share the cores; idle OpenMP threads would spin against the other's work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 POSTGRES = os.environ.get("RELEX_TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/test")
 REDIS = os.environ.get("RELEX_TEST_BROKER_URL", "redis://127.0.0.1:6379")
 ROOT = Path(__file__).parent.parent
@@ -89,7 +92,9 @@ def _empty_redis() -> str:
     """Somebody's own data must not be flushed: the first database without any, or the one that was named."""
     if "RELEX_TEST_BROKER_URL" in os.environ:
         return REDIS
-    for number in range(15, 0, -1):
+    here = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for number in range(15 - here, 0, -beside):  # no two test processes look at the same ones
         with Redis.from_url(f"{REDIS}/{number}") as redis:
             if redis.dbsize() == 0:
                 return f"{REDIS}/{number}"

@@ -38,9 +38,10 @@ def test_a_bad_search_is_refused_before_anything_happens(laptop):
 def test_ctrl_c_ends_a_search_in_words(laptop, tmp_path):
     (laptop.folder / "tiny.yaml").write_text(RECIPE.replace("data/", f"{laptop.folder}/data/"), "utf-8")
     arguments = ["--config", str(laptop.folder / "tiny.yaml"), "--trials", "2", "--out", str(tmp_path / "best.yaml")]
+    arguments += ["--set", "train.epochs=1000"]
     log = tmp_path / "search.log"
     with started("search", *arguments, env=laptop.env, log=log) as searching:
-        wait_until(lambda: "study tiny-" in log.read_text())
+        wait_until(lambda: "  trains\n" in log.read_text())
         searching.send_signal(signal.SIGINT)
         assert searching.wait(60) == 130
     assert log.read_text().endswith("interrupted\n")

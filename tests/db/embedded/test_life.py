@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -121,12 +122,17 @@ def home_is_tidy(home):
     return home.ended() and not list(home.path.glob(f"{UNFINISHED}*"))
 
 
-def test_a_long_home_another_tmpdir_and_odd_characters(copy, tmp_path, user, value):
+@pytest.fixture
+def elsewhere():
+    """Another folder for temporary files; one of pytest's may be too long for a socket."""
+    with tempfile.TemporaryDirectory(prefix="t m'p") as folder:
+        yield Path(folder)
+
+
+def test_a_long_home_another_tmpdir_and_odd_characters(copy, tmp_path, elsewhere, user, value):
     """The socket does not depend on the length of home; who comes later reads where it is."""
     (tmp_path / ("long" * 40)).mkdir()
     home = copy(tmp_path / ("long" * 40) / 'it\'s $HOME `x` "한국어"')
-    elsewhere = tmp_path / "t m'p"
-    elsewhere.mkdir()
     url = user(home, TMPDIR=str(elsewhere), PGPORT="1", PGDATA="/nowhere").url()
     assert len(list(elsewhere.iterdir())) == 1
     with use(home.path) as same:
