@@ -29,11 +29,18 @@ def started(*arguments: str, env: dict[str, str], log: Path) -> Iterator[subproc
     """A relex command that runs beside the test in a process group of its own, and is gone afterwards."""
     command = [sys.executable, "-m", "cli.main", *arguments]
     with log.open("ab") as output:
-        process = subprocess.Popen(command, env=env, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=env, stdout=output, stderr=output, start_new_session=True, preexec_fn=_hear_ctrl_c
+        )
     try:
         yield process
     finally:
         kill(process)
+
+
+def _hear_ctrl_c() -> None:
+    """A shell's background job ignores Ctrl-C, and so does all that it starts: these tests may be such a job."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

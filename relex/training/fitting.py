@@ -68,7 +68,10 @@ def fit(
     if not logbook.finished:
         # Steps that the killed process told after its last state are told again, not twice.
         if ranks.is_first():
-            writer = SummaryWriter(str(scratch.tensorboard), purge_step=logbook.step + 1)
+            # Its files are named by the second, and one that goes on in the same second must not replace them.
+            writer = SummaryWriter(
+                str(scratch.tensorboard), purge_step=logbook.step + 1, filename_suffix=f".{logbook.step}"
+            )
             trainer.add_callback(TensorBoardCallback(writer))
         trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
     ranks.wait_for_all()
