@@ -30,7 +30,12 @@ def started(*arguments: str, env: dict[str, str], log: Path) -> Iterator[subproc
     command = [sys.executable, "-m", "cli.main", *arguments]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, env=env, stdout=output, stderr=output, start_new_session=True, preexec_fn=_hear_ctrl_c
+            command,
+            env=env,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 - it takes no lock that a thread could hold
         )
     try:
         yield process
