@@ -46,6 +46,8 @@ def job_data(progress: Progress) -> dict[str, Any]:
         "file": job.file_name,
         "sha256": job.file_sha256,
         "model": job.model,
+        "exact": job.exact,
+        "fresh": job.fresh,
         "total": job.total,
         "done": progress.done,
         "failed": progress.failed,
@@ -70,7 +72,8 @@ def job_head(progress: Progress) -> str:
     """The first line about a job, with rich's markup."""
     job, state = progress.job, progress.state
     spent = f"  {duration(progress.seconds)}" if progress.seconds else ""
-    return f"[bold]{job.id}[/]  {escape(job.file_name)}  {job.model}  [{COLOURS[state]}]{state}[/]{spent}"
+    model = f"{job.model} exact" if job.exact else job.model
+    return f"[bold]{job.id}[/]  {escape(job.file_name)}  {model}  [{COLOURS[state]}]{state}[/]{spent}"
 
 
 def job_counts(progress: Progress) -> str:

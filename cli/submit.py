@@ -29,6 +29,8 @@ from worker.dispatch import wake_scorers
 @click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the file, such as cp949.")
 @click.option("--skip-invalid", is_flag=True, help="Take the good rows of a file that has bad ones.")
 @click.option("--again", is_flag=True, help="Score a file anew that was scored with this model before.")
+@click.option("--fresh", is_flag=True, help="Score every row anew, known ones too; implies --again.")
+@click.option("--exact", is_flag=True, help="Score in fp32 even where fewer bits are known to be as good.")
 @click.option("--wait", is_flag=True, help="Wait until every row is scored.")
 @click.option(
     "--export", "out", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Wait, then export to DIR."

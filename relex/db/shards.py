@@ -49,7 +49,7 @@ CLAIM = text("""
         LIMIT 1
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING job_id, first_row, end_row, jobs.model, token, attempt
+    RETURNING job_id, first_row, end_row, jobs.model, jobs.exact, jobs.fresh, token, attempt
 """)
 
 CUT = text("""

@@ -90,6 +90,8 @@ jobs = Table(
     Column("total", Integer, nullable=False),
     Column("rejected", Integer, nullable=False),
     Column("priority", SmallInteger, nullable=False),
+    Column("exact", Boolean, nullable=False),
+    Column("fresh", Boolean, nullable=False),
     _moment("created_at", nullable=False),
     _moment("served_at"),
     _moment("cancelled_at"),

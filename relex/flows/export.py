@@ -72,7 +72,7 @@ def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:
         "state": progress.state,
         "partial": progress.state is not JobState.DONE,
         "input": {"file": job.file_name, "sha256": job.file_sha256},
-        "model": {"version": str(model), "sha256": dict(model.digests)},
+        "model": {"version": str(model), "sha256": dict(model.digests), "exact": job.exact},
         "rows": {
             "accepted": job.total,
             "rejected": job.rejected,

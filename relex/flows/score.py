@@ -35,8 +35,8 @@ class Worker:
     """Who scores, with what, and for how long at a time."""
 
     name: str
-    load_scorer: Callable[[str], Scorer]
-    """The scorer of a model version, by `name@number`."""
+    load_scorer: Callable[[str, bool], Scorer]
+    """The scorer of a model version, by `name@number` and whether it must be exact (fp32)."""
     terms: LeaseTerms
 
 
@@ -86,7 +86,7 @@ def _score_claimed(database: Database, worker: Worker, shard: Shard) -> bool:
 
 def _load(worker: Worker, shard: Shard) -> Scorer:
     try:
-        return worker.load_scorer(shard.model)
+        return worker.load_scorer(shard.model, shard.exact)
     except DatabaseUnreachable:
         raise
     except Exception as fault:

@@ -61,7 +61,7 @@ class Ensemble:
         ]
 
 
-def open_scorer(folder: Path, device: str = "auto") -> Scorer | Ensemble:
+def open_scorer(folder: Path, device: str = "auto", exact: bool = False) -> Scorer | Ensemble:  # noqa: ARG001
     """The scorer of a checkpoint folder, whichever kind it is; raises as they do."""
     return Ensemble(folder, device) if members(folder) else Scorer(folder, device)
 

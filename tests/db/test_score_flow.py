@@ -11,7 +11,7 @@ from tests.making import FakeScorer, example, make_job, prediction
 
 
 def worker(scorer, stopping=lambda: False):
-    return Worker("me", lambda _: scorer, LeaseTerms(60, 60, stopping))
+    return Worker("me", lambda *_: scorer, LeaseTerms(60, 60, stopping))
 
 
 def progress(database, job):
@@ -94,7 +94,7 @@ def test_a_scorer_that_leaves_rows_out_completes_nothing(database):
 
 
 def test_a_worker_that_cannot_load_the_model_leaves_the_job_to_others(database):
-    def load(model):
+    def load(model, _):
         raise BadCheckpoint(f"{model}: no folder here")
 
     job = make_job(database, rows=40, shard_rows=4)
