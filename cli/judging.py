@@ -32,7 +32,7 @@ OPTIONS = (
         help="File with a gold label in every row.",
     ),
     click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the file, such as cp949."),
-    click.option("--again", is_flag=True, help="Score the file anew although it was scored before."),
+    click.option("--again", is_flag=True, help="Make a new job of the file although there is one."),
     click.option(
         "--out", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Also write files to DIR."
     ),

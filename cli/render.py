@@ -52,6 +52,7 @@ def job_data(progress: Progress) -> dict[str, Any]:
         "done": progress.done,
         "failed": progress.failed,
         "rejected": job.rejected,
+        "answered": progress.answered,
         "windows_cut": progress.windows_cut,
         "shards": {
             "pending": progress.pending_shards,
@@ -96,7 +97,7 @@ def job_details(progress: Progress) -> str:
     ]
     if progress.failed_shards:
         shards.append(f"{progress.failed_shards} failed")
-    rows = f"{progress.windows_cut:,} windows cut  {progress.failed:,} failed"
+    rows = f"{progress.answered:,} answered  {progress.windows_cut:,} windows cut  {progress.failed:,} failed"
     return f"shards {'  '.join(shards)}    workers {progress.workers}    {rows}"
 
 

@@ -101,6 +101,8 @@ class Progress:
     """Rows in finished shards: each has a prediction or a recorded error."""
     failed: int
     """Rows with a recorded error."""
+    answered: int
+    """Rows whose content was scored before: they were answered from Postgres."""
     windows_cut: int
     """Rows whose sentence was longer than the model's window."""
     pending_shards: int

@@ -1,4 +1,6 @@
-"""A job may ask for full precision, and for every row to be scored anew.
+"""Rows are answered from what was scored before; a job may ask for full precision, or for every row to be scored anew.
+
+Predictions of before carry no key and answer for nobody.
 
 There is no way back. Workers of before know neither wish: end them before the upgrade.
 """
@@ -12,6 +14,9 @@ UPGRADE = """
 ALTER TABLE jobs
     ADD COLUMN exact boolean NOT NULL DEFAULT false,
     ADD COLUMN fresh boolean NOT NULL DEFAULT false;
+ALTER TABLE shards ADD COLUMN answered integer NOT NULL DEFAULT 0;
+ALTER TABLE predictions ADD COLUMN answer_key uuid;
+CREATE INDEX predictions_answers ON predictions (answer_key) WHERE answer_key IS NOT NULL;
 """
 
 

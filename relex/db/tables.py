@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -133,6 +134,7 @@ shards = Table(
     _moment("started_at"),
     _moment("finished_at"),
     Column("windows_cut", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
     Column("error", Text),
 )
 
@@ -144,6 +146,7 @@ predictions = Table(
     Column("label", Text, nullable=False),
     Column("probabilities", ARRAY(REAL), nullable=False),
     Column("window_cut", Boolean, nullable=False),
+    Column("answer_key", Uuid),
 )
 
 row_errors = Table(

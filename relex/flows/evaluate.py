@@ -80,11 +80,11 @@ def complete(database: Database, job_id: str) -> Scored:
         job = progress.job
         if progress.state is not JobState.DONE:
             reason = f" ({progress.reason})" if progress.reason else ""
-            raise JobUnfinished(f"{job.id} is {progress.state}{reason}; --again scores the file anew")
+            raise JobUnfinished(f"{job.id} is {progress.state}{reason}; --again makes a new job")
         if progress.failed:
             raise RelexError(
                 f"{job.id}: {progress.failed:,} of {job.total:,} rows could not be scored, so the file has no score; "
-                f"`relex export {job.id} --out DIR` tells why: take these rows out, or score anew with --again"
+                f"`relex export {job.id} --out DIR` tells why: take these rows out, or try again with --again"
             )
         return Scored(job, table.find(tx, job.model), *rows.with_predictions(tx, job.id))
 

@@ -78,6 +78,7 @@ def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:
             "rejected": job.rejected,
             "done": progress.done,
             "failed": progress.failed,
+            "answered": progress.answered,
             "windows_cut": progress.windows_cut,
         },
         "submitted_at": job.created_at.isoformat(),

@@ -13,6 +13,7 @@ from relex.db import ids, jobs, migrate, models, runs, schema, shards
 from relex.db.connection import Database
 from relex.db.tables import metadata
 from relex.errors import RelexError
+from relex.examples import Outcome
 from relex.labels import RELATIONS
 from relex.runs import RunState
 from tests.making import example, prediction
@@ -120,6 +121,6 @@ def test_a_job_of_0002_is_an_ordinary_one_and_goes_on(old_database):
         assert (before.job.exact, before.job.fresh) == (False, False)
         shard = shards.claim(tx, "worker", 60)
         assert (shard.first_row, shard.model, shard.exact, shard.fresh) == (1, "tiny@1", False, False)
-        shards.complete(tx, shard, [prediction(example(1))], [])
+        shards.complete(tx, shard, Outcome([prediction(example(1))]))
         jobs.close_if_ended(tx, before.job.id)
-        assert jobs.progress(tx, before.job).done == 2
+        assert (jobs.progress(tx, before.job).done, jobs.progress(tx, before.job).answered) == (2, 0)

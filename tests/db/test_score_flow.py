@@ -77,8 +77,19 @@ def test_a_broken_device_blames_no_row_and_fails_the_shard_in_the_end(database):
 
 
 def test_a_device_that_breaks_midway_blames_no_row_either(database):
+    class Breaking(FakeScorer):
+        left = 1  # batches
+
+        def score(self, examples):
+            for batch in super().score(examples):
+                if not self.left:
+                    raise RuntimeError("CUDA error")
+                self.left -= 1
+                yield batch
+
     job = make_job(database, rows=10, shard_rows=10)
-    assert score_next(database, worker(Poisoned(range(6), RuntimeError("CUDA error"))))  # after the first batch
+    assert score_next(database, worker(Breaking()))
+    assert "CUDA error" in progress(database, job).reason
     assert (progress(database, job).failed, progress(database, job).done) == (0, 0)
 
 
