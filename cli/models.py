@@ -14,6 +14,7 @@ from relex.csvfile.reading import read_labelled_examples
 from relex.examples import Example
 from relex.flows import models
 from relex.flows.gate import Gate, load_gate
+from relex.flows.importing import import_folder
 
 
 @click.group("models", short_help="List model versions; promote one.", invoke_without_command=True)
@@ -78,7 +79,7 @@ def import_command(source: Path, name: str | None, labelled: Path | None) -> Non
     examples = read_labelled_examples(labelled) if labelled else None
     with opened() as (settings, database):
         measure = partial(_measured, load_gate(settings.device), examples) if examples else None
-        version = models.import_folder(database, settings, source, name or source.resolve().name, measure)
+        version = import_folder(database, settings, source, name or source.resolve().name, measure)
     click.echo(version)
 
 

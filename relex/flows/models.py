@@ -4,21 +4,18 @@ A version's files are found under the home folder, or among the checkpoints that
 Postgres decide whether what lies there is really that version, so a swapped or damaged file never scores a row.
 """
 
-import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from relex.db import models as table
 from relex.db.connection import Database, Transaction
-from relex.errors import BadCheckpoint, InvalidInput, ModelNotFound
+from relex.errors import BadCheckpoint, ModelNotFound
 from relex.flows.unfinished import new_draft
-from relex.labels import RELATIONS
 from relex.model import folder
-from relex.model.ensemble import check_votes
-from relex.runs import MODEL_NAME, ModelVersion, RunId, Scores
+from relex.runs import ModelVersion, RunId, Scores
 from relex.settings import Settings
 
 SHIPPED = Path(str(resources.files("relex").joinpath("checkpoints")))
@@ -73,7 +70,7 @@ def register_shipped(database: Database, settings: Settings) -> None:
             version = table.register(tx, checkpoint.name, facts.labels, facts.digests, [facts.scores])
             draft = new_draft(settings, checkpoint.name)
             shutil.copytree(checkpoint, draft)
-            _place(draft, home_of(settings, version), version)
+            place(draft, home_of(settings, version), version)
             current = table.current(tx)
             if current is None or (current.name in names and current.number < version.number):
                 table.promote(tx, version)
@@ -116,49 +113,8 @@ def keep(
     that version again, whose folder stays as it is.
     """
     version = table.register(tx, name, facts.labels, facts.digests, [facts.scores], run_id, note=facts.note)
-    _place(checkpoint, home_of(settings, version), version)
+    place(checkpoint, home_of(settings, version), version)
     return version
-
-
-def import_folder(
-    database: Database, settings: Settings, source: Path, name: str, measure: Callable[[Path], None] | None = None
-) -> ModelVersion:
-    """Register a copy of a checkpoint folder that was made elsewhere; it becomes current only by `promote`.
-
-    `measure` is the gate before 16 bit (:mod:`relex.flows.gate`) on the user's labelled examples. A classifier
-    that says already what was measured of it is believed.
-
-    Raises:
-        BadCheckpoint: the folder is incomplete, holds pickled files, or is not a relation classifier of relex.
-        InvalidInput: the name cannot be a model version's.
-    """
-    if not re.fullmatch(MODEL_NAME, name):
-        raise InvalidInput(f"{name}: a model's name has 1 to 64 letters, digits, _ and -; give one with --name")
-    folder.check(source)
-    check_votes(source)
-    for checkpoint in folder.classifiers(source):
-        _check_classifier(checkpoint)
-    judged = (source / folder.METRICS).is_file()
-    scores, note = ([scores_of(source)], note_of(source)) if judged else ([], None)
-    draft = new_draft(settings, name)
-    shutil.copytree(source, draft, ignore=lambda _, names: [each for each in names if not folder.belongs(each)])
-    if measure:
-        measure(draft)
-    digests = folder.digests(draft)
-    with database.transaction() as tx:
-        version = table.register(tx, name, folder.read_labels(source), digests, scores, note=note)
-        _place(draft, home_of(settings, version), version)
-    return version
-
-
-def _check_classifier(checkpoint: Path) -> None:
-    if (kind := folder.read_kind(checkpoint)) != "relex":
-        raise BadCheckpoint(
-            f"{checkpoint}: model_type {kind} is no relation classifier of relex; "
-            f"as an encoder it can be trained: relex train --config base --set backbone.name={checkpoint}"
-        )
-    if set(folder.read_labels(checkpoint)) != set(RELATIONS):
-        raise BadCheckpoint(f"{checkpoint}: its labels are not the 30 relations of KLUE-RE")
 
 
 def home_of(settings: Settings, version: ModelVersion) -> Path:
@@ -219,7 +175,7 @@ def _holds(place: Path, version: ModelVersion) -> bool:
         return False
 
 
-def _place(draft: Path, target: Path, version: ModelVersion) -> None:
+def place(draft: Path, target: Path, version: ModelVersion) -> None:
     """Put a folder where its version is looked for, unless the same files are there already."""
     if _holds(target, version):
         shutil.rmtree(draft, ignore_errors=True)

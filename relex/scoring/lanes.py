@@ -1,7 +1,8 @@
 """How the batches of one scorer keep a device busy: a single-thread lane a core on a CPU, a queue on a GPU.
 
-Several lanes share one model's weights; there is one for each thread that torch may use (OMP_NUM_THREADS). One product that all cores share waits for the slowest of them: beside a busy
-neighbour it falls to a fraction, where lanes go on by themselves.
+Several lanes share one model's weights; there is one for each thread that torch may use (OMP_NUM_THREADS). One
+product that all cores share waits for the slowest of them: beside a busy neighbour it falls to a fraction, where lanes
+go on by themselves.
 """
 
 from collections import deque

@@ -10,8 +10,9 @@ from relex.analysis.metrics import micro_f1
 from relex.db import examples, jobs, models, shards
 from relex.errors import BadCheckpoint, InvalidInput, JobUnfinished, ModelNotFound
 from relex.flows.ensemble import assemble, ensemble_data, load_balloter, members_of, register
+from relex.flows.importing import import_folder
 from relex.flows.lease import LeaseTerms
-from relex.flows.models import checkpoint_folder, home_of, import_folder
+from relex.flows.models import checkpoint_folder, home_of
 from relex.flows.score import Worker, score_next
 from relex.jobs import NewJob
 from relex.labels import RELATIONS

@@ -7,6 +7,7 @@ import pytest
 from relex.db import models as versions
 from relex.errors import BadCheckpoint, InvalidInput
 from relex.flows import models
+from relex.flows.importing import import_folder
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.settings import Settings
@@ -25,16 +26,16 @@ def checkpoint(tmp_path):
 
 def test_an_imported_folder_is_a_version_that_can_be_located(database, settings, checkpoint):
     (checkpoint / "notes.txt").write_text("not part of it")
-    version = models.import_folder(database, settings, checkpoint, "mine")
+    version = import_folder(database, settings, checkpoint, "mine")
     assert (str(version), version.current) == ("mine@1", False)
     place = models.locate(database, settings, "mine")
-    assert sorted(path.name for path in place.iterdir()) == sorted({*folder.KNOWN} - {folder.PARITY})
+    assert sorted(path.name for path in place.iterdir()) == sorted(folder.KNOWN)
     assert checkpoint.is_dir()
     assert version.scores[0].micro_f1 > 70
 
 
 def test_the_same_folder_twice_is_one_version(database, settings, checkpoint):
-    first, second = (models.import_folder(database, settings, checkpoint, "mine") for _ in range(2))
+    first, second = (import_folder(database, settings, checkpoint, "mine") for _ in range(2))
     assert str(first) == str(second)
     assert list((settings.home / "models" / ".unfinished").iterdir()) == []
 
@@ -43,19 +44,19 @@ def test_the_same_folder_twice_is_one_version(database, settings, checkpoint):
 def test_pickled_files_are_refused_unread(database, settings, checkpoint, name):
     (checkpoint / name).write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
     with pytest.raises(BadCheckpoint, match=f"{name} can run code"):
-        models.import_folder(database, settings, checkpoint, "mine")
+        import_folder(database, settings, checkpoint, "mine")
 
 
 def test_another_architecture_is_refused_with_what_to_do(database, settings, checkpoint):
     config = checkpoint / folder.CONFIG
     config.write_text(config.read_text("utf-8").replace('"model_type": "relex"', '"model_type": "bert"'), "utf-8")
     with pytest.raises(BadCheckpoint, match=r"model_type bert .* relex train"):
-        models.import_folder(database, settings, checkpoint, "mine")
+        import_folder(database, settings, checkpoint, "mine")
 
 
 def test_a_name_that_would_leave_the_folder_is_refused(database, settings, checkpoint):
     with pytest.raises(InvalidInput, match="--name"):
-        models.import_folder(database, settings, checkpoint, "../mine")
+        import_folder(database, settings, checkpoint, "../mine")
 
 
 def test_a_note_is_kept_with_the_version_that_it_is_about(database):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.processes import ROOT, environment
 
-HEAVY = {"torch", "transformers", "celery", "pandas", "numpy", "sklearn", "alembic"}
+HEAVY = {"torch", "transformers", "celery", "pandas", "numpy", "sklearn", "alembic", "pydantic"}
 SCRIPT = """
 import json, sys
 from click.testing import CliRunner

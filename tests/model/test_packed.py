@@ -4,9 +4,12 @@ import random
 
 import pytest
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import BertConfig, DistilBertConfig, ElectraConfig, RobertaConfig, XLMRobertaConfig
 
 from relex.encoding.batches import collate
+from relex.encoding.packing import by_pack, lay
+from relex.model import packed
 from relex.model.checkpoint import load, save
 from relex.model.config import Pooling
 from relex.model.packed import can_pack
@@ -73,6 +76,33 @@ def test_lanes_change_no_bit(tmp_path, build, tokenizer, many):
         assert list(Scorer(tmp_path / "model", "cpu").score(many)) == one
     finally:
         torch.set_num_threads(1)
+
+
+def test_the_call_for_a_gpu_names_the_same_neighbours(monkeypatch, build, tokenizer, many):
+    """FlashAttention's kernel runs on GPUs only: here a plain restatement of it takes its arguments."""
+
+    def plain_varlen(query, key, value, bounds, bounds_k, longest, longest_k, *, scale, num_splits):
+        assert (bounds.dtype, num_splits) == (torch.int32, 1)
+        assert torch.equal(bounds, bounds_k)
+        assert longest == longest_k == bounds.diff().max()
+        parts = [slice(*pair) for pair in zip(bounds.tolist(), bounds.tolist()[1:], strict=False)]
+        attended = [
+            scaled_dot_product_attention(*(each[part].transpose(0, 1) for each in (query, key, value)), scale=scale)
+            for part in parts
+        ]
+        return torch.cat([each.transpose(0, 1) for each in attended])
+
+    monkeypatch.setattr(packed, "varlen_attn", plain_varlen)
+    encoded = build().encoder(tokenizer).encode(many)
+    torch.manual_seed(4)
+    for group in by_pack(encoded, 512):
+        pack = lay(group, 512, tokenizer.pad_token_id)
+        by_token = [torch.randn(512, 2, 32) for _ in range(3)]
+        at_once, by_run = torch.zeros(2, 512, 2, 32)
+        packed._attend_at_once(by_token, at_once, pack, 0.1)
+        packed._attend_by_run(by_token, by_run, pack, 0.1)
+        torch.testing.assert_close(at_once, by_run)
+        assert not at_once[pack.end :].any()
 
 
 def test_an_encoder_that_nobody_looked_at_is_padded(tmp_path, build, tokenizer, many):

@@ -10,6 +10,7 @@ import torch
 from relex.errors import BadCheckpoint
 from relex.flows import models
 from relex.flows.gate import load_gate
+from relex.flows.importing import import_folder
 from relex.flows.train import _pass
 from relex.model.checkpoint import save
 from relex.model.folder import MODEL_CARD, PARITY, digests
@@ -118,8 +119,8 @@ def test_a_gate_that_fails_costs_no_training(folder, labelled, caplog):
 
 def test_an_import_may_be_measured_on_ones_own_rows(database, tmp_path, folder):
     settings = Settings(home=tmp_path / "home")
-    plain = models.import_folder(database, settings, folder, "plain")
-    measured = models.import_folder(database, settings, folder, "measured", lambda draft: write_parity(draft, GOOD))
+    plain = import_folder(database, settings, folder, "plain")
+    measured = import_folder(database, settings, folder, "measured", lambda draft: write_parity(draft, GOOD))
     assert read_parity(models.checkpoint_folder(settings, plain)) is None
     assert read_parity(models.checkpoint_folder(settings, measured)) == GOOD
     assert not (folder / PARITY).exists()
