@@ -81,7 +81,7 @@ def test_lanes_change_no_bit(tmp_path, build, tokenizer, many):
 def test_the_call_for_a_gpu_names_the_same_neighbours(monkeypatch, build, tokenizer, many):
     """FlashAttention's kernel runs on GPUs only: here a plain restatement of it takes its arguments."""
 
-    def plain_varlen(query, key, value, bounds, bounds_k, longest, longest_k, *, scale, num_splits):
+    def plain_varlen(query, key, value, bounds, bounds_k, longest, longest_k, *, scale, num_splits):  # noqa: PLR0913, PLR0917 - as torch has it
         assert (bounds.dtype, num_splits) == (torch.int32, 1)
         assert torch.equal(bounds, bounds_k)
         assert longest == longest_k == bounds.diff().max()
