@@ -23,6 +23,7 @@ from relex.flows.judging import load_judge
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also weigh micro-F1 by the type pairs and sources of this file, which needs no labels.",
 )
+@click.option("--exact", is_flag=True, help="Score in fp32; the scores are shown, not kept with the version.")
 def evaluate_command(model: str, like: Path | None, **asked: Any) -> None:
     """Score a labelled CSV with the model version NAME@N (or the newest called NAME) and judge the predictions.
 

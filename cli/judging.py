@@ -32,7 +32,7 @@ OPTIONS = (
         help="File with a gold label in every row.",
     ),
     click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the file, such as cp949."),
-    click.option("--again", is_flag=True, help="Score the file anew although it was scored before."),
+    click.option("--again", is_flag=True, help="Make a new job of the file although there is one."),
     click.option(
         "--out", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Also write files to DIR."
     ),
@@ -58,6 +58,7 @@ class Judging:
     out: Path | None
     as_json: bool
     quiet: bool
+    exact: bool = False
 
     @property
     def console(self) -> Console:
@@ -72,7 +73,7 @@ class Judging:
 
     def queue(self, database: Database, settings: Settings, facts: FileFacts, model: str) -> JobId:
         """Queue the file for a model version, or find the job of an earlier time; see to it that it is scored."""
-        options = SubmitOptions(self.encoding, model, again=self.again)
+        options = SubmitOptions(self.encoding, model, again=self.again, exact=self.exact)
         submission = submit(database, self.csv, facts, options, settings.shard_rows)
         before = "  (submitted before)" if submission.known else ""
         self.console.print(f"{submission.job_id}  {submission.model}{before}")

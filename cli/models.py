@@ -1,6 +1,8 @@
 """`relex models`: the registered model versions, and which of them is current."""
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -8,7 +10,10 @@ from rich.markup import escape
 
 from cli.context import answer, json_option, opened
 from cli.render import model_data
+from relex.csvfile.reading import read_labelled_examples
+from relex.examples import Example
 from relex.flows import models
+from relex.flows.gate import Gate, load_gate
 
 
 @click.group("models", short_help="List model versions; promote one.", invoke_without_command=True)
@@ -54,14 +59,29 @@ def promote_command(given: str) -> None:
 @models_command.command("import", short_help="Register a checkpoint folder made elsewhere.")
 @click.argument("source", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--name", help="Of the model version.  [default: the folder's name]")
-def import_command(source: Path, name: str | None) -> None:
+@click.option(
+    "--on",
+    "labelled",
+    metavar="CSV",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Labelled rows: find out whether it may be scored in 16 bit.",
+)
+def import_command(source: Path, name: str | None, labelled: Path | None) -> None:
     """Copy the checkpoint folder DIR and register it; `relex models promote` makes it current.
 
     It must hold config.json, model.safetensors, tokenizer.json and tokenizer_config.json of a relex classifier.
-    Pickled files (.pth, .bin, .pkl) are refused unread: they can run code.
+    Pickled files (.pth, .bin, .pkl) are refused unread: they can run code. It is scored in float32 unless its own
+    training, or --on here, found that 16 bit gives the same labels (docs/speed.md).
 
     Example: relex models import checkpoints/large_focal --name large_focal
     """
+    examples = read_labelled_examples(labelled) if labelled else None
     with opened() as (settings, database):
-        version = models.import_folder(database, settings, source, name or source.resolve().name)
+        measure = partial(_measured, load_gate(settings.device), examples) if examples else None
+        version = models.import_folder(database, settings, source, name or source.resolve().name, measure)
     click.echo(version)
+
+
+def _measured(gate: Gate, examples: Sequence[Example], folder: Path) -> None:
+    click.echo("measuring what 16 bit does to its labels ...", err=True)
+    gate(folder, examples)

@@ -46,10 +46,13 @@ def job_data(progress: Progress) -> dict[str, Any]:
         "file": job.file_name,
         "sha256": job.file_sha256,
         "model": job.model,
+        "exact": job.exact,
+        "fresh": job.fresh,
         "total": job.total,
         "done": progress.done,
         "failed": progress.failed,
         "rejected": job.rejected,
+        "answered": progress.answered,
         "windows_cut": progress.windows_cut,
         "shards": {
             "pending": progress.pending_shards,
@@ -70,7 +73,8 @@ def job_head(progress: Progress) -> str:
     """The first line about a job, with rich's markup."""
     job, state = progress.job, progress.state
     spent = f"  {duration(progress.seconds)}" if progress.seconds else ""
-    return f"[bold]{job.id}[/]  {escape(job.file_name)}  {job.model}  [{COLOURS[state]}]{state}[/]{spent}"
+    model = f"{job.model} exact" if job.exact else job.model
+    return f"[bold]{job.id}[/]  {escape(job.file_name)}  {model}  [{COLOURS[state]}]{state}[/]{spent}"
 
 
 def job_counts(progress: Progress) -> str:
@@ -93,7 +97,7 @@ def job_details(progress: Progress) -> str:
     ]
     if progress.failed_shards:
         shards.append(f"{progress.failed_shards} failed")
-    rows = f"{progress.windows_cut:,} windows cut  {progress.failed:,} failed"
+    rows = f"{progress.answered:,} answered  {progress.windows_cut:,} windows cut  {progress.failed:,} failed"
     return f"shards {'  '.join(shards)}    workers {progress.workers}    {rows}"
 
 

@@ -28,7 +28,9 @@ from worker.dispatch import wake_scorers
 @click.option("--model", metavar="NAME[@N]", help="Model version to score with.  [default: the current one]")
 @click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the file, such as cp949.")
 @click.option("--skip-invalid", is_flag=True, help="Take the good rows of a file that has bad ones.")
-@click.option("--again", is_flag=True, help="Score a file anew that was scored with this model before.")
+@click.option("--again", is_flag=True, help="Make a new job of a file that has one; known rows are answered.")
+@click.option("--fresh", is_flag=True, help="Score every row anew, known ones too; implies --again.")
+@click.option("--exact", is_flag=True, help="Score in fp32 even where fewer bits are known to be as good.")
 @click.option("--wait", is_flag=True, help="Wait until every row is scored.")
 @click.option(
     "--export", "out", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Wait, then export to DIR."
@@ -87,7 +89,7 @@ def _wait(settings: Settings, database: Database, job_id: str, console: Console)
 def _tell(submission: Submission, facts: FileFacts, settings: Settings, console: Console) -> None:
     if submission.known:
         state = submission.known
-        console.print(f"This file was submitted before with {submission.model} ({state}); --again scores it anew")
+        console.print(f"This file was submitted before with {submission.model} ({state}); --again makes a new job")
         return
     shards = "shard" if submission.shards == 1 else "shards"
     where = "" if settings.broker_url else " (scoring goes on in the background on this machine)"

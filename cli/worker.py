@@ -10,7 +10,7 @@ QUEUES = ("score", "train")
 
 @click.command("worker", short_help="Score and train in the foreground.")
 @click.option("--queues", default=",".join(QUEUES), show_default=True, help="What to work on: score, train or both.")
-@click.option("--concurrency", type=click.IntRange(1), help="Scoring processes.  [default: one a core, or one a GPU]")
+@click.option("--concurrency", type=click.IntRange(1), help="Processes, which share the cores.  [default: 2 to 4]")
 def worker_command(queues: str, concurrency: int | None) -> None:
     """Work until told to end (SIGTERM): take shards, score them, execute training runs.
 

@@ -1,10 +1,12 @@
-"""The three things that travel through relex: an entity, an example to score, a prediction for it.
+"""The things that travel through relex: an entity, an example to score, a prediction for it or why there is none.
 
 They are plain frozen values, made by `csvfile` and `db`, read by `encoding` and `scoring`, so that no room
 needs another room's objects.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,15 @@ class RowError:
     row_no: int
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a shard's examples; each of them is in one of the first three."""
+
+    scored: Sequence[Prediction]
+    errors: Sequence[RowError] = ()
+    answered: Sequence[Prediction] = ()
+    """Of rows whose content was scored before, or in another row of the shard."""
+    keys: Mapping[int, UUID] = field(default_factory=dict)
+    """By row number, under which the scored ones may answer for others."""

@@ -46,6 +46,8 @@ class NewJob:
     model: str
     total: int
     rejected: int
+    exact: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,10 @@ class Job:
     total: int
     rejected: int
     created_at: datetime
+    exact: bool = False
+    """Score in fp32 even where the model may be scored with fewer bits."""
+    fresh: bool = False
+    """Score every row, whatever was scored before."""
     cancelled_at: datetime | None = None
     finished_at: datetime | None = None
 
@@ -75,6 +81,8 @@ class Shard:
     first_row: int
     end_row: int
     model: str
+    exact: bool
+    fresh: bool
     token: int
     attempt: int
 
@@ -93,6 +101,8 @@ class Progress:
     """Rows in finished shards: each has a prediction or a recorded error."""
     failed: int
     """Rows with a recorded error."""
+    answered: int
+    """Rows whose content was scored before: they were answered from Postgres."""
     windows_cut: int
     """Rows whose sentence was longer than the model's window."""
     pending_shards: int

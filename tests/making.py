@@ -36,7 +36,7 @@ class FakeScorer:
 
     batch = 4
 
-    def __init__(self, folder: Path | None = None, device: str = "cpu") -> None:
+    def __init__(self, folder: Path | None = None, device: str = "cpu", exact: bool = False) -> None:
         pass
 
     def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:

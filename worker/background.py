@@ -14,6 +14,9 @@ from relex.flows.sweep import Waiting
 from relex.settings import Settings
 from worker.queues import SCORE, TRAIN
 
+MOST_PROCESSES = 4
+"""Each holds the weights once."""
+
 STAY = "--stay"
 """Tells such a process to wait for more work for ever."""
 
@@ -28,13 +31,9 @@ def revive(settings: Settings, waiting: Waiting) -> None:
 
 
 def start(settings: Settings, queue: str, wanted: int) -> None:
-    """Fill free slots of a queue with processes: at most one a core for scoring, one for training.
-
-    Scoring in one thread a process keeps half its speed beside a busy neighbour; one process with a thread a core
-    falls to an eighth.
-    """
+    """Fill free slots of a queue with processes: `default_concurrency` for scoring, one for training."""
     slots = default_concurrency(settings) if queue == SCORE else 1
-    threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // slots))}
+    threads = {"OMP_NUM_THREADS": str(share_of_cores(slots))}
     log = settings.home / "logs" / f"{queue}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     for slot in range(min(slots, wanted)):
@@ -51,9 +50,18 @@ def start(settings: Settings, queue: str, wanted: int) -> None:
 
 
 def default_concurrency(settings: Settings) -> int:
-    """One scorer a core on a CPU; one in all on a GPU, which several would only share."""
+    """How many processes score: while one reads, tokenizes or writes a shard, another computes.
+
+    Two keep a GPU busy. On a CPU each has its share of the cores (a lane a core, `relex.scoring.lanes`), and few hold
+    the weights of a large machine's many cores.
+    """
     on_gpu = settings.device.startswith("cuda") or (settings.device == "auto" and Path("/dev/nvidiactl").exists())
-    return 1 if on_gpu else os.cpu_count() or 1
+    return 2 if on_gpu else min(max(2, os.cpu_count() or 1), MOST_PROCESSES)
+
+
+def share_of_cores(processes: int) -> int:
+    """The threads of each of so many processes; torch reads it as OMP_NUM_THREADS when it is loaded."""
+    return max(1, (os.cpu_count() or 1) // processes)
 
 
 def lock_of(settings: Settings, queue: str, slot: int) -> Path:

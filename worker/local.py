@@ -16,6 +16,7 @@ from relex.db.connection import Database
 from relex.embedded import locks
 from relex.errors import RelexError, Transient
 from relex.flows.database import open_database
+from relex.flows.gate import load_gate
 from relex.flows.sweep import Waiting, sweep
 from relex.flows.train import load_trainer, train_next
 from relex.settings import Settings
@@ -113,9 +114,10 @@ class LocalWorker:
 
     def _training(self, database: Database) -> Step:
         def step(waiting: Waiting) -> bool:
-            return waiting.runs and train_next(
-                database, load_trainer(self._settings.device), self._settings, self._ending.is_set
-            )
+            if not waiting.runs:
+                return False
+            trainer, gate = load_trainer(self._settings.device), load_gate(self._settings.device)
+            return train_next(database, trainer, self._settings, self._ending.is_set, gate)
 
         return step
 

@@ -30,22 +30,23 @@ class Scorers:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self._loaded: OrderedDict[str, Scorer] = OrderedDict()
+        self._loaded: OrderedDict[tuple[str, bool], Scorer] = OrderedDict()
 
-    def get(self, model: str) -> Scorer:
-        """The scorer of the version `name@number`.
+    def get(self, model: str, exact: bool) -> Scorer:
+        """The scorer of the version `name@number`, in fp32 where it must be exact.
 
         Raises:
             BadCheckpoint: its files are not here, or not those that were registered.
         """
-        if model not in self._loaded:
+        wanted = (model, exact)
+        if wanted not in self._loaded:
             folder = models.locate(self._database, self._settings, model)
             while len(self._loaded) >= MOST_LOADED:
                 self._loaded.popitem(last=False)
-            logger.info("loading %s", model)
-            self._loaded[model] = pkgutil.resolve_name(self._settings.scorer)(folder, self._settings.device)
-        self._loaded.move_to_end(model)
-        return self._loaded[model]
+            logger.info("loading %s%s", model, " (exact)" if exact else "")
+            self._loaded[wanted] = pkgutil.resolve_name(self._settings.scorer)(folder, self._settings.device, exact)
+        self._loaded.move_to_end(wanted)
+        return self._loaded[wanted]
 
 
 def this_worker(database: Database, settings: Settings, stopping: Callable[[], bool]) -> Worker:

@@ -16,6 +16,7 @@ from relex.db.connection import Database
 from relex.errors import InvalidConfig, Transient
 from relex.flows.sweep import sweep
 from relex.settings import Settings
+from worker.background import share_of_cores
 from worker.dispatch import wake_scorers, wake_trainers
 
 logger = logging.getLogger(__name__)
@@ -31,8 +32,7 @@ def stopping() -> bool:
 
 def _share_cores(instance: Any, **_: Any) -> None:
     """Give each child its share of the cores; torch reads this when the child loads it."""
-    share = max(1, (os.cpu_count() or 1) // instance.concurrency)
-    os.environ.setdefault("OMP_NUM_THREADS", str(share))
+    os.environ.setdefault("OMP_NUM_THREADS", str(share_of_cores(instance.concurrency)))
 
 
 def _start(**_: Any) -> None:

@@ -16,6 +16,7 @@ PROGRESS = text("""
     SELECT
         COALESCE(sum(end_row - first_row) FILTER (WHERE state = 'done'), 0)::integer AS done,
         (SELECT count(*) FROM row_errors WHERE job_id = :job_id) AS failed,
+        COALESCE(sum(answered), 0)::integer AS answered,
         COALESCE(sum(windows_cut), 0)::integer AS windows_cut,
         count(*) FILTER (WHERE state = 'pending') AS pending_shards,
         count(*) FILTER (WHERE state = 'running') AS running_shards,

@@ -9,15 +9,15 @@ Every write after the claim repeats the claim's fencing token and is refused (:c
 worker has taken the shard since. All times are the database's: a worker's clock is never asked.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func, insert, select, text, update
 
-from relex.db.connection import Transaction, driver
+from relex.db import predictions
+from relex.db.connection import Transaction
 from relex.db.tables import jobs, row_errors, shards
 from relex.errors import LeaseLost
-from relex.examples import Prediction, RowError
+from relex.examples import Outcome
 from relex.jobs import JobId, Shard, ShardState
 
 # Whose turn it is: the highest priority first, then the job served longest ago, so that a small job behind a
@@ -49,7 +49,7 @@ CLAIM = text("""
         LIMIT 1
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING job_id, first_row, end_row, jobs.model, token, attempt
+    RETURNING job_id, first_row, end_row, jobs.model, jobs.exact, jobs.fresh, token, attempt
 """)
 
 CUT = text("""
@@ -83,27 +83,19 @@ def renew(tx: Transaction, shard: Shard, lease_seconds: float) -> None:
     _write(tx, shard, lease_until=now + timedelta(seconds=lease_seconds))
 
 
-def complete(tx: Transaction, shard: Shard, predictions: Sequence[Prediction], errors: Sequence[RowError]) -> None:
+def complete(tx: Transaction, shard: Shard, outcome: Outcome) -> None:
     """End a shard together with its predictions and row errors; one without the other cannot be.
 
     Raises:
         LeaseLost: another worker has it; the caller's transaction must roll back.
     """
-    windows_cut = sum(prediction.window_cut for prediction in predictions)
-    _end(tx, shard, ShardState.DONE, windows_cut=windows_cut, error=None)
-    with (
-        driver(tx).cursor() as cursor,
-        cursor.copy(
-            "COPY predictions (job_id, row_no, label, probabilities, window_cut) FROM STDIN (FORMAT BINARY)"
-        ) as copy,
-    ):
-        copy.set_types(["text", "int4", "text", "float4[]", "bool"])
-        for item in predictions:
-            copy.write_row((shard.job_id, item.row_no, item.label, list(item.probabilities), item.window_cut))
-    if errors:
+    windows_cut = sum(prediction.window_cut for prediction in (*outcome.scored, *outcome.answered))
+    _end(tx, shard, ShardState.DONE, windows_cut=windows_cut, answered=len(outcome.answered), error=None)
+    predictions.copy_in(tx, shard.job_id, outcome)
+    if outcome.errors:
         values = [
             {"job_id": shard.job_id, "row_no": item.row_no, "code": item.code, "message": item.message}
-            for item in errors
+            for item in outcome.errors
         ]
         tx.execute(insert(row_errors), values)
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -90,6 +91,8 @@ jobs = Table(
     Column("total", Integer, nullable=False),
     Column("rejected", Integer, nullable=False),
     Column("priority", SmallInteger, nullable=False),
+    Column("exact", Boolean, nullable=False),
+    Column("fresh", Boolean, nullable=False),
     _moment("created_at", nullable=False),
     _moment("served_at"),
     _moment("cancelled_at"),
@@ -131,6 +134,7 @@ shards = Table(
     _moment("started_at"),
     _moment("finished_at"),
     Column("windows_cut", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
     Column("error", Text),
 )
 
@@ -142,6 +146,7 @@ predictions = Table(
     Column("label", Text, nullable=False),
     Column("probabilities", ARRAY(REAL), nullable=False),
     Column("window_cut", Boolean, nullable=False),
+    Column("answer_key", Uuid),
 )
 
 row_errors = Table(

@@ -44,7 +44,7 @@ class Evaluation:
 
 
 def evaluate(database: Database, judge: Judge, job_id: str, target: Sequence[Example] | None = None) -> Evaluation:
-    """Judge a job of a labelled file and remember the scores with its model version.
+    """Judge a job of a labelled file and remember the scores with its model version (not those of an exact job).
 
     Args:
         database: where the job is.
@@ -60,7 +60,8 @@ def evaluate(database: Database, judge: Judge, job_id: str, target: Sequence[Exa
     predicted = [prediction.label for prediction in scored.predictions]
     weighed = None if target is None else reweighted(scored.examples, predicted, target)
     judgement = judge.judge(scored.examples, scored.predictions, scored.version.labels)
-    remember(database, scored, judgement.headline)
+    if not scored.job.exact:  # the version's scores tell what it is worth as it is used
+        remember(database, scored, judgement.headline)
     return Evaluation(scored, judgement, weighed)
 
 
@@ -79,11 +80,11 @@ def complete(database: Database, job_id: str) -> Scored:
         job = progress.job
         if progress.state is not JobState.DONE:
             reason = f" ({progress.reason})" if progress.reason else ""
-            raise JobUnfinished(f"{job.id} is {progress.state}{reason}; --again scores the file anew")
+            raise JobUnfinished(f"{job.id} is {progress.state}{reason}; --again makes a new job")
         if progress.failed:
             raise RelexError(
                 f"{job.id}: {progress.failed:,} of {job.total:,} rows could not be scored, so the file has no score; "
-                f"`relex export {job.id} --out DIR` tells why: take these rows out, or score anew with --again"
+                f"`relex export {job.id} --out DIR` tells why: take these rows out, or try again with --again"
             )
         return Scored(job, table.find(tx, job.model), *rows.with_predictions(tx, job.id))
 

@@ -6,7 +6,7 @@ Postgres decide whether what lies there is really that version, so a swapped or 
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -120,8 +120,13 @@ def keep(
     return version
 
 
-def import_folder(database: Database, settings: Settings, source: Path, name: str) -> ModelVersion:
+def import_folder(
+    database: Database, settings: Settings, source: Path, name: str, measure: Callable[[Path], None] | None = None
+) -> ModelVersion:
     """Register a copy of a checkpoint folder that was made elsewhere; it becomes current only by `promote`.
+
+    `measure` is the gate before 16 bit (:mod:`relex.flows.gate`) on the user's labelled examples. A classifier
+    that says already what was measured of it is believed.
 
     Raises:
         BadCheckpoint: the folder is incomplete, holds pickled files, or is not a relation classifier of relex.
@@ -129,7 +134,7 @@ def import_folder(database: Database, settings: Settings, source: Path, name: st
     """
     if not re.fullmatch(MODEL_NAME, name):
         raise InvalidInput(f"{name}: a model's name has 1 to 64 letters, digits, _ and -; give one with --name")
-    digests = folder.digests(source)
+    folder.check(source)
     check_votes(source)
     for checkpoint in folder.classifiers(source):
         _check_classifier(checkpoint)
@@ -137,6 +142,9 @@ def import_folder(database: Database, settings: Settings, source: Path, name: st
     scores, note = ([scores_of(source)], note_of(source)) if judged else ([], None)
     draft = new_draft(settings, name)
     shutil.copytree(source, draft, ignore=lambda _, names: [each for each in names if not folder.belongs(each)])
+    if measure:
+        measure(draft)
+    digests = folder.digests(draft)
     with database.transaction() as tx:
         version = table.register(tx, name, folder.read_labels(source), digests, scores, note=note)
         _place(draft, home_of(settings, version), version)

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from relex.db import examples, jobs, shards
+from relex.db import jobs, shards
 from relex.db.connection import Database
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
-from relex.examples import Example, Prediction, RowError
+from relex.examples import Example, Outcome, Prediction, RowError
 from relex.flows.lease import Lease, LeaseTerms, Stopped
 from relex.flows.persist import persist
+from relex.flows.sheet import Sheet
 from relex.jobs import Shard
 
 logger = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ class Worker:
     """Who scores, with what, and for how long at a time."""
 
     name: str
-    load_scorer: Callable[[str], Scorer]
-    """The scorer of a model version, by `name@number`."""
+    load_scorer: Callable[[str, bool], Scorer]
+    """The scorer of a model version, by `name@number` and whether it must be exact (fp32)."""
     terms: LeaseTerms
 
 
@@ -65,8 +66,8 @@ def _score_claimed(database: Database, worker: Worker, shard: Shard) -> bool:
     """Whatever happens, the shard ends done, failed or back in the queue; False where it is not for this worker."""
     try:
         with _lease(database, shard, worker) as lease:
-            predictions, errors = _score(database, shard, _load(worker, shard), lease)
-        persist(lambda: _commit(database, shard, predictions, errors), worker.terms.stopping)
+            outcome = _score(database, shard, worker, lease)
+        persist(lambda: _commit(database, shard, outcome), worker.terms.stopping)
     except CannotLoad as fault:
         logger.error("%s cannot be loaded here: %s", shard.model, fault)
         _release(database, shard, f"{worker.name}: {fault}", delay_seconds=RETRY_SECONDS)
@@ -86,7 +87,7 @@ def _score_claimed(database: Database, worker: Worker, shard: Shard) -> bool:
 
 def _load(worker: Worker, shard: Shard) -> Scorer:
     try:
-        return worker.load_scorer(shard.model)
+        return worker.load_scorer(shard.model, shard.exact)
     except DatabaseUnreachable:
         raise
     except Exception as fault:
@@ -101,44 +102,48 @@ def _lease(database: Database, shard: Shard, worker: Worker) -> Lease:
     return Lease(renew, worker.terms)
 
 
-def _score(database: Database, shard: Shard, scorer: Scorer, lease: Lease) -> tuple[list[Prediction], list[RowError]]:
-    """The predictions of a shard, with the examples that cannot be scored set apart."""
+def _score(database: Database, shard: Shard, worker: Worker, lease: Lease) -> Outcome:
+    """What becomes of a shard's rows. Where all of them were scored before, no model is loaded."""
     with database.transaction() as tx:
-        waiting = {example.row_no: example for example in examples.of_shard(tx, shard)}
-    predictions: list[Prediction] = []
+        sheet = Sheet(tx, shard)
+    lease.moved()
+    errors = _fill(sheet, _load(worker, shard), lease) if sheet.waiting else []
+    return sheet.outcome(errors)
+
+
+def _fill(sheet: Sheet, scorer: Scorer, lease: Lease) -> list[RowError]:
+    """Score what waits, and return the errors of the examples that cannot be scored."""
 
     def keep(batch: Sequence[Prediction]) -> None:
-        predictions.extend(batch)
-        for prediction in batch:
-            del waiting[prediction.row_no]
+        sheet.take(batch)
         lease.moved()
 
     lease.moved()
+    asked = sheet.to_score
     try:
-        for batch in scorer.score(list(waiting.values())):
+        for batch in scorer.score(asked):
             keep(batch)
     except (LeaseLost, Stopped, Transient):
         raise
     except Exception as fault:  # noqa: BLE001 - one bad example must not cost the others
-        logger.warning("%s rows %d to %d: %r; one by one", shard.job_id, shard.first_row, shard.end_row, fault)
-        return predictions, _one_by_one(scorer, list(waiting.values()), keep, none_yet=not predictions)
-    if waiting:
-        raise RuntimeError(f"the scorer left out {len(waiting)} of {shard.rows} examples")
-    return predictions, []
+        logger.warning("%r; %d rows one by one", fault, len(sheet.waiting))
+        return _one_by_one(scorer, sheet, keep)
+    if sheet.waiting:
+        raise RuntimeError(f"the scorer left out {len(sheet.to_score)} of {len(asked)} examples")
+    return []
 
 
-def _one_by_one(
-    scorer: Scorer, rest: Sequence[Example], keep: Callable[[Sequence[Prediction]], None], *, none_yet: bool
-) -> list[RowError]:
+def _one_by_one(scorer: Scorer, sheet: Sheet, keep: Callable[[Sequence[Prediction]], None]) -> list[RowError]:
     """Score each example by itself and return the errors of those that cannot be.
 
     Raises:
-        Exception: not one of them could be scored, for no fault of their own: the device or the checkpoint is
+        Exception: none of them can be scored, nor one that was scored before: the device or the checkpoint is
             broken, and no row is to blame.
     """
+    rest = sheet.waiting
     errors: list[RowError] = []
     unexpected: list[Exception] = []
-    for example in rest:
+    for example in filter(sheet.is_waiting, rest):
         try:
             for batch in scorer.score([example]):
                 keep(batch)
@@ -149,16 +154,26 @@ def _one_by_one(
         except Exception as fault:  # noqa: BLE001 - recorded with its row
             unexpected.append(fault)
             errors.append(RowError(example.row_no, "scoring-failed", repr(fault)))
-    if len(unexpected) == len(rest) and (len(rest) > 1 or none_yet):
+    if len(unexpected) == len(rest) and not _still_scores(scorer, sheet.known_good):
         raise unexpected[0]
     return errors
 
 
-def _commit(database: Database, shard: Shard, predictions: Sequence[Prediction], errors: Sequence[RowError]) -> None:
+def _still_scores(scorer: Scorer, known_good: Example | None) -> bool:
+    """Whether an example that has a prediction could be scored now; False where there is none to try."""
+    try:
+        return known_good is not None and bool(list(scorer.score([known_good])))
+    except (LeaseLost, Stopped, Transient):
+        raise
+    except Exception:  # noqa: BLE001 - that it fails is the answer
+        return False
+
+
+def _commit(database: Database, shard: Shard, outcome: Outcome) -> None:
     """Write a shard's end, unless an earlier try did."""
     with database.transaction() as tx:
         if not shards.is_done(tx, shard):
-            shards.complete(tx, shard, predictions, errors)
+            shards.complete(tx, shard, outcome)
 
 
 def _release(database: Database, shard: Shard, reason: str, *, delay_seconds: float = 0.0) -> None:

@@ -40,6 +40,10 @@ class SubmitOptions:
     """Take the good rows of a file that has bad ones."""
     again: bool = False
     """Make a new job even if this file was scored with this model before."""
+    exact: bool = False
+    """Score in fp32 even where the model passed the gate for fewer bits."""
+    fresh: bool = False
+    """Score every row anew; makes a new job as `again` does."""
 
 
 def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOptions, shard_rows: int) -> Submission:
@@ -54,7 +58,8 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
     with database.transaction() as tx:
         model = str(models.choose(tx, options.model))
         key = _key(facts, model, options)
-        new = NewJob(key, path.name, facts.sha256, model, facts.accepted, facts.rejected)
+        counts = (facts.accepted, facts.rejected)
+        new = NewJob(key, path.name, facts.sha256, model, *counts, options.exact, options.fresh)
         job_id = jobs.insert_job(tx, new)
         if job_id is None:
             before = jobs.progress(tx, jobs.with_key(tx, key))
@@ -68,7 +73,9 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
 
 
 def _key(facts: FileFacts, model: str, options: SubmitOptions) -> str:
-    """Equal for equal work: the same bytes, read in the same way, with the same model."""
-    nonce = secrets.token_hex(8) if options.again else ""
-    parts = (facts.sha256, facts.codec, model, nonce)
+    """Equal for equal work: the same bytes, read in the same way, with the same model, as exactly."""
+    nonce = secrets.token_hex(8) if options.again or options.fresh else ""
+    parts = [facts.sha256, facts.codec, model, nonce]
+    if options.exact:  # added only then: jobs of before are still found
+        parts.append("exact")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -7,6 +7,7 @@ import logging
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from relex.db.connection import Database
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError
 from relex.examples import Example
 from relex.flows import models
+from relex.flows.gate import Gate, no_gate
 from relex.flows.lease import Lease, LeaseTerms, Stopped
 from relex.flows.persist import persist
 from relex.flows.unfinished import checkpoint_of, remove_leftovers, scratch_of
@@ -57,6 +59,16 @@ class Trainer(Protocol):
         """Judge the checkpoint in `folder` on labelled examples."""
 
 
+@dataclass(frozen=True)
+class _Means:
+    """With what a run is executed."""
+
+    trainer: Trainer
+    settings: Settings
+    stopping: Callable[[], bool]
+    gate: Gate
+
+
 def load_trainer(device: str) -> Trainer:
     """The trainer for a device (RELEX_DEVICE), which loads torch: named, not imported, so that it sleeps until then."""
     trainer: Trainer = pkgutil.resolve_name(TRAINER)(device)
@@ -75,8 +87,10 @@ def queue(database: Database, config: TrainingConfig) -> RunId:
         return runs.insert_run(tx, config.name, config.to_dict(), str(Path.cwd()))
 
 
-def train_next(database: Database, trainer: Trainer, settings: Settings, stopping: Callable[[], bool]) -> bool:
-    """Execute the run that waited longest; False where none waits.
+def train_next(
+    database: Database, trainer: Trainer, settings: Settings, stopping: Callable[[], bool], gate: Gate = no_gate
+) -> bool:
+    """Execute the run that waited longest; False where none waits. Its checkpoint passes the gate before it is kept.
 
     Raises:
         DatabaseUnreachable: Postgres went away; the run's lease ends by itself and it is queued again.
@@ -87,16 +101,14 @@ def train_next(database: Database, trainer: Trainer, settings: Settings, stoppin
     if run is None:
         return False
     try:
-        _execute(database, run, trainer, settings, stopping)
+        _execute(database, run, _Means(trainer, settings, stopping, gate))
     except LeaseLost as fault:
         logger.warning("%s", fault)
     remove_leftovers(database, settings)
     return True
 
 
-def _execute(
-    database: Database, run: TrainingRun, trainer: Trainer, settings: Settings, stopping: Callable[[], bool]
-) -> None:
+def _execute(database: Database, run: TrainingRun, means: _Means) -> None:
     """Whatever happens, the run ends done or failed or goes back to the queue, unless it is not ours any more.
 
     Raises:
@@ -104,8 +116,8 @@ def _execute(
     """
     try:
         with chdir(run.folder):  # this process does nothing else
-            version, scores = _train(database, run, trainer, settings, stopping)
-            _promote_if_better(database, trainer, settings, TrainingConfig.from_dict(run.config), version, scores)
+            version, scores = _train(database, run, means)
+            _promote_if_better(database, means, TrainingConfig.from_dict(run.config), version, scores)
     except (LeaseLost, DatabaseUnreachable):
         raise
     except Stopped:
@@ -118,16 +130,14 @@ def _execute(
             runs.fail(tx, run, str(fault) if understood else repr(fault))
 
 
-def _train(
-    database: Database, run: TrainingRun, trainer: Trainer, settings: Settings, stopping: Callable[[], bool]
-) -> tuple[ModelVersion, Scores]:
+def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVersion, Scores]:
     """Train, and register what comes out, with its scores on its own validation file."""
     config = TrainingConfig.from_dict(run.config)
     told: Mapping[str, Any] = run.progress  # what an earlier worker told, until there is news
 
     def renew() -> None:
         with database.transaction() as tx:
-            runs.renew(tx, run, settings.lease_seconds, told)
+            runs.renew(tx, run, means.settings.lease_seconds, told)
 
     def report(progress: Mapping[str, Any]) -> None:
         nonlocal told
@@ -136,11 +146,12 @@ def _train(
             renew()
         lease.moved()
 
-    folder = checkpoint_of(settings, run.id)
-    terms = LeaseTerms(settings.lease_seconds, settings.train_stall_seconds, stopping)
+    folder = checkpoint_of(means.settings, run.id)
+    terms = LeaseTerms(means.settings.lease_seconds, means.settings.train_stall_seconds, means.stopping)
     with Lease(renew, terms) as lease:
         train, valid = (read_labelled_examples(path) for path in (config.data.train, config.data.valid))
-        trainer.train(config, train, valid, folder, report, scratch_of(settings, run.id))
+        means.trainer.train(config, train, valid, folder, report, scratch_of(means.settings, run.id))
+        _pass(means.gate, folder, valid)
 
     facts = models.facts_of(folder)
 
@@ -149,18 +160,25 @@ def _train(
             if done := runs.model_of(tx, run):  # by an earlier try, whose answer was lost
                 return table.find(tx, done)
             runs.hold(tx, run)  # first: of a cancelled run no file is moved
-            version = models.keep(tx, settings, config.name, facts, folder, run.id)
+            version = models.keep(tx, means.settings, config.name, facts, folder, run.id)
             runs.complete(tx, run, str(version), told)
         logger.info("%s is registered as %s", run.id, version)
         return version
 
-    return persist(register, stopping), facts.scores
+    return persist(register, means.stopping), facts.scores
+
+
+def _pass(gate: Gate, folder: Path, valid: Sequence[Example]) -> None:
+    """Without an answer the checkpoint is scored in float32; that must not cost a training of hours."""
+    try:
+        gate(folder, valid)
+    except (RelexError, RuntimeError) as fault:
+        logger.warning("not measured in 16 bit: %s", fault)
 
 
 def _promote_if_better(
     database: Database,
-    trainer: Trainer,
-    settings: Settings,
+    means: _Means,
     config: TrainingConfig,
     version: ModelVersion,
     scores: Scores,
@@ -175,7 +193,7 @@ def _promote_if_better(
     try:
         with database.transaction() as tx:
             rival = table.current(tx)
-        if rival is None or _beats(database, trainer, settings, config, scores, rival):
+        if rival is None or _beats(database, means, config, scores, rival):
             with database.transaction() as tx:
                 promoted = table.promote_over(tx, version, rival)
             logger.info("%s %s", version, "is current" if promoted else "is not promoted: another one became current")
@@ -185,8 +203,7 @@ def _promote_if_better(
 
 def _beats(
     database: Database,
-    trainer: Trainer,
-    settings: Settings,
+    means: _Means,
     config: TrainingConfig,
     scores: Scores,
     rival: ModelVersion,
@@ -195,7 +212,7 @@ def _beats(
     known = rival.score_on(scores.data_sha256)
     if known is None:
         valid = read_labelled_examples(config.data.valid)
-        outcome = trainer.evaluate(models.checkpoint_folder(settings, rival), valid)
+        outcome = means.trainer.evaluate(models.checkpoint_folder(means.settings, rival), valid)
         known = Scores(scores.data_sha256, len(valid), outcome.micro_f1, outcome.auprc)
         with database.transaction() as tx:
             table.add_scores(tx, rival, known)

@@ -175,7 +175,12 @@ class RelationClassifier(PreTrainedModel):
         hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask, **segments).last_hidden_state
         masks = torch.stack((subject_mask, object_mask), dim=1)
         markers = torch.stack((subject_marker, object_marker), dim=1)
-        return SequenceClassifierOutput(logits=self.classifier(self.dropout(self.pooling(hidden, masks, markers))))
+        return SequenceClassifierOutput(logits=self.head(hidden, masks, markers))
+
+    def head(self, hidden: Tensor, masks: Tensor, markers: Tensor) -> Tensor:
+        """From the backbone's last layer to logits; arguments as in `EntityPooling`. Shape: [B, labels]."""
+        logits: Tensor = self.classifier(self.dropout(self.pooling(hidden, masks, markers)))
+        return logits
 
 
 def backbone_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:

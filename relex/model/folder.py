@@ -17,16 +17,18 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
+PARITY = "parity.json"
+"""Says whether the checkpoint may be scored in 16 bit; not every checkpoint has one."""
 METRICS = "metrics.json"
 TRAIN_CONFIG = "train_config.yaml"
 MODEL_CARD = "README.md"
 
 READ_BY_SCORING = (CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG)
-"""Without these there is no scorer; their digests say which model made a prediction."""
+"""Without these there is no scorer; their digests, and that of PARITY, say which model made a prediction."""
 FOR_PEOPLE = (METRICS, TRAIN_CONFIG, MODEL_CARD)
 """Where the checkpoint comes from; scoring does not read them."""
 
-KNOWN = (*READ_BY_SCORING, *FOR_PEOPLE)
+KNOWN = (*READ_BY_SCORING, PARITY, *FOR_PEOPLE)
 
 ENSEMBLE = "ensemble.json"
 """Stands in the folder of an ensemble, and makes it one."""
@@ -166,7 +168,7 @@ def read_json(path: Path) -> Any:
 def _read_by_scoring(folder: Path) -> list[str]:
     """The files that a scorer reads, by their path inside the folder."""
     if not (folder / ENSEMBLE).is_file():
-        return list(READ_BY_SCORING)
+        return [*READ_BY_SCORING, *([PARITY] if (folder / PARITY).is_file() else [])]
     inside = [f"{member.name}/{name}" for member in members(folder) for name in _read_by_scoring(member)]
     return [ENSEMBLE, *inside]
 

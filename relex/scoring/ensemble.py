@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from relex.analysis.voting import stacked, vote
 from relex.examples import Example, Prediction
@@ -21,15 +22,16 @@ class Ensemble:
     Args:
         folder: the ensemble's checkpoint.
         device: a torch device; `auto` takes a GPU if there is one.
+        exact: as `open_scorer` has it.
 
     Raises:
         BadCheckpoint: the folder or a member cannot be read.
         InvalidConfig: this machine has no such device.
     """
 
-    def __init__(self, folder: Path, device: str = "auto") -> None:
+    def __init__(self, folder: Path, device: str = "auto", exact: bool = False) -> None:
         self._config = read_ensemble(folder)
-        self._members = [open_scorer(member, device) for member in members(folder)]
+        self._members = [open_scorer(member, device, exact) for member in members(folder)]
         self._weights = None if self._config.weights is None else np.array(self._config.weights)
 
     @property
@@ -61,9 +63,14 @@ class Ensemble:
         ]
 
 
-def open_scorer(folder: Path, device: str = "auto") -> Scorer | Ensemble:
-    """The scorer of a checkpoint folder, whichever kind it is; raises as they do."""
-    return Ensemble(folder, device) if members(folder) else Scorer(folder, device)
+def open_scorer(folder: Path, device: str = "auto", exact: bool = False) -> Scorer | Ensemble:
+    """The scorer of a checkpoint folder, whichever kind it is; raises as they do.
+
+    `exact` computes in float32 even where a classifier passed the gate to 16 bit.
+    """
+    if members(folder):
+        return Ensemble(folder, device, exact)
+    return Scorer(folder, device, torch.float32 if exact else None)
 
 
 def _in_order(member: Scorer | Ensemble, block: Sequence[Example]) -> list[Prediction]:

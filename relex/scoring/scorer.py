@@ -4,19 +4,21 @@ The worker holds one scorer a model version; between two batches the flow renews
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from relex.encoding.batches import by_token_budget, collate
 from relex.encoding.tokens import EncodedExample
 from relex.errors import RelexError, Transient
 from relex.examples import Example, Prediction
 from relex.model.checkpoint import load
 from relex.model.devices import device_named
-
-MAX_TOKENS = 2048
-"""Padded tokens a batch: more gains nothing on a CPU."""
+from relex.model.parity import read_parity
+from relex.model.precision import half_precision
+from relex.scoring.lanes import lanes_of
+from relex.scoring.networks import network_of
 
 
 class Scorer:
@@ -25,59 +27,61 @@ class Scorer:
     Args:
         folder: the checkpoint.
         device: a torch device; `auto` takes a GPU if there is one.
+        dtype: in which the encoder computes; None: in 16 bit where the checkpoint passed the gate
+            (:mod:`relex.scoring.parity`) and the device has it, else in float32.
 
     Raises:
         BadCheckpoint: the folder cannot be read.
         InvalidConfig: this machine has no such device.
     """
 
-    def __init__(self, folder: Path, device: str = "auto") -> None:
+    def __init__(self, folder: Path, device: str = "auto", dtype: torch.dtype | None = None) -> None:
         self._device = device_named(device)
-        self._checkpoint = load(folder, self._device)
-        self._max_tokens = MAX_TOKENS
-
-    @property
-    def labels(self) -> tuple[str, ...]:
+        checkpoint = load(folder, self._device)
+        self.labels = checkpoint.labels
         """The order of every prediction's probabilities."""
-        return self._checkpoint.labels
+        self._encoder = checkpoint.encoder
+        self._network = network_of(checkpoint, self._device, dtype or _default_dtype(folder, self._device))
+        self._lanes = lanes_of(self._device)
 
     def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
-        """The predictions of one batch after another, shortest examples first.
+        """The predictions of one batch after another, longest examples first.
 
-        The same examples make the same batches and so the same numbers, whatever was scored before. Only where
-        memory runs out are batches halved, from then on, and the last digits may differ.
+        An example gets the same numbers whatever is scored beside it, before it or after it, as long as its encoder
+        can be packed and memory does not run out; then batches are halved, from then on.
 
         Raises:
             InvalidInput: an example cannot be encoded; nothing was scored.
             RelexError: the model's output for an example is not a number.
             Transient: the device has no room for a single example.
         """
-        waiting = sorted(self._checkpoint.encoder.encode(examples), key=lambda example: len(example.input_ids))
+        waiting = {encoded.row_no: encoded for encoded in self._encoder.encode(examples)}
         ids = {example.row_no: example.id for example in examples}
         while waiting:
-            batch = next(by_token_budget(waiting, self._max_tokens))
-            try:
-                predictions = self._predict(batch, ids)
-            except RuntimeError as fault:
-                if not _is_out_of_memory(fault):
-                    raise
-                self._halve(batch, ids)
-            else:
-                waiting = waiting[len(batch) :]
-                yield predictions
+            batches = list(self._network.batches(list(waiting.values())))
+            with closing(self._lanes.map(self._network, batches)) as computed:
+                for batch in batches:
+                    try:
+                        probabilities = next(computed)
+                    except RuntimeError as fault:
+                        if not _is_out_of_memory(fault):
+                            raise
+                        self._halve(batch, ids)
+                        break
+                    for encoded in batch:
+                        del waiting[encoded.row_no]
+                    yield self._predictions(batch, probabilities, ids)
 
-    @torch.inference_mode()
-    def _predict(self, batch: list[EncodedExample], ids: Mapping[int, str]) -> list[Prediction]:
-        checkpoint = self._checkpoint
-        tensors = collate(batch, checkpoint.pad_token_id).to(self._device).tensors()
-        probabilities = checkpoint.model(**tensors).logits.float().softmax(-1).cpu()
+    def _predictions(
+        self, batch: list[EncodedExample], probabilities: Tensor, ids: Mapping[int, str]
+    ) -> list[Prediction]:
         broken = (~probabilities.isfinite().all(-1)).nonzero().flatten().tolist()
         if broken:
             names = ", ".join(ids[batch[index].row_no] for index in broken)
             raise RelexError(f"id {names}: the model's output is not a number; look at the checkpoint's weights")
         best = probabilities.argmax(-1).tolist()
         return [
-            Prediction(example.row_no, checkpoint.labels[label], tuple(row), example.window_cut)
+            Prediction(example.row_no, self.labels[label], tuple(row), example.window_cut)
             for example, label, row in zip(batch, best, probabilities.tolist(), strict=True)
         ]
 
@@ -88,7 +92,13 @@ class Scorer:
                 f"id {ids[batch[0].row_no]}: {self._device} has no memory left for a single example of "
                 f"{len(batch[0].input_ids)} tokens; free some or choose another device"
             )
-        self._max_tokens //= 2
+        self._network.max_tokens //= 2
+
+
+def _default_dtype(folder: Path, device: torch.device) -> torch.dtype:
+    parity = read_parity(folder)
+    half = half_precision(device)
+    return half if half and parity and parity.passed else torch.float32
 
 
 def _is_out_of_memory(fault: RuntimeError) -> bool:

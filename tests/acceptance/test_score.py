@@ -86,6 +86,19 @@ def test_the_same_file_finds_the_same_job_unless_asked_again(laptop):
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+def test_rows_that_were_scored_before_are_answered_and_counted(laptop):
+    first = laptop.run("submit", "data/test_data.csv", "--wait", "--export", "out")
+    laptop.env["RELEX_SCORER"] = "tests.making:no_such_scorer"
+    again = laptop.run("submit", "data/test_data.csv", "--again", "--wait", "--export", "out")
+    files = [laptop.folder / "out" / f"{job}.csv" for job in (first, again)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    manifest = json.loads((laptop.folder / "out" / f"{again}.manifest.json").read_text("utf-8"))
+    told = json.loads(laptop.run("status", again, "--json"))
+    assert (manifest["rows"]["answered"], told["answered"], told["done"]) == (60, 60, 60)
+    assert "60 answered" in laptop.run("status", again)
+    assert "0 answered" in laptop.run("status", first)
+
+
 def test_a_file_with_bad_rows_is_refused_whole_and_its_good_rows_taken_on_request(laptop):
     text = (laptop.folder / "data" / "test_data.csv").read_text("utf-8-sig").splitlines(keepends=True)
     text[3] = text[3].replace("'start_idx': ", "'start_idx': 9")

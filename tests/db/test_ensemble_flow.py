@@ -78,7 +78,7 @@ def scored(database, settings):
             gold = (replace(row, row_no=row.row_no - first, label=prediction(row).label) for row in rows)
             examples.copy_in(tx, job_id, gold)
             shards.cut(tx, job_id, ROWS, 16)
-        while score_next(database, Worker("fake", SCORERS.__getitem__, LeaseTerms(60, 600, lambda: False))):
+        while score_next(database, Worker("fake", lambda model, _: SCORERS[model], LeaseTerms(60, 600, lambda: False))):
             pass
         return job_id
 

@@ -78,7 +78,7 @@ def queued(database, name, labels=RELATIONS, first=0):
 def scored(database, name, labels=RELATIONS, first=0):
     """The same, scored."""
     job_id = queued(database, name, labels, first)
-    while score_next(database, Worker("me", SCORERS.get, LeaseTerms(60, 60, lambda: False))):
+    while score_next(database, Worker("me", lambda model, _: SCORERS[model], LeaseTerms(60, 60, lambda: False))):
         pass
     return job_id
 
@@ -104,6 +104,14 @@ def test_the_figures_are_those_of_the_predictions_and_are_kept_with_the_version(
     [kept] = stored(database, "one")
     assert (kept.data_sha256, kept.examples) == ("0" * 64, ROWS)
     assert (kept.micro_f1, kept.auprc) == (headline.micro_f1.value, headline.auprc.value)
+
+
+def test_the_figures_of_an_exact_job_are_shown_and_not_kept(database):
+    job_id = scored(database, "one")
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE jobs SET exact = true")
+    assert evaluate(database, load_judge(), job_id).judgement.rows == ROWS
+    assert stored(database, "one") == ()
 
 
 def test_judging_again_keeps_one_score_a_file(database):

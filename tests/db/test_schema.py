@@ -9,12 +9,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import make_url
 
-from relex.db import ids, jobs, migrate, models, runs, schema
+from relex.db import ids, jobs, migrate, models, runs, schema, shards
 from relex.db.connection import Database
 from relex.db.tables import metadata
 from relex.errors import RelexError
+from relex.examples import Outcome
 from relex.labels import RELATIONS
 from relex.runs import RunState
+from tests.making import example, prediction
 
 
 def test_migrations_make_the_tables_that_the_code_expects(database):
@@ -47,9 +49,9 @@ def test_a_database_without_tables_is_told_apart(server_url):
 
 
 @pytest.fixture
-def old_database(server_url):
-    """A database with the tables of revision 0001."""
-    name = f"relex_test_{os.getpid()}_0001"
+def old_database(server_url, request):
+    """A database with the tables of an earlier revision: the test's parameter."""
+    name = f"relex_test_{os.getpid()}_{request.param}"
     url = make_url(server_url)
     with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
@@ -58,7 +60,7 @@ def old_database(server_url):
         config.set_main_option("script_location", str(resources.files("migrations")))
         with database.transaction() as tx:
             config.attributes["connection"] = tx
-            command.upgrade(config, "0001")
+            command.upgrade(config, request.param)
         yield database
         database.close()
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -76,6 +78,7 @@ OLD_ROWS = f"""
 """
 
 
+@pytest.mark.parametrize("old_database", ["0001"], indirect=True)
 def test_what_was_there_before_a_migration_is_there_after_it(old_database):
     with old_database.transaction() as tx:
         tx.exec_driver_sql(OLD_ROWS)
@@ -92,3 +95,32 @@ def test_what_was_there_before_a_migration_is_there_after_it(old_database):
         assert runs.find(tx, "r-queued").state is RunState.QUEUED
         runs.cancel(tx, found["r-queued"])
         assert runs.insert_run(tx, "tiny", {}, "/") == ids.last_id(tx)
+
+
+ROWS_OF_0002 = f"""
+    INSERT INTO model_versions (model, name, number, labels, digests, current, note)
+        VALUES ('tiny@1', 'tiny', 1, '{{{",".join(RELATIONS)}}}', '{{"config.json": "0"}}', true, 'a note');
+    INSERT INTO jobs (id, idempotency_key, file_name, file_sha256, model, total, rejected)
+        VALUES ('j-old', 'key', 'a.csv', '0', 'tiny@1', 2, 0);
+    INSERT INTO examples SELECT 'j-old', row_no, 'id', '비틀즈', '비', 0, 1, 'ORG', '즈', 2, 3, 'PER', NULL, NULL
+        FROM generate_series(0, 1) AS row_no;
+    INSERT INTO shards (job_id, first_row, end_row, state, finished_at, windows_cut) VALUES
+        ('j-old', 0, 1, 'done', now(), 1), ('j-old', 1, 2, 'pending', NULL, 0);
+    INSERT INTO predictions VALUES ('j-old', 0, 'no_relation', array_fill(0.5::real, ARRAY[30]), true);
+"""
+
+
+@pytest.mark.parametrize("old_database", ["0002"], indirect=True)
+def test_a_job_of_0002_is_an_ordinary_one_and_goes_on(old_database):
+    with old_database.transaction() as tx:
+        tx.exec_driver_sql(ROWS_OF_0002)
+    migrate.upgrade(old_database)
+    with old_database.transaction() as tx:
+        before = jobs.progress(tx, jobs.find(tx, "j-old"))
+        assert (before.done, before.windows_cut, before.pending_shards) == (1, 1, 1)
+        assert (before.job.exact, before.job.fresh) == (False, False)
+        shard = shards.claim(tx, "worker", 60)
+        assert (shard.first_row, shard.model, shard.exact, shard.fresh) == (1, "tiny@1", False, False)
+        shards.complete(tx, shard, Outcome([prediction(example(1))]))
+        jobs.close_if_ended(tx, before.job.id)
+        assert (jobs.progress(tx, before.job).done, jobs.progress(tx, before.job).answered) == (2, 0)

@@ -11,7 +11,7 @@ from tests.making import FakeScorer, example, make_job, prediction
 
 
 def worker(scorer, stopping=lambda: False):
-    return Worker("me", lambda _: scorer, LeaseTerms(60, 60, stopping))
+    return Worker("me", lambda *_: scorer, LeaseTerms(60, 60, stopping))
 
 
 def progress(database, job):
@@ -77,8 +77,19 @@ def test_a_broken_device_blames_no_row_and_fails_the_shard_in_the_end(database):
 
 
 def test_a_device_that_breaks_midway_blames_no_row_either(database):
+    class Breaking(FakeScorer):
+        left = 1  # batches
+
+        def score(self, examples):
+            for batch in super().score(examples):
+                if not self.left:
+                    raise RuntimeError("CUDA error")
+                self.left -= 1
+                yield batch
+
     job = make_job(database, rows=10, shard_rows=10)
-    assert score_next(database, worker(Poisoned(range(6), RuntimeError("CUDA error"))))  # after the first batch
+    assert score_next(database, worker(Breaking()))
+    assert "CUDA error" in progress(database, job).reason
     assert (progress(database, job).failed, progress(database, job).done) == (0, 0)
 
 
@@ -94,7 +105,7 @@ def test_a_scorer_that_leaves_rows_out_completes_nothing(database):
 
 
 def test_a_worker_that_cannot_load_the_model_leaves_the_job_to_others(database):
-    def load(model):
+    def load(model, _):
         raise BadCheckpoint(f"{model}: no folder here")
 
     job = make_job(database, rows=40, shard_rows=4)

@@ -6,7 +6,7 @@ import pytest
 
 from relex.db import jobs, recovery, shards
 from relex.errors import LeaseLost, RelexError
-from relex.examples import RowError
+from relex.examples import Outcome, RowError
 from relex.flows.sweep import sweep
 from relex.jobs import JobState
 from tests.making import example, make_job, prediction
@@ -19,7 +19,8 @@ def claim(database, lease_seconds=60.0):
 
 def complete(database, shard):
     with database.transaction() as tx:
-        shards.complete(tx, shard, [prediction(example(n)) for n in range(shard.first_row, shard.end_row)], [])
+        rows = range(shard.first_row, shard.end_row)
+        shards.complete(tx, shard, Outcome([prediction(example(n)) for n in rows]))
 
 
 def recover(database):
@@ -139,7 +140,7 @@ def test_a_job_whose_rows_do_not_add_up_is_not_closed(database):
     job = make_job(database, rows=4)
     shard = claim(database)
     with database.transaction() as tx:
-        shards.complete(tx, shard, [prediction(example(0))], [RowError(1, "bad", "bad")])
+        shards.complete(tx, shard, Outcome([prediction(example(0))], [RowError(1, "bad", "bad")]))
     with pytest.raises(RelexError, match="2 predictions and row errors for 4 rows"), database.transaction() as tx:
         jobs.close_if_ended(tx, job.id)
     assert not progress(database, job).state.ended
@@ -149,7 +150,7 @@ def test_a_job_that_cannot_be_closed_does_not_hold_up_the_others(database):
     broken = make_job(database, rows=4, key="broken")
     shard = claim(database)
     with database.transaction() as tx:
-        shards.complete(tx, shard, [prediction(example(0))], [])
+        shards.complete(tx, shard, Outcome([prediction(example(0))]))
     good = make_job(database, rows=4, key="good")
     complete(database, claim(database))
     waiting = make_job(database, rows=4, key="waiting")
@@ -181,5 +182,5 @@ def test_an_unknown_state_or_a_wrong_number_of_probabilities_cannot_be_stored(da
     short = prediction(example(0))
     short = type(short)(0, short.label, short.probabilities[:29])
     with pytest.raises(Exception, match="predictions_probabilities_check"), database.transaction() as tx:
-        shards.complete(tx, shard, [short], [])
+        shards.complete(tx, shard, Outcome([short]))
     assert count(database, "predictions") == 0

@@ -1,5 +1,7 @@
 """A backbone and a tokenizer so small that a test builds its own in milliseconds; nothing is fetched."""
 
+import random
+
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -74,4 +76,16 @@ def examples(make_example):
         start = 4 + 4 * row_no
         sentence = "비틀즈 " + "가나다 " * row_no + "비틀즈가 조지를 하다."
         made.append(make_example(row_no, sentence, (start, start + 3), (start + 5, start + 7)))
+    return made
+
+
+@pytest.fixture
+def many(make_example):
+    """Eighty sentences of mixed length, several batches of them."""
+    rng = random.Random(5)
+    made = []
+    for row_no in range(80):
+        lead = "".join(rng.choice(["가", "나", "다 ", "라 "]) for _ in range(rng.randrange(120)))
+        sentence = f"{lead}비틀즈와 조지"
+        made.append(make_example(row_no, sentence, (len(lead), len(lead) + 3), (len(lead) + 5, len(lead) + 7)))
     return made

@@ -1,0 +1,24 @@
+"""Rows are answered from what was scored before; a job may ask for full precision, or for every row to be scored anew.
+
+Predictions of before carry no key and answer for nobody.
+
+There is no way back. Workers of before know neither wish: end them before the upgrade.
+"""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+UPGRADE = """
+ALTER TABLE jobs
+    ADD COLUMN exact boolean NOT NULL DEFAULT false,
+    ADD COLUMN fresh boolean NOT NULL DEFAULT false;
+ALTER TABLE shards ADD COLUMN answered integer NOT NULL DEFAULT 0;
+ALTER TABLE predictions ADD COLUMN answer_key uuid;
+CREATE INDEX predictions_answers ON predictions (answer_key) WHERE answer_key IS NOT NULL;
+"""
+
+
+def upgrade() -> None:
+    op.execute(UPGRADE)

@@ -1,0 +1,129 @@
+"""The network over a pack: linear layers on all its tokens at once, attention among the tokens of each example.
+
+transformers' own encoders do the work; only their attention is replaced, through the door that they keep for that.
+The head computes in float32 whatever the encoder does.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention.varlen import varlen_attn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface
+
+from relex.encoding.packing import Pack
+from relex.model.classifier import RelationClassifier
+from relex.model.prepacked import prepack
+
+ATTENTION = "relex_packed"
+"""Our attention's name among those of transformers."""
+
+COUNT_FROM_PADDING = {"bert": False, "electra": False, "roberta": True, "xlm-roberta": True}
+"""The encoders that are known to mix tokens in their attention alone; whether their positions count from the padding's
+id (the first token's position is then that id plus 1)."""
+
+
+def can_pack(model: RelationClassifier) -> bool:
+    """Whether examples of this model may lie end to end."""
+    return model.backbone.config.model_type in COUNT_FROM_PADDING
+
+
+class PackedClassifier:
+    """A classifier that was loaded for scoring, turned into one that takes packs; the original is used up.
+
+    Args:
+        model: in eval mode, in float32, on its device.
+        dtype: in which the encoder computes.
+        total: tokens of every pack, for which a CPU's matrices are laid out.
+    """
+
+    def __init__(self, model: RelationClassifier, dtype: torch.dtype, total: int) -> None:
+        self._model = model
+        self._window = model.relation.max_length
+        self._first_position = _first_position(model)
+        backbone: nn.Module = model.backbone  # transformers' own `to` carries no types
+        backbone.to(dtype)
+        model.backbone.set_attn_implementation(ATTENTION)
+        if model.device.type == "cpu":
+            prepack(backbone, total)
+
+    @torch.inference_mode()
+    def __call__(self, pack: Pack) -> Tensor:
+        """The probabilities of the pack's examples. Shape: [N, labels], float32."""
+        segments = {"token_type_ids": pack.token_type_ids} if self._model.knows_segments else {}
+        hidden = self._model.backbone(
+            input_ids=pack.input_ids, position_ids=pack.position_ids + self._first_position, pack=pack, **segments
+        ).last_hidden_state[0]
+        chunks = zip(pack.starts, pack.lengths, pack.entities, pack.markers, strict=True)
+        logits = [self._head(hidden, *chunk) for chunk in chunks]
+        return torch.cat(logits)[: len(pack.examples)].softmax(-1)
+
+    def _head(self, hidden: Tensor, starts: Tensor, lengths: Tensor, entities: Tensor, markers: Tensor) -> Tensor:
+        """The logits of one chunk of C examples. Shape: [C, labels].
+
+        Args:
+            hidden: the pack's last layer. Shape: [T, H]
+            starts: of the examples in the pack. Shape: [C]
+            lengths: their tokens. Shape: [C]
+            entities: as in `Pack`. Shape: [C, 2, 2]
+            markers: as in `Pack`. Shape: [C, 2]
+        """
+        position = torch.arange(self._window, device=hidden.device)
+        # Behind its end an example's last token is repeated: a neighbour's broken number times 0 would be broken too.
+        own = starts[:, None] + torch.minimum(position, lengths[:, None] - 1)
+        masks = (position >= entities[..., :1]) & (position < entities[..., 1:])
+        return self._model.head(hidden[own].float(), masks, markers)
+
+
+def _first_position(model: RelationClassifier) -> int:
+    config = model.backbone.config
+    return config.pad_token_id + 1 if COUNT_FROM_PADDING[config.model_type] else 0
+
+
+def _attend(
+    _module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    _mask: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Attention inside each example, 0 behind the last one. Shapes: [1, heads, T, D] to [1, T, heads, D]."""
+    by_token = [each[0].transpose(0, 1) for each in (query, key, value)]
+    result = torch.zeros_like(by_token[0], memory_format=torch.contiguous_format)
+    if query.is_cuda and query.dtype != torch.float32:
+        _attend_at_once(by_token, result, pack, scaling)
+    else:
+        _attend_by_run(by_token, result, pack, scaling)
+    return result.unsqueeze(0), None
+
+
+def _attend_at_once(by_token: list[Tensor], result: Tensor, pack: Pack, scaling: float | None) -> None:
+    """FlashAttention's kernel for sequences of any lengths; it knows 16 bit only. Shapes: [T, heads, D]."""
+    query, key, value = (each[: pack.end] for each in by_token)
+    bounds, longest = pack.boundaries, pack.longest
+    # One split: how keys are shared out must not depend on the neighbours.
+    found = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scaling, num_splits=1)
+    result[: pack.end] = found if isinstance(found, Tensor) else found[0]
+
+
+def _attend_by_run(by_token: list[Tensor], result: Tensor, pack: Pack, scaling: float | None) -> None:
+    """One call for all examples of a length: no masks, nothing computed in vain. Shapes: [T, heads, D]."""
+    for run in pack.runs:
+        part = slice(run.start, run.start + run.count * run.length)
+        # Each becomes [count, heads, length, D].
+        query, key, value = (each[part].unflatten(0, (run.count, run.length)).transpose(1, 2) for each in by_token)
+        found = scaled_dot_product_attention(query, key, value, scale=scaling)
+        result[part] = found.transpose(1, 2).flatten(0, 1)
+
+
+def _no_mask(*_: Any, **__: Any) -> None:
+    """`_attend` looks at the pack's runs."""
+
+
+AttentionInterface.register(ATTENTION, _attend)
+AttentionMaskInterface.register(ATTENTION, _no_mask)

@@ -1,0 +1,56 @@
+"""What makes two submits the same work, and what a job tells its workers."""
+
+import csv
+
+import pytest
+
+from relex.csvfile.checking import check
+from relex.db import jobs, shards
+from relex.flows.submit import SubmitOptions, submit
+from tests.making import example, register_model
+
+
+@pytest.fixture
+def submitted(database, tmp_path):
+    """Submit a small file with some options: `submitted(exact=True)`."""
+    register_model(database)
+    path = tmp_path / "a.csv"
+    write(path, [example(n) for n in range(3)])
+
+    def with_options(**options):
+        return submit(database, path, check(path), SubmitOptions(**options), 512)
+
+    return with_options
+
+
+def write(path, examples):
+    def cell(entity):
+        return repr({"word": entity.text, "start_idx": entity.start, "end_idx": entity.end - 1, "type": entity.type})
+
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "sentence", "subject_entity", "object_entity"])
+        writer.writerows([each.id, each.sentence, cell(each.subject), cell(each.object)] for each in examples)
+
+
+def test_an_exact_job_is_other_work(submitted):
+    usual, exact = submitted(), submitted(exact=True)
+    assert exact.job_id != usual.job_id
+    assert submitted().job_id == usual.job_id
+    assert submitted(exact=True).job_id == exact.job_id
+
+
+def test_a_fresh_job_is_a_new_one_each_time_and_never_found(submitted):
+    usual, fresh = submitted(), submitted(fresh=True)
+    assert len({usual.job_id, fresh.job_id, submitted(fresh=True).job_id}) == 3
+    assert submitted().job_id == usual.job_id
+
+
+@pytest.mark.parametrize("wish", ["exact", "fresh"])
+def test_a_claim_tells_what_the_job_asked_for(database, submitted, wish):
+    job_id = submitted(**{wish: True}).job_id
+    with database.transaction() as tx:
+        shard = shards.claim(tx, "worker", 60)
+        job = jobs.find(tx, job_id)
+    for told in (job, shard):
+        assert {"exact": told.exact, "fresh": told.fresh} == {"exact": False, "fresh": False} | {wish: True}

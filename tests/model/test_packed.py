@@ -1,0 +1,105 @@
+"""Packs give what padding gives, for every encoder that may be packed, and the same bits among any neighbours."""
+
+import random
+
+import pytest
+import torch
+from transformers import BertConfig, DistilBertConfig, ElectraConfig, RobertaConfig, XLMRobertaConfig
+
+from relex.encoding.batches import collate
+from relex.model.checkpoint import load, save
+from relex.model.config import Pooling
+from relex.model.packed import can_pack
+from relex.model.precision import half_precision
+from relex.model.prepacked import PrepackedLinear
+from relex.scoring.scorer import Scorer
+
+SMALL = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2}
+ENCODERS = {
+    "bert": BertConfig(**SMALL, max_position_embeddings=162),
+    "electra": ElectraConfig(**SMALL, embedding_size=32, max_position_embeddings=162),
+    "roberta": RobertaConfig(**SMALL, max_position_embeddings=170, type_vocab_size=1),
+    "xlm-roberta": XLMRobertaConfig(**SMALL, max_position_embeddings=170, type_vocab_size=1),
+}
+HALF = half_precision(torch.device("cpu"))
+DTYPES = [torch.float32, *([HALF] if HALF else [])]
+
+
+def flat(batches):
+    return {prediction.row_no: prediction for batch in batches for prediction in batch}
+
+
+def plain(folder, examples):
+    """Each example by itself through transformers' own attention, in float32."""
+    loaded = load(folder)
+    with torch.inference_mode():
+        for example, encoded in zip(examples, loaded.encoder.encode(examples), strict=True):
+            logits = loaded.model(**collate([encoded], loaded.pad_token_id).tensors()).logits
+            yield example.row_no, logits.softmax(-1)[0].tolist()
+
+
+@pytest.mark.parametrize("type_sentence", [False, True])
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_a_pack_gives_what_the_plain_network_gives(tmp_path, build, tokenizer, many, kind, type_sentence):
+    model = build(ENCODERS[kind], type_sentence=type_sentence)
+    assert can_pack(model)
+    save(tmp_path / "model", model, tokenizer, {})
+    exact = flat(Scorer(tmp_path / "model", "cpu").score(many))
+    half = flat(Scorer(tmp_path / "model", "cpu", HALF or torch.float32).score(many))
+    for row_no, probabilities in plain(tmp_path / "model", many):
+        assert exact[row_no].probabilities == pytest.approx(probabilities, abs=1e-6)
+        assert half[row_no].probabilities == pytest.approx(probabilities, abs=0.02)
+        assert (half[row_no].probabilities == exact[row_no].probabilities) == (HALF is None)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("pooling", Pooling)
+def test_the_same_bits_among_any_neighbours(tmp_path, build, tokenizer, many, pooling, dtype):
+    save(tmp_path / "model", build(ENCODERS["bert"], pooling=pooling), tokenizer, {})
+    scorer = Scorer(tmp_path / "model", "cpu", dtype)
+    together = flat(scorer.score(many))
+    alone = flat(batch for example in many for batch in scorer.score([example]))
+    assert alone == together
+    for seed in range(3):
+        some = random.Random(seed).sample(many, 25)
+        assert flat(scorer.score(some)) == {each.row_no: together[each.row_no] for each in some}
+
+
+def test_lanes_change_no_bit(tmp_path, build, tokenizer, many):
+    save(tmp_path / "model", build(ENCODERS["bert"]), tokenizer, {})
+    one = list(Scorer(tmp_path / "model", "cpu").score(many))
+    try:
+        torch.set_num_threads(3)
+        assert list(Scorer(tmp_path / "model", "cpu").score(many)) == one
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_an_encoder_that_nobody_looked_at_is_padded(tmp_path, build, tokenizer, many):
+    small = {"dim": 64, "hidden_dim": 96, "n_layers": 2, "n_heads": 2}
+    model = build(DistilBertConfig(**small, max_position_embeddings=162))
+    assert not can_pack(model)
+    save(tmp_path / "model", model, tokenizer, {})
+    found = flat(Scorer(tmp_path / "model", "cpu").score(many))
+    for row_no, probabilities in plain(tmp_path / "model", many):
+        assert found[row_no].probabilities == pytest.approx(probabilities, abs=1e-6)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_prepacked_layer_is_the_layer(dtype, bias):
+    torch.manual_seed(1)
+    linear = torch.nn.Linear(48, 80, bias=bias).to(dtype)
+    inputs = torch.randn(1, 24, 48).to(dtype)
+    with torch.inference_mode():
+        packed = PrepackedLinear(linear, 24)
+        close = {"atol": 1e-6, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.02, "rtol": 0.02}
+        torch.testing.assert_close(packed(inputs), linear(inputs), **close)
+        torch.testing.assert_close(packed(inputs[:, :7]), linear(inputs[:, :7]), **close)
+        packed.then_gelu()
+        torch.testing.assert_close(packed(inputs), torch.nn.functional.gelu(linear(inputs)), **close)
+
+
+def test_sixteen_bit_units_are_asked_of_the_device():
+    able = torch.cpu.get_capabilities()
+    assert (half_precision(torch.device("cpu")) is torch.bfloat16) == bool(able["amx_bf16"] or able["avx512_bf16"])

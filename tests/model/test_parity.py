@@ -1,0 +1,126 @@
+"""The gate before 16 bit: measured by real scorers, kept in the checkpoint, obeyed by the scorer."""
+
+import json
+import logging
+from dataclasses import replace
+
+import pytest
+import torch
+
+from relex.errors import BadCheckpoint
+from relex.flows import models
+from relex.flows.gate import load_gate
+from relex.flows.train import _pass
+from relex.model.checkpoint import save
+from relex.model.folder import MODEL_CARD, PARITY, digests
+from relex.model.parity import Parity, read_parity, write_parity
+from relex.model.precision import half_precision
+from relex.scoring import parity as measuring
+from relex.scoring.ensemble import open_scorer
+from relex.scoring.scorer import Scorer
+from relex.settings import Settings
+
+GOOD = Parity("bfloat16", 2000, agreement=99.6, largest_difference=0.02, micro_f1=79.9, micro_f1_exact=80.0)
+
+needs_half = pytest.mark.skipif(half_precision(torch.device("cpu")) is None, reason="this CPU has no 16-bit unit")
+
+
+@pytest.fixture
+def folder(tmp_path, build, tokenizer):
+    save(tmp_path / "model", build(), tokenizer, {MODEL_CARD: "# A model\n"})
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def labelled(examples):
+    return [replace(example, label="org:members" if example.row_no % 2 else "no_relation") for example in examples]
+
+
+def scores(scorer, examples):
+    return {each.row_no: each.probabilities for batch in scorer.score(examples) for each in batch}
+
+
+def test_the_gate_asks_for_labels_and_for_f1():
+    assert GOOD.passed
+    assert not replace(GOOD, agreement=98.9).passed
+    assert not replace(GOOD, micro_f1=79.6).passed
+    assert "always scored in float32" in replace(GOOD, agreement=98.9).words
+
+
+def test_what_was_measured_is_part_of_the_checkpoint(folder):
+    before = digests(folder)
+    assert read_parity(folder) is None
+    write_parity(folder, GOOD)
+    assert read_parity(folder) == GOOD
+    assert digests(folder).keys() - before.keys() == {PARITY}
+    assert "99.60 % of the labels" in (folder / MODEL_CARD).read_text("utf-8")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"dtype": "bfloat16"}'])
+def test_a_damaged_file_is_told(folder, text):
+    (folder / PARITY).write_text(text)
+    with pytest.raises(BadCheckpoint, match=PARITY):
+        Scorer(folder, "cpu")
+
+
+@needs_half
+def test_the_gate_measures_what_the_scorers_do(folder, labelled):
+    load_gate("cpu")(folder, labelled)
+    found = read_parity(folder)
+    exact, half = (
+        scores(Scorer(folder, "cpu", torch.float32), labelled),
+        scores(Scorer(folder, "cpu", torch.bfloat16), labelled),
+    )
+    pairs = [(a, b) for row_no in exact for a, b in zip(exact[row_no], half[row_no], strict=True)]
+    assert found.largest_difference == pytest.approx(max(abs(a - b) for a, b in pairs))
+    same = [exact[row].index(max(exact[row])) == half[row].index(max(half[row])) for row in exact]
+    assert found.agreement == pytest.approx(100 * sum(same) / len(same))
+    assert (found.dtype, found.examples) == ("bfloat16", len(labelled))
+
+
+@needs_half
+def test_who_passed_is_scored_in_16_bit_unless_exactness_is_asked_for(folder, examples):
+    exact, half = (
+        scores(Scorer(folder, "cpu", torch.float32), examples),
+        scores(Scorer(folder, "cpu", torch.bfloat16), examples),
+    )
+    assert scores(open_scorer(folder, "cpu"), examples) == exact
+    write_parity(folder, GOOD)
+    assert scores(open_scorer(folder, "cpu"), examples) == half != exact
+    assert scores(open_scorer(folder, "cpu", exact=True), examples) == exact
+    write_parity(folder, replace(GOOD, agreement=50.0))
+    assert scores(open_scorer(folder, "cpu"), examples) == exact
+
+
+@needs_half
+def test_of_many_examples_some_are_taken_and_who_was_measured_is_believed(folder, labelled, monkeypatch):
+    monkeypatch.setattr(measuring, "MOST_EXAMPLES", 5)
+    measuring.gate(folder, labelled)
+    assert read_parity(folder).examples == 4
+    measuring.gate(folder, labelled[:1])
+    assert read_parity(folder).examples == 4
+
+
+def test_a_device_without_a_16_bit_unit_measures_nothing(folder, labelled, monkeypatch):
+    monkeypatch.setattr(measuring, "half_precision", lambda _: None)
+    measuring.gate(folder, labelled)
+    assert read_parity(folder) is None
+
+
+def test_a_gate_that_fails_costs_no_training(folder, labelled, caplog):
+    def gate(_place, _examples):
+        raise BadCheckpoint("the disk is full")
+
+    with caplog.at_level(logging.WARNING):
+        _pass(gate, folder, labelled)
+    assert "not measured in 16 bit: the disk is full" in caplog.text
+
+
+def test_an_import_may_be_measured_on_ones_own_rows(database, tmp_path, folder):
+    settings = Settings(home=tmp_path / "home")
+    plain = models.import_folder(database, settings, folder, "plain")
+    measured = models.import_folder(database, settings, folder, "measured", lambda draft: write_parity(draft, GOOD))
+    assert read_parity(models.checkpoint_folder(settings, plain)) is None
+    assert read_parity(models.checkpoint_folder(settings, measured)) == GOOD
+    assert not (folder / PARITY).exists()
+    assert json.loads((models.checkpoint_folder(settings, measured) / PARITY).read_text())["agreement"] == 99.6
