@@ -38,7 +38,8 @@ def hold(plan: Plan, examples: Sequence[Example], tell: Tell) -> Report:
     device = device_named(plan.device)
     with TemporaryDirectory(prefix="relex-bench-") as scratch:
         checkpoint, network = _network(plan, examples, Path(scratch))
-        return _Contest(plan, Setting(checkpoint, str(device), examples), tell).hold(network)
+        setting = Setting(checkpoint, str(device), examples, random=plan.checkpoint is None)
+        return _Contest(plan, setting, tell).hold(network)
 
 
 def _network(plan: Plan, examples: Sequence[Example], scratch: Path) -> tuple[Path, str]:

@@ -22,6 +22,8 @@ class Setting:
     """A torch device."""
     examples: Sequence[Example]
     """Those that it will score: to choose its settings by, not to remember answers."""
+    random: bool = True
+    """Whether the checkpoint holds random weights, made for this contest."""
 
 
 class Contestant(Protocol):

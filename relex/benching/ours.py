@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+import torch
+
+from relex.benching.ceiling import TYPES
 from relex.benching.contestant import Setting
 from relex.examples import Example, Prediction
+from relex.model.precision import half_precision
 from relex.scoring.scorer import Scorer
 
 
@@ -12,8 +16,8 @@ class Ours:
 
     note = ""
 
-    def __init__(self, scorer: Scorer, precision: str) -> None:
-        self.precision = precision
+    def __init__(self, scorer: Scorer) -> None:
+        self.precision = next(name for name, dtype in TYPES.items() if dtype is scorer.dtype)
         self._scorer = scorer
 
     def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
@@ -22,10 +26,11 @@ class Ours:
 
 
 def exact(setting: Setting) -> Ours:
-    """In fp32, whatever the checkpoint's parity gate allows."""
-    return Ours(Scorer(setting.checkpoint, setting.device), "fp32")
+    """In float32, whatever the checkpoint's gate allows."""
+    return Ours(Scorer(setting.checkpoint, setting.device, torch.float32))
 
 
 def default(setting: Setting) -> Ours:
-    """As a worker opens it: the scorer has one way yet, so this is the same as `exact`."""
-    return Ours(Scorer(setting.checkpoint, setting.device), "fp32")
+    """As a worker opens it; random weights, which no gate has judged, as if they had passed."""
+    forced = half_precision(torch.device(setting.device)) if setting.random else None
+    return Ours(Scorer(setting.checkpoint, setting.device, forced))

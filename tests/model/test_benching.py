@@ -26,6 +26,7 @@ from relex.csvfile.reading import read_whole
 from relex.errors import InvalidInput, RelexError
 from relex.examples import Prediction
 from relex.model.checkpoint import load, save
+from relex.model.precision import half_precision
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
@@ -77,10 +78,24 @@ def test_every_contestant_tells_what_was_promised(contest, rows):
 
 
 def test_all_fp32_ways_give_the_same_probabilities(contest):
-    for each in contest[0]["contestants"][: len(OURS)]:
-        if each["precision"] == "fp32":
-            assert each["agreement"] == 1.0
-            assert each["largest_difference"] < 1e-5
+    exact = {each["name"]: each for each in contest[0]["contestants"] if each["precision"] == "fp32"}
+    assert exact.keys() >= {"plain", "pipeline", "sorted", "exact"}
+    for each in exact.values():
+        assert each["agreement"] == 1.0
+        assert each["largest_difference"] < 1e-5
+
+
+def test_random_weights_count_as_past_the_gate_and_others_do_not(setting, examples):
+    half = half_precision(CPU)
+    random_weights, unjudged = opened("relex", setting), opened("relex", replace(setting, random=False))
+    assert random_weights.precision == ("bf16" if half else "fp32")
+    assert unjudged.precision == opened("exact", setting).precision == "fp32"
+    found, expected = (
+        {each.row_no: each for batch in contestant.score(examples) for each in batch}
+        for contestant in (random_weights, unjudged)
+    )
+    assert compared(found, expected)[1] < (0.05 if half else 1e-5)
+    assert (found == expected) is (half is None)
 
 
 def test_each_pass_is_told_in_turn(contest):
