@@ -15,8 +15,8 @@ from relex.benching.meters import wait_for
 
 TOKENS_CPU, TOKENS_GPU = 512, 16_384
 """Rows of the left matrix: what one batch brings."""
-SECONDS = 0.1
-"""For each shape, every time it is measured."""
+SECONDS = 0.2
+"""For each shape and way, every time it is measured: long enough that a neighbour's work leaves a gap."""
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.int8}
 
 
