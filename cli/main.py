@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": "cli.compare",
     "ensemble": "cli.ensemble",
     "data": "cli.data",
+    "bench": "cli.bench",
     "worker": "cli.worker",
     "db": "cli.db",
     "doctor": "cli.doctor",

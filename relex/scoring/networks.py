@@ -26,6 +26,8 @@ class Network(Protocol):
 
     max_tokens: int
     """Of a batch; may be lowered where memory runs out."""
+    dtype: torch.dtype
+    """In which the encoder computes."""
 
     def batches(self, encoded: Sequence[EncodedExample]) -> Iterator[list[EncodedExample]]:
         """Groups that go through the network together."""
@@ -42,6 +44,7 @@ def network_of(checkpoint: LoadedCheckpoint, device: torch.device, dtype: torch.
 class _Packed:
     def __init__(self, checkpoint: LoadedCheckpoint, device: torch.device, dtype: torch.dtype) -> None:
         self.max_tokens = max(PACKED_TOKENS[device.type], checkpoint.model.relation.max_length)
+        self.dtype = dtype
         self._classifier = PackedClassifier(checkpoint.model, dtype, self.max_tokens)
         self._pad_token_id = checkpoint.pad_token_id
         self._device = device
@@ -54,6 +57,8 @@ class _Packed:
 
 
 class _Padded:
+    dtype = torch.float32
+
     def __init__(self, checkpoint: LoadedCheckpoint, device: torch.device) -> None:
         self.max_tokens = PADDED_TOKENS
         self._checkpoint = checkpoint

@@ -44,6 +44,11 @@ class Scorer:
         self._network = network_of(checkpoint, self._device, dtype or _default_dtype(folder, self._device))
         self._lanes = lanes_of(self._device)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which the encoder computes."""
+        return self._network.dtype
+
     def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
         """The predictions of one batch after another, longest examples first.
 

@@ -35,8 +35,8 @@ def test_status_and_export_wake_nothing_heavy(database_url, arguments):
     assert "sqlalchemy" in modules
 
 
-def test_submit_and_train_wake_no_torch(database_url):
-    for arguments in (["submit", "nothing.csv"], ["train", "--config", "nothing"]):
+def test_submit_train_and_bench_wake_no_torch(database_url):
+    for arguments in (["submit", "nothing.csv"], ["train", "--config", "nothing"], ["bench", "--input", "nothing.csv"]):
         exception, modules = loaded(*arguments, env=environment(database_url=database_url))
         assert "Invalid" in exception
         assert {"torch", "transformers", "pandas", "numpy"}.isdisjoint(modules)

@@ -1,0 +1,114 @@
+"""What a contest found, and the ratios that follow from it. Pure: `text` shows it without torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relex.benching.plan import BASELINE
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one contestant did."""
+
+    name: str
+    about: str
+    precision: str
+    note: str
+    rows: int
+    """How many it scored in each pass."""
+    gflop_per_row: float
+    """Of those rows, padding not counted."""
+    seconds: tuple[float, ...]
+    """Of each pass, tokenizing included."""
+    cpu_seconds: tuple[float, ...]
+    """Of all this process' threads in each pass: far less than seconds x threads, and something else had the cores."""
+    opening_seconds: float
+    """Reading weights, converting, trying settings: before the first pass, and in no speed."""
+    peak_memory_bytes: int | None
+    """In the first pass, weights included; None where the machine does not tell."""
+    agreement: float | None
+    """Share of its rows with the reference's label; None if the reference did not take part."""
+    largest_difference: float | None
+    """Of a probability from the reference's."""
+
+    @property
+    def first(self) -> float:
+        """Rows a second in the first pass."""
+        return self.rows / self.seconds[0]
+
+    @property
+    def warm(self) -> float | None:
+        """Rows a second in the best later pass."""
+        return self.rows / min(self.seconds[1:]) if self.seconds[1:] else None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One contest."""
+
+    network: str
+    """Whose weights, and whose tokenizer."""
+    device: str
+    threads: int
+    rows: int
+    tokens_per_row: float
+    load: tuple[float, float]
+    """The machine's load average (1 minute) before and after."""
+    standings: Sequence[Standing]
+    left_out: Mapping[str, str]
+    """Who could not take part, and why."""
+    ceiling_tokens: int
+    ceiling_flops: Mapping[str, float]
+    """Operations a second by precision."""
+    reading: float = 0.0
+    """Rows a second from CSV to examples, which is before and in no contestant's time."""
+
+
+def report_data(report: Report) -> dict[str, Any]:
+    """For `--json`."""
+    return {
+        "network": report.network,
+        "device": report.device,
+        "threads": report.threads,
+        "rows": report.rows,
+        "tokens_per_row": report.tokens_per_row,
+        "load_average": list(report.load),
+        "reading_rows_per_s": report.reading,
+        "contestants": [standing_data(report, standing) for standing in report.standings],
+        "left_out": [{"name": name, "why": why} for name, why in report.left_out.items()],
+        "ceiling": {
+            "tokens": report.ceiling_tokens,
+            "gflops": {precision: flops / 1e9 for precision, flops in report.ceiling_flops.items()},
+        },
+    }
+
+
+def standing_data(report: Report, standing: Standing) -> dict[str, Any]:
+    """One contestant, measured against the baseline and the ceiling; None where one of these is missing."""
+    base = next((each for each in report.standings if each.name == BASELINE), None)
+    best = standing.warm or standing.first
+    ceiling = report.ceiling_flops.get(standing.precision)
+    return {
+        "name": standing.name,
+        "about": standing.about,
+        "precision": standing.precision,
+        "note": standing.note,
+        "rows": standing.rows,
+        "rows_per_s_first": standing.first,
+        "rows_per_s_warm": standing.warm,
+        "ratio_first": _over(standing.first, base.first if base else None),
+        "ratio_warm": _over(standing.warm, base.warm if base else None),
+        "ceiling_share": _over(best * standing.gflop_per_row * 1e9, ceiling),
+        "agreement": standing.agreement,
+        "largest_difference": standing.largest_difference,
+        "peak_memory_bytes": standing.peak_memory_bytes,
+        "gflop_per_row": standing.gflop_per_row,
+        "opening_seconds": standing.opening_seconds,
+        "seconds": list(standing.seconds),
+        "cpu_seconds": list(standing.cpu_seconds),
+    }
+
+
+def _over(value: float | None, base: float | None) -> float | None:
+    return None if value is None or base is None else value / base

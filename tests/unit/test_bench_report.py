@@ -1,0 +1,88 @@
+"""The ratios of `relex bench`, from figures made by hand; no torch."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from relex.benching.report import Report, Standing, report_data
+from relex.benching.text import as_text
+
+PLAIN = Standing(
+    name="plain",
+    about="the public way",
+    precision="fp32",
+    note="",
+    rows=64,
+    gflop_per_row=10.0,
+    seconds=(16.0, 8.0, 9.0),
+    cpu_seconds=(30.0, 15.0, 15.0),
+    opening_seconds=1.0,
+    peak_memory_bytes=2_000_000_000,
+    agreement=1.0,
+    largest_difference=1e-7,
+)
+FAST = replace(
+    PLAIN, name="relex", precision="bf16", note="2 lanes", rows=256, seconds=(6.4, 4.0, 3.2), peak_memory_bytes=None
+)
+REPORT = Report(
+    network="roberta-base with random weights",
+    device="cpu",
+    threads=2,
+    rows=256,
+    tokens_per_row=50.5,
+    load=(0.1, 2.0),
+    standings=(PLAIN, FAST),
+    left_out={"openvino-bf16": "openvino is not installed"},
+    ceiling_tokens=512,
+    ceiling_flops={"fp32": 200e9, "bf16": 1600e9},
+    reading=20_000.0,
+)
+
+
+def told(report):
+    return {each["name"]: each for each in json.loads(json.dumps(report_data(report)))["contestants"]}
+
+
+def test_speeds_are_of_the_first_pass_and_of_the_best_later_one():
+    plain, fast = told(REPORT)["plain"], told(REPORT)["relex"]
+    assert (plain["rows_per_s_first"], plain["rows_per_s_warm"]) == (4, 8)
+    assert (fast["rows_per_s_first"], fast["rows_per_s_warm"]) == pytest.approx((40, 80))
+
+
+def test_ratios_compare_rows_a_second_so_a_part_of_the_rows_does_not_matter():
+    fast = told(REPORT)["relex"]
+    assert (fast["ratio_first"], fast["ratio_warm"]) == pytest.approx((10, 10))
+    assert told(REPORT)["plain"]["ratio_warm"] == 1
+
+
+def test_the_share_of_the_ceiling_is_of_the_contestants_own_precision():
+    assert told(REPORT)["plain"]["ceiling_share"] == pytest.approx(8 * 10 / 200)
+    assert told(REPORT)["relex"]["ceiling_share"] == pytest.approx(80 * 10 / 1600)
+
+
+def test_what_cannot_be_said_is_null():
+    alone = replace(REPORT, standings=(replace(FAST, seconds=(6.4,), agreement=None),), ceiling_flops={})
+    fast = told(alone)["relex"]
+    absent = ("rows_per_s_warm", "ratio_first", "ratio_warm", "ceiling_share", "agreement", "peak_memory_bytes")
+    assert [fast[name] for name in absent] == [None] * len(absent)
+    assert fast["rows_per_s_first"] == 40
+
+
+def test_the_rest_of_the_data_says_under_which_circumstances():
+    data = report_data(REPORT)
+    assert data["ceiling"] == {"tokens": 512, "gflops": {"fp32": 200, "bf16": 1600}}
+    assert data["left_out"] == [{"name": "openvino-bf16", "why": "openvino is not installed"}]
+    assert data["load_average"] == [0.1, 2.0]
+    assert data["reading_rows_per_s"] == 20_000
+
+
+def test_the_table_is_aligned_and_names_who_scored_a_part_and_who_was_left_out():
+    lines = as_text(REPORT).splitlines()
+    head, plain, fast = lines[4:7]
+    assert len(head) == len(plain) == len(fast)
+    assert plain.split() == ["plain", "4.00", "8.00", "1.00", "1.00", "40%", "100.00%", "1.0e-07", "2,000", "fp32"]
+    assert fast.split()[8] == "-"
+    assert "plain: the public way; 64 of the rows" in lines
+    assert "relex: the public way (2 lanes)" in lines
+    assert lines[-1] == "openvino-bf16 was left out: openvino is not installed"
