@@ -1,0 +1,106 @@
+"""What the benchmarks around the scorer share: a database of their own, rows to fill it with, and turns.
+
+Machines are noisy and differ: contestants take turns in one run, and what is told is how they compare there.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import cycle, islice
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+from relex.csvfile.reading import read_whole
+from relex.db import jobs, migrate, models
+from relex.db.connection import Database
+from relex.embedded.users import use
+from relex.examples import Example
+from relex.jobs import JobId, NewJob
+from relex.labels import RELATIONS
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """The options that all of them have."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", help="URL of a Postgres where a database may be made; without it one is started")
+    parser.add_argument("--csv", type=Path, default=Path("data/test_data.csv"), help="where the sentences come from")
+    return parser
+
+
+@contextmanager
+def scratch_database(server: str | None) -> Iterator[Database]:
+    """A database with all tables and no rows, gone afterwards."""
+    if server is None:
+        with tempfile.TemporaryDirectory() as home, use(Path(home)) as url, scratch_database(url) as database:
+            yield database
+        return
+    name = f"relex_benchmark_{os.getpid()}"
+    _run(server, "CREATE DATABASE {}", name)
+    database = Database(make_url(server).set(database=name).render_as_string(hide_password=False))
+    try:
+        migrate.upgrade(database)
+        yield database
+    finally:
+        database.close()
+        _run(server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def many(csv: Path, rows: int) -> list[Example]:
+    """So many examples: the file's in turn, each with an id of its own."""
+    found = islice(cycle(read_whole(csv)), rows)
+    return [replace(example, row_no=row_no, id=str(row_no)) for row_no, example in enumerate(found)]
+
+
+def new_job(database: Database, key: str, rows: int) -> JobId:
+    """A job of a made-up model, without examples and shards."""
+    with database.transaction() as tx:
+        model = models.current(tx) or models.register(tx, "made-up", RELATIONS, {"config.json": "none"})
+        models.promote(tx, model)
+        job_id = jobs.insert_job(tx, NewJob(key, "made-up.csv", "0" * 64, str(model), rows, 0))
+    if job_id is None:
+        raise ValueError(f"there is a job with the key {key}")
+    return job_id
+
+
+def in_turns(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """The seconds of each in each round; who begins changes from round to round."""
+    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    names = list(contestants)
+    for number in range(rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            taken[name].append(contestants[name]())
+    return taken
+
+
+def compared(taken: Mapping[str, list[float]], rows: int) -> list[str]:
+    """Lines of a Markdown table: median time a row, and speed as a share of the first one's, round by round."""
+    base = next(iter(taken.values()))
+    lines = []
+    for name, seconds in taken.items():
+        ratios = sorted(one / other for one, other in zip(base, seconds, strict=True))
+        middle = statistics.median(ratios)
+        microseconds = statistics.median(seconds) / rows * 1e6
+        lines.append(f"| {name} | {microseconds:.1f} | {middle:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) |")
+    return lines
+
+
+def timed(work: Callable[[], object]) -> float:
+    """How many seconds it took."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _run(server: str, statement: str, name: str) -> None:
+    url = make_url(server).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
