@@ -59,9 +59,9 @@ def main(csv: Path, rows: int, shape: str, tokenizer: Path | None, database: str
             list(scorer.score(examples))
             rounds = [(_bare(scorer, examples), _job(env, folder, some, model)) for _ in range(ROUNDS)]
     for bare, job in rounds:
-        print(f"scorer {bare:.1f} s   job {job:.1f} s   {job / bare:.3f}")
+        click.echo(f"scorer {bare:.1f} s   job {job:.1f} s   {job / bare:.3f}")
     best = [min(times) for times in zip(*rounds, strict=True)]
-    print(f"best of each: {best[1] / best[0]:.3f} times the scorer's own time, {rows} rows of shape {shape}")
+    click.echo(f"best of each: {best[1] / best[0]:.3f} times the scorer's own time, {rows} rows of shape {shape}")
 
 
 def _first_rows(csv: Path, rows: int, to: Path) -> Path:
