@@ -38,6 +38,11 @@ class Standing:
         return self.rows / self.seconds[0]
 
     @property
+    def by_cpu(self) -> float:
+        """Rows a CPU second in the pass that took fewest: who else has the cores hardly matters to it."""
+        return self.rows / min(self.cpu_seconds)
+
+    @property
     def warm(self) -> float | None:
         """Rows a second in the best later pass."""
         return self.rows / min(self.seconds[1:]) if self.seconds[1:] else None
@@ -87,6 +92,7 @@ def report_data(report: Report) -> dict[str, Any]:
 def standing_data(report: Report, standing: Standing) -> dict[str, Any]:
     """One contestant, measured against the baseline and the ceiling; None where one of these is missing."""
     base = next((each for each in report.standings if each.name == BASELINE), None)
+    on_cpu = report.device == "cpu"  # elsewhere the cores only wait
     best = standing.warm or standing.first
     ceiling = report.ceiling_flops.get(standing.precision)
     return {
@@ -99,6 +105,8 @@ def standing_data(report: Report, standing: Standing) -> dict[str, Any]:
         "rows_per_s_warm": standing.warm,
         "ratio_first": _over(standing.first, base.first if base else None),
         "ratio_warm": _over(standing.warm, base.warm if base else None),
+        "rows_per_cpu_s": standing.by_cpu if on_cpu else None,
+        "ratio_cpu": _over(standing.by_cpu, base.by_cpu if base and on_cpu else None),
         "ceiling_share": _over(best * standing.gflop_per_row * 1e9, ceiling),
         "agreement": standing.agreement,
         "largest_difference": standing.largest_difference,

@@ -23,7 +23,14 @@ PLAIN = Standing(
     largest_difference=1e-7,
 )
 FAST = replace(
-    PLAIN, name="relex", precision="bf16", note="2 lanes", rows=256, seconds=(6.4, 4.0, 3.2), peak_memory_bytes=None
+    PLAIN,
+    name="relex",
+    precision="bf16",
+    note="2 lanes",
+    rows=256,
+    seconds=(6.4, 4.0, 3.2),
+    cpu_seconds=(12.0, 8.0, 7.5),
+    peak_memory_bytes=None,
 )
 REPORT = Report(
     network="roberta-base with random weights",
@@ -56,6 +63,12 @@ def test_ratios_compare_rows_a_second_so_a_part_of_the_rows_does_not_matter():
     assert told(REPORT)["plain"]["ratio_warm"] == 1
 
 
+def test_the_ratio_by_cpu_seconds_takes_the_pass_with_the_fewest():
+    assert told(REPORT)["relex"]["ratio_cpu"] == pytest.approx((256 / 7.5) / (64 / 15))
+    on_gpu = told(replace(REPORT, device="cuda"))["relex"]
+    assert (on_gpu["rows_per_cpu_s"], on_gpu["ratio_cpu"]) == (None, None)
+
+
 def test_the_share_of_the_ceiling_is_of_the_contestants_own_precision():
     assert told(REPORT)["plain"]["ceiling_share"] == pytest.approx(8 * 10 / 200)
     assert told(REPORT)["relex"]["ceiling_share"] == pytest.approx(80 * 10 / 1600)
@@ -81,8 +94,11 @@ def test_the_table_is_aligned_and_names_who_scored_a_part_and_who_was_left_out()
     lines = as_text(REPORT).splitlines()
     head, plain, fast = lines[4:7]
     assert len(head) == len(plain) == len(fast)
-    assert plain.split() == ["plain", "4.00", "8.00", "1.00", "1.00", "40%", "100.00%", "1.0e-07", "2,000", "fp32"]
-    assert fast.split()[8] == "-"
+    assert plain.split() == [
+        *("plain", "4.00", "8.00", "1.00", "1.00", "1.00"),
+        *("40%", "100.00%", "1.0e-07", "2,000", "fp32"),
+    ]
+    assert fast.split()[9] == "-"
     assert "plain: the public way; 64 of the rows" in lines
     assert "relex: the public way (2 lanes)" in lines
     assert lines[-1] == "openvino-bf16 was left out: openvino is not installed"
