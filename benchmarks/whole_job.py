@@ -19,7 +19,8 @@ from pathlib import Path
 
 import click
 
-from relex.benching.shapes import SHAPES, tokenizer_from, tokenizer_in, write_random
+from relex.benching.plan import SHAPES
+from relex.benching.shapes import tokenizer_from, tokenizer_in, write_random
 from relex.csvfile.reading import read_whole
 from relex.examples import Example
 from relex.model.parity import Parity, write_parity

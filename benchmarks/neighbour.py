@@ -1,0 +1,74 @@
+"""How much of its speed a scorer keeps beside a busy neighbour: with and without one, in turn, on the same rows.
+
+    python benchmarks/neighbour.py --input ../shared/klue-re/test_data.csv --rows 128 --shape base
+
+The neighbour is a process that does nothing but count, held on one of this process's cores.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import torch
+
+from relex.benching.plan import SHAPES
+from relex.benching.shapes import tokenizer_from, tokenizer_in, write_random
+from relex.csvfile.reading import read_whole
+from relex.examples import Example
+from relex.model.precision import half_precision
+from relex.scoring.scorer import Scorer
+
+ROUNDS = 4
+COUNT = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
+
+
+@click.command()
+@click.option("--input", "csv", required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--rows", default=128, show_default=True)
+@click.option("--shape", default="base", show_default=True, type=click.Choice(list(SHAPES)))
+@click.option("--tokenizer", type=click.Path(path_type=Path, exists=True))
+def main(csv: Path, rows: int, shape: str, tokenizer: Path | None) -> None:
+    """Print rows a second of each round, and the ratio of the best ones."""
+    examples = read_whole(csv)[:rows]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / shape
+        write_random(folder, SHAPES[shape], tokenizer_in(tokenizer) if tokenizer else tokenizer_from(examples))
+        scorer = Scorer(folder, "cpu", half_precision(torch.device("cpu")))
+    _speed(scorer, examples)
+    quiet, busy = [], []
+    for _ in range(ROUNDS):
+        quiet.append(_speed(scorer, examples))
+        with _neighbour():
+            busy.append(_speed(scorer, examples))
+        click.echo(f"quiet {quiet[-1]:.1f} rows/s   beside a neighbour {busy[-1]:.1f} rows/s")
+    cores = len(os.sched_getaffinity(0))
+    click.echo(
+        f"best of each: {max(busy) / max(quiet):.2f} of the quiet speed is kept, {cores} cores, one of them busy"
+    )
+
+
+def _speed(scorer: Scorer, examples: Sequence[Example]) -> float:
+    start = time.perf_counter()
+    for _ in scorer.score(examples):
+        pass
+    return len(examples) / (time.perf_counter() - start)
+
+
+@contextmanager
+def _neighbour() -> Iterator[None]:
+    core = min(os.sched_getaffinity(0))
+    with subprocess.Popen([sys.executable, "-c", COUNT, str(core)]) as neighbour:
+        try:
+            yield
+        finally:
+            neighbour.kill()
+
+
+if __name__ == "__main__":
+    main()
