@@ -82,7 +82,7 @@ def _bare(scorer: Scorer | Ensemble, examples: Sequence[Example]) -> float:
 def _job(env: dict[str, str], folder: Path, csv: Path, model: str) -> float:
     """--fresh: the rows of the round before would answer."""
     start = time.perf_counter()
-    _relex(env, "submit", str(csv), "--model", model, "--fresh", "--wait", "--export", str(folder / "out"))
+    _relex(env, "submit", str(csv), "--model", model, "--fresh", "--quiet", "--export", str(folder / "out"))
     return time.perf_counter() - start
 
 
