@@ -20,12 +20,13 @@ RECOVER = text("""
     WHERE state = 'running' AND lease_until < clock_timestamp()
 """)
 
+# `crashes > 0` is what the partial index says: no sweep looks at all shards that wait.
 # A shard that crashed twice may hold an example that kills the process: halve it until that one stands alone.
 HALVE = text("""
     WITH suspect AS (
         SELECT job_id, first_row, end_row, first_row + (end_row - first_row) / 2 AS middle
         FROM shards
-        WHERE state = 'pending' AND crashes >= :crashes AND end_row - first_row > 1
+        WHERE state = 'pending' AND crashes > 0 AND crashes >= :crashes AND end_row - first_row > 1
         FOR UPDATE SKIP LOCKED
     ), lower AS (
         UPDATE shards SET end_row = suspect.middle, crashes = :crashes - 1
@@ -39,7 +40,7 @@ HALVE = text("""
 CONVICT = text("""
     WITH guilty AS (
         UPDATE shards SET state = 'done', finished_at = clock_timestamp(), error = 'its row crashed the worker'
-        WHERE state = 'pending' AND crashes >= :crashes AND end_row - first_row = 1
+        WHERE state = 'pending' AND crashes > 0 AND crashes >= :crashes AND end_row - first_row = 1
         RETURNING job_id, first_row
     )
     INSERT INTO row_errors (job_id, row_no, code, message)

@@ -1,0 +1,38 @@
+"""A large file needs no more memory than a small one: 200,000 rows, most of them scored by SQL to save time."""
+
+from benchmarks.scale import Commands, write_csv
+from relex.db import jobs
+from tests.processes import ROOT
+
+ROWS = 200_000
+BY_WORKER = 40 * 512
+MOST = 128 * 1024
+"""KiB. The interpreter and what it imports take half of it; the rows as Python objects would add 160 MiB."""
+
+SCORED = f"""
+    UPDATE shards SET state = 'done', started_at = now(), finished_at = now() WHERE end_row <= {ROWS - BY_WORKER};
+    INSERT INTO predictions (job_id, row_no, label, probabilities, window_cut)
+    SELECT jobs.id, row_no, 'no_relation', array_fill(0.0333::real, ARRAY[30]), false
+    FROM jobs, generate_series(0, (SELECT max(end_row) FROM shards WHERE state = 'done') - 1) AS row_no;
+"""
+
+
+def test_the_memory_of_submit_worker_and_export_stays_flat(database, tmp_path):
+    relex = Commands(database, tmp_path)
+    relex.run(("cli.main", "db", "upgrade"))
+    path = tmp_path / "many.csv"
+    write_csv(path, ROOT / "data" / "test_data.csv", ROWS)
+    with relex.nobody_scores():
+        _, (submit,) = relex.run(("cli.main", "submit", path, "--quiet"))
+    with database.transaction() as tx:
+        tx.exec_driver_sql(SCORED)
+    _, (worker,) = relex.run(("worker.local", "score", "0"))
+    _, (export,) = relex.run(("cli.main", "export", "--out", tmp_path / "out", "--quiet"))
+    with database.transaction() as tx:
+        ended = jobs.progress(tx, jobs.find(tx, "@last"))
+    assert (ended.done, ended.failed, ended.answered) == (ROWS, 0, 0)
+    [exported] = (tmp_path / "out").glob("j-??????.csv")
+    with exported.open("rb") as file:
+        assert sum(1 for _ in file) == 1 + ROWS
+    for peak in (submit, worker, export):
+        assert 20 * 1024 < peak < MOST
