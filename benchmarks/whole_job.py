@@ -46,7 +46,7 @@ def main(csv: Path, rows: int, shape: str, tokenizer: Path | None, database: str
         examples = read_whole(some)
         write_random(folder / NAME, SHAPES[shape], tokenizer_in(tokenizer) if tokenizer else tokenizer_from(examples))
         # Random weights pass no gate: here only speed is asked for.
-        write_parity(folder / NAME, Parity("bfloat16", 0, 100.0, 0.0, 0.0, 0.0))
+        write_parity(folder / NAME, Parity("bfloat16", 1_000, 100.0, 0.0, 0.0, 0.0))
         env = dict(os.environ) | {
             "RELEX_DATABASE_URL": database,
             "RELEX_BROKER_URL": broker,

@@ -76,6 +76,8 @@ def bench_command(csv: Path, rows: int, *, model: str | None, as_json: bool, qui
 
     Example: relex bench --shape base --rows 256 --input data/test_data.csv
     """
+    if model and asked["tokenizer"]:
+        raise click.UsageError("--tokenizer is for random weights; a --model has its own")
     if asked["tokenizer"] is None and KLUE.is_dir():
         asked["tokenizer"] = KLUE
     plan = Plan(checkpoint=_checkpoint(model) if model else None, device=Settings.from_env().device, **asked)

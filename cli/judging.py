@@ -33,6 +33,7 @@ OPTIONS = (
     ),
     click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the file, such as cp949."),
     click.option("--again", is_flag=True, help="Make a new job of the file although there is one."),
+    click.option("--fresh", is_flag=True, help="Score every row anew, known ones too; implies --again."),
     click.option(
         "--out", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Also write files to DIR."
     ),
@@ -55,6 +56,7 @@ class Judging:
     csv: Path
     encoding: str
     again: bool
+    fresh: bool
     out: Path | None
     as_json: bool
     quiet: bool
@@ -73,7 +75,7 @@ class Judging:
 
     def queue(self, database: Database, settings: Settings, facts: FileFacts, model: str) -> JobId:
         """Queue the file for a model version, or find the job of an earlier time; see to it that it is scored."""
-        options = SubmitOptions(self.encoding, model, again=self.again, exact=self.exact)
+        options = SubmitOptions(self.encoding, model, again=self.again, fresh=self.fresh, exact=self.exact)
         submission = submit(database, self.csv, facts, options, settings.shard_rows)
         before = "  (submitted before)" if submission.known else ""
         self.console.print(f"{submission.job_id}  {submission.model}{before}")

@@ -15,6 +15,8 @@ from relex.examples import Example
 from relex.flows import models
 from relex.flows.gate import Gate, load_gate
 from relex.flows.importing import import_folder
+from relex.model.folder import classifiers
+from relex.model.parity import read_parity
 
 
 @click.group("models", short_help="List model versions; promote one.", invoke_without_command=True)
@@ -84,5 +86,9 @@ def import_command(source: Path, name: str | None, labelled: Path | None) -> Non
 
 
 def _measured(gate: Gate, examples: Sequence[Example], folder: Path) -> None:
+    """Measure, and say what is known now of each classifier in the folder."""
     click.echo("measuring what 16 bit does to its labels ...", err=True)
     gate(folder, examples)
+    for classifier in classifiers(folder):
+        parity = read_parity(classifier)
+        click.echo(parity.words if parity else "this device, or its encoder, knows no 16 bit: not measured", err=True)

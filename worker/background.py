@@ -61,7 +61,7 @@ def default_concurrency(settings: Settings) -> int:
 
 def share_of_cores(processes: int) -> int:
     """The threads of each of so many processes; torch reads it as OMP_NUM_THREADS when it is loaded."""
-    return max(1, (os.cpu_count() or 1) // processes)
+    return -(-(os.cpu_count() or 1) // processes)  # rather a lane too many than an idle core
 
 
 def lock_of(settings: Settings, queue: str, slot: int) -> Path:

@@ -12,9 +12,8 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from relex.benching.meters import wait_for
+from relex.scoring.networks import PACKED_TOKENS
 
-TOKENS_CPU, TOKENS_GPU = 512, 16_384
-"""Rows of the left matrix: what one batch brings."""
 SECONDS = 0.2
 """For each shape and way, every time it is measured: long enough that a neighbour's work leaves a gap."""
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.int8}
@@ -28,7 +27,8 @@ class Ceiling:
         self._linears = linears
         self._device = device
         self._best: dict[str, dict[tuple[int, int], float]] = {}
-        self.tokens = TOKENS_GPU if device.type == "cuda" else TOKENS_CPU
+        self.tokens = PACKED_TOKENS[device.type]
+        """Rows of the left matrix: what one pack brings."""
 
     def measure(self, precision: str) -> None:
         """Multiply for a moment with all cores; what is slower than an earlier time does not count."""

@@ -78,6 +78,8 @@ class _Contest:
             runners = [runner for runner in runners if self._runs(runner, number)]
             for precision in {runner.precision: None for runner in runners}:  # each once, in a fixed order
                 self._ceiling.measure(precision)
+        if not runners:
+            raise InvalidInput("nobody is left to measure; name others with --contestants")
         reference = next((runner.predictions for runner in runners if runner.name == REFERENCE), None)
         return Report(
             network=network,

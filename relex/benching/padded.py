@@ -14,10 +14,11 @@ from relex.encoding.batches import by_token_budget, collate
 from relex.encoding.tokens import EncodedExample
 from relex.examples import Example, Prediction
 from relex.model.checkpoint import load
+from relex.scoring.networks import PADDED_TOKENS
 
 ROWS = 32
 """Rows a batch of the public way and of transformers' pipeline."""
-MAX_TOKENS = 2048
+MAX_TOKENS = PADDED_TOKENS
 """Padded tokens a batch, for all who sort by length."""
 
 

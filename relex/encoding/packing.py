@@ -16,12 +16,12 @@ from torch import Tensor
 
 from relex.encoding.tokens import EncodedExample
 
-CHUNK = 16
-"""Examples whose entities are pooled together; the last chunk of a pack is filled up."""
+SET_SIZE = 16
+"""Examples whose entities are pooled together; the last set of a pack is filled up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Stretch:
     """Neighbours of equal length, which attend in one call: `count` examples of `length` tokens, from token `start`."""
 
     start: int
@@ -31,10 +31,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """N examples in T tokens, and the same in K chunks of C for the head, the last one filled up with anything."""
+    """N examples in T tokens, and the same in K sets of C for the head, the last one filled up with anything."""
 
     examples: list[EncodedExample]
-    runs: tuple[Run, ...]
+    stretches: tuple[Stretch, ...]
     input_ids: Tensor
     """Shape: [1, T], int64; padding at the end."""
     position_ids: Tensor
@@ -56,12 +56,12 @@ class Pack:
     @property
     def end(self) -> int:
         """Where the last example ends; padding follows."""
-        return sum(run.count * run.length for run in self.runs)
+        return sum(stretch.count * stretch.length for stretch in self.stretches)
 
     @property
     def longest(self) -> int:
         """Tokens of the longest example."""
-        return max(run.length for run in self.runs)
+        return max(stretch.length for stretch in self.stretches)
 
     def to(self, device: torch.device) -> "Pack":
         """The same pack on another device; a GPU copies while it computes."""
@@ -97,18 +97,18 @@ def lay(group: list[EncodedExample], total: int, pad_token_id: int) -> Pack:
     starts = [0, *accumulate(lengths)]
     spare = max(0, total - starts[-1])
     filled = [*zip(group, starts, strict=False)]
-    filled += filled[-1:] * (-len(group) % CHUNK)
+    filled += filled[-1:] * (-len(group) % SET_SIZE)
     return Pack(
         examples=group,
-        runs=tuple(_runs(lengths)),
+        stretches=tuple(_stretches(lengths)),
         input_ids=_row([token for example in group for token in example.input_ids], pad_token_id, spare),
         position_ids=_row([position for length in lengths for position in range(length)], 0, spare),
         token_type_ids=_row([token for example in group for token in example.token_type_ids], 0, spare),
         boundaries=torch.tensor(starts, dtype=torch.int32),
-        starts=_chunks([start for _, start in filled]),
-        lengths=_chunks([_length(example) for example, _ in filled]),
-        entities=_chunks([(example.subject, example.object) for example, _ in filled]),
-        markers=_chunks([(example.subject_marker, example.object_marker) for example, _ in filled]),
+        starts=_in_sets([start for _, start in filled]),
+        lengths=_in_sets([_length(example) for example, _ in filled]),
+        entities=_in_sets([(example.subject, example.object) for example, _ in filled]),
+        markers=_in_sets([(example.subject_marker, example.object_marker) for example, _ in filled]),
     )
 
 
@@ -116,18 +116,18 @@ def _length(example: EncodedExample) -> int:
     return len(example.input_ids)
 
 
-def _runs(lengths: Sequence[int]) -> Iterator[Run]:
+def _stretches(lengths: Sequence[int]) -> Iterator[Stretch]:
     start = 0
     for length, equals in groupby(lengths):
         count = len(list(equals))
-        yield Run(start, count, length)
+        yield Stretch(start, count, length)
         start += count * length
 
 
-def _chunks(values: Sequence[Any]) -> Tensor:
+def _in_sets(values: Sequence[Any]) -> Tensor:
     """Shape: [K, C, ...], int64."""
     tensor = torch.tensor(values)
-    return tensor.reshape(-1, CHUNK, *tensor.shape[1:])
+    return tensor.reshape(-1, SET_SIZE, *tensor.shape[1:])
 
 
 def _row(values: Sequence[int], filler: int, spare: int) -> Tensor:

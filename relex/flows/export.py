@@ -73,6 +73,7 @@ def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:
         "partial": progress.state is not JobState.DONE,
         "input": {"file": job.file_name, "sha256": job.file_sha256},
         "model": {"version": str(model), "sha256": dict(model.digests), "exact": job.exact},
+        "fresh": job.fresh,
         "rows": {
             "accepted": job.total,
             "rejected": job.rejected,

@@ -13,6 +13,7 @@ from relex.flows.unfinished import new_draft
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.model.ensemble import check_votes
+from relex.model.parity import read_parity
 from relex.runs import MODEL_NAME, ModelVersion
 from relex.settings import Settings
 
@@ -39,8 +40,12 @@ def import_folder(
     scores, note = ([models.scores_of(source)], models.note_of(source)) if judged else ([], None)
     draft = new_draft(settings, name)
     shutil.copytree(source, draft, ignore=lambda _, names: [each for each in names if not folder.belongs(each)])
-    if measure:
-        measure(draft)
+    try:
+        if measure:
+            measure(draft)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     digests = folder.digests(draft)
     with database.transaction() as tx:
         version = table.register(tx, name, folder.read_labels(source), digests, scores, note=note)
@@ -56,3 +61,4 @@ def _check_classifier(checkpoint: Path) -> None:
         )
     if set(folder.read_labels(checkpoint)) != set(RELATIONS):
         raise BadCheckpoint(f"{checkpoint}: its labels are not the 30 relations of KLUE-RE")
+    read_parity(checkpoint)

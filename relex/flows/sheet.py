@@ -62,7 +62,8 @@ class Sheet:
 
     def outcome(self, errors: Sequence[RowError]) -> Outcome:
         """All that became of the shard."""
-        return Outcome(self._scored, errors, self._answered, self._keys)
+        firsts = {rows[0]: key for key, rows in self._alike.items()}
+        return Outcome(self._scored, errors, self._answered, firsts)
 
     def _answer(self, key: UUID, prediction: Prediction) -> None:
         for row_no in self._alike[key]:

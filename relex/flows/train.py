@@ -172,7 +172,7 @@ def _pass(gate: Gate, folder: Path, valid: Sequence[Example]) -> None:
     """Without an answer the checkpoint is scored in float32; that must not cost a training of hours."""
     try:
         gate(folder, valid)
-    except (RelexError, RuntimeError) as fault:
+    except (RelexError, OSError, RuntimeError) as fault:
         logger.warning("not measured in 16 bit: %s", fault)
 
 

@@ -16,6 +16,9 @@ from relex.encoding.packing import Pack
 from relex.model.classifier import RelationClassifier
 from relex.model.prepacked import prepack
 
+SPLITS = None if torch.version.hip else 1
+"""How keys are shared out must not depend on the neighbours; AMD's kernel cannot be asked."""
+
 ATTENTION = "relex_packed"
 """Our attention's name among those of transformers."""
 
@@ -55,12 +58,12 @@ class PackedClassifier:
         hidden = self._model.backbone(
             input_ids=pack.input_ids, position_ids=pack.position_ids + self._first_position, pack=pack, **segments
         ).last_hidden_state[0]
-        chunks = zip(pack.starts, pack.lengths, pack.entities, pack.markers, strict=True)
-        logits = [self._head(hidden, *chunk) for chunk in chunks]
+        sets = zip(pack.starts, pack.lengths, pack.entities, pack.markers, strict=True)
+        logits = [self._head(hidden, *each) for each in sets]
         return torch.cat(logits)[: len(pack.examples)].softmax(-1)
 
     def _head(self, hidden: Tensor, starts: Tensor, lengths: Tensor, entities: Tensor, markers: Tensor) -> Tensor:
-        """The logits of one chunk of C examples. Shape: [C, labels].
+        """The logits of one set of C examples. Shape: [C, labels].
 
         Args:
             hidden: the pack's last layer. Shape: [T, H]
@@ -98,7 +101,7 @@ def _attend(
     if query.is_cuda and query.dtype != torch.float32:
         _attend_at_once(by_token, result, pack, scaling)
     else:
-        _attend_by_run(by_token, result, pack, scaling)
+        _attend_by_stretch(by_token, result, pack, scaling)
     return result.unsqueeze(0), None
 
 
@@ -106,23 +109,23 @@ def _attend_at_once(by_token: list[Tensor], result: Tensor, pack: Pack, scaling:
     """FlashAttention's kernel for sequences of any lengths; it knows 16 bit only. Shapes: [T, heads, D]."""
     query, key, value = (each[: pack.end] for each in by_token)
     bounds, longest = pack.boundaries, pack.longest
-    # One split: how keys are shared out must not depend on the neighbours.
-    found = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scaling, num_splits=1)
+    found = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scaling, num_splits=SPLITS)
     result[: pack.end] = found if isinstance(found, Tensor) else found[0]
 
 
-def _attend_by_run(by_token: list[Tensor], result: Tensor, pack: Pack, scaling: float | None) -> None:
+def _attend_by_stretch(by_token: list[Tensor], result: Tensor, pack: Pack, scaling: float | None) -> None:
     """One call for all examples of a length: no masks, nothing computed in vain. Shapes: [T, heads, D]."""
-    for run in pack.runs:
-        part = slice(run.start, run.start + run.count * run.length)
+    for stretch in pack.stretches:
+        part = slice(stretch.start, stretch.start + stretch.count * stretch.length)
         # Each becomes [count, heads, length, D].
-        query, key, value = (each[part].unflatten(0, (run.count, run.length)).transpose(1, 2) for each in by_token)
+        shape = (stretch.count, stretch.length)
+        query, key, value = (each[part].unflatten(0, shape).transpose(1, 2) for each in by_token)
         found = scaled_dot_product_attention(query, key, value, scale=scaling)
         result[part] = found.transpose(1, 2).flatten(0, 1)
 
 
 def _no_mask(*_: Any, **__: Any) -> None:
-    """`_attend` looks at the pack's runs."""
+    """`_attend` looks at the pack's stretches."""
 
 
 AttentionInterface.register(ATTENTION, _attend)

@@ -1,6 +1,6 @@
 """Linear layers whose weights lie as a CPU's matrix library (oneDNN) wants them, for one number of tokens.
 
-torch lays weights out anew in every call; done once, it is a third faster in float32, and GELU comes with the product.
+torch lays weights out anew in every call; done once, it is a fifth faster in float32, and GELU comes with the product.
 The operators are those that torch's own compiler puts in (torch._inductor); torch is pinned.
 """
 

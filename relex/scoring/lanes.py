@@ -67,7 +67,7 @@ def _copied(result: Tensor) -> tuple[Tensor, torch.cuda.Event]:
     host = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
     host.copy_(result, non_blocking=True)
     done = torch.cuda.Event()
-    done.record()
+    done.record(torch.cuda.current_stream(result.device))
     return host, done
 
 

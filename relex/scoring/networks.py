@@ -38,7 +38,8 @@ class Network(Protocol):
 
 def network_of(checkpoint: LoadedCheckpoint, device: torch.device, dtype: torch.dtype) -> Network:
     """The way that suits a checkpoint, which is used up; `dtype` is its encoder's, where it can be packed."""
-    return _Packed(checkpoint, device, dtype) if can_pack(checkpoint.model) else _Padded(checkpoint, device)
+    packs = can_pack(checkpoint.model) and device.type in PACKED_TOKENS
+    return _Packed(checkpoint, device, dtype) if packs else _Padded(checkpoint, device)
 
 
 class _Packed:

@@ -12,7 +12,7 @@ from relex.examples import Example, Prediction
 from relex.model.devices import device_named
 from relex.model.folder import classifiers
 from relex.model.parity import Parity, read_parity, write_parity
-from relex.model.precision import half_precision
+from relex.model.precision import half_precision, name_of
 from relex.scoring.scorer import Scorer
 
 MOST_EXAMPLES = 2048
@@ -38,9 +38,10 @@ def gate(folder: Path, examples: Sequence[Example], device: str = "auto") -> Non
     taken = examples[:: -(-len(examples) // MOST_EXAMPLES)]
     for classifier in classifiers(folder):
         if read_parity(classifier) is None:
-            exact = _scored(Scorer(classifier, device, torch.float32), taken)
-            found = _scored(Scorer(classifier, device, half), taken)
-            write_parity(classifier, _compared(str(half).removeprefix("torch."), taken, found, exact))
+            scorer = Scorer(classifier, device, half)
+            if scorer.dtype is half:  # an encoder that is padded knows float32 only
+                exact = _scored(Scorer(classifier, device, torch.float32), taken)
+                write_parity(classifier, _compared(name_of(half), taken, _scored(scorer, taken), exact))
 
 
 def _scored(scorer: Scorer, examples: Sequence[Example]) -> list[Prediction]:

@@ -4,6 +4,7 @@ The worker holds one scorer a model version; between two batches the flow renews
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from relex.examples import Example, Prediction
 from relex.model.checkpoint import load
 from relex.model.devices import device_named
 from relex.model.parity import read_parity
-from relex.model.precision import half_precision
+from relex.model.precision import half_precision, name_of
 from relex.scoring.lanes import lanes_of
 from relex.scoring.networks import network_of
+
+BLOCK = 2048
+"""Examples that are tokenized and packed together; a shard is one block."""
 
 
 class Scorer:
@@ -56,12 +60,28 @@ class Scorer:
         can be packed and memory does not run out; then batches are halved, from then on.
 
         Raises:
-            InvalidInput: an example cannot be encoded; nothing was scored.
+            InvalidInput: an example cannot be encoded; nothing of its block was scored.
             RelexError: the model's output for an example is not a number.
             Transient: the device has no room for a single example.
         """
-        waiting = {encoded.row_no: encoded for encoded in self._encoder.encode(examples)}
         ids = {example.row_no: example.id for example in examples}
+        for block in self._encoded(examples):
+            yield from self._score_block(block, ids)
+
+    def _encoded(self, examples: Sequence[Example]) -> Iterator[list[EncodedExample]]:
+        """Block after block, each tokenized while the one before is scored."""
+        blocks = (examples[start : start + BLOCK] for start in range(0, len(examples), BLOCK))
+        with ThreadPoolExecutor(1, "tokenizer") as ahead:
+            coming = None
+            for block in blocks:
+                before, coming = coming, ahead.submit(self._encoder.encode, block)
+                if before:
+                    yield before.result()
+            if coming:
+                yield coming.result()
+
+    def _score_block(self, block: list[EncodedExample], ids: Mapping[int, str]) -> Iterator[list[Prediction]]:
+        waiting = {encoded.row_no: encoded for encoded in block}
         while waiting:
             batches = list(self._network.batches(list(waiting.values())))
             with closing(self._lanes.map(self._network, batches)) as computed:
@@ -71,7 +91,7 @@ class Scorer:
                     except RuntimeError as fault:
                         if not _is_out_of_memory(fault):
                             raise
-                        self._halve(batch, ids)
+                        self._halve(max(len(each.input_ids) for each in waiting.values()))
                         break
                     for encoded in batch:
                         del waiting[encoded.row_no]
@@ -90,20 +110,20 @@ class Scorer:
             for example, label, row in zip(batch, best, probabilities.tolist(), strict=True)
         ]
 
-    def _halve(self, batch: list[EncodedExample], ids: Mapping[int, str]) -> None:
-        """Remember that a batch of this size does not fit."""
-        if len(batch) == 1:
+    def _halve(self, longest: int) -> None:
+        """Remember that a batch of this size does not fit; no example is to blame, which one it was cannot be told."""
+        if self._network.max_tokens <= longest:
             raise Transient(
-                f"id {ids[batch[0].row_no]}: {self._device} has no memory left for a single example of "
-                f"{len(batch[0].input_ids)} tokens; free some or choose another device"
+                f"{self._device} has no memory left for a single example of {longest} tokens; "
+                "free some or choose another device"
             )
-        self._network.max_tokens //= 2
+        self._network.max_tokens = max(longest, self._network.max_tokens // 2)
 
 
 def _default_dtype(folder: Path, device: torch.device) -> torch.dtype:
     parity = read_parity(folder)
     half = half_precision(device)
-    return half if half and parity and parity.passed else torch.float32
+    return half if half and parity and parity.passed and parity.dtype == name_of(half) else torch.float32
 
 
 def _is_out_of_memory(fault: RuntimeError) -> bool:

@@ -16,6 +16,7 @@ from transformers.integrations.integration_utils import TensorBoardCallback
 
 from relex.labels import RELATIONS
 from relex.model.classifier import RelationClassifier
+from relex.model.precision import half_precision
 from relex.training import ranks
 from relex.training.config import TrainingConfig
 from relex.training.judging import Judge
@@ -51,7 +52,7 @@ def fit(
     found = scratch.newest()
     if found:
         logbook.restore(found[1])
-    arguments = _arguments(config, scratch.folder, on_gpu=model.device.type == "cuda")
+    arguments = _arguments(config, scratch.folder, model.device)
     lengths = [len(item.input_ids) for item in material.encoded]
     order = EpochOrder(lengths, config.train.batch_size, config.train.seed, fill=ranks.count() > 1)
     trainer = _RelationTrainer(
@@ -122,7 +123,7 @@ class _RelationTrainer(Trainer):
         return self._order
 
 
-def _arguments(config: TrainingConfig, folder: Path, *, on_gpu: bool) -> TrainingArguments:
+def _arguments(config: TrainingConfig, folder: Path, device: torch.device) -> TrainingArguments:
     """The recipe in transformers' words; it prints and sends nothing, and saves when `Keeper` says so."""
     settings = config.train
     return TrainingArguments(
@@ -136,9 +137,9 @@ def _arguments(config: TrainingConfig, folder: Path, *, on_gpu: bool) -> Trainin
         warmup_steps=settings.warmup_ratio,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
-        bf16=settings.precision == "bf16" or (settings.precision == "auto" and _multiplies_bf16(on_gpu=on_gpu)),
-        use_cpu=not on_gpu,
-        dataloader_pin_memory=on_gpu,
+        bf16=settings.precision == "bf16" or (settings.precision == "auto" and half_precision(device) is not None),
+        use_cpu=device.type != "cuda",
+        dataloader_pin_memory=device.type == "cuda",
         # Processes with one seed would drop the same numbers of different examples.
         seed=(settings.seed + ranks.number()) % 2**32,
         remove_unused_columns=False,
@@ -148,11 +149,3 @@ def _arguments(config: TrainingConfig, folder: Path, *, on_gpu: bool) -> Trainin
         report_to="none",
         disable_tqdm=True,
     )
-
-
-def _multiplies_bf16(*, on_gpu: bool) -> bool:
-    """Whether this machine multiplies bf16 in hardware; elsewhere it is slower than fp32."""
-    if on_gpu:
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("amx_bf16") or able.get("avx512_bf16"))

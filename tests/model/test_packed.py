@@ -82,7 +82,7 @@ def test_the_call_for_a_gpu_names_the_same_neighbours(monkeypatch, build, tokeni
     """FlashAttention's kernel runs on GPUs only: here a plain restatement of it takes its arguments."""
 
     def plain_varlen(query, key, value, bounds, bounds_k, longest, longest_k, *, scale, num_splits):  # noqa: PLR0913, PLR0917 - as torch has it
-        assert (bounds.dtype, num_splits) == (torch.int32, 1)
+        assert (bounds.dtype, num_splits) == (torch.int32, packed.SPLITS)
         assert torch.equal(bounds, bounds_k)
         assert longest == longest_k == bounds.diff().max()
         parts = [slice(*pair) for pair in zip(bounds.tolist(), bounds.tolist()[1:], strict=False)]
@@ -98,10 +98,10 @@ def test_the_call_for_a_gpu_names_the_same_neighbours(monkeypatch, build, tokeni
     for group in by_pack(encoded, 512):
         pack = lay(group, 512, tokenizer.pad_token_id)
         by_token = [torch.randn(512, 2, 32) for _ in range(3)]
-        at_once, by_run = torch.zeros(2, 512, 2, 32)
+        at_once, by_stretch = torch.zeros(2, 512, 2, 32)
         packed._attend_at_once(by_token, at_once, pack, 0.1)
-        packed._attend_by_run(by_token, by_run, pack, 0.1)
-        torch.testing.assert_close(at_once, by_run)
+        packed._attend_by_stretch(by_token, by_stretch, pack, 0.1)
+        torch.testing.assert_close(at_once, by_stretch)
         assert not at_once[pack.end :].any()
 
 
@@ -128,8 +128,3 @@ def test_a_prepacked_layer_is_the_layer(dtype, bias):
         torch.testing.assert_close(packed(inputs[:, :7]), linear(inputs[:, :7]), **close)
         packed.then_gelu()
         torch.testing.assert_close(packed(inputs), torch.nn.functional.gelu(linear(inputs)), **close)
-
-
-def test_sixteen_bit_units_are_asked_of_the_device():
-    able = torch.cpu.get_capabilities()
-    assert (half_precision(torch.device("cpu")) is torch.bfloat16) == bool(able["amx_bf16"] or able["avx512_bf16"])

@@ -2,10 +2,11 @@
 
 import json
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
+from transformers import DistilBertConfig
 
 from relex.errors import BadCheckpoint
 from relex.flows import models
@@ -45,6 +46,7 @@ def test_the_gate_asks_for_labels_and_for_f1():
     assert GOOD.passed
     assert not replace(GOOD, agreement=98.9).passed
     assert not replace(GOOD, micro_f1=79.6).passed
+    assert not replace(GOOD, examples=20, agreement=100.0).passed
     assert "always scored in float32" in replace(GOOD, agreement=98.9).words
 
 
@@ -57,7 +59,7 @@ def test_what_was_measured_is_part_of_the_checkpoint(folder):
     assert "99.60 % of the labels" in (folder / MODEL_CARD).read_text("utf-8")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"dtype": "bfloat16"}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"dtype": "bfloat16"}', json.dumps(asdict(GOOD) | {"agreement": "99"})])
 def test_a_damaged_file_is_told(folder, text):
     (folder / PARITY).write_text(text)
     with pytest.raises(BadCheckpoint, match=PARITY):
@@ -108,13 +110,39 @@ def test_a_device_without_a_16_bit_unit_measures_nothing(folder, labelled, monke
     assert read_parity(folder) is None
 
 
-def test_a_gate_that_fails_costs_no_training(folder, labelled, caplog):
+@pytest.mark.parametrize("fault", [OSError("the disk is full"), BadCheckpoint("the disk is full")])
+def test_a_gate_that_fails_costs_no_training(folder, labelled, caplog, fault):
     def gate(_place, _examples):
-        raise BadCheckpoint("the disk is full")
+        raise fault
 
     with caplog.at_level(logging.WARNING):
         _pass(gate, folder, labelled)
     assert "not measured in 16 bit: the disk is full" in caplog.text
+
+
+@needs_half
+def test_an_encoder_that_is_padded_is_not_measured(tmp_path, build, tokenizer, labelled):
+    small = {"dim": 64, "hidden_dim": 96, "n_layers": 2, "n_heads": 2}
+    save(tmp_path / "padded", build(DistilBertConfig(**small, max_position_embeddings=162)), tokenizer, {})
+    measuring.gate(tmp_path / "padded", labelled)
+    assert read_parity(tmp_path / "padded") is None
+
+
+def test_an_import_with_a_damaged_measurement_is_refused(database, tmp_path, folder):
+    (folder / PARITY).write_text("{")
+    with pytest.raises(BadCheckpoint, match=PARITY):
+        import_folder(database, Settings(home=tmp_path / "home"), folder, "damaged")
+
+
+def test_an_import_whose_measurement_fails_leaves_nothing(database, tmp_path, folder):
+    def fail(_draft):
+        raise OSError("no space left")
+
+    settings = Settings(home=tmp_path / "home")
+    with pytest.raises(OSError, match="no space"):
+        import_folder(database, settings, folder, "mine", fail)
+    assert list((settings.home / "models" / ".unfinished").iterdir()) == []
+    assert models.every(database) == []
 
 
 def test_an_import_may_be_measured_on_ones_own_rows(database, tmp_path, folder):

@@ -8,6 +8,7 @@ import torch
 from relex.encoding.batches import collate
 from relex.errors import BadCheckpoint, InvalidConfig, RelexError, Transient
 from relex.model.checkpoint import load, save
+from relex.scoring import scorer as scoring
 from relex.scoring.scorer import Scorer
 
 
@@ -55,6 +56,12 @@ def test_the_same_examples_give_the_same_numbers_whatever_came_before(scorer, fo
     list(scorer.score(many[50:70]))
     assert list(scorer.score(many)) == first
     assert list(Scorer(folder, device="cpu").score(many)) == first
+
+
+def test_many_examples_are_scored_block_by_block(scorer, many, monkeypatch):
+    whole = flat(scorer.score(many))
+    monkeypatch.setattr(scoring, "BLOCK", 30)
+    assert flat(scorer.score(many)) == whole
 
 
 def test_a_cut_window_is_told(scorer, make_example):
@@ -108,9 +115,17 @@ def test_out_of_memory_halves_the_batches_and_remembers(scorer, folder, many, fa
     assert max(device.seen) <= 256
 
 
+def test_one_short_example_is_tried_in_a_smaller_batch(scorer, folder, many):
+    short = min(many, key=lambda example: len(example.sentence))
+    expected = flat(Scorer(folder, device="cpu").score([short]))[short.row_no]
+    SmallDevice(40, torch.OutOfMemoryError("CUDA out of memory.")).install(scorer)
+    found = flat(scorer.score([short]))[short.row_no]
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+
+
 def test_a_device_without_room_for_one_example_is_no_fault_of_the_example(scorer, many):
     SmallDevice(5, torch.OutOfMemoryError("CUDA out of memory.")).install(scorer)
-    with pytest.raises(Transient, match=r"id id-\d+: cpu has no memory left for a single example"):
+    with pytest.raises(Transient, match=r"cpu has no memory left for a single example of \d+ tokens"):
         list(scorer.score(many))
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from relex.encoding.packing import CHUNK, Run, by_pack, lay
+from relex.encoding.packing import SET_SIZE, Stretch, by_pack, lay
 from relex.encoding.tokens import EncodedExample
 
 TOTAL = 128
@@ -47,17 +47,17 @@ def test_a_pack_has_its_size_and_every_example_is_found_in_it(many):
         assert set(pack.input_ids[0, bounds[-1] :].tolist()) <= {7}
 
 
-def test_runs_are_neighbours_of_equal_length():
+def test_stretches_are_neighbours_of_equal_length():
     pack = lay([example(1, 9), example(2, 5), example(3, 5), example(4, 4)], TOTAL, pad_token_id=0)
-    assert pack.runs == (Run(0, 1, 9), Run(9, 2, 5), Run(19, 1, 4))
+    assert pack.stretches == (Stretch(0, 1, 9), Stretch(9, 2, 5), Stretch(19, 1, 4))
     assert pack.longest == 9
 
 
-def test_the_head_gets_whole_chunks():
-    group = [example(row_no, 4) for row_no in range(1, CHUNK + 2)]
+def test_the_head_gets_whole_sets():
+    group = [example(row_no, 4) for row_no in range(1, SET_SIZE + 2)]
     pack = lay(group, TOTAL, pad_token_id=0)
-    assert pack.entities.shape == (2, CHUNK, 2, 2)
-    assert pack.markers.shape == (2, CHUNK, 2)
+    assert pack.entities.shape == (2, SET_SIZE, 2, 2)
+    assert pack.markers.shape == (2, SET_SIZE, 2)
     assert pack.starts.flatten()[: len(group)].tolist() == [4 * index for index in range(len(group))]
     assert pack.lengths.unique().tolist() == [4]
     assert pack.entities[1, 0].tolist() == [[1, 3], [3, 4]]
