@@ -148,13 +148,14 @@ def test_two_processes_train_what_one_does(recipe, undisturbed, tmp_path):
 
 DRAWN = """
 import sys
+import torch
 from pathlib import Path
 from relex.training import ranks
 from relex.training.fitting import _arguments
 from tests.tiny_training import config
 with ranks.joined("cpu", Path(sys.argv[1])):
     assert ranks.agreed([ranks.number()]) == [0.0]
-    print(_arguments(config(train={"seed": 2**32 - 1}), Path(sys.argv[1] + ".out"), on_gpu=False).seed)
+    print(_arguments(config(train={"seed": 2**32 - 1}), Path(sys.argv[1] + ".out"), torch.device("cpu")).seed)
 """
 
 

@@ -42,7 +42,7 @@ def test_the_recipe_reaches_transformers(tmp_path):
         "max_grad_norm": 0.5,
         "seed": 9,
     }
-    arguments = _arguments(config(train=settings), tmp_path, on_gpu=False)
+    arguments = _arguments(config(train=settings), tmp_path, torch.device("cpu"))
     assert (arguments.num_train_epochs, arguments.per_device_train_batch_size) == (4, 6)
     assert (arguments.gradient_accumulation_steps, arguments.learning_rate) == (3, 0.001)
     assert (arguments.lr_scheduler_type, arguments.get_warmup_steps(200)) == ("cosine", 20)
@@ -51,7 +51,7 @@ def test_the_recipe_reaches_transformers(tmp_path):
 
 @pytest.mark.parametrize(("precision", "bf16"), [("fp32", False), ("bf16", True)])
 def test_the_recipe_chooses_the_precision(tmp_path, precision, bf16):
-    assert _arguments(config(train={"precision": precision}), tmp_path, on_gpu=False).bf16 is bf16
+    assert _arguments(config(train={"precision": precision}), tmp_path, torch.device("cpu")).bf16 is bf16
 
 
 def test_the_recipe_reaches_the_model(data):
