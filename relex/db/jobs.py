@@ -160,19 +160,24 @@ def close_if_ended(tx: Transaction, job_id: JobId) -> None:
         return
     most = held.job.max_failed
     if most is not None and held.failed > most:
+        cancel_shards(tx, held.job)
         close(tx, held.job, error=f"{held.failed:,} rows could not be scored, and --max-failed allows {most:,}")
     else:
         close(tx, held.job)
 
 
+def cancel_shards(tx: Transaction, job: Job) -> int:
+    """Cancel the open shards of a job that is held, whoever has them, and count them."""
+    return tx.execute(CANCEL_SHARDS, {"job_id": job.id}).rowcount
+
+
 def close(tx: Transaction, job: Job, **facts: object) -> None:
-    """End a job that is held, with facts about its end; shards that are still open are cancelled.
+    """End a job that is held and has no open shard, with facts about its end.
 
     Raises:
         RelexError: the shards do not cover the job's rows, or predictions and row errors do not add up to the rows of
             those that are done.
     """
-    tx.execute(CANCEL_SHARDS, {"job_id": job.id})
     found, due, total, cut, gaps = tx.execute(ACCOUNT, {"job_id": job.id}).one()
     if found != due:
         raise RelexError(f"{job.id}: {found} predictions and row errors for {due} rows; please report this as a bug")

@@ -7,7 +7,7 @@ Workers are not waited for: a shard that is cancelled has a new token, and its w
 from sqlalchemy import func, text, update
 
 from relex.db.connection import Transaction
-from relex.db.jobs import close, close_if_ended, hold
+from relex.db.jobs import cancel_shards, close, close_if_ended, hold
 from relex.db.tables import jobs
 from relex.errors import RelexError
 from relex.jobs import JobState, MaxFailed, Progress
@@ -60,11 +60,13 @@ def cancel(tx: Transaction, given: str) -> Progress:
 
     Raises:
         JobNotFound: nothing goes by this id, or several do.
-        RelexError: the job has ended by itself.
+        RelexError: the job, or all that there is of it, has ended by itself.
     """
     held = hold(tx, given)
     if held.state.ended:
         raise RelexError(f"{held.job.id} is {held.state} already: there is nothing to cancel")
+    if not cancel_shards(tx, held.job):  # a worker was quicker, and is about to close it
+        raise RelexError(f"{held.job.id}: every shard has ended already, there is nothing to cancel")
     close(tx, held.job, cancelled_at=func.clock_timestamp())
     return hold(tx, held.job.id)
 

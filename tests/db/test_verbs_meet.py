@@ -73,6 +73,16 @@ def test_a_claim_behind_a_cancel_finds_nothing_and_waits_for_nobody(database, jo
     assert while_open(database, lambda tx: verbs.cancel(tx, job.id), lambda: claim(database)) is None
 
 
+def test_a_cancel_behind_the_commit_of_the_last_shard_lets_the_job_be_done(database, job):
+    do(database, complete, claim(database))
+    do(database, complete, claim(database))
+    last = claim(database)
+    with pytest.raises(RelexError, match="every shard has ended already"):
+        while_open(database, lambda tx: complete(tx, last), lambda: do(database, verbs.cancel, job.id))
+    do(database, jobs.close_if_ended, job.id)
+    assert progress(database, job).state is JobState.DONE
+
+
 def test_a_sweep_that_halves_before_a_cancel_hides_no_half_from_it(database, job):
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE shards SET crashes = 2")
