@@ -19,8 +19,8 @@ def pause_command(given: str) -> None:
     """
     with opened() as (_, database):
         progress = pause(database, given)
-    held = f"; {progress.running_shards} that workers hold are finished" if progress.running_shards else ""
-    click.echo(f"{progress.job.id} is paused: {progress.pending_shards} shards wait{held}", err=True)
+    held = f", in workers' hands and finished: {progress.running_shards}" if progress.running_shards else ""
+    click.echo(f"{progress.job.id} is paused; shards waiting: {progress.pending_shards}{held}", err=True)
 
 
 @click.command("resume", short_help="Let a paused job go on.")
@@ -32,5 +32,5 @@ def resume_command(given: str) -> None:
     """
     with opened() as (settings, database):
         progress = resume(database, given)
-        click.echo(f"{progress.job.id} goes on: {progress.pending_shards} shards wait", err=True)
+        click.echo(f"{progress.job.id} goes on; shards waiting: {progress.pending_shards}", err=True)
         wake(settings, progress.pending_shards, talk())

@@ -28,9 +28,9 @@ def purge_command(age: timedelta, *, dry_run: bool) -> None:
             jobs = to_purge(database, age)
             for job in jobs:
                 _tell(job)
-            click.echo(f"{len(jobs)} jobs would be deleted", err=True)
+            click.echo(f"jobs that would be deleted: {len(jobs)}", err=True)
         else:
-            click.echo(f"{purge(database, age, _tell)} jobs were deleted", err=True)
+            click.echo(f"jobs deleted: {purge(database, age, _tell)}", err=True)
 
 
 def _tell(job: Job) -> None:

@@ -32,9 +32,7 @@ from relex.settings import Settings
 @click.option("--again", is_flag=True, help="Make a new job of a file that has one; known rows are answered.")
 @click.option("--fresh", is_flag=True, help="Score every row anew, known ones too; implies --again.")
 @click.option("--exact", is_flag=True, help="Score in fp32 even where fewer bits are known to be as good.")
-@click.option(
-    "--priority", default=0, metavar="N", type=PRIORITY, help="-100 to 100: higher ones come first.  [default: 0]"
-)
+@click.option("--priority", default=0, metavar="N", type=PRIORITY, help="Higher ones come first; 0 is usual.")
 @click.option("--max-failed", metavar="N|P%", type=BUDGET, help="Fail as soon as more rows cannot be scored: 10 or 1%.")
 @click.option("--wait", is_flag=True, help="Wait until every row is scored.")
 @click.option(

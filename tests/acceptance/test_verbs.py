@@ -11,7 +11,7 @@ def test_a_job_is_paused_resumed_cancelled_tried_again_and_purged(team):
     job = team.run("submit", "data/test_data.csv", "--priority", "-5", "--max-failed", "10%")
     assert (told()["state"], told()["priority"], told()["max_failed"]) == ("queued", -5, 6)
     team.run("pause", job)
-    assert f"{job} is paused: 1 shards wait" in team.said
+    assert f"{job} is paused; shards waiting: 1" in team.said
     assert (told()["state"], told()["reason"]) == ("paused", "paused on request")
     shown = team.run("status", job)
     assert "paused since 2" in shown
