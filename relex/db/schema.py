@@ -4,16 +4,21 @@ from importlib import resources
 
 from sqlalchemy import text
 
-from relex.db.connection import Database
+from relex.db.connection import Database, Transaction
 from relex.errors import RelexError
 
 
 def found(database: Database) -> str | None:
     """The revision of the database's tables, None where there are none."""
     with database.transaction() as tx:
-        if tx.scalar(text("SELECT to_regclass('alembic_version')")) is None:
-            return None
-        return str(tx.scalar(text("SELECT version_num FROM alembic_version")))
+        return found_in(tx)
+
+
+def found_in(tx: Transaction) -> str | None:
+    """The same, as an open transaction sees it."""
+    if tx.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+        return None
+    return str(tx.scalar(text("SELECT version_num FROM alembic_version")))
 
 
 def newest() -> str:
@@ -30,7 +35,16 @@ def require_newest(database: Database) -> None:
     """
     revision, wanted = found(database), newest()
     if revision != wanted:
-        raise RelexError(
-            f"the tables in {database.name} are at revision {revision or 'none'}, this relex needs {wanted}: "
-            "run `relex db upgrade` (or install the relex that made them)"
-        )
+        raise RelexError(f"{told(database, revision)}: {remedy(revision)}")
+
+
+def told(database: Database, revision: str | None) -> str:
+    """What is wrong with tables at this revision."""
+    return f"the tables in {database.name} are at revision {revision or 'none'}, this relex needs {newest()}"
+
+
+def remedy(revision: str | None) -> str:
+    """What brings tables at this revision and this relex together."""
+    if revision is not None and revision > newest():
+        return "they were made by a newer relex: `pip install --upgrade relex`, here too"
+    return "run `relex db upgrade`"
