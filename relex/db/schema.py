@@ -35,16 +35,19 @@ def require_newest(database: Database) -> None:
     """
     revision, wanted = found(database), newest()
     if revision != wanted:
-        raise RelexError(f"{told(database, revision)}: {remedy(revision)}")
+        raise RelexError(f"{told(database, revision)}: run `{remedy(revision)}`")
 
 
 def told(database: Database, revision: str | None) -> str:
     """What is wrong with tables at this revision."""
-    return f"the tables in {database.name} are at revision {revision or 'none'}, this relex needs {newest()}"
+    found = f"the tables in {database.name} are at revision {revision or 'none'}, this relex needs {newest()}"
+    return f"{found}, a newer relex made them" if _is_newer(revision) else found
 
 
 def remedy(revision: str | None) -> str:
-    """What brings tables at this revision and this relex together."""
-    if revision is not None and revision > newest():
-        return "they were made by a newer relex: `pip install --upgrade relex`, here too"
-    return "run `relex db upgrade`"
+    """The command that brings tables at this revision and this relex together."""
+    return "pip install --upgrade relex" if _is_newer(revision) else "relex db upgrade"
+
+
+def _is_newer(revision: str | None) -> bool:
+    return revision is not None and revision > newest()
