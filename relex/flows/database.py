@@ -6,7 +6,9 @@ from contextlib import contextmanager, nullcontext
 
 from relex.db import schema
 from relex.db.connection import Database
+from relex.embedded.cluster import scarcity
 from relex.embedded.users import use
+from relex.errors import DatabaseUnreachable
 from relex.flows import models
 from relex.settings import Settings
 
@@ -53,6 +55,10 @@ def _connected(settings: Settings, client: str) -> Iterator[Database]:
         database = Database(url, client)
         try:
             yield database
+        except DatabaseUnreachable as fault:
+            if settings.database_url or not (full := scarcity(settings.home)):
+                raise
+            raise DatabaseUnreachable(f"{fault}{full}") from fault
         finally:
             database.close()
 
