@@ -37,7 +37,7 @@ def _embedded(settings: Settings, clock: Callable[[], float]) -> Iterator[Findin
         with use(settings.home) as url:
             yield from _database(settings, url, clock)
     except RelexError as fault:
-        yield broken("database", str(fault), "export RELEX_DATABASE_URL=postgresql://USER@HOST/NAME")
+        yield _refused(settings, "", fault)
 
 
 def _database(settings: Settings, url: str, clock: Callable[[], float]) -> Iterator[Finding]:
@@ -45,13 +45,20 @@ def _database(settings: Settings, url: str, clock: Callable[[], float]) -> Itera
         database = Database(url)
         yield postgres.tables(database, embedded=settings.database_url is None)
     except RelexError as fault:
-        yield postgres.refused(url, fault)
+        yield _refused(settings, url, fault)
         return
     try:
         yield from postgres.usable(database, clock)
         if postgres.are_newest(database):
             yield from work(database, settings)
     except RelexError as fault:
-        yield postgres.refused(url, fault)
+        yield _refused(settings, url, fault)
     finally:
         database.close()
+
+
+def _refused(settings: Settings, url: str, fault: RelexError) -> Finding:
+    if settings.database_url:
+        return postgres.refused(url, fault)
+    log = settings.home / "logs" / "postgres.log"
+    return broken("database", str(fault), f"tail {log}      or another home: export RELEX_HOME=FOLDER")
