@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -120,9 +121,7 @@ def test_sigterm_in_a_batch_gives_the_shard_back_and_counts_nothing(worker, data
 def test_sigterm_of_a_celery_child_ends_its_worker_in_good_order(services, database, job, log):
     with started("worker", "--queues", "score", "--concurrency", "2", env=environment(**services), log=log) as process:
         wait_until(lambda: running(database, job) == 2)
-        children = subprocess.run(
-            ["pgrep", "--parent", str(process.pid)], capture_output=True, text=True, check=True
-        ).stdout.split()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         os.kill(int(children[0]), signal.SIGTERM)
         assert process.wait(20) == 0
     assert counted(database) == [("pending", 0, 0)]
