@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import TextIO
 
 AUTO, JSON, PLAIN = FORMATS = ("auto", "json", "plain")
@@ -76,11 +76,14 @@ def set_up(form: str, level: int = logging.INFO, stream: TextIO | None = None) -
     logging.captureWarnings(capture=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    root = logging.getLogger()
-    sys.excepthook = lambda *fault: root.critical("this process ends: %r", fault[1], exc_info=fault)
-    threading.excepthook = lambda told: root.error(
-        "the thread %s ends: %r",
-        told.thread and told.thread.name,
-        told.exc_value,
-        exc_info=told.exc_value,
-    )
+    sys.excepthook = _process_ends
+    threading.excepthook = _thread_ends
+
+
+def _process_ends(_: type[BaseException], fault: BaseException, __: TracebackType | None) -> None:
+    logging.getLogger().critical("this process ends: %r", fault, exc_info=fault)
+
+
+def _thread_ends(told: threading.ExceptHookArgs) -> None:
+    name = told.thread.name if told.thread else "unknown"
+    logging.getLogger().error("the thread %s ends: %r", name, told.exc_value, exc_info=told.exc_value)

@@ -5,8 +5,8 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 from contextvars import copy_context
-from threading import Thread
 
 import pytest
 
@@ -20,12 +20,12 @@ logger = logging.getLogger("relex.test")
 def said(request):
     """A set-up log in one of the forms, and what was written to it."""
     root = logging.getLogger()
-    before = root.level, root.handlers[:], sys.excepthook
+    before = root.level, root.handlers[:], sys.excepthook, threading.excepthook
     stream = io.StringIO()
     logs.set_up(request.param, stream=stream)
     yield request.param, stream
     root.setLevel(before[0])
-    root.handlers[:], sys.excepthook = before[1:]
+    root.handlers[:], sys.excepthook, threading.excepthook = before[1:]
     logging.captureWarnings(capture=False)
 
 
@@ -64,7 +64,7 @@ def test_a_traceback_is_part_of_its_line(said):
 def test_a_thread_with_a_copy_of_the_context_bears_the_ids(said):
     _, stream = said
     with logs.holding(job="j-1"):
-        thread = Thread(target=copy_context().run, args=(logger.info, "from a thread"))
+        thread = threading.Thread(target=copy_context().run, args=(logger.info, "from a thread"))
         thread.start()
         thread.join()
     assert "j-1" in stream.getvalue()
