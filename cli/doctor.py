@@ -1,27 +1,43 @@
-"""`relex doctor`: what is used, what is missing, what mends it."""
+"""`relex doctor`: what is used, what is broken, what mends it."""
 
+import json
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import click
 from rich.markup import escape
 
-from cli.context import answer
+from cli.context import answer, json_option
 from cli.exits import Exit
 from relex.flows.doctor import examine
+from relex.flows.findings.finding import Finding, State
 from relex.settings import Settings
 
+COLOURS = {State.OK: "green", State.WARNING: "yellow", State.BROKEN: "red"}
 
-@click.command("doctor", short_help="Show what relex uses here and what is missing.")
-def doctor_command() -> None:
-    """Look at settings, database, models and broker; exits with 1 where something is missing. Changes nothing.
+
+@click.command("doctor", short_help="Show what relex uses here, what is broken, and what mends it.")
+@json_option
+def doctor_command(*, as_json: bool) -> None:
+    """Look at home, disk, device, database, broker, models and waiting work; exits with 1 where something is broken.
+
+    Changes nothing. A warning costs time or will break; below each finding stands the command that mends it.
 
     Example: relex doctor
     """
     findings = list(examine(Settings.from_env()))
-    for finding in findings:
-        mark = "[green]ok[/]     " if finding.ok else "[red]missing[/]"
-        answer().print(f"{mark}  {finding.name:9} {escape(finding.text)}")
-        if not finding.ok:
-            answer().print(f"                   -> {escape(finding.remedy)}")
-    if not all(finding.ok for finding in findings):
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+    else:
+        _show(findings)
+    if any(finding.state is State.BROKEN for finding in findings):
         sys.exit(Exit.FAILED)
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        mark = f"[{COLOURS[finding.state]}]{finding.state:8}[/]"
+        answer().print(f"{mark} {finding.name:11} {escape(finding.text)}")
+        if finding.remedy:
+            answer().print(f"{'':20} -> {escape(finding.remedy)}")

@@ -33,6 +33,7 @@ COMMANDS = {
     "data": "cli.data",
     "bench": "cli.bench",
     "worker": "cli.worker",
+    "health": "cli.health",
     "db": "cli.db",
     "doctor": "cli.doctor",
 }

@@ -1,5 +1,8 @@
 """`relex worker`: become a worker."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import click
 
 from relex.settings import Settings
@@ -11,8 +14,16 @@ QUEUES = ("score", "train")
 @click.command("worker", short_help="Score and train in the foreground.")
 @click.option("--queues", default=",".join(QUEUES), show_default=True, help="What to work on: score, train or both.")
 @click.option("--concurrency", type=click.IntRange(1), help="Processes, which share the cores.  [default: 2 to 4]")
-def worker_command(queues: str, concurrency: int | None) -> None:
+@click.option(
+    "--health-file",
+    type=click.Path(path_type=Path, resolve_path=True),
+    help="Written while all is well: `relex health`.",
+)
+def worker_command(queues: str, concurrency: int | None, health_file: Path | None) -> None:
     """Work until told to end (SIGTERM): take shards, score them, execute training runs.
+
+    SIGTERM lets it give back what it holds, between two batches, and end. Its log on stderr is plain text on a
+    terminal and JSON elsewhere (RELEX_LOG_FORMAT).
 
     With RELEX_BROKER_URL this is a Celery worker, the same as `celery -A worker.tasks worker`; without one it
     works on this machine's queue alone.
@@ -23,4 +34,5 @@ def worker_command(queues: str, concurrency: int | None) -> None:
     unknown = [queue for queue in wanted if queue not in QUEUES]
     if unknown:
         raise click.UsageError(f"--queues {unknown[0]}: there are only {' and '.join(QUEUES)}")
-    run_worker(Settings.from_env(), wanted, concurrency)
+    settings = Settings.from_env()
+    run_worker(replace(settings, health_file=health_file or settings.health_file), wanted, concurrency)

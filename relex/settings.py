@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from platformdirs import user_data_path
 
 from relex.errors import InvalidConfig, did_you_mean
+from relex.logs import AUTO, FORMATS
 
 PREFIX = "RELEX_"
 
@@ -43,6 +44,10 @@ class Settings:
     """How often each worker looks for expired leases and unrung work."""
     idle_seconds: float = 20.0
     """How long the embedded background process waits for more work before it ends."""
+    log_format: str = AUTO
+    """How workers log: json, a line a message; plain, for people; auto is plain on a terminal only."""
+    health_file: Path | None = None
+    """What `relex worker` writes while it is well and `relex health` reads; None: nothing is written."""
     scorer: str = "relex.scoring.ensemble:open_scorer"
     """What opens a checkpoint for scoring, as module:name; the tests' fake one goes in here."""
 
@@ -54,6 +59,11 @@ class Settings:
             )
         if self.broker_url and not self.broker_url.startswith(("redis://", "rediss://")):
             raise InvalidConfig("RELEX_BROKER_URL is not a URL such as redis://localhost:6379/0")
+        if self.log_format not in FORMATS:
+            raise InvalidConfig(
+                f"RELEX_LOG_FORMAT: {self.log_format!r} is not one of {', '.join(FORMATS)}"
+                f"{did_you_mean(self.log_format, FORMATS)}"
+            )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, folder: Path | None = None) -> "Settings":
@@ -102,7 +112,7 @@ def _from_toml(path: Path) -> dict[str, str]:
 def _parse(name: str, text: str, faults: list[str]) -> Any:
     kind = KINDS[name]
     try:
-        if kind is Path:
+        if kind in (Path, Path | None):
             return Path(text).expanduser().absolute()
         if kind in (int, float):
             number: int | float = int(text) if kind is int else float(text)

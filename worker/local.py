@@ -8,11 +8,12 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Event
 from time import monotonic
 
-from relex.db.connection import Database
+from relex import logs
+from relex.db.connection import WORKER, Database
 from relex.embedded import locks
 from relex.errors import RelexError, Transient
 from relex.flows.database import open_database
@@ -20,6 +21,7 @@ from relex.flows.gate import load_gate
 from relex.flows.sweep import Waiting, sweep
 from relex.flows.train import load_trainer, train_next
 from relex.settings import Settings
+from worker import health
 from worker.background import STAY, lock_of, revive
 from worker.queues import SCORE
 from worker.scorers import score_some, this_worker
@@ -81,13 +83,14 @@ class LocalWorker:
         with locks.alone_now(lock_of(self._settings, self._queue, self._slot)) as held:
             if not held and self._stay:
                 logger.info("waiting: a background process of this machine is at work already")
+                health.tell(self._settings)
                 self._ending.wait(RETRY_SECONDS)
             yield held
 
     def _work(self) -> None:
         """Work until nothing has waited for a while."""
         worked_at = monotonic()
-        with open_database(self._settings) as database:
+        with open_database(self._settings, WORKER) as database, self._told(database):
             step = self._scoring(database) if self._queue == SCORE else self._training(database)
             while not self._ending.is_set():
                 if step(sweep(database)):
@@ -96,6 +99,10 @@ class LocalWorker:
                     break
                 else:
                     self._ending.wait(POLL_SECONDS)
+
+    def _told(self, database: Database) -> AbstractContextManager[None]:
+        """A process that ends by itself when idle has no health that anybody could ask for."""
+        return health.told(self._settings, database) if self._stay else nullcontext()
 
     def _something_waits(self) -> bool:
         with open_database(self._settings) as database:
@@ -124,9 +131,10 @@ class LocalWorker:
 
 def main(arguments: list[str]) -> int:
     """Work through a queue: its name, the slot, and `--stay` to wait for more work for ever."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     queue, slot, *flags = arguments
-    worker = LocalWorker(Settings.from_env(), queue, int(slot), stay=STAY in flags)
+    settings = Settings.from_env()
+    logs.set_up(settings.log_format)
+    worker = LocalWorker(settings, queue, int(slot), stay=STAY in flags)
     signal.signal(signal.SIGTERM, worker.end)
     signal.signal(signal.SIGINT, worker.end)
     try:
@@ -134,6 +142,9 @@ def main(arguments: list[str]) -> int:
     except RelexError as fault:
         logger.error("%s", fault)
         return 1
+    finally:
+        if STAY in flags:
+            health.forget(settings)
     return 0
 
 

@@ -5,9 +5,7 @@ and CUDA cannot be used in a child whose parent has touched it. So the parent ne
 """
 
 import logging
-import os
 import pkgutil
-import socket
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -16,7 +14,9 @@ from relex.errors import Transient
 from relex.flows import models
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Scorer, Worker, score_next
+from relex.logs import worker_name
 from relex.settings import Settings
+from worker.vitals import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -49,10 +49,10 @@ class Scorers:
         return self._loaded[wanted]
 
 
-def this_worker(database: Database, settings: Settings, stopping: Callable[[], bool]) -> Worker:
-    """This process as the scoring flow sees it."""
-    terms = LeaseTerms(settings.lease_seconds, settings.stall_seconds, stopping)
-    return Worker(f"{socket.gethostname()}:{os.getpid()}", Scorers(database, settings).get, terms)
+def this_worker(database: Database, settings: Settings, stopping: Callable[[], bool], slot: int = 0) -> Worker:
+    """This process as the scoring flow sees it; `slot` is its number among the processes of its worker."""
+    terms = LeaseTerms(settings.lease_seconds, settings.stall_seconds, stopping, Pulse(slot))
+    return Worker(worker_name(), Scorers(database, settings).get, terms)
 
 
 def score_some(database: Database, worker: Worker, most: int) -> int:

@@ -7,15 +7,18 @@ import subprocess
 import sys
 from functools import cache
 
+from billiard import current_process
+
 from relex.db import schema
-from relex.db.connection import Database
+from relex.db.connection import WORKER, Database
 from relex.flows.score import Worker
 from relex.settings import Settings
 from worker.app import configured
 from worker.dispatch import wake_scorers
 from worker.queues import TRAIN
 from worker.scorers import score_some, this_worker
-from worker.watch import database_url, stopping
+from worker.vitals import stopping
+from worker.watch import database_url
 
 settings = Settings.from_env()
 app = configured(settings)
@@ -46,6 +49,6 @@ def train() -> None:
 @cache
 def _this_process() -> tuple[Database, Worker]:
     """Made on the first doorbell, after the fork: a database connection must not be shared with the parent."""
-    database = Database(database_url(settings))
+    database = Database(database_url(settings), WORKER)
     schema.require_newest(database)
-    return database, this_worker(database, settings, stopping)
+    return database, this_worker(database, settings, stopping, getattr(current_process(), "index", 0))

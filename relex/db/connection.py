@@ -16,17 +16,20 @@ from relex.errors import DatabaseUnreachable, InvalidConfig, RelexError
 Transaction = Connection
 """An open transaction, under the name that the flows use: they do not know SQLAlchemy."""
 
+WORKER = "relex worker"
+"""What a worker's connections are called in pg_stat_activity; all others are `relex`."""
+
 UNDEFINED_TABLE = "42P01"
 INSUFFICIENT_PRIVILEGE = "42501"
 
 
 class Database:
-    """A pool of connections to one Postgres.
+    """A pool of connections to one Postgres, which shows them under the name of their client.
 
     Forked children must make their own: a socket shared by two processes mixes their answers.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, client: str = "relex") -> None:
         try:
             # psycopg 3 whatever the URL names: COPY and binary arrays are written for it.
             parsed = make_url(url).set(drivername="postgresql+psycopg")
@@ -37,7 +40,9 @@ class Database:
         self.url = parsed.render_as_string(hide_password=False)
         """With its password: for a library that connects by itself."""
         # A ping before use: a connection that died while a shard was scored must not cost the shard.
-        self._engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        self._engine = create_engine(
+            parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": client}
+        )
 
     @contextmanager
     def transaction(self, *, snapshot: bool = False) -> Iterator[Transaction]:

@@ -6,7 +6,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
+from relex.db import schema
 from relex.db.connection import Database
+from relex.errors import RelexError
 
 LOCK = text("SELECT pg_advisory_xact_lock(7265120)")  # any number, the same in every relex
 
@@ -15,10 +17,16 @@ def upgrade(database: Database) -> None:
     """Run the missing migrations in one transaction.
 
     A second caller waits for the first and then finds nothing to do.
+
+    Raises:
+        RelexError: the tables are newer than this relex.
     """
     config = Config()
     config.set_main_option("script_location", str(resources.files("migrations")))
     with database.transaction() as tx:
         tx.execute(LOCK)
+        revision = schema.found_in(tx)
+        if revision is not None and revision > schema.newest():
+            raise RelexError(f"{schema.told(database, revision)}: run `{schema.remedy(revision)}`")
         config.attributes["connection"] = tx
         command.upgrade(config, "head")

@@ -4,16 +4,21 @@ from importlib import resources
 
 from sqlalchemy import text
 
-from relex.db.connection import Database
+from relex.db.connection import Database, Transaction
 from relex.errors import RelexError
 
 
 def found(database: Database) -> str | None:
     """The revision of the database's tables, None where there are none."""
     with database.transaction() as tx:
-        if tx.scalar(text("SELECT to_regclass('alembic_version')")) is None:
-            return None
-        return str(tx.scalar(text("SELECT version_num FROM alembic_version")))
+        return found_in(tx)
+
+
+def found_in(tx: Transaction) -> str | None:
+    """The same, as an open transaction sees it."""
+    if tx.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+        return None
+    return str(tx.scalar(text("SELECT version_num FROM alembic_version")))
 
 
 def newest() -> str:
@@ -30,7 +35,19 @@ def require_newest(database: Database) -> None:
     """
     revision, wanted = found(database), newest()
     if revision != wanted:
-        raise RelexError(
-            f"the tables in {database.name} are at revision {revision or 'none'}, this relex needs {wanted}: "
-            "run `relex db upgrade` (or install the relex that made them)"
-        )
+        raise RelexError(f"{told(database, revision)}: run `{remedy(revision)}`")
+
+
+def told(database: Database, revision: str | None) -> str:
+    """What is wrong with tables at this revision."""
+    found = f"the tables in {database.name} are at revision {revision or 'none'}, this relex needs {newest()}"
+    return f"{found}, a newer relex made them" if _is_newer(revision) else found
+
+
+def remedy(revision: str | None) -> str:
+    """The command that brings tables at this revision and this relex together."""
+    return "pip install --upgrade relex" if _is_newer(revision) else "relex db upgrade"
+
+
+def _is_newer(revision: str | None) -> bool:
+    return revision is not None and revision > newest()

@@ -59,13 +59,17 @@ def find_cluster(home: Path) -> Cluster:
 
 def trouble(places: Places, what: str) -> ServiceUnreachable:
     """The error that says what failed, repeats the end of the log and says where it is."""
-    free = shutil.disk_usage(places.home).free
-    scarce = f"; only {free // 1_000_000} MB are free on that disk" if free < SCARCE else ""
     told = "".join(f"\n  {line}" for line in _last_lines(places.log))
     return ServiceUnreachable(
-        f"the embedded Postgres is not usable: {what}{scarce}; its log is {places.log}, "
+        f"the embedded Postgres is not usable: {what}{scarcity(places.home)}; its log is {places.log}, "
         f"or set RELEX_DATABASE_URL to another Postgres{told}"
     )
+
+
+def scarcity(home: Path) -> str:
+    """The tail of an error's message: that the disk is full, where it nearly is; else nothing."""
+    free = shutil.disk_usage(home).free
+    return f"; only {free // 1_000_000} MB are free on the disk of {home}: make room there" if free < SCARCE else ""
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def ensure_created(cluster: Cluster, turn: int) -> None:
         ServiceUnreachable: if it cannot be created, or is another user's or another version's.
     """
     if cluster.places.data.exists():
-        _check(cluster)
+        check(cluster)
         return
     # Nobody writes to these any more: the turn is ours.
     for remains in cluster.places.home.glob(f"{UNFINISHED}*"):
@@ -34,7 +34,12 @@ def ensure_created(cluster: Cluster, turn: int) -> None:
     _sync(cluster.places.home)
 
 
-def _check(cluster: Cluster) -> None:
+def check(cluster: Cluster) -> None:
+    """Make sure that a cluster is one that this account and these programs can open.
+
+    Raises:
+        ServiceUnreachable: it is another user's or another version's, or no cluster.
+    """
     data = cluster.places.data
     owner = data.stat().st_uid
     if owner != cluster.account.uid:

@@ -6,6 +6,7 @@ a stale postmaster.pid may belong to a zombie or to a stranger, and Postgres wou
 
 import os
 import shlex
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,13 @@ from relex.embedded.cluster import Cluster, trouble
 from relex.embedded.sockets import PORT, answers, make_private
 
 PATIENCE = 60.0
-"""Seconds that a start (with recovery after a crash) or a stop (with a last checkpoint) may take."""
+"""Seconds that a start, with recovery after a crash, may take."""
+
+PATIENCE_TO_STOP = 20.0
+"""Seconds that a stop, with a last checkpoint, may take; an ended one costs the next start a recovery, and no row."""
+
+AT_ONCE = 10.0
+"""Seconds in which Postgres ends in its immediate mode: after five of them it kills its own processes."""
 
 POLL = 0.02
 """Seconds between two looks at a server that is on its way."""
@@ -35,17 +42,19 @@ def find_server(data: Path) -> Path | None:
 def ensure_started(cluster: Cluster) -> Path:
     """Find the running server, or start it; gives the folder of its socket.
 
-    A server that lives but does not answer is starting, stopping, or leaving after a crash: it is waited for.
+    A server that lives but does not answer is starting, stopping, or leaving after a crash: it is waited for. One that
+    hangs (Postgres 18 can, where it is stopped while it recovers on a full disk) is ended at once, and started again.
 
     Raises:
-        ServiceUnreachable: if it does not start, or does not answer within `PATIENCE`.
+        ServiceUnreachable: if it does not start, or does not answer and does not end either.
     """
     deadline = time.monotonic() + PATIENCE
     while not (folder := find_server(cluster.places.data)):
         if locks.is_free(cluster.places.server_lock):
             _start(cluster)
         elif time.monotonic() > deadline:
-            raise trouble(cluster.places, f"the server on {cluster.places.data} lives but does not answer")
+            _end_at_once(cluster, f"the server on {cluster.places.data} lives but does not answer")
+            deadline = time.monotonic() + PATIENCE
         time.sleep(POLL)
     return folder
 
@@ -54,21 +63,40 @@ def stop(cluster: Cluster) -> None:
     """Stop the server and wait until none of its processes is left; a server that relex did not start stays.
 
     Raises:
-        ServiceUnreachable: if it is still there after `PATIENCE`.
+        ServiceUnreachable: if it is still there after `PATIENCE_TO_STOP`, and does not end at once either.
     """
     if locks.is_free(cluster.places.server_lock):
         return
     folder = find_server(cluster.places.data)
     if folder:
         cluster.run("pg_ctl", ["stop", "--silent", "--no-wait", "--mode=fast"])
-    deadline = time.monotonic() + PATIENCE
-    while not locks.is_free(cluster.places.server_lock):
-        if time.monotonic() > deadline:
-            raise trouble(cluster.places, f"the server on {cluster.places.data} does not stop")
-        time.sleep(POLL)
+    if not _ends_within(cluster, PATIENCE_TO_STOP):
+        _end_at_once(cluster, f"the server on {cluster.places.data} does not stop")
     if folder:
         with suppress(OSError):  # only tidying
             folder.rmdir()
+
+
+def _ends_within(cluster: Cluster, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (ended := locks.is_free(cluster.places.server_lock)) and time.monotonic() < deadline:
+        time.sleep(POLL)
+    return ended
+
+
+def _end_at_once(cluster: Cluster, why: str) -> None:
+    """End a server that hangs, as a crash would: the next start recovers every committed row.
+
+    Raises:
+        ServiceUnreachable: saying why; its process cannot be told for certain, or outlives this too.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        process = int((cluster.places.data / "postmaster.pid").read_bytes().split()[0])
+        # The id may be a stranger's by now: Postgres works inside its data folder.
+        if Path(f"/proc/{process}/cwd").samefile(cluster.places.data):
+            os.kill(process, signal.SIGQUIT)
+    if not _ends_within(cluster, AT_ONCE):
+        raise trouble(cluster.places, why)
 
 
 def _start(cluster: Cluster) -> None:

@@ -6,7 +6,9 @@ from contextlib import contextmanager, nullcontext
 
 from relex.db import schema
 from relex.db.connection import Database
+from relex.embedded.cluster import scarcity
 from relex.embedded.users import use
+from relex.errors import DatabaseUnreachable
 from relex.flows import models
 from relex.settings import Settings
 
@@ -15,7 +17,7 @@ MIGRATE = "relex.db.migrate:upgrade"
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[Database]:
+def open_database(settings: Settings, client: str = "relex") -> Iterator[Database]:
     """A database with tables that fit this relex.
 
     The embedded one is brought up to date as needed; the one of a team only by `relex db upgrade`, since others
@@ -25,7 +27,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
         ServiceUnreachable: Postgres does not answer or cannot be started.
         RelexError: the tables are of another version of relex.
     """
-    with _connected(settings) as database:
+    with _connected(settings, client) as database:
         if settings.database_url:
             schema.require_newest(database)
         elif schema.found(database) != schema.newest() or not models.shipped_is_registered(database):
@@ -42,17 +44,21 @@ def upgrade(settings: Settings) -> tuple[str, str]:
     Raises:
         ServiceUnreachable: Postgres does not answer or cannot be started.
     """
-    with _connected(settings) as database:
+    with _connected(settings, "relex") as database:
         _prepare(database, settings)
         return database.name, schema.newest()
 
 
 @contextmanager
-def _connected(settings: Settings) -> Iterator[Database]:
+def _connected(settings: Settings, client: str) -> Iterator[Database]:
     with nullcontext(settings.database_url) if settings.database_url else use(settings.home) as url:
-        database = Database(url)
+        database = Database(url, client)
         try:
             yield database
+        except DatabaseUnreachable as fault:
+            if settings.database_url or not (full := scarcity(settings.home)):
+                raise
+            raise DatabaseUnreachable(f"{fault}{full}") from fault
         finally:
             database.close()
 

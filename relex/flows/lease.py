@@ -6,10 +6,12 @@ not moved for `stall_seconds`: a hung device must lose its shard although its pr
 
 import logging
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from threading import Event, Thread
 from time import monotonic
 from types import TracebackType
+from typing import Protocol
 
 from relex.errors import LeaseLost, ServiceUnreachable
 
@@ -20,13 +22,24 @@ class Stopped(Exception):
     """The worker was asked to end: what it holds goes back to the queue."""
 
 
+class Pulse(Protocol):
+    """Where others see whether a process that holds something still moves."""
+
+    def beat(self) -> None:
+        """The work moved just now."""
+
+    def rest(self) -> None:
+        """Nothing is held."""
+
+
 @dataclass(frozen=True, slots=True)
 class LeaseTerms:
-    """How long a worker may be silent, and how it learns that it should stop."""
+    """How long a worker may be silent, how it learns that it should stop, and who looks at its pulse."""
 
     lease_seconds: float
     stall_seconds: float
     stopping: Callable[[], bool]
+    pulse: Pulse | None = None
 
 
 class Lease:
@@ -38,7 +51,8 @@ class Lease:
         self._moved_at = monotonic()
         self._left = Event()
         self._lost: LeaseLost | None = None
-        self._thread = Thread(target=self._keep, name="lease", daemon=True)
+        # With a copy of the context: what the thread logs bears the ids of what is held.
+        self._thread = Thread(target=copy_context().run, args=(self._keep,), name="lease", daemon=True)
 
     def moved(self) -> None:
         """Tell that the work goes on.
@@ -47,13 +61,14 @@ class Lease:
             LeaseLost: another worker has the work by now, or it was cancelled: there is no use in going on.
             Stopped: this worker was asked to end.
         """
-        self._moved_at = monotonic()
+        self._beat()
         if self._lost:
             raise self._lost
         if self._terms.stopping():
             raise Stopped
 
     def __enter__(self) -> "Lease":
+        self._beat()
         self._thread.start()
         return self
 
@@ -62,6 +77,13 @@ class Lease:
     ) -> None:
         self._left.set()
         self._thread.join()
+        if self._terms.pulse:
+            self._terms.pulse.rest()
+
+    def _beat(self) -> None:
+        self._moved_at = monotonic()
+        if self._terms.pulse:
+            self._terms.pulse.beat()
 
     def _keep(self) -> None:
         while not self._left.wait(self._terms.lease_seconds / 3):

@@ -17,6 +17,7 @@ from relex.flows.lease import Lease, LeaseTerms, Stopped
 from relex.flows.persist import persist
 from relex.flows.sheet import Sheet
 from relex.jobs import Shard
+from relex.logs import holding
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +52,12 @@ def score_next(database: Database, worker: Worker) -> bool:
         shard = shards.claim(tx, worker.name, worker.terms.lease_seconds)
     if shard is None:
         return False
-    if not _score_claimed(database, worker, shard):
-        return False
-    with database.transaction() as tx:
-        jobs.close_if_ended(tx, shard.job_id)
-    return True
+    with holding(job=shard.job_id, shard=shard.first_row, model=shard.model):
+        if not _score_claimed(database, worker, shard):
+            return False
+        with database.transaction() as tx:
+            jobs.close_if_ended(tx, shard.job_id)
+        return True
 
 
 class CannotLoad(Exception):
@@ -68,6 +70,8 @@ def _score_claimed(database: Database, worker: Worker, shard: Shard) -> bool:
         with _lease(database, shard, worker) as lease:
             outcome = _score(database, shard, worker, lease)
         persist(lambda: _commit(database, shard, outcome), worker.terms.stopping)
+        told = len(outcome.scored), len(outcome.answered), len(outcome.errors)
+        logger.info("rows: %d scored, %d answered, %d failed", *told)
     except CannotLoad as fault:
         logger.error("%s cannot be loaded here: %s", shard.model, fault)
         _release(database, shard, f"{worker.name}: {fault}", delay_seconds=RETRY_SECONDS)

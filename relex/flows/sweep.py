@@ -6,7 +6,7 @@ Every worker sweeps every few seconds, and so does whoever looks at a job, so no
 import logging
 from dataclasses import dataclass
 
-from relex.db import jobs, recovery, runs, shards
+from relex.db import jobs, recovery, runs, schema, shards
 from relex.db.connection import Database
 from relex.errors import DatabaseUnreachable, RelexError
 from relex.jobs import JobId
@@ -23,7 +23,12 @@ class Waiting:
 
 
 def sweep(database: Database) -> Waiting:
-    """Recover what silent workers left, close the jobs that are complete, and tell what waits."""
+    """Recover what silent workers left, close the jobs that are complete, and tell what waits.
+
+    Raises:
+        RelexError: the tables were upgraded, or never made: no one may write to them with this relex.
+    """
+    schema.require_newest(database)
     with database.transaction() as tx:
         if recovery.alone(tx):
             recovery.recover(tx)

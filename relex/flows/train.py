@@ -22,6 +22,7 @@ from relex.flows.gate import Gate, no_gate
 from relex.flows.lease import Lease, LeaseTerms, Stopped
 from relex.flows.persist import persist
 from relex.flows.unfinished import checkpoint_of, remove_leftovers, scratch_of
+from relex.logs import holding
 from relex.runs import ModelVersion, RunId, Scores, TrainingRun
 from relex.settings import Settings
 from relex.training.config import TrainingConfig
@@ -100,10 +101,11 @@ def train_next(
         run = runs.claim(tx, settings.lease_seconds)
     if run is None:
         return False
-    try:
-        _execute(database, run, _Means(trainer, settings, stopping, gate))
-    except LeaseLost as fault:
-        logger.warning("%s", fault)
+    with holding(run=run.id):
+        try:
+            _execute(database, run, _Means(trainer, settings, stopping, gate))
+        except LeaseLost as fault:
+            logger.warning("%s", fault)
     remove_leftovers(database, settings)
     return True
 

@@ -34,3 +34,12 @@ def test_services_are_bound_to_loopback_and_ask_for_a_password(name):
     service = COMPOSE["services"][name]
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
     assert "RELEX_PASSWORD" in str(service)
+
+
+@pytest.mark.parametrize("name", ["score", "train"])
+def test_a_worker_is_probed_and_has_time_to_give_back_what_it_holds(name):
+    service = COMPOSE["services"][name]
+    _, program, command = service["healthcheck"]["test"]
+    assert (program, relex.get_command(None, command).name) == ("relex", "health")
+    assert service["environment"]["RELEX_HEALTH_FILE"]
+    assert int(service["stop_grace_period"].removesuffix("s")) >= 30

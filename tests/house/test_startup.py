@@ -35,6 +35,14 @@ def test_status_and_export_wake_nothing_heavy(database_url, arguments):
     assert "sqlalchemy" in modules
 
 
+def test_a_probe_and_doctor_wake_nothing_heavy(tmp_path):
+    """A container asks for its worker's health twice a minute."""
+    for arguments in (["health", "--file", str(tmp_path / "none")], ["doctor", "--json"]):
+        exception, modules = loaded(*arguments, env=environment(home=tmp_path, device="cpu"))
+        assert exception == "None" or "is not there" in exception
+        assert HEAVY.isdisjoint(modules)
+
+
 def test_submit_train_and_bench_wake_no_torch(database_url):
     for arguments in (["submit", "nothing.csv"], ["train", "--config", "nothing"], ["bench", "--input", "nothing.csv"]):
         exception, modules = loaded(*arguments, env=environment(database_url=database_url))

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
+from relex.embedded import locks, server
 from relex.embedded.creation import UNFINISHED
 from relex.embedded.description import describe
 from relex.embedded.users import use
+from relex.errors import ServiceUnreachable
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -79,6 +81,65 @@ def test_kill_9_of_the_whole_server_loses_no_committed_row(home, user, connect, 
     assert (home.places.data / "postmaster.pid").exists()
     with use(home.path) as url:
         assert value(url, "SELECT sum(number) FROM kept") == 15
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+WRITER = """
+import sys
+from pathlib import Path
+import psycopg
+from relex.embedded.users import use
+with use(Path(sys.argv[1])) as url, psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+    print(url, flush=True)
+    for number in range(100, 1_000_000):
+        connection.execute("INSERT INTO kept VALUES (%s)", [number])
+        print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("heard", [1, 50, 200])
+def test_kill_9_of_everything_while_rows_are_written(home, value, heard):
+    """The writer and all processes of the server; what it was told to be committed is there, in two later starts."""
+    command = [sys.executable, "-c", WRITER, str(home.path)]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as writer:
+        writer.stdout.readline()
+        committed = [int(writer.stdout.readline()) for _ in range(heard)]
+        writer.kill()
+        home.kill()
+        committed += [int(line) for line in writer.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+    for _ in range(2):
+        with use(home.path) as url:
+            assert value(url, f"SELECT count(*) FROM kept WHERE number BETWEEN 100 AND {committed[-1]}") == len(
+                committed
+            )
+            assert value(url, "SELECT count(*) - count(DISTINCT number) FROM kept") == 0
+
+
+@pytest.mark.parametrize("doing", ["starting", "stopping"])
+def test_a_server_that_hangs_is_ended_and_started_again(home, user, value, monkeypatch, doing):
+    """As Postgres 18 does where it is told to stop while it recovers on a full disk: it says `doing` for ever."""
+    monkeypatch.setattr(server, "PATIENCE", 1.0)
+    hanging = user(home)
+    hanging.url()
+    before = home.postmaster
+    pid_file = home.places.data / "postmaster.pid"
+    pid_file.write_text(pid_file.read_text().replace("ready", doing))
+    with use(home.path) as url:
+        assert value(url, "SELECT number FROM kept") == 7
+        assert home.postmaster != before
+    hanging.kill()
+
+
+def test_a_process_that_only_bears_the_servers_id_is_not_ended(home, monkeypatch):
+    monkeypatch.setattr(server, "PATIENCE", 0.5)
+    monkeypatch.setattr(server, "AT_ONCE", 0.5)
+    with subprocess.Popen(["sleep", "60"]) as stranger, locks.shared(home.places.server_lock):
+        (home.places.data / "postmaster.pid").write_text(f"{stranger.pid}\n")
+        with pytest.raises(ServiceUnreachable, match="lives but does not answer"), use(home.path):
+            pytest.fail("a Postgres was given")
+        assert stranger.poll() is None
+        stranger.kill()
 
 
 @pytest.mark.parametrize("state", ["stranger", "zombie"])
