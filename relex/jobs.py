@@ -11,6 +11,9 @@ from typing import NewType
 
 JobId = NewType("JobId", str)
 
+JOB_ID = "j-[0-9a-z]{6}"
+"""How ids of jobs look (`db.ids` makes them); nothing else becomes the name of a file."""
+
 
 class ShardState(StrEnum):
     """pending -> running -> done; back to pending when released or when the lease runs out; failed at the end."""
