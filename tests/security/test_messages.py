@@ -65,7 +65,7 @@ def test_a_pickled_message_is_refused_and_the_worker_lives(trap, scored):
         envelope(trap.pickle, "application/x-python-serialize", task="relex.train"),
         envelope(trap.yaml.encode(), "application/x-yaml"),
     )
-    assert said.count("Refusing to deserialize") == 3
+    assert said.count("Received invalid task message: Refusing to deserialize") == 3
 
 
 def test_a_message_for_a_task_that_is_not_ours_is_dropped(trap, scored):

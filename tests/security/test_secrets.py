@@ -229,4 +229,4 @@ def test_a_worker_from_its_banner_to_the_loss_of_redis(locked_redis, database, d
 
 def _ended(database, job):
     with database.transaction() as tx:
-        return jobs.progress(tx, job).state.ended
+        return jobs.progress(tx, jobs.find(tx, job.id)).state.ended
