@@ -21,7 +21,7 @@ class Part(StrEnum):
     WORKER = "worker"
     """Claims, scores, trains, registers."""
     CLIENT = "client"
-    """Submits jobs and training runs, watches, cancels, exports, evaluates."""
+    """Submits jobs and training runs, watches, cancels, tries again, exports, evaluates."""
 
 
 RIGHTS: Mapping[Part, Mapping[str, str]] = {
@@ -40,9 +40,10 @@ RIGHTS: Mapping[Part, Mapping[str, str]] = {
         "model_versions": "SELECT, UPDATE (scores)",  # `relex evaluate` remembers them
         "jobs": "SELECT, INSERT, UPDATE",
         "examples": "SELECT, INSERT",
-        "shards": "SELECT, INSERT, UPDATE",
+        # Whoever waits sweeps, and a sweep records the row that kills its worker; a retry forgets what it tries again.
+        "shards": "SELECT, INSERT, UPDATE, DELETE",
         "predictions": "SELECT",
-        "row_errors": "SELECT, INSERT",  # whoever waits sweeps, and a sweep records the row that kills its worker
+        "row_errors": "SELECT, INSERT, DELETE",
         "runs": "SELECT, INSERT, UPDATE",
     },
 }
