@@ -7,9 +7,10 @@ import uuid
 import pytest
 from redis import Redis
 
+from relex.settings import Settings
 from tests.making import make_job, register_model
 from tests.processes import environment, started, wait_until
-from worker.app import app
+from worker.app import app, configured
 
 
 def envelope(body, content_type, task="relex.score"):
@@ -36,7 +37,7 @@ def test_json_is_all_that_celery_takes_and_sends():
 def scored(database, broker_url, database_url, tmp_path):
     """Let a real worker meet messages and then score a job; its log."""
 
-    def meet(*messages):
+    def meet(*messages, afterwards=lambda _: None):
         names = {"database_url": database_url, "broker_url": broker_url, "home": tmp_path / "home"}
         names |= {"scorer": "tests.making:FakeScorer", "sweep_seconds": 600}  # only the doorbell tells it of work
         register_model(database, names["home"])
@@ -46,6 +47,7 @@ def scored(database, broker_url, database_url, tmp_path):
             redis.rpush("score", *reversed([*messages, envelope(b"[[], {}, {}]", "application/json")]))
         with started("worker", "--queues", "score", "--concurrency", "1", env=environment(**names), log=log) as worker:
             wait_until(lambda: _predictions(database) == 10)
+            afterwards(worker)
             assert worker.poll() is None
         with Redis.from_url(broker_url) as redis:
             assert redis.llen("score") == 0
@@ -72,3 +74,16 @@ def test_a_message_for_a_task_that_is_not_ours_is_dropped(trap, scored):
     arguments = json.dumps([["mkdir", str(trap.mark)], {}, {}]).encode()
     said = scored(envelope(arguments, "application/json", task="os.system"), envelope(b"{", "application/json"))
     assert "unregistered task" in said
+
+
+def test_a_worker_is_not_ended_through_redis(scored, database, broker_url):
+    def tell_it_to_end(worker):
+        with configured(Settings("postgresql://unused/x", broker_url)).connection_for_write() as connection:
+            app.control.shutdown(connection=connection)
+        make_job(database, rows=20, key="after")
+        with Redis.from_url(broker_url) as redis:
+            redis.lpush("score", envelope(b"[[], {}, {}]", "application/json"))
+        wait_until(lambda: _predictions(database) == 30)
+        assert worker.poll() is None
+
+    assert "Warm shutdown" not in scored(afterwards=tell_it_to_end)

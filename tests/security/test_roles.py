@@ -213,3 +213,16 @@ def test_a_schema_where_everybody_may_make_tables_is_told(database, roles):
     finally:
         with database.transaction() as tx:
             tx.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+
+
+def test_the_command_grants(roles, database, database_url, tmp_path):
+    names = {part: make_url(url).username for part, url in roles.items()}
+    with database.transaction() as tx:
+        for name in names.values():
+            tx.exec_driver_sql(f"REVOKE ALL ON jobs FROM {name}")
+    options = [word for part, name in names.items() for word in (f"--{part}", name)]
+    done = relex("db", "upgrade", *options, env=environment(database_url=database_url, home=tmp_path), cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    with database.transaction() as tx:
+        for name in names.values():
+            assert tx.exec_driver_sql("SELECT has_table_privilege(%s, 'jobs', 'SELECT')", (name,)).scalar()
