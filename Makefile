@@ -32,7 +32,7 @@ check: install  ## Lint, types, import contracts
 
 audit:  ## Ask the vulnerability databases about every locked version (wants a network)
 	@$(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit==2.10.1
-	.venv/audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
+	.venv/audit/bin/pip-audit --strict --requirement requirements.lock --no-deps --disable-pip
 
 passwords:  ## Write passwords for docker compose into .env
 	@if grep -qs RELEX_OWNER_PASSWORD .env; then echo ".env has them already"; else umask 077; \

@@ -12,8 +12,13 @@ from relex.csvfile.records import MAX_FIELD
 from relex.csvfile.writing import replacing
 
 GUARD = "'"
-STARTS = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}")
-STARTS += ("\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}")
+STARTS = (
+    *"=+-@",
+    "\N{FULLWIDTH EQUALS SIGN}",
+    "\N{FULLWIDTH PLUS SIGN}",
+    "\N{FULLWIDTH HYPHEN-MINUS}",
+    "\N{FULLWIDTH COMMERCIAL AT}",
+)
 """What begins a formula; Excel in East Asian settings takes the wide forms too, and skips spaces before them."""
 
 

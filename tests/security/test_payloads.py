@@ -23,6 +23,8 @@ from tests.tiny_training import config, tiny_data
 
 PICKLES = ["weights.pkl", "best.pth", "pytorch_model.bin", "optimizer.pt", "labels.PICKLE", "last.ckpt"]
 
+TINY = BertConfig(vocab_size=6, hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2)
+
 
 @pytest.fixture
 def checkpoint(tmp_path):
@@ -36,8 +38,7 @@ def backbone(tmp_path):
     folder.mkdir()
     (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "가"]), "utf-8")
     BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
-    shape = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
-    AutoModel.from_config(BertConfig(vocab_size=6, **shape)).save_pretrained(folder)
+    AutoModel.from_config(TINY).save_pretrained(folder)
     return folder
 
 
@@ -85,7 +86,7 @@ def test_a_backbone_of_pickles_alone_is_refused_with_the_remedy(trap, backbone):
 
 def test_honest_tensors_in_a_pickle_are_refused_too(backbone):
     (backbone / "model.safetensors").unlink()
-    torch.save(AutoModel.from_config(BertConfig()).state_dict(), backbone / "pytorch_model.bin")
+    torch.save(AutoModel.from_config(TINY).state_dict(), backbone / "pytorch_model.bin")
     with pytest.raises(InvalidConfig, match="no weights in safetensors"):
         open_backbone(backbone)
 
