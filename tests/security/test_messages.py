@@ -5,12 +5,12 @@ import json
 import uuid
 
 import pytest
+from celery import Celery
 from redis import Redis
 
-from relex.settings import Settings
 from tests.making import make_job, register_model
 from tests.processes import environment, started, wait_until
-from worker.app import app, configured
+from worker.app import app
 
 
 def envelope(body, content_type, task="relex.score"):
@@ -78,8 +78,8 @@ def test_a_message_for_a_task_that_is_not_ours_is_dropped(trap, scored):
 
 def test_a_worker_is_not_ended_through_redis(scored, database, broker_url):
     def tell_it_to_end(worker):
-        with configured(Settings("postgresql://unused/x", broker_url)).connection_for_write() as connection:
-            app.control.shutdown(connection=connection)
+        with Celery(broker=broker_url) as stranger:
+            stranger.control.shutdown()
         make_job(database, rows=20, key="after")
         with Redis.from_url(broker_url) as redis:
             redis.lpush("score", envelope(b"[[], {}, {}]", "application/json"))
