@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     AddedToken,
@@ -109,7 +110,7 @@ class RelationClassifier(PreTrainedModel):
         folder = backbone_folder(name_or_path)
         try:
             backbone = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **THIS_DISK_ONLY)
-        except (OSError, ValueError) as fault:
+        except (OSError, ValueError, SafetensorError) as fault:
             raise InvalidConfig(f"backbone {name_or_path}: {_first_line(fault)}; choose another") from fault
         return cls._fitted(backbone, model_config, tokenizer)
 
