@@ -4,7 +4,7 @@ BIN := .venv/bin
 PATHS := cli relex worker migrations benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format clean
+.PHONY: help install demo test check audit format passwords clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -29,6 +29,15 @@ check: install  ## Lint, types, import contracts
 	$(BIN)/ruff format --check $(PATHS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit:  ## Ask the vulnerability databases about every locked version (wants a network)
+	@$(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit==2.10.1
+	.venv/audit/bin/pip-audit --strict --requirement requirements.lock --no-deps --disable-pip
+
+passwords:  ## Write passwords for docker compose into .env
+	@if grep -qs RELEX_OWNER_PASSWORD .env; then echo ".env has them already"; else umask 077; \
+	$(PYTHON) -c "import secrets; [print(f'RELEX_{part}_PASSWORD={secrets.token_hex(24)}') for part in 'POSTGRES OWNER WORKER CLIENT REDIS'.split()]" >> .env; fi
+	@chmod 600 .env
 
 format: install  ## Put the code into shape
 	$(BIN)/ruff check --fix $(PATHS)

@@ -14,13 +14,17 @@ from relex.jobs import JobState, Progress
 from relex.runs import RunState, TrainingRun
 
 
-def export_to(database: Database, given: str, out: Path, console: Console, *, partial: bool = False) -> None:
+def export_to(
+    database: Database, given: str, out: Path, console: Console, *, partial: bool = False, excel: bool = False
+) -> None:
     """Export a job and name the files."""
-    files = export(database, given, out, partial=partial)
+    files = export(database, given, out, partial=partial, excel=excel)
     console.print(f"{files.predictions}  {files.rows:,} rows  id,pred_label,probs, in the order of {files.input}")
     console.print(f"{files.labels}  {files.manifest}")
     if files.errors:
         console.print(f"{files.errors}  {files.failed:,} rows that could not be scored, and why")
+    for copy in files.spreadsheets:
+        console.print(f"{copy}  for spreadsheets: a ' stands before what would be run as a formula")
 
 
 def end_with(ended: Progress | TrainingRun, console: Console) -> None:

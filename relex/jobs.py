@@ -15,6 +15,9 @@ from relex.errors import InvalidInput
 
 JobId = NewType("JobId", str)
 
+JOB_ID = "j-[0-9a-z]{6}"
+"""How ids of jobs look (`db.ids` makes them); nothing else becomes the name of a file."""
+
 
 class ShardState(StrEnum):
     """pending -> running -> done; back to pending when released or when the lease runs out; failed at the end.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
@@ -19,14 +20,17 @@ from relex.logs import AUTO, FORMATS
 
 PREFIX = "RELEX_"
 
+ENCODE = "in a user's name or a password write @ : / ? # [ ] as %40 %3A %2F %3F %23 %5B %5D"
+"""Half of a password that was taken for a host or a port would be repeated in errors and logs."""
+
 
 @dataclass(frozen=True)
 class Settings:
     """Every setting with its unit; the variable's name is RELEX_ and the field's name in capitals."""
 
-    database_url: str | None = None
+    database_url: str | None = field(default=None, repr=False)
     """SQLAlchemy URL of Postgres; None starts the embedded one."""
-    broker_url: str | None = None
+    broker_url: str | None = field(default=None, repr=False)
     """Redis URL for Celery; None scores in a background process on this machine."""
     home: Path = field(default_factory=lambda: user_data_path("relex"))
     """Folder of the embedded database, registered checkpoints and logs."""
@@ -57,8 +61,8 @@ class Settings:
                 "RELEX_BROKER_URL is set but RELEX_DATABASE_URL is not: "
                 "Celery workers need a Postgres that all of them can reach"
             )
-        if self.broker_url and not self.broker_url.startswith(("redis://", "rediss://")):
-            raise InvalidConfig("RELEX_BROKER_URL is not a URL such as redis://localhost:6379/0")
+        if self.broker_url and not _is_redis_url(self.broker_url):
+            raise InvalidConfig(f"RELEX_BROKER_URL is not a URL such as redis://localhost:6379/0; {ENCODE}")
         if self.log_format not in FORMATS:
             raise InvalidConfig(
                 f"RELEX_LOG_FORMAT: {self.log_format!r} is not one of {', '.join(FORMATS)}"
@@ -70,10 +74,13 @@ class Settings:
         """Read the settings that hold in `folder` (default: the current one).
 
         Raises:
-            InvalidConfig: naming every unknown key of relex.toml and every value of the wrong type.
+            InvalidConfig: naming every unknown key of relex.toml and every value of the wrong type, or a scorer that
+                a folder's files want to be run.
         """
         folder = folder or Path.cwd()
         raw = _from_toml(folder / "relex.toml") | _from_variables(dotenv_values(folder / ".env"))
+        if "scorer" in raw:
+            raise InvalidConfig("relex.toml or .env names a scorer, which is code: set RELEX_SCORER in the environment")
         raw |= _from_variables(environ)
         faults: list[str] = []
         values = {name: _parse(name, text, faults) for name, text in raw.items() if text != ""}
@@ -85,6 +92,21 @@ class Settings:
         """The variables that make another process read these same settings."""
         values = {PREFIX + name.upper(): getattr(self, name) for name in KINDS}
         return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def make_home(home: Path) -> None:
+    """Make the home folder where there is none, so that nobody but its owner can read what lies in it.
+
+    One that is there keeps its mode: workers of several users may share a folder that was made for that.
+    """
+    home.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Root's embedded Postgres runs as nobody, who has to pass through to a folder of its own.
+        home.mkdir(mode=0o700 if os.geteuid() else 0o711)
+    except FileExistsError:
+        return
+    for part in ("logs", "models"):
+        (home / part).mkdir(mode=0o700, exist_ok=True)
 
 
 KINDS = {item.name: item.type for item in fields(Settings)}
@@ -107,6 +129,16 @@ def _from_toml(path: Path) -> dict[str, str]:
     if unknown:
         raise InvalidConfig("\n".join(unknown))
     return {key: str(value) for key, value in table.items()}
+
+
+def _is_redis_url(text: str) -> bool:
+    """Whether nothing in it can be taken for something else, above all no part of its password."""
+    try:
+        url = urlsplit(text)
+        url.port  # noqa: B018 - raises ValueError where it is no number
+    except ValueError:
+        return False
+    return url.scheme in {"redis", "rediss"} and "@" not in url.path + url.query + url.fragment
 
 
 def _parse(name: str, text: str, faults: list[str]) -> Any:

@@ -36,6 +36,8 @@ app.conf.update(
     broker_transport_options={"socket_connect_timeout": 3, "socket_timeout": 30, "socket_keepalive": True},
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
+    # Nobody asks a worker anything through Redis, so nobody who gets into Redis can tell it to end.
+    worker_enable_remote_control=False,
     timezone="UTC",
 )
 

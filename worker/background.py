@@ -11,7 +11,7 @@ from pathlib import Path
 
 from relex.embedded import locks
 from relex.flows.sweep import Waiting
-from relex.settings import Settings
+from relex.settings import Settings, make_home
 from worker.queues import SCORE, TRAIN
 
 MOST_PROCESSES = 4
@@ -35,7 +35,8 @@ def start(settings: Settings, queue: str, wanted: int) -> None:
     slots = default_concurrency(settings) if queue == SCORE else 1
     threads = {"OMP_NUM_THREADS": str(share_of_cores(slots))}
     log = settings.home / "logs" / f"{queue}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
+    log.parent.mkdir(exist_ok=True)
     for slot in range(min(slots, wanted)):
         if locks.is_free(lock_of(settings, queue, slot)):
             with log.open("ab") as output:
@@ -66,7 +67,7 @@ def share_of_cores(processes: int) -> int:
 
 def lock_of(settings: Settings, queue: str, slot: int) -> Path:
     """The file that the process in this slot of a queue holds locked while it works."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
     return settings.home / f"{queue}-{slot}.lock"
 
 

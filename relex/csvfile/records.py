@@ -77,7 +77,7 @@ def open_table(path: Path, codec: str) -> Iterator[Table]:
 
 def _records(name: str, file: TextIOWrapper) -> Iterator[Record]:
     """All records, header first, blank lines left out; after a broken record the next line begins a new one."""
-    csv.field_size_limit(MAX_FIELD)  # the csv module knows one limit for all readers; this is the only reader
+    csv.field_size_limit(MAX_FIELD)  # the csv module knows one limit for all readers
     taken: list[str] = []
     reader = csv.reader(_lines(name, file, taken), strict=True)
     while True:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
 
 from relex.errors import DatabaseUnreachable, InvalidConfig, RelexError
+from relex.settings import ENCODE
 
 Transaction = Connection
 """An open transaction, under the name that the flows use: they do not know SQLAlchemy."""
@@ -21,6 +22,8 @@ WORKER = "relex worker"
 
 UNDEFINED_TABLE = "42P01"
 INSUFFICIENT_PRIVILEGE = "42501"
+
+NO_URL = f"RELEX_DATABASE_URL is not a URL such as postgresql://user@host/name; {ENCODE}"
 
 
 class Database:
@@ -33,8 +36,10 @@ class Database:
         try:
             # psycopg 3 whatever the URL names: COPY and binary arrays are written for it.
             parsed = make_url(url).set(drivername="postgresql+psycopg")
-        except ArgumentError as fault:
-            raise InvalidConfig("RELEX_DATABASE_URL is not a URL such as postgresql://user@host/name") from fault
+        except (ArgumentError, ValueError):  # whose words may hold a part of the password
+            raise InvalidConfig(NO_URL) from None
+        if "@" in f"{parsed.host}{parsed.database}":
+            raise InvalidConfig(NO_URL)
         # Without the query: it may hold a password too.
         self.name = parsed.set(query={}).render_as_string(hide_password=True)
         self.url = parsed.render_as_string(hide_password=False)
@@ -87,9 +92,14 @@ class Database:
             if sqlstate == UNDEFINED_TABLE:
                 raise RelexError(f"{self.name} has no relex tables yet: run `relex db upgrade`") from fault
             if sqlstate == INSUFFICIENT_PRIVILEGE:
-                words = f"{_first_line(fault.orig)}; its owner can grant this role that right"
-                raise RelexError(f"{self.name}: {words}") from fault
+                raise self._denied(fault.orig) from fault
             raise
+        except psycopg.errors.InsufficientPrivilege as fault:  # a COPY, or a GRANT
+            raise self._denied(fault) from fault
+
+    def _denied(self, fault: BaseException | None) -> RelexError:
+        remedy = "its owner can grant this role that right (relex db upgrade --help)"
+        return RelexError(f"{self.name}: {_first_line(fault)}; {remedy}")
 
     def close(self) -> None:
         """Close every idle connection."""

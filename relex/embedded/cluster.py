@@ -12,6 +12,7 @@ from relex.embedded.account import Account, server_account
 from relex.embedded.binaries import programs_folder
 from relex.embedded.places import Places
 from relex.errors import ServiceUnreachable
+from relex.settings import make_home
 
 LOG_LIMIT = 10_000_000
 """Bytes after which the next program that runs begins a new log."""
@@ -52,7 +53,8 @@ def find_cluster(home: Path) -> Cluster:
     """
     places = Places(home.absolute())
     programs = programs_folder()
-    places.log.parent.mkdir(parents=True, exist_ok=True)
+    make_home(places.home)
+    places.log.parent.mkdir(exist_ok=True)
     account = server_account(programs, [places.home, places.socket_folder.parent])
     return Cluster(places, account, programs)
 

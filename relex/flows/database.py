@@ -1,11 +1,12 @@
 """Opening the database that the settings mean: the one given, or the embedded one."""
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 
 from relex.db import schema
 from relex.db.connection import Database
+from relex.db.grants import Part, grant
 from relex.embedded.cluster import scarcity
 from relex.embedded.users import use
 from relex.errors import DatabaseUnreachable
@@ -35,17 +36,20 @@ def open_database(settings: Settings, client: str = "relex") -> Iterator[Databas
         yield database
 
 
-def upgrade(settings: Settings) -> tuple[str, str]:
-    """Bring the tables up to date and register the checkpoints that came with relex.
+def upgrade(settings: Settings, roles: Mapping[Part, str]) -> tuple[str, str]:
+    """Bring the tables up to date, register the checkpoints that came with relex, and grant roles what they need.
 
     Returns:
         The database's name without its password, and the revision reached.
 
     Raises:
         ServiceUnreachable: Postgres does not answer or cannot be started.
+        InvalidInput, RelexError: as `db.grants.grant`.
     """
     with _connected(settings, "relex") as database:
         _prepare(database, settings)
+        for part, role in roles.items():
+            grant(database, part, role)
         return database.name, schema.newest()
 
 

@@ -1,17 +1,19 @@
 """From a job to files: the predictions, the labels' order, and a manifest that says where they came from."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relex.csvfile.spreadsheet import write_spreadsheet
 from relex.csvfile.writing import write_errors, write_predictions
 from relex.db import examples, jobs
 from relex.db import models as table
 from relex.db.connection import Database
-from relex.errors import JobUnfinished
+from relex.errors import JobUnfinished, RelexError
 from relex.flows.files import write_json
-from relex.jobs import JobState, Progress
+from relex.jobs import JOB_ID, JobId, JobState, Progress
 from relex.runs import ModelVersion
 
 
@@ -25,16 +27,18 @@ class Export:
     labels: Path
     manifest: Path
     errors: Path | None
+    spreadsheets: tuple[Path, ...]
+    """The CSVs once more, as Excel wants them, where that was asked for."""
     rows: int
     """Predictions written."""
     failed: int
 
 
-def export(database: Database, given: str, out: Path, *, partial: bool = False) -> Export:
+def export(database: Database, given: str, out: Path, *, partial: bool = False, excel: bool = False) -> Export:
     """Write a job's predictions, labels and manifest to `out`, all of one moment.
 
     Each file is written under another name and then renamed, the manifest last: a folder with a manifest is
-    complete.
+    complete. With `excel` each CSV has a copy beside it that a spreadsheet opens without harm.
 
     Raises:
         JobNotFound: nothing goes by this id, or several do.
@@ -51,17 +55,31 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False) 
             )
         model = table.find(tx, job.model)
         out.mkdir(parents=True, exist_ok=True)
-        base = out / job.id
+        base = out / _file_name(job.id)
         predictions = base.with_suffix(".csv")
         write_predictions(predictions, examples.copy_out(tx, job.id))
         errors = base.with_suffix(".errors.csv") if progress.failed else None
         if errors:
             write_errors(errors, examples.errors_of(tx, job.id))
     labels = write_json(base.with_suffix(".labels.json"), list(model.labels))
+    spreadsheets = tuple(_spreadsheet(path) for path in (predictions, errors) if path and excel)
     manifest = write_json(base.with_suffix(".manifest.json"), _manifest(progress, model))
-    return Export(
-        job.file_name, predictions, labels, manifest, errors, progress.done - progress.failed, progress.failed
-    )
+    rows = progress.done - progress.failed
+    return Export(job.file_name, predictions, labels, manifest, errors, spreadsheets, rows, progress.failed)
+
+
+def _file_name(job_id: JobId) -> str:
+    """The id as a name in `out`; ids are relex' own, but the database may be somebody else's."""
+    if not re.fullmatch(JOB_ID, job_id):
+        raise RelexError(f"{job_id!r} is no id that relex gave to a job: nothing was written")
+    return job_id
+
+
+def _spreadsheet(path: Path) -> Path:
+    """`JOB.csv` as `JOB.excel.csv`."""
+    copy = path.with_suffix(".excel.csv")
+    write_spreadsheet(path, copy)
+    return copy
 
 
 def _remedy(progress: Progress) -> str:

@@ -13,7 +13,7 @@ from uuid import uuid4
 from relex.db import runs
 from relex.db.connection import Database
 from relex.runs import RunId
-from relex.settings import Settings
+from relex.settings import Settings, make_home
 
 DRAFT = re.compile("-[0-9a-f]{32}$")
 DRAFT_SECONDS = 86_400.0
@@ -27,11 +27,13 @@ def checkpoint_of(settings: Settings, run_id: RunId) -> Path:
 
 def scratch_of(settings: Settings, run_id: RunId) -> Path:
     """The resumable state of a run; it stays when the run is released or its process killed."""
+    make_home(settings.home)
     return _folder(settings) / f"{run_id}.scratch"
 
 
 def new_draft(settings: Settings, name: str) -> Path:
     """Where a folder may be put together before it is registered: on the disk of those that are."""
+    make_home(settings.home)
     drafts = _folder(settings)
     drafts.mkdir(parents=True, exist_ok=True)
     return drafts / f"{name}-{uuid4().hex}"

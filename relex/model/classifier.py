@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     AddedToken,
@@ -28,6 +29,9 @@ from relex.model.config import ModelConfig
 from relex.model.folder import labels_in_order
 from relex.model.hub import backbone_folder
 from relex.model.pooling import pooling_module
+
+THIS_DISK_ONLY = {"local_files_only": True, "trust_remote_code": False}
+"""No network, and no Python that lies in a model's folder: transformers would ask on the terminal whether to run it."""
 
 
 class RelationConfig(PretrainedConfig):
@@ -81,7 +85,7 @@ class RelationClassifier(PreTrainedModel):
     def __init__(self, config: RelationConfig, backbone: PreTrainedModel | None = None) -> None:
         super().__init__(config)
         backbone_config, self.relation = config.parsed()
-        self.backbone = backbone or AutoModel.from_config(backbone_config)
+        self.backbone = backbone or AutoModel.from_config(backbone_config, trust_remote_code=False)
         # BERT's own pooler looks at [CLS] only and would be computed for nothing.
         if getattr(self.backbone, "pooler", None) is not None:
             self.backbone.pooler = None
@@ -105,8 +109,8 @@ class RelationClassifier(PreTrainedModel):
         """
         folder = backbone_folder(name_or_path)
         try:
-            backbone = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-        except (OSError, ValueError) as fault:
+            backbone = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **THIS_DISK_ONLY)
+        except (OSError, ValueError, SafetensorError) as fault:
             raise InvalidConfig(f"backbone {name_or_path}: {_first_line(fault)}; choose another") from fault
         return cls._fitted(backbone, model_config, tokenizer)
 
@@ -123,7 +127,7 @@ class RelationClassifier(PreTrainedModel):
         config.vocab_size = len(tokenizer)
         # RoBERTa counts positions from the padding's id.
         config.pad_token_id = tokenizer.pad_token_id
-        return cls._fitted(AutoModel.from_config(config), model_config, tokenizer)
+        return cls._fitted(AutoModel.from_config(config, trust_remote_code=False), model_config, tokenizer)
 
     @classmethod
     def _fitted(
@@ -192,7 +196,7 @@ def backbone_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:
     """
     folder = backbone_folder(name_or_path)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **THIS_DISK_ONLY)
     except (OSError, ValueError) as fault:
         raise InvalidConfig(f"tokenizer of {name_or_path}: {_first_line(fault)}; choose another") from fault
     if not isinstance(tokenizer, PreTrainedTokenizerFast):

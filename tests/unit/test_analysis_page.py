@@ -119,6 +119,32 @@ def test_text_of_the_files_is_escaped(files):
     assert "<b>나무위키</b>" in page.texts
 
 
+@pytest.mark.parametrize(
+    "hostile", ["</style><script>alert(1)</script>", "<!--", '"><img src=x onerror=alert(1)>', "&lt;b&gt;"]
+)
+def test_nothing_in_a_file_becomes_markup(files, hostile):
+    """As the file's name, a label, a type, a source, an id, a word and in a sentence; twice, so that it is listed."""
+    rows = [
+        replace(item, label=hostile, source=hostile, sentence=hostile + item.sentence) for item in files["train.csv"]
+    ]
+    rows = [replace(item, subject=replace(item.subject, text=hostile, type=hostile)) for item in rows]
+    rows += [replace(rows[0], id=hostile), replace(rows[0], id=hostile + "2", label="other")]
+    plain = Page(as_html(describe({"a": files["train.csv"]})))
+    page = Page(as_html(describe({hostile: rows})))
+    assert page.tags.keys() == plain.tags.keys()
+    assert {name for name, _ in page.attributes} == {name for name, _ in plain.attributes}
+    assert hostile in page.texts
+
+
+def test_a_browser_is_told_to_fetch_and_run_nothing(files):
+    policy = Page(as_html(describe(files))).attributes
+    at = policy.index(("http-equiv", "Content-Security-Policy"))
+    assert policy[at + 1] == (
+        "content",
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    )
+
+
 def test_a_page_without_labels_has_no_label_pictures(files):
     page = Page(as_html(describe({"june.csv": files["june.csv"]})))
     assert page.tags["svg"] == 1 + 1

@@ -27,6 +27,17 @@ def test_a_typo_in_relex_toml_is_told_with_the_nearest_key(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "text"), [("relex.toml", 'scorer = "os:system"\n'), (".env", "RELEX_SCORER=os:system\n")]
+)
+def test_a_folder_cannot_name_code_to_run(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InvalidConfig, match="set RELEX_SCORER in the environment"):
+        Settings.from_env({"RELEX_SCORER": "mine:scorer"}, tmp_path)
+    (tmp_path / name).unlink()
+    assert Settings.from_env({"RELEX_SCORER": "mine:scorer"}, tmp_path).scorer == "mine:scorer"
+
+
+@pytest.mark.parametrize(
     "variables",
     [
         {"RELEX_BROKER_URL": "redis://localhost"},

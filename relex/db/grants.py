@@ -1,0 +1,96 @@
+"""Rights in Postgres: the owner makes the tables, and the roles that work with them can do no more than their work.
+
+`relex db upgrade` grants them anew after each migration, so a new table is never forgotten. Nobody but the owner can
+alter a table, and nobody but a worker can write a prediction or a model version.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+from psycopg import sql
+from sqlalchemy import text
+
+from relex.db.connection import Database, Transaction, driver
+from relex.db.studies import turn
+from relex.errors import InvalidInput, RelexError
+
+
+class Part(StrEnum):
+    """Who a role is for."""
+
+    WORKER = "worker"
+    """Claims, scores, trains, registers."""
+    CLIENT = "client"
+    """Submits jobs and training runs, watches, cancels, tries again, exports, evaluates."""
+
+
+RIGHTS: Mapping[Part, Mapping[str, str]] = {
+    Part.WORKER: {
+        "alembic_version": "SELECT",
+        "model_versions": "SELECT, INSERT, UPDATE",
+        "jobs": "SELECT, UPDATE",
+        "examples": "SELECT",
+        "shards": "SELECT, INSERT, UPDATE",
+        "predictions": "SELECT, INSERT",
+        "row_errors": "SELECT, INSERT",
+        "runs": "SELECT, UPDATE",
+    },
+    Part.CLIENT: {
+        "alembic_version": "SELECT",
+        "model_versions": "SELECT, UPDATE (scores)",  # `relex evaluate` remembers them
+        "jobs": "SELECT, INSERT, UPDATE",
+        "examples": "SELECT, INSERT",
+        # Whoever waits sweeps, and a sweep records the row that kills its worker; a retry forgets what it tries again.
+        "shards": "SELECT, INSERT, UPDATE, DELETE",
+        "predictions": "SELECT",
+        "row_errors": "SELECT, INSERT, DELETE",
+        "runs": "SELECT, INSERT, UPDATE",
+    },
+}
+SEQUENCES = ("fencing_tokens", "arrivals")
+
+ROLE = text("SELECT rolsuper OR pg_has_role(oid, current_user, 'MEMBER') FROM pg_roles WHERE rolname = :role")
+OWNER = text("""
+    SELECT pg_get_userbyid(relowner), pg_has_role(relowner, 'MEMBER') FROM pg_class WHERE oid = 'jobs'::regclass
+""")
+MAY_CREATE = text("SELECT has_schema_privilege(:role, current_schema(), 'CREATE')")
+
+
+def grant(database: Database, part: Part, role: str) -> None:
+    """Give a role what its part needs in the tables and take from it whatever else it had there.
+
+    Raises:
+        InvalidInput: there is no such role, or it is the owner's own or a superuser.
+        RelexError: we are not the owner, or everybody may make tables here.
+    """
+    with turn(database, "grants") as tx:
+        owner, ours = tx.execute(OWNER).one()
+        if not ours:  # Postgres itself would only warn
+            raise RelexError(f"{database.name}: only the owner of the tables, {owner}, can grant rights in them")
+        is_owner = tx.scalar(ROLE, {"role": role})
+        if is_owner is None:
+            raise InvalidInput(
+                f"{database.name} has no role {role}: make it with CREATE ROLE {role} LOGIN PASSWORD ..."
+            )
+        if is_owner:
+            raise InvalidInput(f"{role} owns the tables or is a superuser: a {part} should have a role of its own")
+        for statement in _statements(part):
+            driver(tx).execute(statement.format(role=sql.Identifier(role)))
+        _check_schema(tx, role)
+
+
+def _statements(part: Part) -> Iterator[sql.SQL]:
+    for table, rights in RIGHTS[part].items():
+        yield sql.SQL(f"REVOKE ALL ON {table} FROM {{role}}")
+        yield sql.SQL(f"GRANT {rights} ON {table} TO {{role}}")
+    yield sql.SQL(f"GRANT USAGE ON SEQUENCE {', '.join(SEQUENCES)} TO {{role}}")
+
+
+def _check_schema(tx: Transaction, role: str) -> None:
+    """Postgres of before 15 let everybody make tables, and an upgrade keeps it so."""
+    if tx.scalar(MAY_CREATE, {"role": role}):
+        schema = tx.scalar(text("SELECT current_schema()"))
+        raise RelexError(
+            f"{role} may make tables in the schema {schema}: "
+            f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC (or from the role), and run this again"
+        )
