@@ -22,6 +22,9 @@ from relex.jobs import JobState, Progress
 from relex.settings import Settings
 from worker.dispatch import wake_scorers
 
+LONGEST_STEM = 80
+"""Characters of the input's name in that of the bad rows' file: three bytes each in Hangul, of 255."""
+
 
 @click.command("submit", short_help="Check a CSV and queue its rows for scoring.")
 @click.argument("csv", type=click.Path(path_type=Path, dir_okay=False))
@@ -62,7 +65,7 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
 
 
 def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
-    rejected = Path(f"{csv.stem}.rejected.csv")
+    rejected = Path(f"{csv.stem[:LONGEST_STEM]}.rejected.csv")
     with console.status(Text(f"Checking {csv}")):
         facts = check(csv, options.encoding, rejected)
     console.print(f"Checking {csv} ... {facts.rows:,} rows, {facts.encoding}, {decimal(facts.size)}")

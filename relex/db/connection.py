@@ -9,9 +9,9 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DataError, InterfaceError, OperationalError, ProgrammingError
 
-from relex.errors import DatabaseUnreachable, InvalidConfig, RelexError
+from relex.errors import DatabaseUnreachable, InvalidConfig, InvalidInput, RelexError, quoted
 
 Transaction = Connection
 """An open transaction, under the name that the flows use: they do not know SQLAlchemy."""
@@ -69,6 +69,7 @@ class Database:
 
         Raises:
             DatabaseUnreachable: Postgres does not answer, or went away.
+            InvalidInput: a name or an id holds what Postgres cannot store.
             RelexError: there are no tables, or this role may not use them.
         """
         try:
@@ -77,6 +78,11 @@ class Database:
             raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault.orig)}") from fault
         except psycopg.OperationalError as fault:  # inside a COPY, which SQLAlchemy does not wrap
             raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault)}") from fault
+        except UnicodeEncodeError as fault:  # half a surrogate pair: a byte of the command line that is not UTF-8
+            raise InvalidInput(f"{quoted(fault.object)} is not Unicode text; write it in UTF-8") from fault
+        except (DataError, psycopg.DataError) as fault:
+            words = _first_line(getattr(fault, "orig", fault))
+            raise InvalidInput(f"what was given cannot be stored: {words}; leave that character out") from fault
         except ProgrammingError as fault:
             sqlstate = getattr(fault.orig, "sqlstate", None)
             if sqlstate == UNDEFINED_TABLE:

@@ -45,7 +45,7 @@ def choose(tx: Transaction, given: str | None) -> ModelVersion:
     Raises:
         ModelNotFound: no such version, or none is current yet.
     """
-    version = table.find(tx, given) if given else table.current(tx)
+    version = table.current(tx) if given is None else table.find(tx, given)
     if version is None:
         raise ModelNotFound("no model version yet: train one with `relex train`, or run `relex db upgrade`")
     return version
