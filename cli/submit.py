@@ -16,7 +16,7 @@ from relex.csvfile.checking import check
 from relex.csvfile.describing import describe_faults
 from relex.csvfile.facts import FileFacts
 from relex.db.connection import Database
-from relex.errors import InvalidCsv, ServiceUnreachable
+from relex.errors import InvalidCsv, ServiceUnreachable, printable
 from relex.flows.submit import Submission, SubmitOptions, submit
 from relex.jobs import JobState, Progress
 from relex.settings import Settings
@@ -66,9 +66,9 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
 
 def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
     rejected = Path(f"{csv.stem[:LONGEST_STEM]}.rejected.csv")
-    with console.status(Text(f"Checking {csv}")):
+    with console.status(Text(f"Checking {printable(str(csv))}")):
         facts = check(csv, options.encoding, rejected)
-    console.print(f"Checking {csv} ... {facts.rows:,} rows, {facts.encoding}, {decimal(facts.size)}")
+    console.print(f"Checking {printable(str(csv))} ... {facts.rows:,} rows, {facts.encoding}, {decimal(facts.size)}")
     for note in facts.notes:
         console.print(f"note: {note}")
     if facts.rejected and not options.skip_invalid:

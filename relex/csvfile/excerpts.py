@@ -10,6 +10,7 @@ from relex.errors import LONGEST, printable
 AROUND = 24
 """Characters shown on either side of the marked part."""
 
+
 def width(text: str) -> int:
     """Terminal cells that a printable text takes."""
     return sum(_cells(char) for char in text)

@@ -96,7 +96,8 @@ def find(tx: Transaction, given: str) -> ModelVersion:
     row = tx.execute(select(table).where(fits).order_by(table.c.number.desc()).limit(1)).first()
     if row is None:
         known = tx.scalars(select(table.c.model)).all()
-        raise ModelNotFound(f"no model version called {quoted(given)}{did_you_mean(given, known)}; `relex models` lists them")
+        hint = did_you_mean(given, known)
+        raise ModelNotFound(f"no model version called {quoted(given)}{hint}; `relex models` lists them")
     return _version(row)
 
 

@@ -54,7 +54,7 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
         ModelNotFound: no such model version.
     """
     if not facts.accepted:
-        raise InvalidCsv(f"{path.name}: no row can be scored")
+        raise InvalidCsv(f"{path.name}: no row can be scored; mend one of them first")
     with database.transaction() as tx:
         model = str(models.choose(tx, options.model))
         key = _key(facts, model, options)

@@ -33,6 +33,8 @@ from relex.training.sections import (
 NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
 SEARCH = "search"
 """A section that is about many trainings, so no single one knows it; `relex.searching` reads it."""
+PLAINER = {"model_type": "should hold settings of its own", "path_type": "should be the name of a file"}
+"""What pydantic says in words of Python."""
 
 
 class TrainingConfig(Section):
@@ -152,19 +154,14 @@ def words(detail: ErrorDetails) -> str:
         case "missing":
             return f"{key} is missing"
         case "extra_forbidden":
-            return f"unknown key {shortened(key) or quoted(key)}{did_you_mean(key, [*_known_keys(TrainingConfig), SEARCH])}"
+            hint = did_you_mean(key, [*_known_keys(TrainingConfig), SEARCH])
+            return f"unknown key {shortened(key) or quoted(key)}{hint}"
         case "enum" | "literal_error":
             known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
             return f"{key}: {found} is none of {', '.join(known)}{did_you_mean(str(value), known)}"
-        case "path_type":
-            return f"{key} should be the name of a file, not {found}"
-        case "string_unicode":
-            return f"unknown key {quoted(str(value))}"
-        case "model_type":
-            return f"{key} should hold settings of its own, not {found}"
         case "value_error":
             return f"{key} {message.removeprefix('Value error, ')}"
-    return f"{key} {message.removeprefix('Input ')}, not {found}"
+    return f"{key} {PLAINER.get(detail['type'], message.removeprefix('Input '))}, not {found}"
 
 
 def _brief(found: str) -> str:

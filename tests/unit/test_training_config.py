@@ -230,7 +230,12 @@ def test_plain_data_and_yaml_restore_the_config(folder):
 def test_every_default_is_written_out():
     data = config(MINIMAL).to_dict()
     assert data["train"]["scheduler"] == "linear"
-    assert data["input"] == {"scheme": "typed_entity_marker", "type_sentence": False, "max_length": 160}
+    assert data["input"] == {
+        "scheme": "typed_entity_marker",
+        "type_sentence": False,
+        "max_length": 160,
+        "far_apart": "cut",
+    }
     assert data["backbone"] == {"name": "some/encoder", "scratch": None}
 
 
