@@ -59,7 +59,7 @@ class JobUnfinished(RelexError):
     """The job still has rows to score, so a whole export would lie."""
 
 
-class BadCheckpoint(RelexError):
+class BadCheckpoint(InvalidInput):
     """A checkpoint folder is incomplete, altered, or of a kind that relex does not read."""
 
 

@@ -19,7 +19,7 @@ from relex.encoding.markers import marker_tokens
 from relex.encoding.tokens import Encoder
 from relex.errors import BadCheckpoint
 from relex.model.classifier import RelationClassifier, RelationConfig
-from relex.model.folder import CONFIG, TOKENIZER, WEIGHTS, check
+from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def load(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = 
             model = RelationClassifier(config)
         model.load_state_dict(load_file(folder / WEIGHTS), strict=True, assign=True)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-        _check_markers(model, tokenizer)
+        _check_tokenizer(model, tokenizer)
     except Exception as fault:  # a damaged tokenizer.json raises Exception itself
         raise BadCheckpoint(f"{folder}: {' '.join(str(fault).split())}; restore the folder") from fault
     network: nn.Module = model  # transformers' own `to` and `eval` carry no types
@@ -84,8 +84,13 @@ def load(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = 
     )
 
 
-def _check_markers(model: RelationClassifier, tokenizer: PreTrainedTokenizerFast) -> None:
-    """A tokenizer of another model would silently spell the markers out."""
+def _check_tokenizer(model: RelationClassifier, tokenizer: PreTrainedTokenizerFast) -> None:
+    """A tokenizer of another model would silently spell the markers out, or name tokens that the model has not."""
+    if tokenizer.pad_token_id is None:
+        raise BadCheckpoint(f"{TOKENIZER_CONFIG} names no padding token")
+    last, rows = max(tokenizer.get_vocab().values()), model.backbone.get_input_embeddings().weight.shape[0]
+    if last >= rows:
+        raise BadCheckpoint(f"{TOKENIZER} is of another model: it has token {last}, the weights end with {rows - 1}")
     unknown = set(marker_tokens(model.relation.scheme)) - set(tokenizer.get_vocab())
     if unknown:
         raise BadCheckpoint(f"{TOKENIZER} lacks the markers {', '.join(sorted(unknown))}")

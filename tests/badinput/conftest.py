@@ -58,6 +58,7 @@ class CommandLine:
     def __init__(self, folder, database, monkeypatch, capsys):
         self.folder = folder
         self.home = folder.parent / "home"
+        self.database_url = database.url
         self._database = database
         self._patch = monkeypatch
         self._capture = capsys

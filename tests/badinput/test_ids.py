@@ -47,7 +47,7 @@ def test_an_id_of_nothing(ask, id_, called):
 
 @pytest.mark.parametrize("id_", ids.EMPTY, ids=ascii)
 def test_an_empty_id_is_not_the_only_job_there_is(ask, id_):
-    assert ask(id_) == ["error: an empty id; `relex jobs` lists those of jobs"]
+    assert ask(id_) == [f"error: {ids.EMPTY_SAYS}"]
 
 
 @pytest.mark.parametrize("id_", ids.NOT_UNICODE, ids=ascii)
