@@ -17,6 +17,8 @@ from platformdirs import user_data_path
 from relex.errors import InvalidConfig, did_you_mean
 
 PREFIX = "RELEX_"
+MOST = 2**31
+"""Where Postgres' integers end; no setting needs a larger number, and infinity is none."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Settings:
             InvalidConfig: naming every unknown key of relex.toml and every value of the wrong type.
         """
         folder = folder or Path.cwd()
-        raw = _from_toml(folder / "relex.toml") | _from_variables(dotenv_values(folder / ".env"))
+        raw = _from_toml(folder / "relex.toml") | _from_variables(_from_dotenv(folder / ".env"))
         raw |= _from_variables(environ)
         faults: list[str] = []
         values = {name: _parse(name, text, faults) for name, text in raw.items() if text != ""}
@@ -86,13 +88,20 @@ def _from_variables(environ: Mapping[str, str | None]) -> dict[str, str]:
     return {names[key]: text for key, text in environ.items() if key in names and text is not None}
 
 
+def _from_dotenv(path: Path) -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(path)
+    except UnicodeDecodeError as fault:
+        raise InvalidConfig(f"{path.name}: {fault}; save it as UTF-8") from fault
+
+
 def _from_toml(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise InvalidConfig(f"{path.name}: {fault}") from fault
+        raise InvalidConfig(f"{path.name}: {fault}; mend it") from fault
     unknown = [f"{path.name}: unknown key {key}{did_you_mean(key, KINDS)}" for key in table if key not in KINDS]
     if unknown:
         raise InvalidConfig("\n".join(unknown))
@@ -106,10 +115,10 @@ def _parse(name: str, text: str, faults: list[str]) -> Any:
             return Path(text).expanduser().absolute()
         if kind in (int, float):
             number: int | float = int(text) if kind is int else float(text)
-            if number > 0:
+            if 0 < number < MOST:
                 return number
             raise ValueError
     except ValueError:
-        faults.append(f"{PREFIX}{name.upper()}: {text!r} is not a number above 0")
+        faults.append(f"{PREFIX}{name.upper()}: {text!r} is not a number above 0 and below {MOST:,}")
         return None
     return text

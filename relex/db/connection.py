@@ -69,7 +69,7 @@ class Database:
 
         Raises:
             DatabaseUnreachable: Postgres does not answer, or went away.
-            InvalidInput: a name or an id holds what Postgres cannot store.
+            InvalidInput: a name, an id or a number is one that Postgres does not take.
             RelexError: there are no tables, or this role may not use them.
         """
         try:
@@ -82,7 +82,7 @@ class Database:
             raise InvalidInput(f"{quoted(fault.object)} is not Unicode text; write it in UTF-8") from fault
         except (DataError, psycopg.DataError) as fault:
             words = _first_line(getattr(fault, "orig", fault))
-            raise InvalidInput(f"what was given cannot be stored: {words}; leave that character out") from fault
+            raise InvalidInput(f"Postgres does not take what was given: {words}; leave that out") from fault
         except ProgrammingError as fault:
             sqlstate = getattr(fault.orig, "sqlstate", None)
             if sqlstate == UNDEFINED_TABLE:
