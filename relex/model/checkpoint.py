@@ -22,6 +22,10 @@ from relex.model.classifier import RelationClassifier, RelationConfig
 from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check
 
 
+LONGEST_REASON = 500
+"""Characters of what a library says: some name every tensor."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedCheckpoint:
     """Everything that turns examples into logits, on one device, in eval mode."""
@@ -73,7 +77,8 @@ def load(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = 
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         _check_tokenizer(model, tokenizer)
     except Exception as fault:  # a damaged tokenizer.json raises Exception itself
-        raise BadCheckpoint(f"{folder}: {' '.join(str(fault).split())}; restore the folder") from fault
+        words = " ".join(str(fault).split())[:LONGEST_REASON]
+        raise BadCheckpoint(f"{folder}: {words}; restore the folder") from fault
     network: nn.Module = model  # transformers' own `to` and `eval` carry no types
     network.to(device=device, dtype=dtype).eval()
     return LoadedCheckpoint(

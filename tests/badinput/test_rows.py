@@ -19,7 +19,7 @@ from tests.corpus.csvs import OBJECT, SENTENCE, SUBJECT, row, table
 from tests.making import FakeScorer
 
 FAR = " 그리고" * 300
-WORD = "가" * 400
+WORD = " ".join("가" * 200)
 
 
 def entity(word, sentence, type_="PER"):

@@ -190,8 +190,8 @@ LOADED = {
     "another_backbone": (config(lambda c: c["backbone"].update(hidden_size=512)), "size mismatch"),
     "an_enormous_backbone": (config(lambda c: c["backbone"].update(hidden_size=2**40)), ""),
     "a_word_as_size": (config(lambda c: c["backbone"].update(hidden_size="x")), ""),
-    "tokenizer_of_nul": (written(TOKENIZER, b"\0" * 100), "expected value"),
-    "tokenizer_of_another_scheme": (config(rename_markers, TOKENIZER), "lacks the markers [/E1-"),
+    "tokenizer_of_nul": (written(TOKENIZER, b"\0" * 100), "column 1"),
+    "tokenizer_of_another_scheme": (config(rename_markers, TOKENIZER), "lacks the markers [E1-"),
     "tokenizer_of_another_model": (
         config(lengthen_vocabulary, TOKENIZER),
         f"{TOKENIZER} is of another model: it has token 50002, the weights end with ",
