@@ -21,7 +21,6 @@ from relex.errors import BadCheckpoint
 from relex.model.classifier import RelationClassifier, RelationConfig
 from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check
 
-
 LONGEST_REASON = 500
 """Characters of what a library says: some name every tensor."""
 
