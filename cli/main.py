@@ -91,8 +91,9 @@ def main() -> None:
 
 def _words(fault: RelexError | OSError) -> str:
     """What an error says; what it quotes from files and arguments cannot steer the terminal."""
-    named = isinstance(fault, OSError) and fault.filename is not None
-    text = f"{fault.filename}: {fault.strerror}" if named else str(fault)
+    text = str(fault)
+    if isinstance(fault, OSError) and fault.filename is not None:
+        text = f"{fault.filename}: {fault.strerror}"
     return "\n".join(map(printable, text.split("\n")))
 
 
