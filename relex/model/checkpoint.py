@@ -92,7 +92,7 @@ def _check_tokenizer(model: RelationClassifier, tokenizer: PreTrainedTokenizerFa
     """A tokenizer of another model would silently spell the markers out, or name tokens that the model has not."""
     if tokenizer.pad_token_id is None:
         raise BadCheckpoint(f"{TOKENIZER_CONFIG} names no padding token")
-    last, rows = max(tokenizer.get_vocab().values()), model.backbone.get_input_embeddings().weight.shape[0]
+    last, rows = max(tokenizer.get_vocab().values()), model.backbone.config.vocab_size
     if last >= rows:
         raise BadCheckpoint(f"{TOKENIZER} is of another model: it has token {last}, the weights end with {rows - 1}")
     unknown = set(marker_tokens(model.relation.scheme)) - set(tokenizer.get_vocab())
