@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from cli.exits import Exit
-from relex.errors import RelexError, did_you_mean
+from relex.errors import RelexError, did_you_mean, printable
 
 COMMANDS = {
     "submit": "cli.submit",
@@ -90,9 +90,17 @@ def main() -> None:
     except (RelexError, OSError) as fault:
         if "--debug" in sys.argv:
             raise
-        click.echo(f"error: {fault}", err=True)
+        click.echo(f"error: {_words(fault)}", err=True)
         code = Exit.of(fault)
     sys.exit(code)
+
+
+def _words(fault: RelexError | OSError) -> str:
+    """What an error says; what it quotes from files and arguments cannot steer the terminal."""
+    text = str(fault)
+    if isinstance(fault, OSError) and fault.filename is not None:
+        text = f"{fault.filename}: {fault.strerror}"
+    return "\n".join(map(printable, text.split("\n")))
 
 
 if __name__ == "__main__":

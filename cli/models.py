@@ -15,6 +15,7 @@ from relex.examples import Example
 from relex.flows import models
 from relex.flows.gate import Gate, load_gate
 from relex.flows.importing import import_folder
+from relex.flows.rehearsal import Rehearsal, load_rehearsal
 from relex.model.folder import classifiers
 from relex.model.parity import read_parity
 
@@ -70,7 +71,8 @@ def promote_command(given: str) -> None:
     help="Labelled rows: find out whether it may be scored in 16 bit.",
 )
 def import_command(source: Path, name: str | None, labelled: Path | None) -> None:
-    """Copy the checkpoint folder DIR and register it; `relex models promote` makes it current.
+    """Copy the checkpoint folder DIR, let it score a sentence, and register it; `relex models promote` makes it
+    current.
 
     It must hold config.json, model.safetensors, tokenizer.json and tokenizer_config.json of a relex classifier.
     Pickled files (.pth, .bin, .pkl) are refused unread: they can run code. It is scored in float32 unless its own
@@ -80,13 +82,16 @@ def import_command(source: Path, name: str | None, labelled: Path | None) -> Non
     """
     examples = read_labelled_examples(labelled) if labelled else None
     with opened() as (settings, database):
-        measure = partial(_measured, load_gate(settings.device), examples) if examples else None
-        version = import_folder(database, settings, source, name or source.resolve().name, measure)
+        examine = partial(_examined, load_rehearsal(), load_gate(settings.device), examples)
+        version = import_folder(database, settings, source, source.resolve().name if name is None else name, examine)
     click.echo(version)
 
 
-def _measured(gate: Gate, examples: Sequence[Example], folder: Path) -> None:
-    """Measure, and say what is known now of each classifier in the folder."""
+def _examined(rehearse: Rehearsal, gate: Gate, examples: Sequence[Example] | None, folder: Path) -> None:
+    """Let it score a sentence; measure, if there are examples, and say what is known now of each classifier in it."""
+    rehearse(folder)
+    if not examples:
+        return
     click.echo("measuring what 16 bit does to its labels ...", err=True)
     gate(folder, examples)
     for classifier in classifiers(folder):

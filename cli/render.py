@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from relex.errors import printable
 from relex.jobs import JobState, Progress
 from relex.runs import ModelVersion, RunState, TrainingRun
 
@@ -84,7 +85,7 @@ def job_head(progress: Progress) -> str:
     job, state = progress.job, progress.state
     spent = f"  {duration(progress.seconds)}" if progress.seconds else ""
     model = f"{job.model} exact" if job.exact else job.model
-    return f"[bold]{job.id}[/]  {escape(job.file_name)}  {model}  [{COLOURS[state]}]{state}[/]{spent}"
+    return f"[bold]{job.id}[/]  {escape(printable(job.file_name))}  {model}  [{COLOURS[state]}]{state}[/]{spent}"
 
 
 def job_counts(progress: Progress) -> str:

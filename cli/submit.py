@@ -18,10 +18,13 @@ from relex.csvfile.checking import check
 from relex.csvfile.describing import describe_faults
 from relex.csvfile.facts import FileFacts
 from relex.db.connection import Database
-from relex.errors import InvalidCsv
+from relex.errors import InvalidCsv, printable
 from relex.flows.submit import Submission, SubmitOptions, submit
 from relex.jobs import JobState, Progress
 from relex.settings import Settings
+
+LONGEST_STEM = 80
+"""Characters of the input's name in that of the bad rows' file: three bytes each in Hangul, of 255."""
 
 
 @click.command("submit", short_help="Check a CSV and queue its rows for scoring.")
@@ -65,10 +68,10 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
 
 
 def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
-    rejected = Path(f"{csv.stem}.rejected.csv")
-    with console.status(Text(f"Checking {csv}")):
+    rejected = Path(f"{csv.stem[:LONGEST_STEM]}.rejected.csv")
+    with console.status(Text(f"Checking {printable(str(csv))}")):
         facts = check(csv, options.encoding, rejected)
-    console.print(f"Checking {csv} ... {facts.rows:,} rows, {facts.encoding}, {decimal(facts.size)}")
+    console.print(f"Checking {printable(str(csv))} ... {facts.rows:,} rows, {facts.encoding}, {decimal(facts.size)}")
     for note in facts.notes:
         console.print(f"note: {note}")
     if facts.rejected and not options.skip_invalid:

@@ -7,6 +7,9 @@ stderr and an exit code, so no other room prints an error or exits.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST = 40
+"""Characters that a message shows of what somebody else wrote; a suggestion looks at twice as many."""
+
 
 class RelexError(Exception):
     """Something failed, and the message says what to do about it."""
@@ -56,7 +59,7 @@ class JobUnfinished(RelexError):
     """The job still has rows to score, so a whole export would lie."""
 
 
-class BadCheckpoint(RelexError):
+class BadCheckpoint(InvalidInput):
     """A checkpoint folder is incomplete, altered, or of a kind that relex does not read."""
 
 
@@ -64,7 +67,22 @@ class LeaseLost(RelexError):
     """Another worker holds this shard or run by now, or it was cancelled: what was computed must be thrown away."""
 
 
+def printable(text: str) -> str:
+    """The text with one dot for each character that would move the cursor, colour a terminal or show nothing."""
+    return "".join(char if char.isprintable() else "·" for char in text)
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text that somebody else wrote, safe to print."""
+    return f"{printable(text[:LONGEST])}{'...' if len(text) > LONGEST else ''}"
+
+
+def quoted(text: str) -> str:
+    """The same between quotes: for texts that may be empty or hold spaces."""
+    return f"'{shortened(text)}'"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` (did you mean X?)` for the known word closest to this one, or nothing: the tail of an error message."""
-    close = get_close_matches(word, list(known), n=1)
+    close = get_close_matches(word[: 2 * LONGEST], list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""

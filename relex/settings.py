@@ -19,6 +19,8 @@ from relex.errors import InvalidConfig, did_you_mean
 from relex.logs import AUTO, FORMATS
 
 PREFIX = "RELEX_"
+MOST = 2**31
+"""Where Postgres' integers end; no setting needs a larger number, and infinity is none."""
 
 ENCODE = "in a user's name or a password write @ : / ? # [ ] as %40 %3A %2F %3F %23 %5B %5D"
 """Half of a password that was taken for a host or a port would be repeated in errors and logs."""
@@ -78,7 +80,7 @@ class Settings:
                 a folder's files want to be run.
         """
         folder = folder or Path.cwd()
-        raw = _from_toml(folder / "relex.toml") | _from_variables(dotenv_values(folder / ".env"))
+        raw = _from_toml(folder / "relex.toml") | _from_variables(_from_dotenv(folder / ".env"))
         if "scorer" in raw:
             raise InvalidConfig("relex.toml or .env names a scorer, which is code: set RELEX_SCORER in the environment")
         raw |= _from_variables(environ)
@@ -118,13 +120,20 @@ def _from_variables(environ: Mapping[str, str | None]) -> dict[str, str]:
     return {names[key]: text for key, text in environ.items() if key in names and text is not None}
 
 
+def _from_dotenv(path: Path) -> Mapping[str, str | None]:
+    try:
+        return dotenv_values(path)
+    except UnicodeDecodeError as fault:
+        raise InvalidConfig(f"{path.name}: {fault}; save it as UTF-8") from fault
+
+
 def _from_toml(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise InvalidConfig(f"{path.name}: {fault}") from fault
+        raise InvalidConfig(f"{path.name}: {fault}; mend it") from fault
     unknown = [f"{path.name}: unknown key {key}{did_you_mean(key, KINDS)}" for key in table if key not in KINDS]
     if unknown:
         raise InvalidConfig("\n".join(unknown))
@@ -148,10 +157,10 @@ def _parse(name: str, text: str, faults: list[str]) -> Any:
             return Path(text).expanduser().absolute()
         if kind in (int, float):
             number: int | float = int(text) if kind is int else float(text)
-            if number > 0:
+            if 0 < number < MOST:
                 return number
             raise ValueError
     except ValueError:
-        faults.append(f"{PREFIX}{name.upper()}: {text!r} is not a number above 0")
+        faults.append(f"{PREFIX}{name.upper()}: {text!r} is not a number above 0 and below {MOST:,}")
         return None
     return text

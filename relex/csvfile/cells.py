@@ -2,9 +2,8 @@
 
 from functools import lru_cache
 
-from relex.csvfile.excerpts import quoted
 from relex.csvfile.facts import RowFault
-from relex.errors import did_you_mean
+from relex.errors import did_you_mean, quoted
 from relex.labels import RELATIONS
 
 KNOWN_RELATIONS = frozenset(RELATIONS)
@@ -55,4 +54,4 @@ def gold_label(cell: str) -> str | None:
 @lru_cache
 def unknown(what: str, word: str, known: tuple[str, ...]) -> str:
     """Say that a word is not one of those known; remembered, for a wrong word tends to fill a file."""
-    return f"unknown {what} {quoted(word)}{did_you_mean(word[:80], known)}"
+    return f"unknown {what} {quoted(word)}{did_you_mean(word, known)}"

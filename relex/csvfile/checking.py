@@ -4,13 +4,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from relex.csvfile.excerpts import quoted
 from relex.csvfile.facts import FileFacts, RowFault
-from relex.csvfile.records import LABEL, Table, open_table
+from relex.csvfile.records import LABEL, NAMES_SHOWN, Table, open_table
 from relex.csvfile.rejected import RejectedFile
 from relex.csvfile.rows import PlaceholderRefuted, judged, suspected_placeholder
 from relex.csvfile.source import codec_named, sha256_of
-from relex.errors import InvalidCsv
+from relex.errors import InvalidCsv, quoted, shortened
 from relex.examples import Example
 
 FAULTS_KEPT = 20
@@ -91,5 +90,6 @@ def _notes(ignored: list[str], placeholder: str | None) -> tuple[str, ...]:
     if placeholder is not None:
         notes.append(f'column {LABEL} holds {quoted(placeholder)} in every row: treated as "no gold labels"')
     if ignored:
-        notes.append(f"columns not read: {', '.join(ignored)}")
+        more = ", ..." if len(ignored) > NAMES_SHOWN else ""
+        notes.append(f"columns not read: {', '.join(map(shortened, ignored[:NAMES_SHOWN]))}{more}")
     return tuple(notes)

@@ -1,7 +1,7 @@
 """Faults in words, for a terminal and for an error message."""
 
-from relex.csvfile.excerpts import quoted
 from relex.csvfile.facts import FileFacts, RowFault
+from relex.errors import shortened
 
 FAULTS_SHOWN = 5
 
@@ -22,6 +22,6 @@ def describe_faults(facts: FileFacts, name: str) -> str:
 
 
 def _describe(fault: RowFault) -> list[str]:
-    place = f"line {fault.line}" if fault.id is None else f"line {fault.line}, id {quoted(fault.id)[1:-1]}"
+    place = f"line {fault.line}" if fault.id is None else f"line {fault.line}, id {shortened(fault.id)}"
     column = f"{fault.column}: " if fault.column else ""
     return [f"  {place}  {column}{fault.message}", *(f"    | {line}" for line in fault.detail)]

@@ -11,7 +11,8 @@ import warnings
 from typing import Any
 
 from relex.csvfile.cells import BadCell, unknown
-from relex.csvfile.excerpts import marked, quoted
+from relex.csvfile.excerpts import marked
+from relex.errors import quoted
 from relex.examples import Entity
 from relex.labels import ENTITY_TYPES
 

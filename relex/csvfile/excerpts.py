@@ -5,20 +5,10 @@ Hangul, Hanja and emoji are two cells wide (Unicode annex 11), combining marks n
 
 import unicodedata
 
+from relex.errors import LONGEST, printable
+
 AROUND = 24
 """Characters shown on either side of the marked part."""
-LONGEST = 40
-"""Characters shown of the marked part itself, and of a quoted word."""
-
-
-def printable(text: str) -> str:
-    """The text with one dot for each character that would move the cursor or show nothing."""
-    return "".join(char if char.isprintable() else "·" for char in text)
-
-
-def quoted(text: str) -> str:
-    """The text between quotes, shortened and safe to print."""
-    return f"'{printable(text[:LONGEST])}{'...' if len(text) > LONGEST else ''}'"
 
 
 def width(text: str) -> int:
@@ -29,7 +19,8 @@ def width(text: str) -> int:
 def marked(sentence: str, start: int, end: int) -> tuple[str, str]:
     """An excerpt round `sentence[start:end]`, and spaces and tildes that mark this part of it.
 
-    Offsets outside the sentence are moved to its edge; at least one tilde is drawn.
+    Offsets outside the sentence are moved to its edge; at least one tilde is drawn, and one for each of
+    `LONGEST` characters at most.
     """
     start = min(max(start, 0), len(sentence))
     end = min(max(end, start), len(sentence), start + LONGEST)

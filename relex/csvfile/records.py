@@ -1,6 +1,7 @@
 """From text to records: header, quoting, line numbers, and the columns that relex knows."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from relex.csvfile.source import open_text
-from relex.errors import InvalidCsv, did_you_mean
+from relex.errors import InvalidCsv, did_you_mean, shortened
 
 ID, SENTENCE, SUBJECT, OBJECT = "id", "sentence", "subject_entity", "object_entity"
 LABEL, SOURCE = "label", "source"
@@ -21,6 +22,8 @@ MAX_FIELD = 4 * 1024 * 1024
 """Characters a field may have: four times the longest sentence promised, and a bound for a quote never closed."""
 MAX_LINE = 4 * MAX_FIELD
 """Characters between two line ends: a bound for files without any."""
+NAMES_SHOWN = 8
+"""Columns that a message names."""
 
 
 class Record(NamedTuple):
@@ -108,11 +111,14 @@ def _check_header(name: str, record: Record) -> None:
     separator = next((mark for mark in ";\t|" if mark in names[0]), None)
     if len(names) == 1 and separator:
         raise InvalidCsv(f"{name}: columns are separated by {separator!r}; save it with commas")
-    repeated = sorted({column for column in names if column and names.count(column) > 1})
+    repeated = sorted(column for column, times in Counter(names).items() if column and times > 1)
     if repeated:
-        raise InvalidCsv(f"{name}: line {record.line}: column {repeated[0]} stands there twice; remove one")
+        column = shortened(repeated[0])
+        raise InvalidCsv(f"{name}: line {record.line}: column {column} stands there twice; remove one")
     missing = [column for column in REQUIRED if column not in names]
     if missing:
-        guesses = [f"{column}{did_you_mean(column, missing)}" for column in names if column not in KNOWN]
+        unknown = [column for column in names if column not in KNOWN]
+        guesses = [f"{shortened(column)}{did_you_mean(column, missing)}" for column in unknown[:NAMES_SHOWN]]
+        guesses += ["..."] if len(unknown) > NAMES_SHOWN else []
         found = f"; not known: {', '.join(guesses)}" if guesses else ""
         raise InvalidCsv(f"{name}: line {record.line}: no column {', '.join(missing)}{found}")

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from relex.csvfile.facts import RowFault
 from relex.csvfile.records import Header, Record
-from relex.csvfile.writing import replacing
+from relex.csvfile.writing import remove, replacing
 
 LINE, FAULT = "line", "fault"
 
@@ -26,6 +26,10 @@ class RejectedFile:
     Args:
         path: where to; None writes nothing.
         header: of the file that is checked. Its own `line` and `fault`, from an earlier check, are left out.
+
+    Raises:
+        RelexError: on entering, what stands there from an earlier check cannot be removed; later as for
+            :func:`relex.csvfile.writing.replacing`.
     """
 
     def __init__(self, path: Path | None, header: Header) -> None:
@@ -37,7 +41,7 @@ class RejectedFile:
 
     def __enter__(self) -> "RejectedFile":
         if self.path:
-            self.path.unlink(missing_ok=True)
+            remove(self.path)
         return self
 
     def __exit__(

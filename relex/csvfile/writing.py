@@ -109,5 +109,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         draft.unlink(missing_ok=True)
 
 
+def remove(path: Path) -> None:
+    """Remove a file of an earlier time, if there is one.
+
+    Raises:
+        RelexError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as fault:
+        raise _unwritable(path, fault) from fault
+
+
 def _unwritable(path: Path, fault: OSError) -> RelexError:
     return RelexError(f"{path}: cannot be written: {fault.strerror}")

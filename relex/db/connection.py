@@ -9,9 +9,9 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DataError, InterfaceError, OperationalError, ProgrammingError
 
-from relex.errors import DatabaseUnreachable, InvalidConfig, RelexError
+from relex.errors import DatabaseUnreachable, InvalidConfig, InvalidInput, RelexError, quoted
 from relex.settings import ENCODE
 
 Transaction = Connection
@@ -79,6 +79,7 @@ class Database:
 
         Raises:
             DatabaseUnreachable: Postgres does not answer, or went away.
+            InvalidInput: a name, an id or a number is one that Postgres does not take.
             RelexError: there are no tables, or this role may not use them.
         """
         try:
@@ -87,6 +88,11 @@ class Database:
             raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault.orig)}") from fault
         except psycopg.OperationalError as fault:  # inside a COPY, which SQLAlchemy does not wrap
             raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault)}") from fault
+        except UnicodeEncodeError as fault:  # half a surrogate pair: a byte of the command line that is not UTF-8
+            raise InvalidInput(f"{quoted(fault.object)} is not Unicode text; write it in UTF-8") from fault
+        except (DataError, psycopg.DataError) as fault:
+            words = _first_line(getattr(fault, "orig", fault))
+            raise InvalidInput(f"Postgres does not take what was given: {words}; leave that out") from fault
         except ProgrammingError as fault:
             sqlstate = getattr(fault.orig, "sqlstate", None)
             if sqlstate == UNDEFINED_TABLE:

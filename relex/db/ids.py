@@ -6,7 +6,7 @@ from sqlalchemy import Table, select, union_all
 
 from relex.db.connection import Transaction
 from relex.db.tables import jobs, runs
-from relex.errors import InvalidInput, NotFound
+from relex.errors import InvalidInput, NotFound, shortened
 
 # Crockford's base 32: no i, l, o, u to misread. Six of them: a thousand million ids.
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -44,8 +44,11 @@ def find_id(tx: Transaction, table: Table, given: str, missing: type[NotFound]) 
     """The id that `given` means: itself, a prefix of exactly one, or `@last`.
 
     Raises:
-        NotFound: of the type `missing`; nothing fits, or several do (they are named).
+        NotFound: of the type `missing`; nothing fits, or several do (they are named). Nothing fits an empty id:
+            a script whose variable is unset must not get whichever job there is.
     """
+    if not given.strip():
+        raise missing(f"an empty id; `relex {table.name}` lists those of {WORDS[table]}s")
     newest_first = select(table.c.id).order_by(table.c.seq.desc())
     if table is jobs:
         newest_first = newest_first.where(KEPT)
@@ -56,10 +59,10 @@ def find_id(tx: Transaction, table: Table, given: str, missing: type[NotFound]) 
     if given in found or len(found) == 1:
         return given if given in found else found[0]
     if found:
-        raise missing(f"{given or 'nothing'} fits several {WORDS[table]}s: {', '.join(found)}")
+        raise missing(f"{shortened(given)} fits several {WORDS[table]}s: {', '.join(found)}; give more of one")
     if given == LAST:
         raise missing(f"there are no {WORDS[table]}s yet")
-    raise missing(f"no {WORDS[table]} has the id {given}; `relex {table.name}` lists them")
+    raise missing(f"no {WORDS[table]} has the id {shortened(given)}; `relex {table.name}` lists them")
 
 
 def last_id(tx: Transaction) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy import Row, func, insert, select, text, update
 
 from relex.db.connection import Transaction
 from relex.db.tables import model_versions
-from relex.errors import ModelNotFound, did_you_mean
+from relex.errors import ModelNotFound, did_you_mean, quoted
 from relex.runs import ModelVersion, RunId, Scores
 
 # Registering and promoting read before they write; one at a time keeps numbers and `current` straight.
@@ -96,7 +96,8 @@ def find(tx: Transaction, given: str) -> ModelVersion:
     row = tx.execute(select(table).where(fits).order_by(table.c.number.desc()).limit(1)).first()
     if row is None:
         known = tx.scalars(select(table.c.model)).all()
-        raise ModelNotFound(f"no model version called {given}{did_you_mean(given, known)}; `relex models` lists them")
+        hint = did_you_mean(given, known)
+        raise ModelNotFound(f"no model version called {quoted(given)}{hint}; `relex models` lists them")
     return _version(row)
 
 

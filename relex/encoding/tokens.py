@@ -6,13 +6,13 @@ Token ranges follow from the tokenizer's character offsets of places that `marke
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import nsmallest
 from operator import itemgetter
 
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizerFast
 
 from relex.encoding.markers import MarkedText, Range, Scheme, mark
+from relex.encoding.window import FarApart, apart, moved, window
 from relex.errors import InvalidInput
 from relex.examples import Example
 
@@ -41,16 +41,22 @@ class Encoder:
 
     The tokenizer must know the scheme's marker tokens already and keeps neither truncation nor padding of its
     own. An input longer than `max_length` tokens keeps its special tokens, its type sentence, both entities
-    with their markers, and the words nearest to them; see :func:`_window`.
+    with their markers, and the words nearest to them; see :func:`relex.encoding.window.window`.
     """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, scheme: Scheme, type_sentence: bool, max_length: int
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        scheme: Scheme,
+        type_sentence: bool,
+        max_length: int,
+        far_apart: FarApart = FarApart.CUT,
     ) -> None:
         self.tokenizer = tokenizer
         self._scheme = scheme
         self._type_sentence = type_sentence
         self._max_length = max_length
+        self._far_apart = far_apart
         self._backend = tokenizer.backend_tokenizer
         # Files of some backbones ask for these; they would cut entities and make a result depend on neighbours.
         self._backend.no_truncation()
@@ -60,13 +66,22 @@ class Encoder:
         """The examples as tokens, in the given order; one tokenizer call for all of them.
 
         Raises:
-            InvalidInput: naming the example whose entities overlap, vanish in the tokenizer, or are too long
-                for the window.
+            InvalidInput: naming the first example whose entities overlap, vanish in the tokenizer, are too long
+                for the window, or too far apart where that is refused; and how many more there are.
         """
         marked = [mark(example, self._scheme, self._type_sentence) for example in examples]
         texts = [(item.text, item.pair) if item.pair else item.text for item in marked]
         encodings = self._backend.encode_batch(texts)
-        return [self._encoded(*item) for item in zip(examples, marked, encodings, strict=True)]
+        encoded, faults = [], []
+        for item in zip(examples, marked, encodings, strict=True):
+            try:
+                encoded.append(self._encoded(*item))
+            except InvalidInput as fault:
+                faults.append(str(fault))
+        if faults:
+            more = f" ({len(faults) - 1:,} more of {len(examples):,} rows cannot be read)" if faults[1:] else ""
+            raise InvalidInput(f"{faults[0]}{more}")
+        return encoded
 
     def _encoded(self, example: Example, marked: MarkedText, encoding: Encoding) -> EncodedExample:
         text = _text(encoding)
@@ -80,8 +95,8 @@ class Encoder:
             row_no=example.row_no,
             input_ids=tuple(ids[index] for index in kept),
             token_type_ids=tuple(type_ids[index] for index in kept),
-            subject=_moved(subject, kept),
-            object=_moved(object_, kept),
+            subject=moved(subject, kept),
+            object=moved(object_, kept),
             subject_marker=bisect_left(kept, subject_block[0]),
             object_marker=bisect_left(kept, object_block[0]),
             window_cut=len(kept) < len(ids),
@@ -99,13 +114,22 @@ class Encoder:
                 f"id {example.id}: its entities take {needed} tokens, the window has room for {max(room, 0)}; "
                 "mark shorter entities or use a model with a larger max_length"
             )
-        return [*range(text.start), *_window(text, blocks, room), *range(text.stop, length)]
+        if self._far_apart is FarApart.REFUSE and apart(blocks, room):
+            raise InvalidInput(
+                f"id {example.id}: its entities and all between them take {blocks[1][1] - blocks[0][0]} tokens, the "
+                f"window has room for {room}; leave the row out, or use a model with a larger max_length or one that "
+                "was trained with input.far_apart: cut"
+            )
+        return [*range(text.start), *window(text, blocks, room), *range(text.stop, length)]
 
 
 def _text(encoding: Encoding) -> range:
-    """The tokens of the marked sentence, without the special tokens round it and without the type sentence."""
+    """The tokens of the marked sentence, without the special tokens round it and without the type sentence.
+
+    None, where there are no markers and the tokenizer knows no character of it.
+    """
     sequences = encoding.sequence_ids
-    start = sequences.index(0)
+    start = sequences.index(0) if 0 in sequences else 0
     return range(start, start + sequences.count(0))
 
 
@@ -119,24 +143,3 @@ def _token_ranges(encoding: Encoding, text: range, places: list[Range]) -> list[
         )
         for start, end in places
     ]
-
-
-def _window(text: range, blocks: list[Range], room: int) -> list[int]:
-    """The `room` tokens of the text that stand nearest to an entity, both entities with their markers first.
-
-    If the entities and all between them fit, they stay in one piece and the spare room goes evenly to the left
-    and right; otherwise a piece round each entity stays, and the middle goes.
-    """
-    (start, first_end), (second_start, end) = blocks
-    pieces = [(start, end)] if end - start <= room else [(start, first_end), (second_start, end)]
-
-    def distance(index: int) -> int:
-        return min(max(start - index, index + 1 - end, 0) for start, end in pieces)
-
-    return sorted(nsmallest(room, text, key=distance))
-
-
-def _moved(tokens: Range, kept: Sequence[int]) -> Range:
-    """Where tokens that are all kept stand after the cut."""
-    start = bisect_left(kept, tokens[0])
-    return start, start + tokens[1] - tokens[0]

@@ -2,12 +2,13 @@
 
 import re
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from relex.db import models as table
 from relex.db.connection import Database
-from relex.errors import BadCheckpoint, InvalidInput
+from relex.errors import BadCheckpoint, InvalidInput, quoted
 from relex.flows import models
 from relex.flows.unfinished import new_draft
 from relex.labels import RELATIONS
@@ -19,19 +20,21 @@ from relex.settings import Settings
 
 
 def import_folder(
-    database: Database, settings: Settings, source: Path, name: str, measure: Callable[[Path], None] | None = None
+    database: Database, settings: Settings, source: Path, name: str, examine: Callable[[Path], None] | None = None
 ) -> ModelVersion:
     """Register a copy of a checkpoint folder that was made elsewhere; it becomes current only by `promote`.
 
-    `measure` is the gate before 16 bit (:mod:`relex.flows.gate`) on the user's labelled examples. A classifier
-    that says already what was measured of it is believed.
+    `examine` gets the copy before it is registered: the rehearsal (:mod:`relex.flows.rehearsal`), and the gate before
+    16 bit (:mod:`relex.flows.gate`) on the user's labelled examples. A classifier that says already what was measured
+    of it is believed.
 
     Raises:
-        BadCheckpoint: the folder is incomplete, holds pickled files, or is not a relation classifier of relex.
+        BadCheckpoint: the folder is incomplete, holds pickled files or links that lead out of it, or is not a relation
+            classifier of relex; and what `examine` raises.
         InvalidInput: the name cannot be a model version's.
     """
     if not re.fullmatch(MODEL_NAME, name):
-        raise InvalidInput(f"{name}: a model's name has 1 to 64 letters, digits, _ and -; give one with --name")
+        raise InvalidInput(f"{quoted(name)}: a model's name has 1 to 64 letters, digits, _ and -; give one with --name")
     folder.check(source)
     check_votes(source)
     for checkpoint in folder.classifiers(source):
@@ -39,12 +42,14 @@ def import_folder(
     judged = (source / folder.METRICS).is_file()
     scores, note = ([models.scores_of(source)], models.note_of(source)) if judged else ([], None)
     draft = new_draft(settings, name)
-    shutil.copytree(source, draft, ignore=lambda _, names: [each for each in names if not folder.belongs(each)])
     try:
-        if measure:
-            measure(draft)
-    except BaseException:
+        _copy(source, draft)
+        if examine:
+            examine(draft)
+    except BaseException as fault:
         shutil.rmtree(draft, ignore_errors=True)
+        if isinstance(fault, BadCheckpoint):  # the copy is gone: what is wrong with it is wrong with the folder
+            raise BadCheckpoint(str(fault).replace(str(draft), str(source))) from fault
         raise
     digests = folder.digests(draft)
     with database.transaction() as tx:
@@ -53,12 +58,29 @@ def import_folder(
     return version
 
 
+def _copy(source: Path, draft: Path) -> None:
+    try:
+        shutil.copytree(source, draft, ignore=lambda _, names: [each for each in names if not folder.belongs(each)])
+    except shutil.Error as fault:
+        _, _, reason = fault.args[0][0]  # that of the first file
+        raise BadCheckpoint(f"{source}: cannot be copied: {reason}") from fault
+
+
 def _check_classifier(checkpoint: Path) -> None:
     if (kind := folder.read_kind(checkpoint)) != "relex":
         raise BadCheckpoint(
             f"{checkpoint}: model_type {kind} is no relation classifier of relex; "
             f"as an encoder it can be trained: relex train --config base --set backbone.name={checkpoint}"
         )
-    if set(folder.read_labels(checkpoint)) != set(RELATIONS):
-        raise BadCheckpoint(f"{checkpoint}: its labels are not the 30 relations of KLUE-RE")
+    _check_labels(checkpoint, folder.read_labels(checkpoint))
     read_parity(checkpoint)
+
+
+def _check_labels(checkpoint: Path, labels: Sequence[str]) -> None:
+    found, wanted = Counter(map(str, labels)), Counter(RELATIONS)
+    strange = [*(found - wanted), *(wanted - found)]
+    if strange:
+        named = ", ".join(map(quoted, strange[:3]))
+        raise BadCheckpoint(
+            f"{checkpoint}: its labels are not the 30 relations of KLUE-RE, each once: look at {named} in config.json"
+        )

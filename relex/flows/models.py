@@ -4,10 +4,12 @@ A version's files are found under the home folder, or among the checkpoints that
 Postgres decide whether what lies there is really that version, so a swapped or damaged file never scores a row.
 """
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from math import isfinite
 from pathlib import Path
 
 from relex.db import models as table
@@ -45,7 +47,7 @@ def choose(tx: Transaction, given: str | None) -> ModelVersion:
     Raises:
         ModelNotFound: no such version, or none is current yet.
     """
-    version = table.find(tx, given) if given else table.current(tx)
+    version = table.current(tx) if given is None else table.find(tx, given)
     if version is None:
         raise ModelNotFound("no model version yet: train one with `relex train`, or run `relex db upgrade`")
     return version
@@ -152,9 +154,12 @@ def scores_of(checkpoint: Path) -> Scores:
     """
     try:
         found = folder.read_metrics(checkpoint)["validation"]
-        return Scores(found["sha256"], found["examples"], found["micro_f1"], found["auprc"])
-    except (KeyError, TypeError) as fault:
+        scores = Scores(found["sha256"], int(found["examples"]), float(found["micro_f1"]), float(found["auprc"]))
+        if not (re.fullmatch(r"[\w.-]+", scores.data_sha256) and isfinite(scores.micro_f1 + scores.auprc)):
+            raise ValueError
+    except (KeyError, TypeError, ValueError) as fault:
         raise BadCheckpoint(f"{checkpoint / folder.METRICS}: no validation scores; it is not relex's own") from fault
+    return scores
 
 
 def note_of(checkpoint: Path) -> str | None:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from relex.db import jobs, shards
 from relex.db.connection import Database
-from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
+from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient, printable
 from relex.examples import Example, Outcome, Prediction, RowError
 from relex.flows.lease import Lease, LeaseTerms, Stopped
 from relex.flows.persist import persist
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 RETRY_SECONDS = 5.0
+LONGEST_MESSAGE = 1_000
+"""Characters of a row error: some libraries quote the whole input, which may be a megabyte."""
 
 
 class Scorer(Protocol):
@@ -154,13 +156,18 @@ def _one_by_one(scorer: Scorer, sheet: Sheet, keep: Callable[[Sequence[Predictio
         except (LeaseLost, Stopped, Transient):
             raise
         except RelexError as fault:
-            errors.append(RowError(example.row_no, "cannot-be-scored", str(fault)))
+            errors.append(_row_error(example, "cannot-be-scored", str(fault)))
         except Exception as fault:  # noqa: BLE001 - recorded with its row
             unexpected.append(fault)
-            errors.append(RowError(example.row_no, "scoring-failed", repr(fault)))
+            errors.append(_row_error(example, "scoring-failed", repr(fault)))
     if len(unexpected) == len(rest) and not _still_scores(scorer, sheet.known_good):
         raise unexpected[0]
     return errors
+
+
+def _row_error(example: Example, code: str, words: str) -> RowError:
+    """With words that Postgres can store and a terminal show, whatever a library put into its message."""
+    return RowError(example.row_no, code, printable(words[:LONGEST_MESSAGE]))
 
 
 def _still_scores(scorer: Scorer, known_good: Example | None) -> bool:

@@ -58,7 +58,7 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
         ModelNotFound: no such model version.
     """
     if not facts.accepted:
-        raise InvalidCsv(f"{path.name}: no row can be scored")
+        raise InvalidCsv(f"{path.name}: no row can be scored; mend one of them first")
     with database.transaction() as tx:
         new = _new(path, facts, str(models.choose(tx, options.model)), options)
         job_id = jobs.insert_job(tx, new)

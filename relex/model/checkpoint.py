@@ -19,7 +19,10 @@ from relex.encoding.markers import marker_tokens
 from relex.encoding.tokens import Encoder
 from relex.errors import BadCheckpoint
 from relex.model.classifier import RelationClassifier, RelationConfig
-from relex.model.folder import CONFIG, TOKENIZER, WEIGHTS, check
+from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check
+
+LONGEST_REASON = 500
+"""Characters of what a library says: some name every tensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,10 @@ def load(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = 
             model = RelationClassifier(config)
         model.load_state_dict(load_file(folder / WEIGHTS), strict=True, assign=True)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-        _check_markers(model, tokenizer)
+        _check_tokenizer(model, tokenizer)
     except Exception as fault:  # a damaged tokenizer.json raises Exception itself
-        raise BadCheckpoint(f"{folder}: {' '.join(str(fault).split())}; restore the folder") from fault
+        words = " ".join(str(fault).split())[:LONGEST_REASON]
+        raise BadCheckpoint(f"{folder}: {words}; restore the folder") from fault
     network: nn.Module = model  # transformers' own `to` and `eval` carry no types
     network.to(device=device, dtype=dtype).eval()
     return LoadedCheckpoint(
@@ -84,8 +88,13 @@ def load(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = 
     )
 
 
-def _check_markers(model: RelationClassifier, tokenizer: PreTrainedTokenizerFast) -> None:
-    """A tokenizer of another model would silently spell the markers out."""
+def _check_tokenizer(model: RelationClassifier, tokenizer: PreTrainedTokenizerFast) -> None:
+    """A tokenizer of another model would silently spell the markers out, or name tokens that the model has not."""
+    if tokenizer.pad_token_id is None:
+        raise BadCheckpoint(f"{TOKENIZER_CONFIG} names no padding token")
+    last, rows = max(tokenizer.get_vocab().values()), model.backbone.config.vocab_size
+    if last >= rows:
+        raise BadCheckpoint(f"{TOKENIZER} is of another model: it has token {last}, the weights end with {rows - 1}")
     unknown = set(marker_tokens(model.relation.scheme)) - set(tokenizer.get_vocab())
     if unknown:
         raise BadCheckpoint(f"{TOKENIZER} lacks the markers {', '.join(sorted(unknown))}")

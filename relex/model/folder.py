@@ -86,10 +86,11 @@ def check(folder: Path) -> None:
     """Look at the folder's names without opening a file.
 
     Raises:
-        BadCheckpoint: naming every missing file, or the pickled files that stand there instead.
+        BadCheckpoint: naming every missing file, the pickled files that stand there instead, or a link out of it.
     """
     if not folder.is_dir():
         raise BadCheckpoint(f"{folder}: no such folder; give the folder that holds {WEIGHTS}")
+    _check_links(folder)
     pickled = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PICKLED)
     if pickled:
         raise BadCheckpoint(
@@ -105,6 +106,16 @@ def check(folder: Path) -> None:
     missing = [name for name in READ_BY_SCORING if not (folder / name).is_file()]
     if missing:
         raise BadCheckpoint(f"{folder}: missing {', '.join(missing)}; copy the whole folder of the training run")
+
+
+def _check_links(folder: Path) -> None:
+    """A link could bring any file of this machine into a checkpoint, or go round for ever."""
+    home = folder.resolve()
+    for path in sorted(folder.iterdir()):
+        if belongs(path.name) and path.is_symlink() and path.resolve().parent != home:
+            raise BadCheckpoint(f"{folder}: {path.name} is a link that leads out of it; copy the folder with `cp -rL`")
+        if belongs(path.name) and not (path.is_file() or path.is_dir()):
+            raise BadCheckpoint(f"{folder}: {path.name} is neither a file nor a folder; copy the whole folder again")
 
 
 def read_labels(folder: Path) -> tuple[str, ...]:
@@ -161,6 +172,8 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text("utf-8"))
+    except RecursionError as fault:
+        raise BadCheckpoint(f"{path}: nested too deeply; restore the folder") from fault
     except (OSError, ValueError) as fault:
         raise BadCheckpoint(f"{path}: {fault}; restore the folder") from fault
 

@@ -30,6 +30,7 @@ def build_classifier(
         type_sentence=config.input.type_sentence,
         pooling=config.pooling,
         max_length=config.input.max_length,
+        far_apart=config.input.far_apart,
         dropout=config.dropout,
     )
     if config.backbone.scratch:

@@ -15,10 +15,10 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 
-from relex.errors import InvalidConfig, did_you_mean
+from relex.errors import LONGEST, InvalidConfig, did_you_mean, quoted, shortened
 from relex.model.config import Pooling
 from relex.runs import MODEL_NAME
-from relex.training.recipes import Recipe, find_recipe, read_overrides, read_recipe, unknown_recipe
+from relex.training.recipes import Recipe, find_recipe, is_file, read_overrides, read_recipe, unknown_recipe
 from relex.training.sections import (
     Backbone,
     DataSettings,
@@ -33,6 +33,8 @@ from relex.training.sections import (
 NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
 SEARCH = "search"
 """A section that is about many trainings, so no single one knows it; `relex.searching` reads it."""
+PLAINER = {"model_type": "should hold settings of its own", "path_type": "should be the name of a file"}
+"""What pydantic says in words of Python."""
 
 
 class TrainingConfig(Section):
@@ -109,7 +111,8 @@ def read_whole(recipe: str, overrides: Mapping[str, str], faults: list[str]) -> 
         raise InvalidConfig(unknown_recipe(recipe))
     whole = read_recipe(path, faults)
     whole.fold_in(read_overrides(overrides, faults))
-    whole.values.setdefault("name", path.stem)
+    if "name" not in whole.nested():
+        whole.put("name", path.stem)
     return whole
 
 
@@ -134,7 +137,7 @@ def checked(whole: Recipe, faults: list[str]) -> TrainingConfig:
 def _missing_files(whole: Recipe) -> Iterator[str]:
     for key in ("data.train", "data.valid", "validation.like"):
         name = whole.values.get(key)
-        if isinstance(name, str) and not Path(name).is_file():
+        if isinstance(name, str) and not is_file(Path(name)):
             yield f"{whole.place(key)}: {key}: there is no file {name} here; give one with --set {key}=FILE"
 
 
@@ -146,20 +149,24 @@ def key_of(detail: ErrorDetails) -> str:
 def words(detail: ErrorDetails) -> str:
     """One of pydantic's findings as a person would say it."""
     key, value, message = key_of(detail), detail["input"], detail["msg"]
-    found = "nothing" if value is None else repr(value)
+    found = "nothing" if value is None else _brief(repr(value))
     match detail["type"]:
         case "missing":
             return f"{key} is missing"
         case "extra_forbidden":
-            return f"unknown key {key}{did_you_mean(key, [*_known_keys(TrainingConfig), SEARCH])}"
+            hint = did_you_mean(key, [*_known_keys(TrainingConfig), SEARCH])
+            return f"unknown key {shortened(key) or quoted(key)}{hint}"
         case "enum" | "literal_error":
             known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
             return f"{key}: {found} is none of {', '.join(known)}{did_you_mean(str(value), known)}"
-        case "model_type":
-            return f"{key} should hold settings of its own, not {found}"
         case "value_error":
             return f"{key} {message.removeprefix('Value error, ')}"
-    return f"{key} {message.removeprefix('Input ')}, not {found}"
+    return f"{key} {PLAINER.get(detail['type'], message.removeprefix('Input '))}, not {found}"
+
+
+def _brief(found: str) -> str:
+    """Enough of a value to recognise it."""
+    return found if len(found) <= LONGEST else f"{found[:LONGEST]}..."
 
 
 def _known_keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:

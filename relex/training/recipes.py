@@ -11,15 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
-from relex.errors import did_you_mean
+from relex.errors import did_you_mean, quoted, shortened
+from relex.training.plain import NotPlain, compose, line_of, value_of
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
 DEEPEST = 8
-"""More levels than any recipe needs; an alias that holds itself would go on for ever."""
+"""More levels than any recipe needs."""
 EITHER_OR = (("backbone.name", "backbone.scratch"), ("backbone.scratch", "backbone.name"))
 """Who writes the first drops the second that it inherits: there is one backbone."""
 
@@ -91,7 +90,15 @@ def _within(key: str, section: str) -> bool:
 def find_recipe(recipe: str, folder: Path) -> Path | None:
     """A path from `folder` if it exists, else a shipped recipe, named with or without `.yaml`."""
     candidates = (folder / recipe, SHIPPED / recipe, SHIPPED / f"{recipe}.yaml")
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_file(path)), None)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; what cannot be a file's name, as it is too long, is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def base_name(recipe: str, file: Path) -> str:
@@ -106,7 +113,7 @@ def unknown_recipe(recipe: str) -> str:
     """What to say about a recipe that is neither a file nor shipped."""
     names = shipped_names()
     hint = did_you_mean(recipe.removesuffix(".yaml"), names)
-    return f"no recipe {recipe}{hint}: give a path, or one of {', '.join(names)}"
+    return f"no recipe {quoted(recipe)}{hint}: give a path, or one of {', '.join(names)}"
 
 
 def shipped_names() -> list[str]:
@@ -129,11 +136,10 @@ def read_overrides(overrides: Mapping[str, str], faults: list[str]) -> Recipe:
     for key, text in overrides.items():
         layer.places[key] = layer.name
         try:
-            node = _compose(text)
-        except YAMLError:
-            faults.append(f"{layer.name}: {key}: {text!r} is not YAML: put it in quotes")
-        else:
-            layer.put(key, None if node is None else _leaf(node, f"{layer.name}: {key}", faults))
+            node = compose(text)
+            layer.put(key, None if node is None else value_of(node))
+        except NotPlain as fault:
+            faults.append(f"{layer.name}: {shortened(key)}: {quoted(text)}: {fault}")
     return layer
 
 
@@ -163,62 +169,43 @@ def _layers(path: Path, faults: list[str]) -> list[Recipe]:
 def _read_layer(path: Path, faults: list[str]) -> Recipe:
     layer = Recipe(path.name)
     try:
-        node = _compose(path.read_text("utf-8-sig"))
+        node = compose(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as fault:
-        faults.append(f"{path.name}: cannot be read as UTF-8 text: {fault}")
-    except MarkedYAMLError as fault:
-        line = f":{fault.problem_mark.line + 1}" if fault.problem_mark else ""
-        faults.append(f"{path.name}{line}: not YAML: {fault.problem}")
-    except YAMLError as fault:
-        faults.append(f"{path.name}: not YAML: {str(fault).splitlines()[0]}")
+        faults.append(f"{path.name}: cannot be read as UTF-8 text: {fault}; save it as UTF-8")
+    except NotPlain as fault:
+        faults.append(f"{path.name}{f':{fault.line}' if fault.line else ''}: {fault}")
     else:
         if isinstance(node, MappingNode) and node.value:
             _walk(node, "", layer, faults)
         elif not isinstance(node, MappingNode | None):
-            faults.append(f"{path.name}:{_line(node)}: a recipe holds lines of `key: value`")
+            faults.append(f"{path.name}:{line_of(node)}: a recipe holds lines of `key: value`")
     return layer
 
 
-def _compose(text: str) -> Node | None:
-    """The YAML tree with its line numbers; nothing is constructed, so no tag can run code."""
-    node: Node | None = YAML(typ="safe", pure=True).compose(text)
-    return node
-
-
 def _walk(node: Node, key: str, layer: Recipe, faults: list[str]) -> None:
-    """Write the node and all below it into the layer."""
-    place = f"{layer.name}:{_line(node)}"
-    if not isinstance(node, MappingNode) or not node.value:
-        layer.put(key, _leaf(node, f"{place}: {key}", faults))
-    elif key.count(".") >= DEEPEST:
-        faults.append(f"{place}: nested too deeply")
-    else:
-        for name, below in node.value:
-            _walk_entry(name, below, key, layer, faults)
+    """Write the node and all below it into the layer; a value that cannot be read is left out and told."""
+    place = f"{layer.name}:{line_of(node)}"
+    if isinstance(node, MappingNode) and node.value:
+        if key.count(".") >= DEEPEST:
+            faults.append(f"{place}: nested too deeply")
+        else:
+            for name, below in node.value:
+                _walk_entry(name, below, key, layer, faults)
+        return
+    try:
+        layer.put(key, value_of(node))
+    except NotPlain as fault:
+        faults.append(f"{place}: {shortened(key)}: {fault}")
 
 
 def _walk_entry(name: Node, below: Node, section: str, layer: Recipe, faults: list[str]) -> None:
-    place = f"{layer.name}:{_line(name)}"
+    place = f"{layer.name}:{line_of(name)}"
     if not isinstance(name, ScalarNode):
         faults.append(f"{place}: a key must be one word")
         return
     key = f"{section}.{name.value}" if section else str(name.value)
     if key in layer.places:
-        faults.append(f"{place}: {key} is given twice (first at {layer.places[key]})")
+        faults.append(f"{place}: {shortened(key)} is given twice (first at {layer.places[key]})")
         return
     layer.places[key] = place
     _walk(below, key, layer, faults)
-
-
-def _leaf(node: Node, place: str, faults: list[str]) -> Any:
-    try:
-        return YAML(typ="safe", pure=True).constructor.construct_object(node, deep=True)
-    except (MarkedYAMLError, ValueError) as fault:
-        words = fault.problem if isinstance(fault, MarkedYAMLError) else fault
-        faults.append(f"{place}: not a plain value: {words}")
-        return None
-
-
-def _line(node: Node) -> int:
-    """The node's line as editors count it."""
-    return int(node.start_mark.line) + 1

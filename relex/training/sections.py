@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from relex.encoding.markers import Scheme
+from relex.encoding.window import FarApart
 from relex.errors import did_you_mean
 from relex.labels import RELATIONS
 
@@ -81,6 +82,9 @@ class InputSettings(Section):
     """Put a sentence that names both entities and the object's type beside the sentence."""
     max_length: int = Field(default=160, ge=32, le=512)
     """Tokens; a longer sentence is cut to a window round both entities."""
+    far_apart: FarApart = Field(default=FarApart.CUT, strict=False)
+    """Entities that this window cannot hold in one piece: `cut` keeps a piece round each and flags the prediction,
+    `refuse` makes such a row an error when scoring, and ends a training that meets one."""
 
 
 class LossSettings(Section):

@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, Roberta
 
 from relex.encoding.batches import collate
 from relex.encoding.markers import Scheme
+from relex.encoding.window import FarApart
 from relex.errors import BadCheckpoint
 from relex.labels import RELATIONS
 from relex.model.checkpoint import load, save
@@ -163,6 +164,25 @@ def test_a_setting_of_another_relex_is_refused(saved):
     content["relation"]["pooler"] = "mean"
     (folder / "config.json").write_text(json.dumps(content), "utf-8")
     with pytest.raises(BadCheckpoint, match="pooler: Extra"):
+        load(folder)
+
+
+def test_what_the_recipe_said_of_entities_far_apart_is_kept(tmp_path, build, tokenizer, saved):
+    save(tmp_path / "strict", build(far_apart=FarApart.REFUSE), tokenizer, TEXTS)
+    assert load(tmp_path / "strict").encoder._far_apart is FarApart.REFUSE
+    _, before = saved
+    content = json.loads((before / "config.json").read_text("utf-8"))
+    del content["relation"]["far_apart"]  # a checkpoint of before
+    (before / "config.json").write_text(json.dumps(content), "utf-8")
+    assert load(before).encoder._far_apart is FarApart.CUT
+
+
+def test_a_tokenizer_with_more_tokens_than_the_weights_is_refused(saved):
+    _, folder = saved
+    content = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    content["model"]["vocab"]["새말"] = 50_000
+    (folder / "tokenizer.json").write_text(json.dumps(content), "utf-8")
+    with pytest.raises(BadCheckpoint, match=r"tokenizer\.json is of another model: it has token 50000"):
         load(folder)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from relex.encoding.markers import Scheme
 from relex.encoding.tokens import Encoder
+from relex.encoding.window import FarApart
 from relex.errors import InvalidInput
 
 
@@ -13,9 +14,9 @@ from relex.errors import InvalidInput
 def encoder(tokenizer, build):
     """Make an encoder whose tokenizer knows the scheme's markers."""
 
-    def make(scheme=Scheme.TYPED_ENTITY_MARKER, type_sentence=False, max_length=160):
+    def make(scheme=Scheme.TYPED_ENTITY_MARKER, type_sentence=False, max_length=160, far_apart=FarApart.CUT):
         build(scheme=scheme)
-        return Encoder(tokenizer, scheme, type_sentence, max_length)
+        return Encoder(tokenizer, scheme, type_sentence, max_length, far_apart)
 
     return make
 
@@ -119,6 +120,26 @@ def test_entities_far_apart_keep_a_piece_each_and_lose_the_middle(tokenizer, enc
     assert (
         " ".join(words(tokenizer, encoded)) == "[CLS] " + "가 " * 5 + "비 " + "나 " * 10 + "조 " + "다 " * 5 + "[SEP]"
     )
+
+
+def test_entities_far_apart_are_refused_where_that_was_asked_for(encoder, make_example):
+    strict = encoder(Scheme.NONE, max_length=24, far_apart=FarApart.REFUSE)
+    sentence = "가 " * 50 + "비" + " 나" * 20 + " 조" + " 다" * 50
+    near = make_example(0, sentence, (100, 101), (142, 143))
+    assert strict.encode([near]) == encoder(Scheme.NONE, max_length=24).encode([near])
+    far = [make_example(row_no, f"비 {sentence}", (0, 1), (144, 145)) for row_no in (1, 2)]
+    with pytest.raises(InvalidInput) as refusal:
+        strict.encode([near, *far])
+    assert str(refusal.value) == (
+        "id id-1: its entities and all between them take 73 tokens, the window has room for 22; leave the row out, or "
+        "use a model with a larger max_length or one that was trained with input.far_apart: cut "
+        "(1 more of 3 rows cannot be read)"
+    )
+
+
+def test_what_a_tokenizer_leaves_nothing_of_is_refused_by_id(encoder, make_example):
+    with pytest.raises(InvalidInput, match="id id-6: an entity has no character"):
+        encoder(Scheme.NONE).encode([make_example(6, "\u200b\u200d", (0, 1), (1, 2))])
 
 
 def test_an_entity_longer_than_the_window_is_refused_by_id(encoder, make_example):

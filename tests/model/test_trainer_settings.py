@@ -56,13 +56,16 @@ def test_the_recipe_chooses_the_precision(tmp_path, precision, bf16):
 
 def test_the_recipe_reaches_the_model(data):
     recipe = config(
-        input={"scheme": "entity_marker", "type_sentence": True, "max_length": 40}, pooling="attention", dropout=0.3
+        input={"scheme": "entity_marker", "type_sentence": True, "max_length": 40, "far_apart": "refuse"},
+        pooling="attention",
+        dropout=0.3,
     )
     model, tokenizer = build_classifier(recipe, data[0])
     expected = {
         "scheme": "entity_marker",
         "type_sentence": True,
         "max_length": 40,
+        "far_apart": "refuse",
         "pooling": "attention",
         "dropout": 0.3,
     }

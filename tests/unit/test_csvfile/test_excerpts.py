@@ -1,6 +1,7 @@
 import pytest
 
-from relex.csvfile.excerpts import marked, printable, quoted, width
+from relex.csvfile.excerpts import marked, width
+from relex.errors import printable, quoted
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,9 @@ def test_files_that_are_refused_whole(tmp_path, content, said):
 
 
 def test_what_cannot_be_opened(tmp_path):
-    assert refusal(tmp_path / "none.csv").endswith("none.csv: cannot be read: No such file or directory")
+    assert refusal(tmp_path / "none.csv").endswith(
+        "none.csv: cannot be read: No such file or directory; check the name and the folder"
+    )
     assert "cannot be read" in refusal(tmp_path)
     assert "unknown encoding 'cp9499'" in refusal(tmp_path, "cp9499")
     assert "unknown encoding 'rot13'" in refusal(tmp_path, "rot13")

@@ -1,0 +1,113 @@
+"""The corpus of CSVs through `relex submit`: refused in words, or scored; never half of both."""
+
+import csv
+import os
+
+import pytest
+
+from relex.flows.lease import LeaseTerms
+from relex.flows.score import Worker, score_next
+from tests.corpus import csvs
+from tests.making import FakeScorer
+from tests.processes import environment, relex
+
+ROW_FAULTS = [bad.name for bad in csvs.ROWS]
+
+
+@pytest.mark.parametrize("bad", [*csvs.WHOLE, *csvs.ROWS], ids=str)
+def test_a_bad_file_is_refused_with_its_line_and_leaves_nothing(command, bad):
+    path = bad.put(command.folder / f"{bad.name}.csv")
+    said = command.refuses("submit", path.name, *bad.arguments, code=bad.code)
+    assert bad.says in said.lines
+    assert all(line.isprintable() for line in said.lines)
+    assert len(said.err) < 2_000
+    rejected = {f"{bad.name}.rejected.csv"} if bad.name in ROW_FAULTS else set()
+    assert {each.name for each in command.folder.iterdir()} == {path.name} | rejected
+
+
+@pytest.mark.parametrize("good", csvs.GOOD, ids=str)
+def test_an_odd_file_is_scored_as_it_is(command, database, broker_url, monkeypatch, good):
+    monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
+    path = good.put(command.folder / f"{good.name}.csv")
+    job = command.run("submit", path.name, *good.arguments).out.strip()
+    worker = Worker("me", lambda *_: FakeScorer(), LeaseTerms(60, 60, lambda: False))
+    assert score_next(database, worker)
+    assert command.run("status", job).out.splitlines()[0].startswith(f"{job}  {path.name}")
+    assert command.run("export", job, "--out", "out").code == 0
+    with (command.folder / "out" / f"{job}.csv").open(encoding="utf-8", newline="") as file:
+        assert [found["id"] for found in csv.DictReader(file)] == ["7"]
+
+
+@pytest.mark.parametrize("bad", csvs.ROWS, ids=str)
+def test_the_good_rows_of_a_bad_file_can_be_taken(command, broker_url, monkeypatch, bad):
+    monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
+    path = bad.put(command.folder / f"{bad.name}.csv")
+    rows = command.held()[0][1]
+    said = command.run("submit", path.name, "--skip-invalid", *bad.arguments)
+    taken = command.held()[0][1] - rows
+    if taken:
+        assert said.code == 0
+        assert "bad rows are left out" in said.err
+    else:
+        assert (said.code, said.lines[-1]) == (3, f"error: {path.name}: no row can be scored; mend one of them first")
+
+
+@pytest.fixture
+def secret(command):
+    path = command.folder / "secret.csv"
+    path.write_text(csvs.table(), "utf-8")
+    path.chmod(0)
+    assert command.refuses("submit", "none.csv").lines == [
+        "error: none.csv: cannot be read: No such file or directory; check the name and the folder"
+    ]
+    return path.name
+
+
+@pytest.fixture
+def unreadable(secret):
+    """Root may read everything: this process is an unprivileged one for a while, and has imported what it needs."""
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(65534)
+    yield secret
+    os.seteuid(mine)
+
+
+def test_a_file_that_may_not_be_read(command, unreadable):
+    said = command.run("submit", unreadable)
+    assert (said.code, said.lines) == (
+        3,
+        ["error: secret.csv: cannot be read: Permission denied; ask its owner for the right to read it"],
+    )
+
+
+def test_a_name_that_is_not_unicode(command):
+    path = command.folder / os.fsdecode(b"\xff.csv")
+    path.write_text(csvs.table(), "utf-8")
+    said = command.refuses("submit", path.name)
+    assert said.lines[-1] == "error: '·.csv' is not Unicode text; write it in UTF-8"
+
+
+def test_a_name_too_long_for_the_file_of_bad_rows(command):
+    path = command.folder / f"{'가' * 83}.csv"
+    path.write_text(csvs.table(csvs.row(subject="x")), "utf-8")
+    assert f"nothing was uploaded; all of them: {'가' * 80}.rejected.csv" in command.refuses("submit", path.name).err
+
+
+def test_a_folder_stands_where_the_bad_rows_go(command):
+    (command.folder / "june.rejected.csv").mkdir()
+    (command.folder / "june.csv").write_text(csvs.table(csvs.row(subject="x")), "utf-8")
+    said = command.refuses("submit", "june.csv", code=1)
+    assert said.lines == ["error: june.rejected.csv: cannot be written: Is a directory"]
+
+
+@pytest.mark.parametrize("name", ["cp949", "a_call", "a_pipe"])
+def test_a_real_process_says_the_same(tmp_path, name):
+    bad = next(bad for bad in (*csvs.WHOLE, *csvs.ROWS) if bad.name == name)
+    path = bad.put(tmp_path / f"{bad.name}.csv")
+    env = environment(database_url="postgresql://nobody@127.0.0.1:1/none", home=tmp_path / "home")
+    done = relex("submit", path.name, env=env, cwd=tmp_path)
+    assert done.returncode == 3
+    assert bad.says in done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "pwned").exists()
