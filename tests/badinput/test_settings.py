@@ -2,6 +2,8 @@
 
 import pytest
 
+from relex.settings import ENCODE
+
 NUMBER = "is not a number above 0 and below 2,147,483,648"
 
 
@@ -36,11 +38,11 @@ def test_a_bad_file_of_settings(command, name, content, says):
 
 def test_urls_that_are_none(command, monkeypatch):
     monkeypatch.setenv("RELEX_BROKER_URL", "http://localhost")
-    says = "error: RELEX_BROKER_URL is not a URL such as redis://localhost:6379/0"
+    says = f"error: RELEX_BROKER_URL is not a URL such as redis://localhost:6379/0; {ENCODE}"
     assert command.refuses("jobs").lines == [says]
     monkeypatch.setenv("RELEX_DATABASE_URL", "here")
     monkeypatch.delenv("RELEX_BROKER_URL")
-    says = "error: RELEX_DATABASE_URL is not a URL such as postgresql://user@host/name"
+    says = f"error: RELEX_DATABASE_URL is not a URL such as postgresql://user@host/name; {ENCODE}"
     assert command.refuses("jobs").lines == [says]
 
 
