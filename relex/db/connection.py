@@ -3,18 +3,32 @@
 Every fault of the driver is turned here, once, into what a person can act on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from relex.errors import DatabaseUnreachable, InvalidConfig, RelexError
 
 Transaction = Connection
 """An open transaction, under the name that the flows use: they do not know SQLAlchemy."""
+
+SILENCE = {
+    "idle_in_transaction_session_timeout": "60s",  # a stopped process must not hold its locks for ever
+    "tcp_keepalives_idle": "30",  # nor a machine that is gone: Postgres would notice after two hours
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+"""How long Postgres bears with a silent client of ours; `options` in the URL take the place of all these."""
+
+NOTICE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""And how soon we notice, in seconds, that Postgres does not answer."""
+
+CUT_OFF = psycopg.errors.IdleInTransactionSessionTimeout
+"""The one end of a session that psycopg does not count among its operational errors."""
 
 UNDEFINED_TABLE = "42P01"
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -37,7 +51,8 @@ class Database:
         self.url = parsed.render_as_string(hide_password=False)
         """With its password: for a library that connects by itself."""
         # A ping before use: a connection that died while a shard was scored must not cost the shard.
-        self._engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        silence = {} if "options" in parsed.query else {"options": _as_options(SILENCE)}
+        self._engine = create_engine(parsed, pool_pre_ping=True, connect_args=NOTICE | silence)
 
     @contextmanager
     def transaction(self, *, snapshot: bool = False) -> Iterator[Transaction]:
@@ -75,7 +90,11 @@ class Database:
             yield
         except (OperationalError, InterfaceError) as fault:
             raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault.orig)}") from fault
-        except psycopg.OperationalError as fault:  # inside a COPY, which SQLAlchemy does not wrap
+        except InternalError as fault:
+            if isinstance(fault.orig, CUT_OFF):
+                raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault.orig)}") from fault
+            raise
+        except (psycopg.OperationalError, CUT_OFF) as fault:  # inside a COPY, which SQLAlchemy does not wrap
             raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault)}") from fault
         except ProgrammingError as fault:
             sqlstate = getattr(fault.orig, "sqlstate", None)
@@ -89,6 +108,10 @@ class Database:
     def close(self) -> None:
         """Close every idle connection."""
         self._engine.dispose()
+
+
+def _as_options(settings: Mapping[str, str]) -> str:
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
 def _first_line(fault: BaseException | None) -> str:

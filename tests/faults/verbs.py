@@ -1,0 +1,1 @@
+"""The verbs, in every state of a job."""
