@@ -28,7 +28,7 @@ NOTICE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 1
 """And how soon we notice, in seconds, that Postgres does not answer."""
 
 CUT_OFF = psycopg.errors.IdleInTransactionSessionTimeout
-"""The one end of a session that psycopg does not count among its operational errors."""
+"""An end of a session that psycopg does not count among its operational errors."""
 
 UNDEFINED_TABLE = "42P01"
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -94,7 +94,7 @@ class Database:
             if isinstance(fault.orig, CUT_OFF):
                 raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault.orig)}") from fault
             raise
-        except (psycopg.OperationalError, CUT_OFF) as fault:  # inside a COPY, which SQLAlchemy does not wrap
+        except psycopg.OperationalError as fault:  # inside a COPY, which SQLAlchemy does not wrap
             raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault)}") from fault
         except ProgrammingError as fault:
             sqlstate = getattr(fault.orig, "sqlstate", None)
