@@ -33,7 +33,7 @@ def test_postgres_ends_a_session_that_is_silent_in_a_transaction(database_url, d
     hasty = Database(f"{database_url}?options=-c%20idle_in_transaction_session_timeout%3D50ms")
     make_job(database, rows=4)
     shard = claim(database)
-    with pytest.raises(DatabaseUnreachable, match="idle-in-transaction|connection is lost"):
+    with pytest.raises(DatabaseUnreachable, match=r"idle-in-transaction|connection is lost"):
         fall_silent(hasty, shard, copying=copying)
     hasty.close()
     with database.transaction() as tx:

@@ -73,7 +73,9 @@ class Arena:
             register_model(self.database, self.home)
 
     def reset(self) -> None:
-        """As if nothing had been: no job, no doorbell, no plan, no trap; the two workers are there."""
+        """As if nothing had been: no job, no doorbell, no plan, no trap; services and the two workers are there."""
+        self.postgres.start()
+        self.redis.revive()
         self.traps.clear()
         for path in self.plans.iterdir():
             path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from relex.errors import RelexError
 from relex.jobs import JobId
 from tests.faults import truth
 from tests.faults.arena import Arena
@@ -53,6 +54,9 @@ def play_round(arena: Arena, fault: Fault, seed: int, seconds: float | None = No
     begun = time.monotonic()
     try:
         expected = fault.play(arena, Random(f"{fault.name} {seed}"))
-    except AssertionError as unmet:
-        return Verdict(faults=[f"{unmet}"], seconds=time.monotonic() - begun)
-    return judge(arena.database, arena.folder / "out", expected, begun, seconds or fault.seconds)
+        verdict = judge(arena.database, arena.folder / "out", expected, begun, seconds or fault.seconds)
+    except (AssertionError, RelexError) as unmet:
+        verdict = Verdict(faults=[f"{type(unmet).__name__}: {unmet}"], seconds=time.monotonic() - begun)
+    if not verdict.holds:
+        arena.fleet.muster()  # in whatever state they are
+    return verdict

@@ -120,6 +120,13 @@ class RedisServer:
     def go_on(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
+    def revive(self) -> None:
+        """Have it answer, whatever was done to it."""
+        if self._process.poll() is None:
+            self.go_on()
+        else:
+            self.start()
+
     def client(self) -> Redis:
         return Redis.from_url(self.url, socket_connect_timeout=3, socket_timeout=3)
 
