@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from redis import RedisError
 from relex.csvfile.checking import check
 from relex.db import jobs, migrate
 from relex.db.connection import Database
-from relex.errors import ServiceUnreachable
+from relex.errors import DatabaseUnreachable, ServiceUnreachable
 from relex.flows import models
 from relex.flows.submit import SubmitOptions, submit
 from relex.jobs import JobId, Progress
@@ -32,6 +32,14 @@ PAIR = ("a", "b")
 """The workers that are always there."""
 
 FAKE = "tests.faults.scorer:PlannedScorer"
+
+LIMITED = """
+import resource, runpy, sys
+most = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+runpy.run_module("cli.main", run_name="__main__")
+"""
+"""A command that may not write more than so many bytes to a file; -1: as many as it likes."""
 
 PLAINLY = SubmitOptions()
 
@@ -79,8 +87,7 @@ class Arena:
         self.traps.clear()
         for path in self.plans.iterdir():
             path.unlink(missing_ok=True)
-        with self.database.transaction() as tx:
-            tx.exec_driver_sql("TRUNCATE jobs CASCADE")
+        wait_until(self._emptied)
         with self.redis.client() as redis:
             redis.flushall()
         self.fleet.muster(*PAIR)
@@ -98,23 +105,23 @@ class Arena:
         self.ring(queued.shards)
         return queued.job_id
 
-    def command(self, *arguments: str | Path, limit: Callable[[], None] | None = None) -> CompletedProcess[str]:
-        """Run a relex command to its end, through a proxy of its own; `limit` is called in its process before."""
+    def command(self, *arguments: str | Path, largest_file: int = -1) -> CompletedProcess[str]:
+        """Run a relex command to its end, through a proxy of its own; no file of its may grow beyond so many bytes."""
         return subprocess.run(
-            self._words(*arguments),
+            [sys.executable, "-c", LIMITED, str(largest_file), *map(str, arguments)],
             env=self.fleet.environment("command", shard_rows=-(-self.rows // 12)),
             cwd=self.folder,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
-            preexec_fn=limit,
         )
 
     def command_started(self, *arguments: str | Path) -> Popen[bytes]:
         """Start one, and go on."""
         env = self.fleet.environment("command", shard_rows=-(-self.rows // 12))
-        return Popen(self._words(*arguments), env=env, cwd=self.folder, stdout=DEVNULL, stderr=DEVNULL)
+        words = [sys.executable, "-m", "cli.main", *map(str, arguments)]
+        return Popen(words, env=env, cwd=self.folder, stdout=DEVNULL, stderr=DEVNULL)
 
     def command_submit(self) -> JobId:
         """`relex submit` of the plain file."""
@@ -171,9 +178,13 @@ class Arena:
         """A moment that is drawn."""
         time.sleep(draw.random() * most)
 
-    @staticmethod
-    def _words(*arguments: str | Path) -> list[str]:
-        return [sys.executable, "-m", "cli.main", *map(str, arguments)]
+    def _emptied(self) -> bool:
+        """Whether all jobs are gone now; a sweep may be in the way."""
+        with suppress(DatabaseUnreachable), self.database.transaction() as tx:
+            tx.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+            tx.exec_driver_sql("TRUNCATE jobs CASCADE")
+            return True
+        return False
 
     def _held(self) -> list[int]:
         return [int(path.name.removeprefix("held-")) for path in self.plans.glob("held-*")]
@@ -185,7 +196,7 @@ def opened_arena(folder: Path, kind: Kind) -> Iterator[Arena]:
     with ExitStack() as stack:
         disk, is_small = stack.enter_context(small_disk())
         postgres = Postgres(disk)
-        stack.callback(postgres.kill)
+        stack.callback(postgres.close)
         redis = RedisServer(folder)
         stack.callback(redis.kill)
         arena = Arena(folder, postgres, redis, kind, disk=is_small)

@@ -1,6 +1,5 @@
 """The command line killed at work: a submit leaves nothing, an export leaves no file that looks whole."""
 
-import resource
 import signal
 import subprocess
 from pathlib import Path
@@ -70,18 +69,12 @@ def killed_in_export(arena: Arena, draw: Random) -> list[Expected]:
 def full_disk(arena: Arena, draw: Random) -> list[Expected]:
     """No file of the command may grow beyond a few bytes: the same to it as a disk without room."""
     job, out = _scored(arena)
-    most = draw.randint(1, 2000)
-    done = arena.command("export", job, "--out", out, limit=lambda: _limit_files(most))
+    done = arena.command("export", job, "--out", out, largest_file=draw.randint(1, 2000))
     assert done.returncode == 1, done.stderr
     assert "cannot be written" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     assert not list(out.iterdir()), "something was left behind"
     return _exported(arena, job, out)
-
-
-def _limit_files(most: int) -> None:
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 def _scored(arena: Arena) -> tuple[JobId, Path]:

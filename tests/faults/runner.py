@@ -5,6 +5,7 @@ make faults SEED=117            # that round again
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -83,6 +84,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a new folder for everything that the processes write")
     asked = parser.parse_args()
     seeds = range(asked.rounds) if asked.seed is None else range(asked.seed, asked.seed + 1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that services and workers are ended
     begun = time.monotonic()
     with _folder(asked.keep) as folder, opened_arena(folder, Kind(asked.rows)) as arena:
         tallies, broken = play(arena, seeds)

@@ -76,6 +76,10 @@ class Postgres:
                 os.kill(process, signal.SIGKILL)
         wait_until(lambda: locks.is_free(self.cluster.places.server_lock))
 
+    def close(self) -> None:
+        self.kill()
+        shutil.rmtree(self.cluster.places.socket_folder, ignore_errors=True)
+
     def _processes(self) -> list[int]:
         """All that hold the server's lock file open."""
         lock = str(self.cluster.places.server_lock.resolve())
