@@ -113,7 +113,7 @@ class Arena:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=30,
             check=False,
         )
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from subprocess import SubprocessError
 
 from relex.errors import RelexError
 from relex.jobs import JobId
@@ -55,7 +56,7 @@ def play_round(arena: Arena, fault: Fault, seed: int, seconds: float | None = No
     try:
         expected = fault.play(arena, Random(f"{fault.name} {seed}"))
         verdict = judge(arena.database, arena.folder / "out", expected, begun, seconds or fault.seconds)
-    except (AssertionError, RelexError) as unmet:
+    except (AssertionError, RelexError, SubprocessError) as unmet:
         verdict = Verdict(faults=[f"{type(unmet).__name__}: {unmet}"], seconds=time.monotonic() - begun)
     if not verdict.holds:
         arena.fleet.muster()  # in whatever state they are
