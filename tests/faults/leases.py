@@ -110,6 +110,22 @@ def hung(arena: Arena, draw: Random) -> list[Expected]:
     return all_scored(arena, job)
 
 
+@fault("a batch that takes longer than the lease")
+def long_batch(arena: Arena, draw: Random) -> list[Expected]:
+    """The lease is renewed while the process lives; many sweeps look at the shard and leave it alone."""
+    job, _, process = arena.hold(draw)
+    _outlast(arena, process)
+    arena.let_go(process)
+    return all_scored(arena, job)
+
+
+def _outlast(arena: Arena, process: int) -> None:
+    """The shard that a process holds is still its own after more than a lease."""
+    before = arena.ask(HELD_BY.format(process))
+    time.sleep(LEASE * 1.5)
+    assert arena.ask(HELD_BY.format(process)) == before > 0, "its lease did not hold"
+
+
 @fault("a worker's clock is hours ahead")
 def skewed(arena: Arena, draw: Random) -> list[Expected]:
     """It holds a shard for longer than a lease, renews it, and is believed; nobody else's shard is taken for late."""
@@ -119,9 +135,7 @@ def skewed(arena: Arena, draw: Random) -> list[Expected]:
     arena.plan(draw, "ahead")
     job = arena.submit()
     process = arena.held()
-    before = arena.ask(HELD_BY.format(process))
-    time.sleep(LEASE * 1.5)
-    assert arena.ask(HELD_BY.format(process)) == before > 0, "its lease did not hold"
+    _outlast(arena, process)
     arena.let_go(process)
     wait_until(lambda: arena.progress(job).state.ended)
     assert arena.ask("SELECT sum(crashes) FROM shards") == 0, "somebody was taken for dead"

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.scale import write_csv
 from relex.csvfile.reading import read_whole
 from relex.flows.export import export
 from relex.jobs import JobId
@@ -12,8 +13,11 @@ from tests.faults.oracle import Expected, Verdict, judge
 from tests.faults.proxy import Moment
 from tests.processes import ROOT, wait_until
 
-FILE = ROOT / "data" / "test_data.csv"
+SENTENCES = ROOT / "data" / "test_data.csv"
+ROWS = 1200
 SHARDS = 6
+"""Some seconds of work each, for a worker with one core."""
+
 SECONDS = 180.0
 """The stated time: torch is loaded twice."""
 
@@ -21,26 +25,28 @@ SECONDS = 180.0
 def play_real(folder: Path) -> Iterator[tuple[str, Verdict]]:
     """One round of each, against an undisturbed run of the same file by the same workers."""
     folder.mkdir()
+    path = folder / "sentences.csv"
+    write_csv(path, SENTENCES, ROWS)
     with opened_arena(folder, Kind(0, shipped=True)) as arena:
         arena.reset()
-        job = arena.submit(FILE, SHARDS)
+        job = arena.submit(path, SHARDS)
         wait_until(lambda: arena.progress(job).state.ended, SECONDS)
         undisturbed = export(arena.database, job, folder).predictions.read_bytes()
         for disturb in (_kill_a_worker, _lose_redis, _restart_postgres):
             arena.reset()
             begun = time.monotonic()
-            job = _disturbed(arena, disturb)
-            expected = Expected(job, read_whole(FILE), undisturbed=undisturbed)
+            job = _disturbed(arena, path, disturb)
+            expected = Expected(job, read_whole(path), undisturbed=undisturbed)
             yield f"{disturb.__doc__} (shipped model)", judge(arena.database, folder, [expected], begun, SECONDS)
 
 
-def _disturbed(arena: Arena, disturb: Callable[[Arena, str], None]) -> JobId:
+def _disturbed(arena: Arena, path: Path, disturb: Callable[[Arena, str], None]) -> JobId:
     """Submit, and disturb when a worker has just claimed its second shard: it is in a batch."""
     worker: list[str] = []
     trap = arena.trap(Moment.CLAIMED, lambda connection: worker.append(connection.client), nth=2)
-    job = arena.submit(FILE, SHARDS)
+    job = arena.submit(path, SHARDS)
     assert trap.sprung.wait(SECONDS)
-    time.sleep(0.05)
+    time.sleep(0.2)
     disturb(arena, worker[0])
     return job
 

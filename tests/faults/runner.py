@@ -18,8 +18,11 @@ from tests.faults import commands, files, kills, leases, outages, rows, verbs  #
 from tests.faults.arena import Arena, Kind, opened_arena
 from tests.faults.catalogue import FAULTS, Fault, play_round
 from tests.faults.oracle import Verdict
+from tests.faults.real import play_real
 
-HEAD = "| fault | rounds | rows | lost | doubled | wrong | slowest end |\n|---|---:|---:|---:|---:|---:|---:|"
+HEAD = "| fault | rounds | rows | lost | doubled | wrong | early | slowest end |\n|---|---:|---:|---:|---:|---:|---:|---:|"
+
+COUNTED = ("rows", "lost", "doubled", "wrong", "early")
 
 
 @dataclass
@@ -30,7 +33,7 @@ class Tally:
 
     def line(self, name: str) -> str:
         """As a line of the table."""
-        numbers = [sum(getattr(each, what) for each in self.verdicts) for what in ("rows", "lost", "doubled", "wrong")]
+        numbers = [sum(getattr(each, what) for each in self.verdicts) for what in COUNTED]
         slowest = max(each.seconds for each in self.verdicts)
         cells = [name, str(len(self.verdicts)), *(f"{number:,}" for number in numbers), f"{slowest:.1f} s"]
         return f"| {' | '.join(cells)} |"
@@ -88,6 +91,11 @@ def main() -> int:
     begun = time.monotonic()
     with _folder(asked.keep) as folder, opened_arena(folder, Kind(asked.rows)) as arena:
         tallies, broken = play(arena, seeds)
+        if asked.seed is None:
+            for name, verdict in play_real(folder / "shipped"):
+                tallies.setdefault(name, Tally()).verdicts.append(verdict)
+                _say(f"{name}: {verdict}")
+                broken += [] if verdict.holds else [-1]
     _say(f"\n{table(tallies)}\n\n{len(seeds)} rounds in {time.monotonic() - begun:,.0f} s")
     if broken:
         _say(f"the promise was broken by seeds {broken}: make faults SEED={broken[0]}")

@@ -8,7 +8,7 @@ from tests.faults.catalogue import FAULTS, play_round
 
 PLANTED = {
     "no fencing": "a commit that arrives after the lease",
-    "no lease": "the sweep races a completion",
+    "no lease": "a batch that takes longer than the lease",
     "early doorbell": "doorbell of a submit whose COMMIT is slow, and nobody sweeps",
 }
 """Each bug with the fault that must show it."""
