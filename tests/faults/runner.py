@@ -20,7 +20,9 @@ from tests.faults.catalogue import FAULTS, Fault, play_round
 from tests.faults.oracle import Verdict
 from tests.faults.real import play_real
 
-HEAD = "| fault | rounds | rows | lost | doubled | wrong | early | slowest end |\n|---|---:|---:|---:|---:|---:|---:|---:|"
+HEAD = (
+    "| fault | rounds | rows | lost | doubled | wrong | early | slowest end |\n|---|---:|---:|---:|---:|---:|---:|---:|"
+)
 
 COUNTED = ("rows", "lost", "doubled", "wrong", "early")
 
