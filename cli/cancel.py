@@ -1,21 +1,27 @@
-"""`relex cancel`: end a training run before its time."""
+"""`relex cancel`: end a job or a training run before its time."""
 
 import click
 
 from cli.context import opened
 from relex.flows.cancel import cancel
+from relex.jobs import Progress
 
 
-@click.command("cancel", short_help="End a training run before its time.")
-@click.argument("given", metavar="RUN_ID")
+@click.command("cancel", short_help="End a job or a training run before its time.")
+@click.argument("given", metavar="ID")
 def cancel_command(given: str) -> None:
-    """Cancel the training run RUN_ID: a whole id, a prefix that fits one, or @last (the newest job or run).
+    """Cancel the job or training run ID: a whole id, a prefix that fits one, or @last (the newest of both).
 
-    Its worker stops within about a second of training and goes on with the next run; nothing is registered. A run
-    that has ended cannot be cancelled.
+    What a job's workers hold at this moment is thrown away, within a batch after they next renew their lease. Rows
+    of finished shards are kept: relex export --partial writes them, relex retry scores the others. Of a run nothing
+    is registered. What has ended cannot be cancelled.
 
     Example: relex cancel @last
     """
     with opened() as (_, database):
-        run_id = cancel(database, given)
-    click.echo(f"{run_id} is cancelled", err=True)
+        ended = cancel(database, given)
+    if isinstance(ended, Progress):
+        words = f"{ended.job.id} is cancelled: {ended.done:,} of {ended.job.total:,} rows were done and are kept"
+    else:
+        words = f"{ended.id} is cancelled"
+    click.echo(words, err=True)

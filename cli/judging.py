@@ -10,15 +10,14 @@ import click
 from rich.console import Console
 
 from cli.context import json_option, quiet_option, talk
+from cli.waking import wake
 from cli.watching import watch_job
 from relex.csvfile.facts import FileFacts
 from relex.csvfile.reading import check_labelled
 from relex.db.connection import Database
-from relex.errors import ServiceUnreachable
 from relex.flows.submit import SubmitOptions, submit
 from relex.jobs import JobId
 from relex.settings import Settings
-from worker.dispatch import wake_scorers
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -79,10 +78,7 @@ class Judging:
         submission = submit(database, self.csv, facts, options, settings.shard_rows)
         before = "  (submitted before)" if submission.known else ""
         self.console.print(f"{submission.job_id}  {submission.model}{before}")
-        try:
-            wake_scorers(settings, max(submission.shards, 1))
-        except ServiceUnreachable as fault:
-            self.console.print(f"warning: {fault}")
+        wake(settings, max(submission.shards, 1), self.console)
         return submission.job_id
 
     def wait(self, database: Database, settings: Settings, job_id: JobId) -> None:

@@ -12,6 +12,7 @@ from relex.runs import ModelVersion, RunState, TrainingRun
 COLOURS: Mapping[str, str] = {
     JobState.QUEUED: "yellow",
     JobState.RUNNING: "cyan",
+    JobState.PAUSED: "yellow",
     JobState.DONE: "green",
     JobState.FAILED: "red",
     JobState.CANCELLED: "magenta",
@@ -48,8 +49,12 @@ def job_data(progress: Progress) -> dict[str, Any]:
         "model": job.model,
         "exact": job.exact,
         "fresh": job.fresh,
+        "priority": job.priority,
+        "max_failed": job.max_failed,
         "total": job.total,
         "done": progress.done,
+        "open": progress.open,
+        "unscored": progress.unscored,
         "failed": progress.failed,
         "rejected": job.rejected,
         "answered": progress.answered,
@@ -59,12 +64,17 @@ def job_data(progress: Progress) -> dict[str, Any]:
             "running": progress.running_shards,
             "done": progress.done_shards,
             "failed": progress.failed_shards,
+            "cancelled": progress.cancelled_shards,
         },
         "workers": progress.workers,
         "rows_per_second": progress.rows_per_second,
         "seconds_left": progress.seconds_left,
-        "reason": progress.reason,
+        "reason": job_reason(progress),
+        "since": _iso(progress.since),
         "submitted_at": _iso(job.created_at),
+        "started_at": _iso(progress.started_at),
+        "paused_at": _iso(job.paused_at),
+        "cancelled_at": _iso(job.cancelled_at),
         "finished_at": _iso(job.finished_at),
     }
 
@@ -97,17 +107,44 @@ def job_details(progress: Progress) -> str:
     ]
     if progress.failed_shards:
         shards.append(f"{progress.failed_shards} failed")
+    if progress.cancelled_shards:
+        shards.append(f"{progress.cancelled_shards} cancelled")
     rows = f"{progress.answered:,} answered  {progress.windows_cut:,} windows cut  {progress.failed:,} failed"
     return f"shards {'  '.join(shards)}    workers {progress.workers}    {rows}"
 
 
+def job_since(progress: Progress) -> str:
+    """Since when the job is in its state, on this machine's clock."""
+    job = progress.job
+    wishes = [f"priority {job.priority}"] if job.priority else []
+    if job.max_failed is not None:
+        wishes.append(f"fails with more than {job.max_failed:,} failed rows")
+    return "    ".join([f"{progress.state} since {progress.since.astimezone():%Y-%m-%d %H:%M:%S}", *wishes])
+
+
+def job_reason(progress: Progress) -> str | None:
+    """Why the job is in its state, where it did not simply go on."""
+    if progress.state is JobState.CANCELLED:
+        return "cancelled on request"
+    if progress.state is JobState.PAUSED and not progress.reason:
+        return "paused on request"
+    return progress.reason
+
+
 def job_hint(progress: Progress) -> str | None:
     """What to do next, where that is not plain."""
-    if progress.reason:
-        return f"note: {escape(progress.reason)}"
-    if progress.pending_shards and not progress.running_shards and not progress.state.ended:
+    if reason := job_reason(progress):
+        return f"note: {escape(reason)}{_remedy(progress)}"
+    if progress.pending_shards and not progress.running_shards:
         return "note: no worker holds a shard at this moment; `relex worker` starts one"
     return None
+
+
+def _remedy(progress: Progress) -> str:
+    job = progress.job.id
+    if progress.state is JobState.PAUSED:
+        return f"; `relex resume {job}` lets it go on"
+    return f"; `relex retry {job}` scores the rows that are left" if progress.state.ended and progress.unscored else ""
 
 
 def run_data(run: TrainingRun) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import click
 
 from cli.context import answer, json_option, opened, quiet_option, talk
 from cli.ending import end_with
-from cli.render import job_counts, job_data, job_details, job_head, job_hint, run_data, run_head, run_lines
+from cli.render import job_counts, job_data, job_details, job_head, job_hint, job_since, run_data, run_head, run_lines
 from cli.watching import look_after, watch_job, watch_run
 from relex.flows.status import status
 from relex.jobs import Progress
@@ -40,7 +40,7 @@ def _show(found: Progress | TrainingRun, *, as_json: bool, told_before: bool) ->
     if as_json:
         click.echo(json.dumps(job_data(found) if isinstance(found, Progress) else run_data(found)))
     elif isinstance(found, Progress):
-        lines = [job_head(found), f"  {job_counts(found)}", f"  {job_details(found)}"]
+        lines = [job_head(found), f"  {job_since(found)}", f"  {job_counts(found)}", f"  {job_details(found)}"]
         hint = job_hint(found)
         answer().print("\n".join([*lines, f"  {hint}"] if hint else lines))
     else:

@@ -11,16 +11,17 @@ from rich.text import Text
 
 from cli.context import json_option, opened, quiet_option, talk
 from cli.ending import end_with, export_to
+from cli.values import BUDGET, PRIORITY
+from cli.waking import wake
 from cli.watching import watch_job
 from relex.csvfile.checking import check
 from relex.csvfile.describing import describe_faults
 from relex.csvfile.facts import FileFacts
 from relex.db.connection import Database
-from relex.errors import InvalidCsv, ServiceUnreachable
+from relex.errors import InvalidCsv
 from relex.flows.submit import Submission, SubmitOptions, submit
 from relex.jobs import JobState, Progress
 from relex.settings import Settings
-from worker.dispatch import wake_scorers
 
 
 @click.command("submit", short_help="Check a CSV and queue its rows for scoring.")
@@ -31,6 +32,8 @@ from worker.dispatch import wake_scorers
 @click.option("--again", is_flag=True, help="Make a new job of a file that has one; known rows are answered.")
 @click.option("--fresh", is_flag=True, help="Score every row anew, known ones too; implies --again.")
 @click.option("--exact", is_flag=True, help="Score in fp32 even where fewer bits are known to be as good.")
+@click.option("--priority", default=0, metavar="N", type=PRIORITY, help="Higher ones come first; 0 is usual.")
+@click.option("--max-failed", metavar="N|P%", type=BUDGET, help="Fail as soon as more rows cannot be scored: 10 or 1%.")
 @click.option("--wait", is_flag=True, help="Wait until every row is scored.")
 @click.option(
     "--export", "out", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Wait, then export to DIR."
@@ -52,7 +55,7 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
     with opened() as (settings, database):
         submission = submit(database, csv, facts, options, settings.shard_rows)
         _tell(submission, facts, settings, console)
-        _wake(submission, settings, console)
+        wake(settings, max(submission.shards, 1), console)  # for a known job too: its worker may have died
         click.echo(json.dumps(_data(submission, facts)) if as_json else submission.job_id)
         if wait or out:
             progress = _wait(settings, database, submission.job_id, console)
@@ -89,21 +92,16 @@ def _wait(settings: Settings, database: Database, job_id: str, console: Console)
 def _tell(submission: Submission, facts: FileFacts, settings: Settings, console: Console) -> None:
     if submission.known:
         state = submission.known
-        console.print(f"This file was submitted before with {submission.model} ({state}); --again makes a new job")
+        paused = f"; `relex resume {submission.job_id}` lets it go on" if state is JobState.PAUSED else ""
+        console.print(
+            f"This file was submitted before with {submission.model} ({state}){paused}; --again makes a new job"
+        )
         return
     shards = "shard" if submission.shards == 1 else "shards"
     where = "" if settings.broker_url else " (scoring goes on in the background on this machine)"
     console.print(
         f"Uploaded {facts.accepted:,} rows, {submission.shards:,} {shards} queued for {submission.model}{where}"
     )
-
-
-def _wake(submission: Submission, settings: Settings, console: Console) -> None:
-    """Ring even for a known job: its worker may have died."""
-    try:
-        wake_scorers(settings, max(submission.shards, 1))
-    except ServiceUnreachable as fault:
-        console.print(f"warning: {fault}")
 
 
 def _data(submission: Submission, facts: FileFacts) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from cli.render import duration, epoch_line, job_counts, run_lines
 from relex.db.connection import Database
 from relex.flows.status import job_status, run_status
 from relex.flows.sweep import sweep
-from relex.jobs import Progress
+from relex.jobs import JobState, Progress
 from relex.runs import TrainingRun
 from relex.settings import Settings
 from worker.background import revive
@@ -69,14 +69,13 @@ def watch_run(settings: Settings, database: Database, run_id: str, console: Cons
 
 
 def _watch_job_by_lines(settings: Settings, database: Database, job_id: str, console: Console) -> Progress:
-    said: tuple[int, bool] | None = None
+    said: tuple[int, str] | None = None
 
     def show(progress: Progress) -> None:
         nonlocal said
-        idle = not progress.running_shards and not progress.state.ended
-        step = (progress.done * 100 // progress.job.total // STEP_PERCENT, idle)
+        waiting = f"   {_idle(progress)}" if _idle(progress) else ""
+        step = (progress.done * 100 // progress.job.total // STEP_PERCENT, waiting)
         if step != said:
-            waiting = "   waiting for a worker" if idle else ""
             console.print(f"{job_id}  {job_counts(progress)}{waiting}")
         said = step
 
@@ -113,8 +112,15 @@ def _look_on(
         time.sleep(LOOK_SECONDS)
 
 
+def _idle(progress: Progress) -> str:
+    """Why nobody scores it at this moment; nothing where somebody does."""
+    if progress.running_shards or progress.state.ended:
+        return ""
+    return "paused" if progress.state is JobState.PAUSED else "waiting for a worker"
+
+
 def _speed(progress: Progress) -> str:
-    if not progress.rows_per_second:
-        return "waiting for a worker" if not progress.running_shards else "loading the model"
+    if progress.state is JobState.PAUSED or not progress.rows_per_second:
+        return _idle(progress) or "loading the model"
     left = f"about {duration(progress.seconds_left)} left" if progress.seconds_left else ""
     return f"{progress.rows_per_second:,.0f} rows/s   {left}"

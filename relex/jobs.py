@@ -4,21 +4,29 @@ A job's state is never stored beside the facts that make it: it is computed by :
 shards' counts and the job's own timestamps, so the two cannot contradict each other.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
+
+from relex.errors import InvalidInput
 
 JobId = NewType("JobId", str)
 
 
 class ShardState(StrEnum):
-    """pending -> running -> done; back to pending when released or when the lease runs out; failed at the end."""
+    """pending -> running -> done; back to pending when released or when the lease runs out; failed at the end.
+
+    Where their job ends early, pending and running ones become cancelled. A retry makes these and failed ones pending.
+    """
 
     PENDING = "pending"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class JobState(StrEnum):
@@ -26,6 +34,7 @@ class JobState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -34,6 +43,33 @@ class JobState(StrEnum):
     def ended(self) -> bool:
         """Whether nothing more will happen to the job by itself."""
         return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class MaxFailed:
+    """An error budget: how many rows of a job, or what share of them, may end as row errors before it fails."""
+
+    amount: Decimal
+    percent: bool
+
+    @classmethod
+    def parse(cls, text: str) -> "MaxFailed":
+        """From `1%`, `0.5%` or a number of rows such as `10`.
+
+        Raises:
+            InvalidInput: it is neither.
+        """
+        found = re.fullmatch(r"(\d{1,9})|(\d{1,3}(?:\.\d{1,9})?)%", text, re.ASCII)
+        if found is None or (found[2] and Decimal(found[2]) > HUNDRED):
+            raise InvalidInput(f"'{text}' is no error budget: write a number of rows (10) or a share of them (0.5%)")
+        return cls(Decimal(found[1] or found[2]), percent=found[2] is not None)
+
+    def rows(self, total: int) -> int:
+        """How many of `total` rows that is, rounded down."""
+        return int(self.amount * total / HUNDRED if self.percent else self.amount)
+
+
+HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +84,8 @@ class NewJob:
     rejected: int
     exact: bool = False
     fresh: bool = False
+    priority: int = 0
+    max_failed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +103,13 @@ class Job:
     """Score in fp32 even where the model may be scored with fewer bits."""
     fresh: bool = False
     """Score every row, whatever was scored before."""
+    priority: int = 0
+    """Jobs of a higher one come first."""
+    max_failed: int | None = None
+    """How many row errors it may have before it fails early; None for any number."""
+    error: str | None = None
+    """Why it failed early, in words."""
+    paused_at: datetime | None = None
     cancelled_at: datetime | None = None
     finished_at: datetime | None = None
 
@@ -99,6 +144,10 @@ class Progress:
     job: Job
     done: int
     """Rows in finished shards: each has a prediction or a recorded error."""
+    open: int
+    """Rows in pending and running shards."""
+    unscored: int
+    """Rows in failed and cancelled shards; they and `done` and `open` are all rows, at every moment."""
     failed: int
     """Rows with a recorded error."""
     answered: int
@@ -109,17 +158,32 @@ class Progress:
     running_shards: int
     done_shards: int
     failed_shards: int
+    cancelled_shards: int
     workers: int
     """Different workers that hold a shard now."""
     seconds: float
     """From the first claim to the last finished shard, on the database's clock; 0 before the first."""
+    started_at: datetime | None = None
+    """When its first shard was claimed."""
     reason: str | None = None
-    """Why a shard failed, in words."""
+    """Why the job or a shard of it failed, in words."""
 
     @property
     def state(self) -> JobState:
         """The job's state as these counts tell it."""
         return job_state(self)
+
+    @property
+    def since(self) -> datetime:
+        """When the job came into its state."""
+        job = self.job
+        moments = {
+            JobState.QUEUED: job.created_at,
+            JobState.RUNNING: self.started_at,
+            JobState.PAUSED: job.paused_at,
+            JobState.CANCELLED: job.cancelled_at,
+        }
+        return moments.get(self.state, job.finished_at) or job.created_at
 
     @property
     def rows_per_second(self) -> float | None:
@@ -139,10 +203,13 @@ def job_state(progress: Progress) -> JobState:
     A job ends only when no shard is open any more; `finished_at` is written by Postgres after it has checked
     that every row is accounted for.
     """
-    if progress.job.finished_at:
-        if progress.job.cancelled_at:
+    job = progress.job
+    if job.finished_at:
+        if job.cancelled_at:
             return JobState.CANCELLED
-        return JobState.FAILED if progress.failed_shards else JobState.DONE
+        return JobState.FAILED if progress.failed_shards or job.error else JobState.DONE
+    if job.paused_at:
+        return JobState.PAUSED
     if progress.done_shards or progress.running_shards or progress.failed_shards:
         return JobState.RUNNING
     return JobState.QUEUED

@@ -6,13 +6,15 @@ from sqlalchemy import Table, select, union_all
 
 from relex.db.connection import Transaction
 from relex.db.tables import jobs, runs
-from relex.errors import NotFound
+from relex.errors import InvalidInput, NotFound
 
 # Crockford's base 32: no i, l, o, u to misread. Six of them: a thousand million ids.
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 6
 LAST = "@last"
 WORDS = {jobs: "job", runs: "training run"}
+KEPT = jobs.c.purged_at.is_(None)
+"""Of a job that is being purged not even the id is known any more."""
 
 
 def new_id(tx: Transaction, table: Table, letter: str) -> str:
@@ -28,6 +30,16 @@ def is_run(given: str) -> bool:
     return given.startswith("r-")
 
 
+def refuse_run(given: str, done: str) -> None:
+    """Where only a job can be meant.
+
+    Raises:
+        InvalidInput: the id is that of a training run, which cannot be `done`.
+    """
+    if is_run(given):
+        raise InvalidInput(f"{given} is a training run: only jobs can be {done}; `relex jobs` lists them")
+
+
 def find_id(tx: Transaction, table: Table, given: str, missing: type[NotFound]) -> str:
     """The id that `given` means: itself, a prefix of exactly one, or `@last`.
 
@@ -35,6 +47,8 @@ def find_id(tx: Transaction, table: Table, given: str, missing: type[NotFound]) 
         NotFound: of the type `missing`; nothing fits, or several do (they are named).
     """
     newest_first = select(table.c.id).order_by(table.c.seq.desc())
+    if table is jobs:
+        newest_first = newest_first.where(KEPT)
     if given == LAST:
         found = list(tx.scalars(newest_first.limit(1)))
     else:
@@ -54,7 +68,7 @@ def last_id(tx: Transaction) -> str:
     Raises:
         NotFound: there are none.
     """
-    both = union_all(select(jobs.c.id, jobs.c.seq), select(runs.c.id, runs.c.seq)).subquery()
+    both = union_all(select(jobs.c.id, jobs.c.seq).where(KEPT), select(runs.c.id, runs.c.seq)).subquery()
     found = tx.scalar(select(both.c.id).order_by(both.c.seq.desc()).limit(1))
     if found is None:
         raise NotFound("there are no jobs and no training runs yet")

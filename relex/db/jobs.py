@@ -2,10 +2,10 @@
 
 from dataclasses import asdict
 
-from sqlalchemy import Row, Select, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql.functions import now
 
+from relex.db import recovery
 from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
 from relex.db.tables import jobs
@@ -15,6 +15,8 @@ from relex.jobs import Job, JobId, NewJob, Progress
 PROGRESS = text("""
     SELECT
         COALESCE(sum(end_row - first_row) FILTER (WHERE state = 'done'), 0)::integer AS done,
+        COALESCE(sum(end_row - first_row) FILTER (WHERE state IN ('pending', 'running')), 0)::integer AS open,
+        COALESCE(sum(end_row - first_row) FILTER (WHERE state IN ('failed', 'cancelled')), 0)::integer AS unscored,
         (SELECT count(*) FROM row_errors WHERE job_id = :job_id) AS failed,
         COALESCE(sum(answered), 0)::integer AS answered,
         COALESCE(sum(windows_cut), 0)::integer AS windows_cut,
@@ -22,32 +24,51 @@ PROGRESS = text("""
         count(*) FILTER (WHERE state = 'running') AS running_shards,
         count(*) FILTER (WHERE state = 'done') AS done_shards,
         count(*) FILTER (WHERE state = 'failed') AS failed_shards,
+        count(*) FILTER (WHERE state = 'cancelled') AS cancelled_shards,
         count(DISTINCT worker) FILTER (WHERE state = 'running') AS workers,
-        COALESCE(EXTRACT(epoch FROM max(finished_at) - min(started_at)), 0)::float AS seconds,
-        COALESCE(max(error) FILTER (WHERE state = 'failed'), max(error) FILTER (WHERE state = 'pending')) AS reason
+        COALESCE(EXTRACT(epoch FROM max(finished_at) FILTER (WHERE state <> 'cancelled') - min(started_at)), 0)::float
+            AS seconds,
+        min(started_at) AS started_at,
+        COALESCE(
+            (SELECT error FROM jobs WHERE id = :job_id),
+            max(error) FILTER (WHERE state = 'failed'),
+            max(error) FILTER (WHERE state = 'pending')
+        ) AS reason
     FROM shards WHERE job_id = :job_id
 """)
 
-# A cancelled job waits only for the shards that are in some worker's hands. This is asked after every shard: each
-# half is one look into a partial index, for ordered by that index Postgres reads no shard that is done.
+# No shard is open, or more rows failed than may. This is asked after every shard: each part is one look into an index,
+# for ordered by a partial one Postgres reads no shard that is done.
 ENDED = text("""
     SELECT id FROM jobs
     WHERE finished_at IS NULL AND (CAST(:job_id AS text) IS NULL OR id = :job_id)
-    AND (
+    AND ((
         SELECT first_row FROM shards WHERE job_id = jobs.id AND state = 'running' ORDER BY first_row LIMIT 1
-    ) IS NULL
-    AND (cancelled_at IS NOT NULL OR (
+    ) IS NULL AND (
         SELECT first_row FROM shards
         WHERE job_id = jobs.id AND state = 'pending' ORDER BY not_before, first_row LIMIT 1
-    ) IS NULL)
-    FOR UPDATE
+    ) IS NULL OR EXISTS (
+        SELECT FROM row_errors WHERE job_id = jobs.id AND max_failed IS NOT NULL OFFSET COALESCE(max_failed, 0)
+    ))
 """)
 
+# Every row is in exactly one shard, and those of the finished shards have a prediction or an error each.
 ACCOUNT = text("""
     SELECT
         (SELECT count(*) FROM predictions WHERE job_id = :job_id)
             + (SELECT count(*) FROM row_errors WHERE job_id = :job_id) AS found,
-        (SELECT COALESCE(sum(end_row - first_row), 0) FROM shards WHERE job_id = :job_id AND state = 'done') AS due
+        COALESCE(sum(end_row - first_row) FILTER (WHERE state = 'done'), 0) AS due,
+        (SELECT total FROM jobs WHERE id = :job_id) AS total,
+        max(end_row) AS cut,
+        count(*) FILTER (WHERE first_row <> follows) AS gaps
+    FROM (SELECT *, lag(end_row, 1, 0) OVER (ORDER BY first_row) AS follows FROM shards WHERE job_id = :job_id) AS each
+""")
+
+# A new token: whoever holds one of these shards is refused from now on.
+CANCEL_SHARDS = text("""
+    UPDATE shards
+    SET state = 'cancelled', token = nextval('fencing_tokens'), lease_until = NULL, finished_at = clock_timestamp()
+    WHERE job_id = :job_id AND state IN ('pending', 'running')
 """)
 
 
@@ -73,9 +94,10 @@ def insert_instead(tx: Transaction, new: NewJob, old: JobId) -> JobId:
     return JobId(tx.execute(statement).scalar_one())
 
 
-def with_key(tx: Transaction, key: str) -> Job:
-    """The job that was made with this idempotency key; there must be one."""
-    return _job(tx.execute(_select().where(jobs.c.idempotency_key == key)).one())
+def with_key(tx: Transaction, key: str) -> Job | None:
+    """The job that was made with this idempotency key, held until the transaction ends; None where it is purged."""
+    row = tx.execute(_select().where(jobs.c.idempotency_key == key).with_for_update(key_share=True)).one_or_none()
+    return None if row is None else _job(row)
 
 
 def find(tx: Transaction, given: str) -> Job:
@@ -90,7 +112,13 @@ def find(tx: Transaction, given: str) -> Job:
 
 def newest(tx: Transaction, limit: int) -> list[Job]:
     """The newest jobs, newest first."""
-    return [_job(row) for row in tx.execute(_select().order_by(jobs.c.seq.desc()).limit(limit))]
+    kept = _select().where(jobs.c.purged_at.is_(None))
+    return [_job(row) for row in tx.execute(kept.order_by(jobs.c.seq.desc()).limit(limit))]
+
+
+def matching(tx: Transaction, condition: ColumnElement[bool]) -> list[Job]:
+    """The jobs of which this is true, the oldest first."""
+    return [_job(row) for row in tx.execute(_select().where(condition).order_by(jobs.c.seq))]
 
 
 def progress(tx: Transaction, job: Job) -> Progress:
@@ -99,22 +127,63 @@ def progress(tx: Transaction, job: Job) -> Progress:
 
 
 def ended(tx: Transaction) -> list[JobId]:
-    """The jobs that have no open shard but are not closed yet."""
+    """The jobs that have no open shard, or too many row errors, but are not closed yet."""
     return [JobId(each) for each in tx.scalars(ENDED, {"job_id": None})]
 
 
-def close_if_ended(tx: Transaction, job_id: JobId) -> None:
-    """Mark a job as finished if it has no open shard, after checking that every row is accounted for.
+def hold(tx: Transaction, given: str) -> Progress:
+    """A job, and how far it is, as they stay until the transaction ends: nobody else changes the job's state.
+
+    Workers go on with its shards. The sweep is kept out, or it might halve a shard unseen; it never waits for a job's
+    row, so that may come first.
 
     Raises:
-        RelexError: predictions and row errors do not add up to the rows of the finished shards.
+        JobNotFound: nothing goes by this id, or several do.
+    """
+    job_id = find(tx, given).id
+    # Not in the way of workers: their foreign keys share the row.
+    tx.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
+    recovery.keep_out(tx)
+    return progress(tx, find(tx, job_id))
+
+
+def close_if_ended(tx: Transaction, job_id: JobId) -> None:
+    """Close a job that has no open shard or more row errors than it may have: in the latter case it fails.
+
+    Raises:
+        RelexError: its rows are not all accounted for.
     """
     if tx.scalar(ENDED, {"job_id": job_id}) is None:
         return
-    found, due = tx.execute(ACCOUNT, {"job_id": job_id}).one()
+    held = hold(tx, job_id)
+    if tx.scalar(ENDED, {"job_id": job_id}) is None:  # somebody else closed it, and it may have been retried since
+        return
+    most = held.job.max_failed
+    if most is not None and held.failed > most:
+        cancel_shards(tx, held.job)
+        close(tx, held.job, error=f"{held.failed:,} rows could not be scored, and --max-failed allows {most:,}")
+    else:
+        close(tx, held.job)
+
+
+def cancel_shards(tx: Transaction, job: Job) -> int:
+    """Cancel the open shards of a job that is held, whoever has them, and count them."""
+    return tx.execute(CANCEL_SHARDS, {"job_id": job.id}).rowcount
+
+
+def close(tx: Transaction, job: Job, **facts: object) -> None:
+    """End a job that is held and has no open shard, with facts about its end.
+
+    Raises:
+        RelexError: the shards do not cover the job's rows, or predictions and row errors do not add up to the rows of
+            those that are done.
+    """
+    found, due, total, cut, gaps = tx.execute(ACCOUNT, {"job_id": job.id}).one()
     if found != due:
-        raise RelexError(f"{job_id}: {found} predictions and row errors for {due} rows; please report this as a bug")
-    tx.execute(update(jobs).where(jobs.c.id == job_id).values(finished_at=now()))
+        raise RelexError(f"{job.id}: {found} predictions and row errors for {due} rows; please report this as a bug")
+    if gaps or cut != total:
+        raise RelexError(f"{job.id}: its shards do not cover its {total} rows; please report this as a bug")
+    tx.execute(update(jobs).where(jobs.c.id == job.id).values(finished_at=func.clock_timestamp(), **facts))
 
 
 def _select() -> Select[tuple[object, ...]]:

@@ -10,7 +10,9 @@ from relex.db.connection import Transaction
 
 CRASHES_BEFORE_HALVING = 2
 
-ALONE = text("SELECT pg_try_advisory_xact_lock(7265121)")  # any number, the same in every relex
+LOCK = 7265121  # any number, the same in every relex
+ALONE = text(f"SELECT pg_try_advisory_xact_lock({LOCK})")
+KEEP_OUT = text(f"SELECT pg_advisory_xact_lock({LOCK})")
 
 # A lease that ran out while Postgres itself was down says nothing about its worker. A shard whose worker fell silent in
 # the middle of its COMMIT is locked, and its turn comes when the worker goes on or Postgres ends its session: the
@@ -60,6 +62,11 @@ CONVICT = text("""
 def alone(tx: Transaction) -> bool:
     """Whether no other worker sweeps at this moment; holds until the transaction ends."""
     return bool(tx.scalar(ALONE))
+
+
+def keep_out(tx: Transaction) -> None:
+    """Wait for a sweep that is at work, and let none begin until the transaction ends."""
+    tx.execute(KEEP_OUT)
 
 
 def recover(tx: Transaction) -> int:

@@ -4,9 +4,12 @@
        ^                  |    --fail------> failed
        +--release---------+
        +--lease runs out--+    (recovery.py)
+    pending or running --job ends early--> cancelled    (jobs.py)
+    failed or cancelled --retry--> pending    (verbs.py)
 
 Every write after the claim repeats the claim's fencing token and is refused (:class:`LeaseLost`) when another
-worker has taken the shard since. All times are the database's: a worker's clock is never asked.
+worker has taken the shard since, or its job was cancelled. All times are the database's: a worker's clock is never
+asked.
 """
 
 from datetime import timedelta
@@ -25,7 +28,7 @@ from relex.jobs import JobId, Shard, ShardState
 # whatever Postgres knows of the table: it must never go through the shards that are done.
 TURNS = text("""
     SELECT id FROM jobs
-    WHERE finished_at IS NULL AND cancelled_at IS NULL AND (
+    WHERE finished_at IS NULL AND paused_at IS NULL AND (
         SELECT first_row FROM shards
         WHERE job_id = jobs.id AND state = 'pending' AND not_before <= now()
         ORDER BY not_before, first_row
@@ -35,7 +38,8 @@ TURNS = text("""
 """)
 
 # Only the chosen shard is locked, and the job's row only where it is free: who claims at the same moment waits for
-# nobody, takes the next shard, and leaves the turn to be noted by the other.
+# nobody, takes the next shard, and leaves the turn to be noted by the other. Cancelling changes the shards themselves,
+# so their locks decide who was first; a pause is of the job, and who claims while it is being paused was before it.
 CLAIM = text("""
     WITH served AS (
         UPDATE jobs SET served_at = clock_timestamp()
@@ -46,7 +50,7 @@ CLAIM = text("""
         lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
         started_at = COALESCE(started_at, clock_timestamp())
     FROM jobs
-    WHERE jobs.id = :job_id AND job_id = :job_id AND first_row = (
+    WHERE jobs.id = :job_id AND paused_at IS NULL AND job_id = :job_id AND first_row = (
         SELECT first_row FROM shards
         WHERE job_id = :job_id AND state = 'pending' AND not_before <= now()
         ORDER BY not_before, first_row
@@ -64,7 +68,7 @@ CLAIMABLE = text("""
         ORDER BY not_before, first_row
         LIMIT :many
     ) AS waiting
-    WHERE finished_at IS NULL AND cancelled_at IS NULL
+    WHERE finished_at IS NULL AND paused_at IS NULL
 """)
 MANY = 1000
 
@@ -162,7 +166,7 @@ def _end(tx: Transaction, shard: Shard, state: ShardState, **values: object) -> 
 def _write(tx: Transaction, shard: Shard, **values: object) -> None:
     """Change a shard that this claim still holds."""
     if tx.execute(update(shards).where(_mine(shard, ShardState.RUNNING)).values(**values)).rowcount != 1:
-        raise LeaseLost(f"{shard.job_id} rows {shard.first_row} to {shard.end_row}: another worker has this shard")
+        raise LeaseLost(f"{shard.job_id} rows {shard.first_row} to {shard.end_row}: taken by another, or cancelled")
 
 
 def _mine(shard: Shard, state: ShardState) -> ColumnElement[bool]:

@@ -1,6 +1,7 @@
 """The tables as SQLAlchemy sees them; `migrations/` makes them, and a test compares the two.
 
-Predictions, examples and row errors are only ever inserted: state lives in jobs, shards and runs alone.
+Predictions and examples are only ever inserted, and deleted with their job; row errors also go where their rows are
+scored anew. State lives in jobs, shards and runs alone.
 """
 
 from datetime import datetime
@@ -93,10 +94,14 @@ jobs = Table(
     Column("priority", SmallInteger, nullable=False),
     Column("exact", Boolean, nullable=False),
     Column("fresh", Boolean, nullable=False),
+    Column("max_failed", Integer),
+    Column("error", Text),
     _moment("created_at", nullable=False),
     _moment("served_at"),
+    _moment("paused_at"),
     _moment("cancelled_at"),
     _moment("finished_at"),
+    _moment("purged_at"),
 )
 
 examples = Table(

@@ -1,29 +1,26 @@
-"""Ending a training run before its time.
+"""Ending a job or a training run before its time.
 
-No flag is set that somebody must look at: the run gets a new fencing token, so the next report of the worker that
-trains it is refused, and what it has is thrown away.
+No flag is set that somebody must look at: shards and runs get a new fencing token, so the next report of the worker
+that has one is refused, and what it has of it is thrown away.
 """
 
-from relex.db import ids, jobs, runs
+from relex.db import ids, runs, verbs
 from relex.db.connection import Database
-from relex.errors import InvalidInput
-from relex.runs import RunId
+from relex.jobs import Progress
+from relex.runs import TrainingRun
 
 
-def cancel(database: Database, given: str) -> RunId:
-    """Cancel the training run meant by an id, a unique prefix or `@last` (the newest of jobs and runs).
+def cancel(database: Database, given: str) -> Progress | TrainingRun:
+    """Cancel what is meant by an id, a unique prefix or `@last` (the newest of jobs and runs); tell how far it got.
 
     Raises:
         NotFound: nothing goes by this id, or several do.
-        InvalidInput: it is a job.
-        RelexError: the run has ended already.
+        RelexError: it has ended already.
     """
     with database.transaction() as tx:
         if given == ids.LAST:
             given = ids.last_id(tx)
         if not ids.is_run(given):
-            job_id = jobs.find(tx, given).id
-            raise InvalidInput(f"{job_id} is a job: only training runs can be cancelled; `relex runs` lists them")
-        run = runs.find(tx, given)
-        runs.cancel(tx, run)
-    return run.id
+            return verbs.cancel(tx, given)
+        runs.cancel(tx, runs.find(tx, given))
+        return runs.find(tx, given)

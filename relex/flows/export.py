@@ -47,8 +47,7 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False) 
         job = progress.job
         if progress.state is not JobState.DONE and not partial:
             raise JobUnfinished(
-                f"{job.id} is {progress.state}: {progress.done:,} of {job.total:,} rows; "
-                f"{'' if progress.state.ended else 'wait for it (`relex status --watch`), or '}"
+                f"{job.id} is {progress.state}: {progress.done:,} of {job.total:,} rows; {_remedy(progress)}"
                 "take what is there with --partial"
             )
         model = table.find(tx, job.model)
@@ -66,6 +65,15 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False) 
     return Export(
         job.file_name, predictions, labels, manifest, errors, progress.done - progress.failed, progress.failed
     )
+
+
+def _remedy(progress: Progress) -> str:
+    """What makes the rest of the rows come, as far as anything does."""
+    if progress.state is JobState.PAUSED:
+        return f"let it go on (`relex resume {progress.job.id}`), or "
+    if not progress.state.ended:
+        return "wait for it (`relex status --watch`), or "
+    return f"score the others (`relex retry {progress.job.id}`), or " if progress.unscored else ""
 
 
 def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:

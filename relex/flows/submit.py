@@ -14,7 +14,7 @@ from relex.db import examples, jobs, shards
 from relex.db.connection import Database
 from relex.errors import InvalidCsv
 from relex.flows import models
-from relex.jobs import JobId, JobState, NewJob
+from relex.jobs import JobId, JobState, MaxFailed, NewJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,10 @@ class SubmitOptions:
     """Score in fp32 even where the model passed the gate for fewer bits."""
     fresh: bool = False
     """Score every row anew; makes a new job as `again` does."""
+    priority: int = 0
+    """Jobs of a higher one come first."""
+    max_failed: MaxFailed | None = None
+    """The job fails as soon as more rows than that could not be scored."""
 
 
 def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOptions, shard_rows: int) -> Submission:
@@ -56,20 +60,36 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
     if not facts.accepted:
         raise InvalidCsv(f"{path.name}: no row can be scored")
     with database.transaction() as tx:
-        model = str(models.choose(tx, options.model))
-        key = _key(facts, model, options)
-        counts = (facts.accepted, facts.rejected)
-        new = NewJob(key, path.name, facts.sha256, model, *counts, options.exact, options.fresh)
+        new = _new(path, facts, str(models.choose(tx, options.model)), options)
         job_id = jobs.insert_job(tx, new)
-        if job_id is None:
-            before = jobs.progress(tx, jobs.with_key(tx, key))
-            if before.state not in (JobState.FAILED, JobState.CANCELLED):
-                jobs.make_newest(tx, before.job.id)
-                return Submission(before.job.id, model, 0, known=before.state)
-            job_id = jobs.insert_instead(tx, new, before.job.id)
+        while job_id is None:
+            before = jobs.with_key(tx, new.idempotency_key)
+            if before is None:  # purged since
+                job_id = jobs.insert_job(tx, new)
+                continue
+            state = jobs.progress(tx, before).state
+            if state not in (JobState.FAILED, JobState.CANCELLED):
+                jobs.make_newest(tx, before.id)
+                return Submission(before.id, new.model, 0, known=state)
+            job_id = jobs.insert_instead(tx, new, before.id)
         examples.copy_in(tx, job_id, read_examples(path, facts))
         count = shards.cut(tx, job_id, facts.accepted, shard_rows)
-    return Submission(job_id, model, count)
+    return Submission(job_id, new.model, count)
+
+
+def _new(path: Path, facts: FileFacts, model: str, options: SubmitOptions) -> NewJob:
+    return NewJob(
+        idempotency_key=_key(facts, model, options),
+        file_name=path.name,
+        file_sha256=facts.sha256,
+        model=model,
+        total=facts.accepted,
+        rejected=facts.rejected,
+        exact=options.exact,
+        fresh=options.fresh,
+        priority=options.priority,
+        max_failed=None if options.max_failed is None else options.max_failed.rows(facts.accepted),
+    )
 
 
 def _key(facts: FileFacts, model: str, options: SubmitOptions) -> str:

@@ -9,11 +9,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import make_url
 
-from relex.db import ids, jobs, migrate, models, runs, schema, shards
+from relex.db import ids, jobs, migrate, models, runs, schema, shards, verbs
 from relex.db.connection import Database
 from relex.db.tables import metadata
 from relex.errors import RelexError
 from relex.examples import Outcome
+from relex.jobs import JobState
 from relex.labels import RELATIONS
 from relex.runs import RunState
 from tests.making import example, prediction
@@ -110,8 +111,8 @@ ROWS_OF_0002 = f"""
 """
 
 
-@pytest.mark.parametrize("old_database", ["0002"], indirect=True)
-def test_a_job_of_0002_is_an_ordinary_one_and_goes_on(old_database):
+@pytest.mark.parametrize("old_database", ["0002", "0003"], indirect=True)
+def test_a_job_of_before_is_an_ordinary_one_and_goes_on(old_database):
     with old_database.transaction() as tx:
         tx.exec_driver_sql(ROWS_OF_0002)
     migrate.upgrade(old_database)
@@ -119,6 +120,9 @@ def test_a_job_of_0002_is_an_ordinary_one_and_goes_on(old_database):
         before = jobs.progress(tx, jobs.find(tx, "j-old"))
         assert (before.done, before.windows_cut, before.pending_shards) == (1, 1, 1)
         assert (before.job.exact, before.job.fresh) == (False, False)
+        assert (before.job.priority, before.job.max_failed, before.state) == (0, None, JobState.RUNNING)
+        assert verbs.cancel(tx, before.job.id).unscored == 1
+        assert verbs.retry(tx, before.job.id, rows=False).open == 1
         shard = shards.claim(tx, "worker", 60)
         assert (shard.first_row, shard.model, shard.exact, shard.fresh) == (1, "tiny@1", False, False)
         shards.complete(tx, shard, Outcome([prediction(example(1))]))

@@ -1,12 +1,14 @@
 """What makes two submits the same work, and what a job tells its workers."""
 
 import csv
+from datetime import timedelta
 
 import pytest
 
 from relex.csvfile.checking import check
-from relex.db import jobs, shards
+from relex.db import jobs, purging, shards, verbs
 from relex.flows.submit import SubmitOptions, submit
+from relex.jobs import JobState, MaxFailed
 from tests.making import example, register_model
 
 
@@ -44,6 +46,41 @@ def test_a_fresh_job_is_a_new_one_each_time_and_never_found(submitted):
     usual, fresh = submitted(), submitted(fresh=True)
     assert len({usual.job_id, fresh.job_id, submitted(fresh=True).job_id}) == 3
     assert submitted().job_id == usual.job_id
+
+
+def test_a_job_is_queued_with_its_priority_and_its_error_budget(database, submitted):
+    job_id = submitted(priority=7, max_failed=MaxFailed.parse("50%")).job_id
+    with database.transaction() as tx:
+        job = jobs.find(tx, job_id)
+    assert (job.priority, job.max_failed) == (7, 1)
+
+
+def test_a_paused_job_is_found_again_and_a_cancelled_one_makes_place_for_a_new_one(database, submitted):
+    first = submitted().job_id
+    with database.transaction() as tx:
+        verbs.pause(tx, first)
+    assert (submitted().job_id, submitted().known) == (first, JobState.PAUSED)
+    with database.transaction() as tx:
+        verbs.cancel(tx, first)
+    assert submitted().job_id != first
+
+
+def test_a_submit_that_finds_a_job_while_it_is_purged_makes_a_new_one(database, submitted, monkeypatch):
+    first, real = submitted().job_id, jobs.insert_job
+    with database.transaction() as tx:
+        ended = verbs.cancel(tx, first).job
+
+    def purged_after_it_was_found(tx, new):
+        made = real(tx, new)
+        with database.transaction() as other:
+            purging.mark(other, ended, timedelta(0))
+        return made
+
+    monkeypatch.setattr(jobs, "insert_job", purged_after_it_was_found)
+    again = submitted()
+    assert again.known is None
+    with database.transaction() as tx:
+        assert [job.id for job in jobs.newest(tx, 9)] == [again.job_id]
 
 
 @pytest.mark.parametrize("wish", ["exact", "fresh"])

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import BertConfig, DistilBertConfig, ElectraConfig, RobertaConfig, XLMRobertaConfig
+from transformers import AutoModel, BertConfig, DistilBertConfig, ElectraConfig, RobertaConfig, XLMRobertaConfig
 
 from relex.encoding.batches import collate
 from relex.encoding.packing import by_pack, lay
@@ -14,7 +14,7 @@ from relex.model.checkpoint import load, save
 from relex.model.config import Pooling
 from relex.model.packed import can_pack
 from relex.model.precision import half_precision
-from relex.model.prepacked import PrepackedLinear
+from relex.model.prepacked import WIDE, PrepackedLinear, prepack
 from relex.scoring.scorer import Scorer
 
 SMALL = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -122,9 +122,24 @@ def test_a_prepacked_layer_is_the_layer(dtype, bias):
     linear = torch.nn.Linear(48, 80, bias=bias).to(dtype)
     inputs = torch.randn(1, 24, 48).to(dtype)
     with torch.inference_mode():
-        packed = PrepackedLinear(linear, 24)
+        packed = PrepackedLinear(linear.weight, linear.bias, 24)
+        with_gelu = PrepackedLinear(linear.weight, linear.bias, 24, gelu=True)
         close = {"atol": 1e-6, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.02, "rtol": 0.02}
         torch.testing.assert_close(packed(inputs), linear(inputs), **close)
         torch.testing.assert_close(packed(inputs[:, :7]), linear(inputs[:, :7]), **close)
-        packed.then_gelu()
-        torch.testing.assert_close(packed(inputs), torch.nn.functional.gelu(linear(inputs)), **close)
+        torch.testing.assert_close(with_gelu(inputs), torch.nn.functional.gelu(linear(inputs)), **close)
+
+
+@pytest.mark.parametrize("width", [96, WIDE])
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_a_prepacked_layer_of_any_width_is_the_layer(kind, width):
+    torch.manual_seed(1)
+    config = ENCODERS[kind].from_dict(ENCODERS[kind].to_dict() | {"intermediate_size": width})
+    layer = AutoModel.from_config(config).eval().encoder.layer[0]
+    inputs, residual = torch.randn(2, 1, 24, 64)
+    with torch.inference_mode():
+        expected = layer.feed_forward_chunk(inputs), layer.attention.output(inputs, residual)
+        prepack(layer, 24)
+        found = layer.feed_forward_chunk(inputs), layer.attention.output(inputs, residual)
+    assert len(layer.intermediate(inputs)) == (1 if width < WIDE else 2)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)

@@ -5,7 +5,8 @@ import signal
 import pytest
 from redis import Redis
 
-from relex.db import examples, jobs
+from relex.db import examples, jobs, verbs
+from relex.jobs import JobState
 from relex.settings import Settings
 from tests.making import example, make_job, prediction, register_model
 from tests.processes import environment, kill, started, wait_until
@@ -88,6 +89,21 @@ def test_a_worker_that_is_told_to_end_gives_back_what_it_holds(worker, database,
     assert (left.running_shards, left.state.ended) == (0, False)
     with database.transaction() as tx:
         assert tx.exec_driver_sql("SELECT max(attempt) FROM shards WHERE state = 'pending'").scalar() == 0
+
+
+def test_a_worker_leaves_a_cancelled_job_within_a_renewal_and_takes_the_next(worker, database, services):
+    register_model(database, services["home"])
+    doomed = make_job(database, rows=4000, shard_rows=4000, key="doomed")  # 100 s of a slow scorer
+    with worker(scorer="tests.making:SlowScorer"):
+        wait_until(lambda: progress(database, doomed).running_shards == 1)
+        with database.transaction() as tx:
+            verbs.cancel(tx, doomed.id)
+        following = make_job(database, rows=8, key="following")
+        wait_until(lambda: progress(database, following).state.ended, seconds=20)
+    assert progress(database, doomed).state is JobState.CANCELLED
+    assert_all_scored_once(database, following)
+    with database.transaction() as tx:
+        assert tx.exec_driver_sql("SELECT count(*) FROM predictions WHERE job_id = %s", (doomed.id,)).scalar() == 0
 
 
 def test_redis_that_forgets_everything_costs_no_row(worker, database, broker_url, job):

@@ -1,0 +1,46 @@
+"""Deleting jobs that ended long ago, with all that belongs to them, in steps that hold nobody up for long."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from relex.db import purging
+from relex.db.connection import Database
+from relex.jobs import Job
+
+STEP_ROWS = 20_000
+"""Rows a transaction: a second's work at most."""
+
+
+def to_purge(database: Database, age: timedelta) -> Sequence[Job]:
+    """The jobs that ended longer ago than `age`, oldest first; nothing is deleted."""
+    with database.transaction() as tx:
+        return purging.expired(tx, age)
+
+
+def purge(database: Database, age: timedelta, purged: Callable[[Job], None], step_rows: int = STEP_ROWS) -> int:
+    """Delete these jobs, and what an earlier purge left when it was killed, and count them.
+
+    `purged` is told of each when it is gone.
+
+    Jobs that have not ended are never touched, however old they are.
+
+    Raises:
+        DatabaseUnreachable: Postgres went away; the next purge goes on.
+    """
+    with database.transaction() as tx:
+        left = purging.marked(tx)
+    for job in to_purge(database, age):
+        with database.transaction() as tx:
+            left += [job] * purging.mark(tx, job, age)
+    for job in left:
+        _delete(database, job, step_rows)
+        purged(job)
+    return len(left)
+
+
+def _delete(database: Database, job: Job, step_rows: int) -> None:
+    for first_row in range(0, job.total, step_rows):
+        with database.transaction() as tx:
+            purging.delete_rows(tx, job, first_row, first_row + step_rows)
+    with database.transaction() as tx:
+        purging.delete_job(tx, job.id)

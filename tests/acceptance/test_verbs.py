@@ -1,0 +1,54 @@
+"""Verbs of a job as a person meets them. No worker is there: a command tells what it changed, or why it did not."""
+
+import json
+
+
+def test_a_job_is_paused_resumed_cancelled_tried_again_and_purged(team):
+    def told():
+        return json.loads(team.run("status", job, "--json"))
+
+    job = team.run("submit", "data/test_data.csv", "--priority", "-5", "--max-failed", "10%")
+    queued = told()
+    assert (queued["state"], queued["priority"], queued["max_failed"]) == ("queued", -5, 6)
+    team.run("pause", job)
+    assert f"{job} is paused; shards waiting: 1" in team.said
+    shown = team.run("status", job)
+    assert "paused since 2" in shown
+    assert f"note: paused on request; `relex resume {job}` lets it go on" in shown
+    assert team.run("submit", "data/test_data.csv") == job
+    assert f"(paused); `relex resume {job}` lets it go on" in team.said
+    team.run("export", job, "--out", "out", expected=1)
+    assert f"let it go on (`relex resume {job}`)" in team.said
+    team.run("resume", "@last")
+    team.run("priority", job, "-7")
+    assert "priority -7" in team.said
+    team.run("cancel", "@last")
+    assert f"{job} is cancelled: 0 of 60 rows were done and are kept" in team.said
+    ended = told()
+    assert (ended["state"], ended["reason"], ended["unscored"]) == ("cancelled", "cancelled on request", 60)
+    assert ended["since"] == ended["cancelled_at"]
+    team.run("pause", job, expected=1)
+    assert f"error: {job} is cancelled already: there is nothing to pause" in team.said
+    team.run("export", job, "--out", "out", expected=1)
+    assert f"score the others (`relex retry {job}`)" in team.said
+    team.run("export", job, "--out", "out", "--partial")
+    assert (team.folder / "out" / f"{job}.csv").read_text("utf-8").splitlines() == ["id,pred_label,probs"]
+    team.run("retry", job, "--rows")
+    assert f"{job} is queued: 60 of 60 rows are queued" in team.said
+    team.run("cancel", job)
+    assert team.run("purge", "--older-than", "1h") == ""
+    assert team.run("purge", "--older-than", "0d", "--dry-run").startswith(f"{job}\ttest_data.csv\t60 rows\tended 2")
+    assert team.run("purge", "--older-than", "0d").startswith(job)
+    team.run("status", job, expected=5)
+
+
+def test_wrong_values_are_refused_with_the_remedy(team):
+    for arguments, words in (
+        (["purge", "--older-than", "soon"], "no age: write up to four digits and m, h, d or w, as in 30d"),
+        (["submit", "data/test_data.csv", "--max-failed", "some"], "write a number of rows (10) or a share"),
+        (["submit", "data/test_data.csv", "--priority", "1000"], "not in the range -100<=x<=100"),
+    ):
+        team.run(*arguments, expected=2)
+        assert words in team.said
+    team.run("pause", "r-abc", expected=3)
+    assert "r-abc is a training run: only jobs can be paused" in team.said

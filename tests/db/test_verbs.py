@@ -1,0 +1,389 @@
+"""Cancel, retry, pause, resume, priority: what each does in every state of a job, and what stays as it was."""
+
+import pytest
+
+from relex.db import examples, jobs, shards, verbs
+from relex.errors import JobNotFound, LeaseLost, RelexError
+from relex.examples import Outcome, RowError
+from relex.flows.sweep import sweep
+from relex.jobs import JobState, MaxFailed
+from tests.accounts import assert_books_balance
+from tests.making import example, make_job, prediction
+
+ROWS, SHARD_ROWS = 10, 4
+
+
+def do(database, verb, *arguments, **wishes):
+    with database.transaction() as tx:
+        return verb(tx, *arguments, **wishes)
+
+
+def claim(database):
+    return do(database, shards.claim, "worker", 60.0)
+
+
+def complete(database, shard, wrong=()):
+    rows = range(shard.first_row, shard.end_row)
+    scored = [prediction(example(n)) for n in rows if n not in wrong]
+    errors = [RowError(n, "bad", "it is bad") for n in rows if n in wrong]
+    do(database, shards.complete, shard, Outcome(scored, errors))
+    do(database, jobs.close_if_ended, shard.job_id)
+
+
+def score_all(database, wrong=()):
+    while shard := claim(database):
+        complete(database, shard, wrong)
+
+
+def progress(database, job):
+    with database.transaction() as tx:
+        return jobs.progress(tx, jobs.find(tx, job.id))
+
+
+def exported(database, job):
+    with database.transaction() as tx:
+        return b"".join(map(bytes, examples.copy_out(tx, job.id)))
+
+
+def written(database):
+    """Which transaction wrote which prediction: a row that was written again has another."""
+    with database.transaction() as tx:
+        return dict(tx.exec_driver_sql("SELECT row_no, xmin::text FROM predictions").all())
+
+
+def queued(_database, _job):
+    pass
+
+
+def running(database, _job):
+    complete(database, claim(database))
+    claim(database)
+
+
+def paused(database, job):
+    running(database, job)
+    do(database, verbs.pause, job.id)
+
+
+def done(database, _job):
+    score_all(database)
+
+
+def done_with_errors(database, _job):
+    score_all(database, wrong={1, 5})
+
+
+def failed(database, job):
+    complete(database, claim(database))
+    while shard := claim(database):
+        do(database, shards.fail, shard, "broken")
+    do(database, jobs.close_if_ended, job.id)
+
+
+def cancelled(database, job):
+    running(database, job)
+    do(database, verbs.cancel, job.id)
+
+
+VERBS = {
+    "cancel": verbs.cancel,
+    "retry": lambda tx, job_id: verbs.retry(tx, job_id, rows=False),
+    "retry --rows": lambda tx, job_id: verbs.retry(tx, job_id, rows=True),
+    "pause": verbs.pause,
+    "resume": verbs.resume,
+    "priority": lambda tx, job_id: verbs.prioritize(tx, job_id, 7),
+}
+UNENDED = "only a job that has ended can be tried again"
+NOT_PAUSED = "only a paused job can be resumed"
+SAID = {
+    (queued, "cancel"): JobState.CANCELLED,
+    (queued, "retry"): UNENDED,
+    (queued, "retry --rows"): UNENDED,
+    (queued, "pause"): JobState.PAUSED,
+    (queued, "resume"): NOT_PAUSED,
+    (queued, "priority"): JobState.QUEUED,
+    (running, "cancel"): JobState.CANCELLED,
+    (running, "retry"): UNENDED,
+    (running, "retry --rows"): UNENDED,
+    (running, "pause"): JobState.PAUSED,
+    (running, "resume"): NOT_PAUSED,
+    (running, "priority"): JobState.RUNNING,
+    (paused, "cancel"): JobState.CANCELLED,
+    (paused, "retry"): UNENDED,
+    (paused, "retry --rows"): UNENDED,
+    (paused, "pause"): "paused already; `relex resume j-.* lets it go on",
+    (paused, "resume"): JobState.RUNNING,
+    (paused, "priority"): JobState.PAUSED,
+    (done, "cancel"): "is done already: there is nothing to cancel",
+    (done, "retry"): "every row has a prediction: there is nothing to try again",
+    (done, "retry --rows"): "every row has a prediction: there is nothing to try again",
+    (done, "pause"): "is done already: there is nothing to pause",
+    (done, "resume"): NOT_PAUSED + "$",
+    (done, "priority"): "is done already: its priority changes nothing",
+    (done_with_errors, "cancel"): "is done already",
+    (done_with_errors, "retry"): "every shard is done; 2 rows could not be scored, --rows tries those again",
+    (done_with_errors, "retry --rows"): JobState.RUNNING,
+    (done_with_errors, "pause"): "is done already",
+    (done_with_errors, "resume"): NOT_PAUSED,
+    (done_with_errors, "priority"): "is done already",
+    (failed, "cancel"): "is failed already",
+    (failed, "retry"): JobState.RUNNING,
+    (failed, "retry --rows"): JobState.RUNNING,
+    (failed, "pause"): "is failed already",
+    (failed, "resume"): NOT_PAUSED + "; `relex retry j-.* queues what is left",
+    (failed, "priority"): "is failed already",
+    (cancelled, "cancel"): "is cancelled already",
+    (cancelled, "retry"): JobState.RUNNING,
+    (cancelled, "retry --rows"): JobState.RUNNING,
+    (cancelled, "pause"): "is cancelled already",
+    (cancelled, "resume"): NOT_PAUSED + "; `relex retry j-.* queues what is left",
+    (cancelled, "priority"): "is cancelled already",
+}
+
+
+@pytest.mark.parametrize(("state", "verb"), SAID, ids=lambda part: part if isinstance(part, str) else part.__name__)
+def test_each_verb_in_each_state_does_its_work_or_says_why_not(database, state, verb):
+    job = make_job(database, ROWS, SHARD_ROWS)
+    state(database, job)
+    before, said = progress(database, job), SAID[state, verb]
+    if isinstance(said, JobState):
+        after = do(database, VERBS[verb], job.id)
+        assert after.state == said
+        assert after.done + after.open + after.unscored == ROWS
+    else:
+        with pytest.raises(RelexError, match=said):
+            do(database, VERBS[verb], job.id)
+        assert progress(database, job) == before
+    assert_books_balance(database)
+
+
+@pytest.mark.parametrize("state", [queued, running, paused, done, done_with_errors, failed, cancelled])
+def test_from_every_state_a_job_comes_to_a_whole_end(database, state):
+    job = make_job(database, ROWS, SHARD_ROWS)
+    score_all(database)
+    whole = exported(database, job)
+    other = make_job(database, ROWS, SHARD_ROWS, key="other")
+    state(database, other)
+    if progress(database, other).job.paused_at:
+        do(database, verbs.resume, other.id)
+    if progress(database, other).unscored or progress(database, other).failed:
+        do(database, verbs.retry, other.id, rows=True)
+    with database.transaction() as tx:  # whoever held a shard is gone
+        tx.exec_driver_sql("UPDATE shards SET lease_until = '-infinity' WHERE state = 'running'")
+    sweep(database)
+    score_all(database)
+    assert progress(database, other).state is JobState.DONE
+    assert exported(database, other) == whole
+    assert_books_balance(database)
+
+
+def test_a_cancelled_job_keeps_what_is_done_and_refuses_whoever_holds_the_rest(database):
+    job = make_job(database, ROWS, SHARD_ROWS)
+    complete(database, claim(database))
+    held = claim(database)
+    ended = do(database, verbs.cancel, job.id)
+    assert (ended.state, ended.done, ended.unscored, ended.cancelled_shards) == (JobState.CANCELLED, 4, 6, 2)
+    assert ended.since == ended.job.cancelled_at
+    assert claim(database) is None
+    for write, argument in ((shards.renew, 60), (shards.release, "late"), (shards.fail, "late")):
+        with pytest.raises(LeaseLost, match="or cancelled"):
+            do(database, write, held, argument)
+    with pytest.raises(LeaseLost):
+        complete(database, held)
+    assert sweep(database).shards == 0
+    assert len(exported(database, job).splitlines()) == 4
+    assert progress(database, job) == ended
+
+
+def test_a_retry_scores_what_is_left_and_touches_nothing_else(database):
+    job = make_job(database, ROWS, SHARD_ROWS)
+    complete(database, claim(database), wrong={2})
+    do(database, verbs.cancel, job.id)
+    before = written(database)
+    again = do(database, verbs.retry, job.id, rows=False)
+    assert (again.state, again.done, again.failed, again.open, again.unscored) == (JobState.RUNNING, 4, 1, 6, 0)
+    assert again.job.cancelled_at is None
+    assert [shard.attempt for shard in (claim(database), claim(database))] == [1, 1]
+    assert {row: by for row, by in written(database).items() if row in before} == before
+
+
+def test_rows_that_failed_are_cut_out_and_scored_anew(database):
+    job = make_job(database, rows=12, shard_rows=6)
+    wrong = {0, 3, 4, 11}
+    score_all(database, wrong)
+    windows_cut, before = progress(database, job).windows_cut, written(database)
+    again = do(database, verbs.retry, job.id, rows=True)
+    assert (again.done, again.failed, again.open, again.windows_cut) == (8, 0, 4, windows_cut)
+    assert_books_balance(database)
+    taken = []
+    while shard := claim(database):
+        taken.append((shard.first_row, shard.end_row))
+        complete(database, shard, wrong={4})
+    assert taken == [(0, 1), (3, 5), (11, 12)]
+    ended = progress(database, job)
+    assert (ended.state, ended.done, ended.failed) == (JobState.DONE, 12, 1)
+    assert {row: by for row, by in written(database).items() if row in before} == before
+    with database.transaction() as tx:
+        assert [id_ for id_, *_ in examples.errors_of(tx, job.id)] == ["id-4"]
+
+
+def test_a_worker_that_held_a_shard_before_the_retry_doubles_nothing(database):
+    job = make_job(database, rows=4)
+    late = claim(database)
+    do(database, verbs.cancel, job.id)
+    do(database, verbs.retry, job.id, rows=False)
+    with pytest.raises(LeaseLost):  # while the shard waits
+        complete(database, late)
+    second = claim(database)
+    with pytest.raises(LeaseLost):  # while another has it
+        complete(database, late)
+    complete(database, second)
+    with pytest.raises(LeaseLost):  # after that one has ended it
+        complete(database, late)
+    assert progress(database, job).state is JobState.DONE
+    assert_books_balance(database)
+
+
+def test_a_paused_job_is_not_claimed_but_what_is_held_is_finished(database):
+    job = make_job(database, ROWS, SHARD_ROWS)
+    held = claim(database)
+    told = do(database, verbs.pause, job.id)
+    assert (told.state, told.running_shards, told.since) == (JobState.PAUSED, 1, told.job.paused_at)
+    assert claim(database) is None
+    assert sweep(database).shards == 0
+    complete(database, held)
+    assert progress(database, job).done == 4
+    do(database, verbs.resume, job.id)
+    score_all(database)
+    assert progress(database, job).state is JobState.DONE
+
+
+def test_a_pause_between_the_two_questions_of_a_claim_is_heard(database):
+    job = make_job(database, rows=4)
+    do(database, verbs.pause, job.id)
+    asked = {"job_id": job.id, "worker": "worker", "lease_seconds": 60}
+    with database.transaction() as tx:
+        assert tx.execute(shards.CLAIM, asked).one_or_none() is None
+
+
+def test_a_paused_job_whose_last_shard_is_finished_ends(database):
+    job = make_job(database, rows=4)
+    held = claim(database)
+    do(database, verbs.pause, job.id)
+    complete(database, held)
+    assert progress(database, job).state is JobState.DONE
+
+
+def test_a_higher_priority_comes_first_and_can_be_given_later(database):
+    usual = make_job(database, rows=8, key="usual")
+    urgent = make_job(database, rows=8, key="urgent")
+    assert claim(database).job_id == usual.id
+    do(database, verbs.prioritize, urgent.id, 1)
+    assert [claim(database).job_id for _ in range(3)] == [urgent.id, urgent.id, usual.id]
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_small_job_behind_a_large_one_waits_for_a_few_shards_only(database, workers):
+    large = make_job(database, rows=2, key="large")
+    with database.transaction() as tx:  # 200,000 rows; nobody reads them here
+        tx.exec_driver_sql("DELETE FROM shards")
+        tx.exec_driver_sql("UPDATE jobs SET total = 200000")
+        shards.cut(tx, large.id, 200_000, 512)
+    held = [claim(database) for _ in range(workers)]
+    assert {shard.job_id for shard in held} == {large.id}
+    small = make_job(database, rows=100, shard_rows=20, key="small")
+    of_large = 0
+    while not progress(database, small).state.ended:
+        shard = claim(database)
+        if shard.job_id == small.id:
+            complete(database, shard)
+        else:
+            of_large += 1
+    assert of_large <= 5  # one for each of the small job's own
+
+
+def test_more_errors_than_allowed_end_a_job_early_and_in_words(database):
+    job = make_job(database, rows=40, shard_rows=4)
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE jobs SET max_failed = 2")
+    complete(database, claim(database), wrong={1, 2})
+    assert progress(database, job).state is JobState.RUNNING
+    held = claim(database)
+    complete(database, claim(database), wrong={8})
+    ended = progress(database, job)
+    assert (ended.state, ended.done, ended.failed, ended.unscored) == (JobState.FAILED, 8, 3, 32)
+    assert ended.reason == "3 rows could not be scored, and --max-failed allows 2"
+    with pytest.raises(LeaseLost):
+        complete(database, held)
+    assert_books_balance(database)
+
+
+@pytest.mark.parametrize(("most", "state"), [(2, JobState.DONE), (1, JobState.FAILED), (0, JobState.FAILED)])
+def test_a_budget_holds_for_the_last_shard_too(database, most, state):
+    job = make_job(database, rows=4)
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE jobs SET max_failed = %s", (most,))
+    complete(database, claim(database), wrong={1, 2})
+    assert progress(database, job).state is state
+
+
+def test_the_sweep_too_ends_a_job_whose_budget_is_spent(database):
+    job = make_job(database, rows=4, shard_rows=1)
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE jobs SET max_failed = 0")
+        tx.exec_driver_sql("UPDATE shards SET crashes = 2 WHERE first_row = 1")
+    sweep(database)
+    ended = progress(database, job)
+    assert (ended.state, ended.failed, ended.unscored) == (JobState.FAILED, 1, 3)
+
+
+def test_a_job_whose_budget_is_spent_goes_on_with_another_one_or_with_its_rows(database):
+    job = make_job(database, ROWS, SHARD_ROWS)
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE jobs SET max_failed = 0")
+    complete(database, claim(database), wrong={1, 2})
+    with pytest.raises(RelexError, match="--max-failed allows 0; --rows tries those again too"):
+        do(database, verbs.retry, job.id, rows=False)
+    with pytest.raises(RelexError, match="--max-failed allows 1"):
+        do(database, verbs.retry, job.id, rows=False, budget=MaxFailed.parse("10%"))
+    again = do(database, verbs.retry, job.id, rows=False, budget=MaxFailed.parse("20%"))
+    assert (again.state, again.failed, again.job.max_failed, again.job.error) == (JobState.RUNNING, 2, 2, None)
+    complete(database, claim(database), wrong={4})
+    assert progress(database, job).state is JobState.FAILED
+    again = do(database, verbs.retry, job.id, rows=True)
+    assert (again.failed, again.open) == (0, 5)
+    score_all(database)
+    assert progress(database, job).state is JobState.DONE
+
+
+def test_a_larger_budget_alone_makes_a_wholly_scored_job_done(database):
+    job = make_job(database, rows=4)
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE jobs SET max_failed = 0")
+    score_all(database, wrong={1})
+    assert progress(database, job).state is JobState.FAILED
+    assert do(database, verbs.retry, job.id, rows=False, budget=MaxFailed.parse("1")).state is JobState.DONE
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_verbs_want_a_job_that_is_there(database, verb):
+    with pytest.raises(JobNotFound):
+        do(database, VERBS[verb], "j-nothing")
+
+
+@pytest.mark.parametrize("change", ["cancelled_at = now()", "error = 'x'", "purged_at = now()"])
+def test_postgres_refuses_an_end_without_an_end(database, change):
+    make_job(database)
+    with pytest.raises(Exception, match="jobs_ended"), database.transaction() as tx:
+        tx.exec_driver_sql(f"UPDATE jobs SET {change}")
+
+
+def test_a_job_whose_shards_leave_rows_out_is_not_closed(database):
+    job = make_job(database, rows=8)
+    with database.transaction() as tx:
+        tx.exec_driver_sql("DELETE FROM shards WHERE first_row = 0")
+    shard = claim(database)
+    do(database, shards.complete, shard, Outcome([prediction(example(n)) for n in range(4, 8)]))
+    with pytest.raises(RelexError, match="do not cover its 8 rows"):
+        do(database, jobs.close_if_ended, job.id)
+    assert not progress(database, job).state.ended

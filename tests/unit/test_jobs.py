@@ -1,0 +1,20 @@
+"""An error budget as people write it."""
+
+import pytest
+
+from relex.errors import InvalidInput
+from relex.jobs import MaxFailed
+
+
+@pytest.mark.parametrize(
+    ("text", "total", "rows"),
+    [("0", 9, 0), ("10", 5, 10), ("1%", 1000, 10), ("1%", 99, 0), ("0.5%", 1000, 5), ("100%", 7, 7), ("0%", 7, 0)],
+)
+def test_a_budget_is_a_number_of_rows_or_a_share_of_them(text, total, rows):
+    assert MaxFailed.parse(text).rows(total) == rows
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "101%", "%", "1 %", "１%", "1e3", "nan%", "1" * 30])
+def test_anything_else_is_refused_with_the_remedy(text):
+    with pytest.raises(InvalidInput, match=r"write a number of rows \(10\) or a share of them \(0.5%\)"):
+        MaxFailed.parse(text)
