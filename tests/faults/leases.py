@@ -10,7 +10,7 @@ from tests.faults.oracle import Expected
 from tests.faults.proxy import Connection, Moment
 from tests.processes import wait_until
 
-REFUSED = "another worker has this shard"
+REFUSED = "taken by another, or cancelled"
 HELD_BY = "SELECT COALESCE(max(token), 0) FROM shards WHERE state = 'running' AND worker LIKE '%%:{}'"
 
 
