@@ -113,7 +113,7 @@ class Arena:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=90,
             check=False,
         )
 

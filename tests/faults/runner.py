@@ -84,11 +84,12 @@ def main() -> int:
     """Play what is asked for; 1 if a round broke the promise."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first round, to go on with a run")
     parser.add_argument("--rows", type=int, default=6000, help="of a round's file")
     parser.add_argument("--seed", type=int, help="play this one round alone")
     parser.add_argument("--keep", type=Path, help="a new folder for everything that the processes write")
     asked = parser.parse_args()
-    seeds = range(asked.rounds) if asked.seed is None else range(asked.seed, asked.seed + 1)
+    seeds = range(asked.first, asked.rounds) if asked.seed is None else range(asked.seed, asked.seed + 1)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that services and workers are ended
     begun = time.monotonic()
     with _folder(asked.keep) as folder, opened_arena(folder, Kind(asked.rows)) as arena:
