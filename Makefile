@@ -4,7 +4,7 @@ BIN := .venv/bin
 PATHS := cli relex worker migrations benchmarks tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check audit format passwords clean
+.PHONY: help install demo test faults check audit format passwords clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -23,6 +23,9 @@ demo: install  ## Score data/test_data.csv without any service and show the firs
 
 test: install  ## Run all tests (real Postgres and Redis where they answer on localhost)
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+faults: install  ## Kill, cut and fill everything: ROUNDS=200 rounds, or the one of SEED=n (docs/faults.md)
+	$(BIN)/python -m tests.faults.runner $(if $(SEED),--seed $(SEED),--rounds $(or $(ROUNDS),200))
 
 check: install  ## Lint, types, import contracts
 	$(BIN)/ruff check $(PATHS)

@@ -1,17 +1,18 @@
 """The database as the rest of relex sees it: something that opens transactions.
 
-Every fault of the driver is turned here, once, into what a person can act on.
+Every fault of the driver is turned into what a person can act on where it leaves this door (:mod:`relex.db.faults`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, DataError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError
 
-from relex.errors import DatabaseUnreachable, InvalidConfig, InvalidInput, RelexError, quoted
+from relex.db.faults import FROM_BELOW, told
+from relex.errors import InvalidConfig
 from relex.settings import ENCODE
 
 Transaction = Connection
@@ -20,8 +21,16 @@ Transaction = Connection
 WORKER = "relex worker"
 """What a worker's connections are called in pg_stat_activity; all others are `relex`."""
 
-UNDEFINED_TABLE = "42P01"
-INSUFFICIENT_PRIVILEGE = "42501"
+SILENCE = {
+    "idle_in_transaction_session_timeout": "60s",  # a stopped process must not hold its locks for ever
+    "tcp_keepalives_idle": "30",  # nor a machine that is gone: Postgres would notice after two hours
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+"""How long Postgres bears with a silent client of ours; `options` in the URL take the place of all these."""
+
+NOTICE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""And how soon we notice, in seconds, that Postgres does not answer."""
 
 NO_URL = f"RELEX_DATABASE_URL is not a URL such as postgresql://user@host/name; {ENCODE}"
 
@@ -45,9 +54,9 @@ class Database:
         self.url = parsed.render_as_string(hide_password=False)
         """With its password: for a library that connects by itself."""
         # A ping before use: a connection that died while a shard was scored must not cost the shard.
-        self._engine = create_engine(
-            parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": client}
-        )
+        silence = {} if "options" in parsed.query else {"options": _as_options(SILENCE)}
+        arguments = NOTICE | silence | {"application_name": client}
+        self._engine = create_engine(parsed, pool_pre_ping=True, connect_args=arguments)
 
     @contextmanager
     def transaction(self, *, snapshot: bool = False) -> Iterator[Transaction]:
@@ -84,37 +93,19 @@ class Database:
         """
         try:
             yield
-        except (OperationalError, InterfaceError) as fault:
-            raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault.orig)}") from fault
-        except psycopg.OperationalError as fault:  # inside a COPY, which SQLAlchemy does not wrap
-            raise DatabaseUnreachable(f"Postgres at {self.name}: {_first_line(fault)}") from fault
-        except UnicodeEncodeError as fault:  # half a surrogate pair: a byte of the command line that is not UTF-8
-            raise InvalidInput(f"{quoted(fault.object)} is not Unicode text; write it in UTF-8") from fault
-        except (DataError, psycopg.DataError) as fault:
-            words = _first_line(getattr(fault, "orig", fault))
-            raise InvalidInput(f"Postgres does not take what was given: {words}; leave that out") from fault
-        except ProgrammingError as fault:
-            sqlstate = getattr(fault.orig, "sqlstate", None)
-            if sqlstate == UNDEFINED_TABLE:
-                raise RelexError(f"{self.name} has no relex tables yet: run `relex db upgrade`") from fault
-            if sqlstate == INSUFFICIENT_PRIVILEGE:
-                raise self._denied(fault.orig) from fault
-            raise
-        except psycopg.errors.InsufficientPrivilege as fault:  # a COPY, or a GRANT
-            raise self._denied(fault) from fault
-
-    def _denied(self, fault: BaseException | None) -> RelexError:
-        remedy = "its owner can grant this role that right (relex db upgrade --help)"
-        return RelexError(f"{self.name}: {_first_line(fault)}; {remedy}")
+        except FROM_BELOW as fault:
+            error = told(fault, self.name)
+            if error is None:
+                raise
+            raise error from fault
 
     def close(self) -> None:
         """Close every idle connection."""
         self._engine.dispose()
 
 
-def _first_line(fault: BaseException | None) -> str:
-    """What the driver said, without SQL and parameters (they may hold sentences)."""
-    return str(fault).strip().partition("\n")[0]
+def _as_options(settings: Mapping[str, str]) -> str:
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
 def driver(tx: Transaction) -> psycopg.Connection[tuple[Any, ...]]:

@@ -1,6 +1,6 @@
 """Examples into Postgres and predictions out of it, both by COPY: the fastest door in either direction."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from psycopg import sql
@@ -51,8 +51,11 @@ def of_shard(tx: Transaction, shard: Shard) -> list[Example]:
     return [_example(row) for row in rows.all()]
 
 
-def copy_out(tx: Transaction, job_id: JobId) -> Iterator[bytes | bytearray | memoryview]:
-    """The job's predictions as CSV text in blocks: id, label, probabilities as a JSON list, in file order."""
+def copy_out(tx: Transaction, job_id: JobId) -> Generator[bytes | bytearray | memoryview]:
+    """The job's predictions as CSV text in blocks: id, label, probabilities as a JSON list, in file order.
+
+    Who stops in the middle must close it before the transaction can end.
+    """
     with driver(tx).cursor() as cursor, cursor.copy(COPY_OUT.format(sql.Literal(job_id))) as copy:
         yield from copy
 

@@ -14,12 +14,20 @@ LOCK = 7265121  # any number, the same in every relex
 ALONE = text(f"SELECT pg_try_advisory_xact_lock({LOCK})")
 KEEP_OUT = text(f"SELECT pg_advisory_xact_lock({LOCK})")
 
-# A lease that ran out while Postgres itself was down says nothing about its worker.
+# A lease that ran out while Postgres itself was down says nothing about its worker. A shard whose worker fell silent in
+# the middle of its COMMIT is locked, and its turn comes when the worker goes on or Postgres ends its session: the
+# recovery of all others must not wait for that.
 RECOVER = text("""
+    WITH silent AS (
+        SELECT job_id, first_row FROM shards
+        WHERE state = 'running' AND lease_until < clock_timestamp()
+        FOR UPDATE SKIP LOCKED
+    )
     UPDATE shards
     SET state = 'pending', lease_until = NULL,
         crashes = crashes + CASE WHEN lease_until > pg_postmaster_start_time() THEN 1 ELSE 0 END
-    WHERE state = 'running' AND lease_until < clock_timestamp()
+    FROM silent
+    WHERE shards.job_id = silent.job_id AND shards.first_row = silent.first_row
 """)
 
 # `crashes > 0` is what the partial index says: no sweep looks at all shards that wait.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,9 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False, 
         out.mkdir(parents=True, exist_ok=True)
         base = out / _file_name(job.id)
         predictions = base.with_suffix(".csv")
-        write_predictions(predictions, examples.copy_out(tx, job.id))
+        # Closed whatever happens: a COPY that is left in the middle holds the connection, and no rollback would end.
+        with closing(examples.copy_out(tx, job.id)) as blocks:
+            write_predictions(predictions, blocks)
         errors = base.with_suffix(".errors.csv") if progress.failed else None
         if errors:
             write_errors(errors, examples.errors_of(tx, job.id))

@@ -1,0 +1,47 @@
+"""Python reads this at its start where its folder is on PYTHONPATH: it plants one known bug into relex.
+
+So it is shown that the fault suite would notice. FAULTS_PLANT names the bug; nothing of it is in relex itself.
+"""
+
+import os
+
+from sqlalchemy import ColumnElement, and_, text
+
+import cli.submit
+from relex.db import recovery, shards
+from relex.flows.submit import Submission
+from relex.jobs import Shard, ShardState
+from relex.settings import Settings
+from worker.dispatch import wake_scorers
+
+
+def _mine_by_anybody(shard: Shard, state: ShardState) -> ColumnElement[bool]:
+    table = shards.shards
+    return and_(table.c.job_id == shard.job_id, table.c.first_row == shard.first_row, table.c.state == state)
+
+
+def no_fencing() -> None:
+    """A worker writes to a shard whatever its token."""
+    shards._mine = _mine_by_anybody
+
+
+def no_lease() -> None:
+    """The sweep takes every shard that is in hand for one whose worker is silent."""
+    recovery.RECOVER = text(str(recovery.RECOVER).replace("lease_until < clock_timestamp()", "true"))
+
+
+def early_doorbell() -> None:
+    """A submit rings first and commits then."""
+    submit = cli.submit.submit
+
+    def ring_and_submit(*arguments: object) -> Submission:
+        wake_scorers(Settings.from_env(), 1)
+        return submit(*arguments)  # type: ignore[arg-type]
+
+    cli.submit.submit = ring_and_submit
+    cli.submit._wake = lambda *_: None
+
+
+BUGS = {"no fencing": no_fencing, "no lease": no_lease, "early doorbell": early_doorbell}
+
+BUGS[os.environ["FAULTS_PLANT"]]()

@@ -1,0 +1,81 @@
+"""The workers' scorer in the fault suite: the fake one, which can be held in any batch, or told to break in it.
+
+A plan is a file in the folder `plans` of RELEX_HOME, named by the batch (of a shard, from 0) at which it is due and,
+where it matters, by the worker. The process that comes there first takes it by renaming it, which no two can, and waits
+until the file is gone: meanwhile it is known to be in this batch. A word that the test leaves beside it says how to go
+on.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from relex.errors import RelexError, Transient
+from relex.examples import Example, Prediction
+from relex.labels import RELATIONS
+from tests.making import FakeScorer, prediction
+
+KILLS, RAISES, REFUSED = "[kills]", "[raises]", "[refused]"
+"""Marks in a sentence: scoring it ends the process, raises an error of no known kind, or one that names the row."""
+
+BATCHES = 8
+"""In each shard of so many rows or more."""
+
+HELD_SECONDS = 60.0
+"""Rather than for ever: the test may have died."""
+
+
+class PlannedScorer(FakeScorer):
+    """Says what the fake one says, unless a plan or a mark is met."""
+
+    def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
+        size = -(-len(examples) // BATCHES)
+        lies = False
+        for number, start in enumerate(range(0, len(examples), size)):
+            lies = meet(number) or lies
+            batch = [_scored(item) for item in examples[start : start + size]]
+            yield [_lie(said) for said in batch] if lies else batch
+
+
+def meet(batch: int) -> bool:
+    """Wait where a plan is due at this batch; whether to answer wrongly from here on."""
+    plans = Path(os.environ["RELEX_HOME"], "plans")
+    for name in (f"{batch}", f"{batch}.{os.environ.get('FAULTS_WORKER')}"):
+        held = plans / f"held-{os.getpid()}"
+        with suppress(FileNotFoundError):
+            (plans / name).rename(held)
+            return _wait(held)
+    return False
+
+
+def _wait(held: Path) -> bool:
+    deadline = time.monotonic() + HELD_SECONDS
+    while held.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    told = held.with_name(f"told-{os.getpid()}")
+    word = told.read_text() if told.exists() else ""
+    told.unlink(missing_ok=True)
+    if word == "memory":
+        bytearray(1 << 60)  # no machine has that much
+    if word == "device":
+        raise Transient("the device has no memory left for a single example")
+    return word == "lie"
+
+
+def _scored(item: Example) -> Prediction:
+    if item.sentence.endswith(KILLS):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if item.sentence.endswith(RAISES):
+        raise ValueError("a row that the scorer cannot digest")
+    if item.sentence.endswith(REFUSED):
+        raise RelexError(f"id {item.id}: cannot be encoded")
+    return prediction(item)
+
+
+def _lie(said: Prediction) -> Prediction:
+    """What a worker says whose memory is not to be trusted: accepted too late, it shows as a wrong value."""
+    label = RELATIONS[(RELATIONS.index(said.label) + 1) % len(RELATIONS)]
+    return Prediction(said.row_no, label, said.probabilities, said.window_cut)
