@@ -9,6 +9,10 @@ from pretraining.config import PretrainingConfig
 from pretraining.masking import IGNORED
 
 
+DROPOUT = 0.1
+"""Of the fine-tuning, inside the encoder."""
+
+
 class Guesser(nn.Module):
     """Scores the vocabulary at the hidden places alone: elsewhere that would cost most of the time."""
 
@@ -29,13 +33,15 @@ class Guesser(nn.Module):
                 bos_token_id=2,
                 eos_token_id=3,
                 type_vocab_size=1,
-                # Each text is met once or twice: there is nothing to overfit. The fine-tuning gets dropout back.
+                # Each text is met about once: there is nothing to overfit.
                 hidden_dropout_prob=0.0,
                 attention_probs_dropout_prob=0.0,
                 attn_implementation="eager",
             ),
             add_pooling_layer=False,
         )
+        # What is written says so for the fine-tuning, which meets its few texts often.
+        self.backbone.config.update({"hidden_dropout_prob": DROPOUT, "attention_probs_dropout_prob": DROPOUT})
         self.backbone.embeddings.register_forward_hook(_narrowed)
         self.dense = nn.Linear(shape.hidden_size, shape.hidden_size)
         self.norm = nn.LayerNorm(shape.hidden_size)
