@@ -8,7 +8,6 @@ from transformers import RobertaConfig, RobertaModel
 from pretraining.config import PretrainingConfig
 from pretraining.masking import IGNORED
 
-
 DROPOUT = 0.1
 """Of the fine-tuning, inside the encoder."""
 
