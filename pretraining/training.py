@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from transformers import PreTrainedTokenizerFast
+from transformers.utils.logging import disable_progress_bar
 
 from pretraining.config import PretrainingConfig
 from pretraining.encoding import CORPUS, TASK, open_ids
@@ -36,6 +37,7 @@ def train(config: PretrainingConfig, out: Path, device: str) -> None:
         InvalidConfig: tokenizer or ids are not there, or the schedule was changed after its decay began.
         RelexError: the loss is no number any more.
     """
+    disable_progress_bar()  # of transformers, while it writes weights
     Pretraining(config, out, torch.device(device)).run()
 
 
@@ -71,9 +73,8 @@ class Pretraining:
             if self.step % TELL_STEPS == 0:
                 self._tell(torch.stack(losses).mean().item(), tokens / (time.monotonic() - since))
                 since, tokens, losses = time.monotonic(), 0, []
-            if self.step % self.config.save_steps == 0:
+            if self.step % self.config.save_steps == 0 or self.step == self.config.schedule.steps:
                 self.keep()
-        self.keep()
 
     def keep(self) -> None:
         """Write the state, and the encoder as it is now."""
