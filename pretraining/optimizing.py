@@ -14,7 +14,9 @@ from pretraining.config import Schedule
 
 def optimizers(network: nn.Module, schedule: Schedule) -> list[Optimizer]:
     """Both optimizers; each group remembers its highest rate as `peak`."""
-    matrices, tables, small = [], [], []
+    matrices: list[nn.Parameter] = []
+    tables: list[nn.Parameter] = []
+    small: list[nn.Parameter] = []
     for name, weight in network.named_parameters():
         home = small if weight.dim() < 2 else tables if "embeddings" in name else matrices  # noqa: PLR2004 - a matrix
         home.append(weight)

@@ -49,4 +49,5 @@ def open_tokenizer(out: Path) -> PreTrainedTokenizerFast:
     """
     if not (out / FOLDER).is_dir():
         raise InvalidConfig(f"{out}: no tokenizer in it; run `python -m pretraining tokenizer` first")
-    return PreTrainedTokenizerFast.from_pretrained(out / FOLDER)
+    tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(out / FOLDER)
+    return tokenizer

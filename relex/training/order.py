@@ -63,7 +63,8 @@ class EpochOrder:
         """Where each example stands in this epoch: at its own position, or at that of its hidden form."""
         count = len(self._lengths)
         hidden = np.random.default_rng([self._seed, self._epoch, 1]).random(count) < self._hide
-        return (np.arange(count) + hidden * (count + 1)).tolist()
+        forms: list[int] = (np.arange(count) + hidden * (count + 1)).tolist()
+        return forms
 
 
 def _pieces(positions: list[int], size: int) -> list[list[int]]:
