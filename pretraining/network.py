@@ -38,8 +38,6 @@ class Guesser(nn.Module):
             ),
             add_pooling_layer=False,
         )
-        # torch's fused attention takes a third of all time on a CPU, for sequences that are this short.
-        self.backbone.set_attn_implementation("eager")
         # What is written says so for the fine-tuning, which meets its few texts often.
         self.backbone.config.update({"hidden_dropout_prob": DROPOUT, "attention_probs_dropout_prob": DROPOUT})
         self.backbone.embeddings.register_forward_hook(_narrowed)

@@ -58,6 +58,9 @@ class Pretraining:
         self._rows = Rows(open_ids(out / CORPUS), open_ids(out / TASK), int(self._tokenizer.cls_token_id))
         torch.manual_seed(config.seed)
         self.network = Guesser(config, len(self._tokenizer)).to(device)
+        if device.type == "cpu":
+            # Its fused attention was slow: the backward pass alone took a quarter of a step, for sequences this short.
+            self.network.backbone.set_attn_implementation("eager")
         self._optimizers = optimizers(self.network, config.schedule)
         self._go_on()
         self._loss = torch.compile(self.network, dynamic=False) if config.compile else self.network
