@@ -1,7 +1,7 @@
 # Everything a person needs here; `make help` lists it.
 PYTHON ?= python3
 BIN := .venv/bin
-PATHS := cli relex worker migrations benchmarks tests
+PATHS := cli relex worker migrations benchmarks pretraining tests
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test faults check audit format passwords clean

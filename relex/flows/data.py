@@ -11,7 +11,7 @@ from relex.csvfile.reading import check_labelled, read_examples, read_whole
 from relex.encoding.counting import token_counts
 from relex.flows.models import SHIPPED
 
-DEFAULT_TOKENIZER = SHIPPED / "scratch" / "tokenizer.json"
+DEFAULT_TOKENIZER = SHIPPED / "starter" / "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from relex.runs import ModelVersion, RunId, Scores
 from relex.settings import Settings
 
 SHIPPED = Path(str(resources.files("relex").joinpath("checkpoints")))
+FORMER_WEIGHTS = frozenset({"fb69478888a511e348cc6bd911ee88dfd0592b3248b679a7d728a3b25ba797a1"})
+"""sha256 of weights that an earlier relex shipped under another name: scratch@1."""
 
 
 def every(database: Database) -> list[ModelVersion]:
@@ -65,7 +67,6 @@ def register_shipped(database: Database, settings: Settings) -> None:
 
     One becomes current where none is, or where an older shipped one is: a version of one's own stays current.
     """
-    names = {checkpoint.name for checkpoint in _shipped()}
     for checkpoint in _shipped():
         facts = facts_of(checkpoint)
         with database.transaction() as tx:
@@ -74,8 +75,14 @@ def register_shipped(database: Database, settings: Settings) -> None:
             shutil.copytree(checkpoint, draft)
             place(draft, home_of(settings, version), version)
             current = table.current(tx)
-            if current is None or (current.name in names and current.number < version.number):
+            if current is None or _gives_way(current, version):
                 table.promote(tx, version)
+
+
+def _gives_way(current: ModelVersion, shipped: ModelVersion) -> bool:
+    """Whether the current version came with an earlier relex; what somebody trained here did not."""
+    older = current.name == shipped.name and current.number < shipped.number and current.run_id is None
+    return older or current.digests.get(folder.WEIGHTS) in FORMER_WEIGHTS
 
 
 @dataclass(frozen=True, slots=True)

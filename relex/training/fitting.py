@@ -54,7 +54,13 @@ def fit(
         logbook.restore(found[1])
     arguments = _arguments(config, scratch.folder, model.device)
     lengths = [len(item.input_ids) for item in material.encoded]
-    order = EpochOrder(lengths, config.train.batch_size, config.train.seed, fill=ranks.count() > 1)
+    order = EpochOrder(
+        lengths,
+        config.train.batch_size,
+        config.train.seed,
+        fill=ranks.count() > 1,
+        hide=config.train.hide_entities,
+    )
     trainer = _RelationTrainer(
         model=model,
         args=arguments,

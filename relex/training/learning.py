@@ -11,6 +11,9 @@ import torch
 from torch import nn
 from transformers import PreTrainedTokenizerFast, set_seed
 
+from relex.encoding.renaming import renamed
+from relex.encoding.tokens import Encoder
+from relex.errors import InvalidConfig
 from relex.examples import Example
 from relex.model.classifier import RelationClassifier
 from relex.training.building import build_classifier
@@ -70,11 +73,32 @@ def learn(
     network.to(device)
     encoder = model.encoder(tokenizer)
     judge = Judge(model, encoder, tokenizer.pad_token_id, validation)
-    material = Material(encoder.encode(train), gold, tokenizer.pad_token_id)
+    material = as_material(config, train, gold, encoder, tokenizer)
     kept = Scratch(scratch, digest_of(config, train, validation.examples, validation.target))
     precision = fit(config, model, material, judge, logbook, kept)
     network.to(save_dtype(config)).float()
     return Learned(model, tokenizer, judge, logbook, precision)
+
+
+def as_material(
+    config: TrainingConfig,
+    train: Sequence[Example],
+    gold: Sequence[str],
+    encoder: Encoder,
+    tokenizer: PreTrainedTokenizerFast,
+) -> Material:
+    """The examples as tokens, with their hidden forms if the recipe asks for them.
+
+    Raises:
+        InvalidConfig: entities are to be hidden, and the backbone's tokenizer has no mask token.
+    """
+    encoded, mask = encoder.encode(train), tokenizer.mask_token
+    if not config.train.hide_entities:
+        return Material(encoded, gold, tokenizer.pad_token_id)
+    if mask is None:
+        raise InvalidConfig("train.hide_entities: the backbone's tokenizer has no mask token; set it to 0")
+    hidden = encoder.encode([renamed(example, mask, mask) for example in train])
+    return Material(encoded, gold, tokenizer.pad_token_id, hidden)
 
 
 def save_dtype(config: TrainingConfig) -> torch.dtype:

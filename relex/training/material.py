@@ -24,15 +24,20 @@ class Material:
     encoded: Sequence[EncodedExample]
     gold: Sequence[str]
     pad_token_id: int
+    hidden: Sequence[EncodedExample] = ()
+    """The same with their entities' words hidden, where the recipe asks for that."""
 
     def items(self) -> list[dict[str, Any]]:
-        """One dictionary an example, as the collator gets them; the last one is `EpochOrder`'s filler."""
+        """One dictionary an example, as the collator gets them; then `EpochOrder`'s filler; then the hidden forms."""
+        examples, hidden = self._labelled(self.encoded), self._labelled(self.hidden)
+        return [*examples, examples[0] | {"counts": False}, *hidden]
+
+    def _labelled(self, encoded: Sequence[EncodedExample]) -> list[dict[str, Any]]:
         index = {label: number for number, label in enumerate(RELATIONS)}
-        examples = [
+        return [
             {"encoded": item, "gold": index[label], "counts": True}
-            for item, label in zip(self.encoded, self.gold, strict=True)
+            for item, label in zip(encoded, self.gold, strict=False)
         ]
-        return [*examples, examples[0] | {"counts": False}]
 
 
 @dataclass(frozen=True, slots=True)

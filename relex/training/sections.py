@@ -118,6 +118,8 @@ class TrainSettings(Section):
     """AdamW's; biases and layer norms are spared."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     """Longer gradients are cut to this length."""
+    hide_entities: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the examples, others in each epoch, that show the mask token in place of both entities' words."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto takes bf16 where the processor multiplies it in hardware, and fp32 elsewhere."""
     seed: int = Field(default=42, ge=0, lt=2**32)

@@ -17,7 +17,7 @@ def bent(command):
     """bent(name, bend): a copy of the shipped checkpoint with one thing bent."""
 
     def make(name, bend):
-        shutil.copytree(SHIPPED / "scratch", command.folder / name)
+        shutil.copytree(SHIPPED / "starter", command.folder / name)
         bend(command.folder / name)
         return name
 
@@ -80,7 +80,7 @@ def test_a_file_that_was_altered_after_it_was_registered(command, bent):
 
 def test_the_rehearsal_runs_no_pickle(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    folder = shutil.copytree(SHIPPED / "scratch", tmp_path / "mine")
+    folder = shutil.copytree(SHIPPED / "starter", tmp_path / "mine")
     checkpoints.written("labels.pkl", checkpoints.PICKLE)(folder)
     with pytest.raises(Exception, match="can run code"):
         load_rehearsal()(folder)
@@ -88,7 +88,7 @@ def test_the_rehearsal_runs_no_pickle(tmp_path, monkeypatch):
 
 
 def test_a_real_process_says_the_same(tmp_path, command):
-    folder = shutil.copytree(SHIPPED / "scratch", tmp_path / "cut")
+    folder = shutil.copytree(SHIPPED / "starter", tmp_path / "cut")
     bend, says = checkpoints.LOADED["weights_empty"]
     bend(folder)
     env = environment(database_url=command.database_url, home=command.home)

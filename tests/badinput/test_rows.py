@@ -77,7 +77,7 @@ def read(path):
 @pytest.fixture(scope="module")
 def model():
     """The shipped checkpoint."""
-    return open_scorer(SHIPPED / "scratch", "cpu", exact=True)
+    return open_scorer(SHIPPED / "starter", "cpu", exact=True)
 
 
 class Raising(FakeScorer):
@@ -135,7 +135,7 @@ def test_a_sentence_that_is_too_long_keeps_both_entities(tmp_path, model, name):
 
 def test_entities_too_far_apart_are_an_error_where_the_recipe_said_so(scored, model, tmp_path):
     rows = [ROWS[name] for name in ("good", "long", "far-apart")]
-    folder = shutil.copytree(SHIPPED / "scratch", tmp_path / "strict")
+    folder = shutil.copytree(SHIPPED / "starter", tmp_path / "strict")
     config(lambda content: content["relation"].update(far_apart="refuse"))(folder)
     strict, errors, manifest = scored(rows, open_scorer(folder, "cpu", exact=True))
     assert set(strict) == {"good", "long"}

@@ -21,7 +21,7 @@ def settings(tmp_path):
 @pytest.fixture
 def checkpoint(tmp_path):
     """A copy of the checkpoint that ships with relex."""
-    return shutil.copytree(models.SHIPPED / "scratch", tmp_path / "mine")
+    return shutil.copytree(models.SHIPPED / "starter", tmp_path / "mine")
 
 
 def test_an_imported_folder_is_a_version_that_can_be_located(database, settings, checkpoint):

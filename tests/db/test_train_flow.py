@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -249,3 +250,27 @@ def test_shipped_checkpoints_are_registered_once_and_replaced_by_newer_ones(data
     assert current(database) == "starter@2"
     for number in (1, 2):
         assert models.locate(database, settings, f"starter@{number}").is_dir()
+
+
+def test_what_shipped_under_another_name_gives_way_and_stays_usable(database, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "SHIPPED", tmp_path / "earlier")
+    former = tmp_path / "earlier" / "scratch"
+    write_checkpoint(former, 1)
+    models.register_shipped(database, settings)
+    monkeypatch.setattr(models, "FORMER_WEIGHTS", {folder.digests(former)[folder.WEIGHTS]})
+    monkeypatch.setattr(models, "SHIPPED", tmp_path / "now")
+    write_checkpoint(tmp_path / "now" / "starter", 2)
+    models.register_shipped(database, settings)
+    assert current(database) == "starter@1"
+    assert models.locate(database, settings, "scratch@1").is_dir()
+
+
+def test_a_version_that_was_trained_here_stays_current(database, settings, tmp_path, monkeypatch, train):
+    train(FakeTrainer())
+    monkeypatch.setattr(models, "SHIPPED", tmp_path / "shipped")
+    for weights in ("first", "second"):
+        write_checkpoint(tmp_path / "shipped" / "tiny", 1)
+        (tmp_path / "shipped" / "tiny" / folder.WEIGHTS).write_text(weights)
+        models.register_shipped(database, settings)
+        shutil.rmtree(tmp_path / "shipped")
+    assert current(database) == "tiny@1"

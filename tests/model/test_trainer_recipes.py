@@ -34,6 +34,11 @@ def klue_roberta(size):
     )
 
 
+def pretrained_here(size):
+    """As `pretraining/` writes it: fewer positions, and padding has id 0."""
+    return RobertaConfig(**SMALL, vocab_size=size, max_position_embeddings=161, type_vocab_size=1, pad_token_id=0)
+
+
 def koelectra(size):
     """Two segments, and embeddings narrower than the layers."""
     return ElectraConfig(**SMALL, vocab_size=size, embedding_size=8, max_position_embeddings=512, type_vocab_size=2)
@@ -47,6 +52,7 @@ def kobert(size):
 LAYOUTS = {
     "klue/roberta-base": (klue_roberta, KLUE_SPECIALS),
     "klue/roberta-large": (klue_roberta, KLUE_SPECIALS),
+    "pretrained/backbone": (pretrained_here, BERT_SPECIALS),
     "monologg/koelectra-base-v3-discriminator": (koelectra, BERT_SPECIALS),
     "skt/kobert-base-v1": (kobert, BERT_SPECIALS),
 }

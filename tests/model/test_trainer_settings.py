@@ -8,9 +8,11 @@ import torch
 from transformers import SchedulerType, get_scheduler
 
 from relex.encoding.batches import collate
+from relex.errors import InvalidConfig
 from relex.labels import NO_RELATION
 from relex.training.building import build_classifier
 from relex.training.fitting import _arguments
+from relex.training.learning import as_material
 from relex.training.material import Collator, Material
 from relex.training.sections import Scheduler
 from tests.tiny_training import config, tiny_data
@@ -105,3 +107,35 @@ def test_fillers_are_left_out_unless_there_is_nothing_else(data):
     mixed, empty = collator([*items[:3], filler, filler]), collator([filler, filler])
     assert (len(mixed["input_ids"]), len(mixed["gold"]), mixed["count"]) == (3, 3, 3)
     assert (len(empty["input_ids"]), len(empty["gold"]), empty["count"]) == (1, 1, 0)
+
+
+GOLD = [example.label for example in tiny_data()[0]]
+
+
+def hidden_ids(tokenizer, items):
+    """Which items show the mask token, and how often each."""
+    return [list(item["encoded"].input_ids).count(tokenizer.mask_token_id) for item in items]
+
+
+def test_hidden_forms_show_no_entity_and_keep_the_label(data):
+    recipe = config(input={"type_sentence": True}, train={"hide_entities": 0.5, "epochs": 1})
+    model, tokenizer = build_classifier(recipe, data[0])
+    material = as_material(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer)
+    items, count = material.items(), len(data[0])
+    assert hidden_ids(tokenizer, items[: count + 1]) == [0] * (count + 1)
+    assert hidden_ids(tokenizer, items[count + 1 :]) == [4] * count  # once in the sentence, once in the type sentence
+    assert [item["gold"] for item in items[count + 1 :]] == [item["gold"] for item in items[:count]]
+
+
+def test_without_hiding_nothing_is_encoded_twice(data):
+    recipe = config()
+    model, tokenizer = build_classifier(recipe, data[0])
+    assert not as_material(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer).hidden
+
+
+def test_a_tokenizer_without_a_mask_token_is_told_in_words(data):
+    recipe = config(train={"hide_entities": 0.5})
+    model, tokenizer = build_classifier(recipe, data[0])
+    tokenizer.mask_token = None
+    with pytest.raises(InvalidConfig, match="has no mask token"):
+        as_material(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer)

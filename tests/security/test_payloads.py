@@ -28,7 +28,7 @@ TINY = BertConfig(vocab_size=6, hidden_size=16, intermediate_size=24, num_hidden
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    return shutil.copytree(SHIPPED / "scratch", tmp_path / "checkpoint")
+    return shutil.copytree(SHIPPED / "starter", tmp_path / "checkpoint")
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ def test_commands_of_a_client(roles, database, tmp_path):
     ):
         done = relex(*words, env=env, cwd=ROOT)
         assert done.returncode == 0, done.stderr
-    for words in (["db", "upgrade"], ["models", "promote", "fake@1"], ["models", "import", str(SHIPPED / "scratch")]):
+    for words in (["db", "upgrade"], ["models", "promote", "fake@1"], ["models", "import", str(SHIPPED / "starter")]):
         done = relex(*words, env=env, cwd=ROOT)
         assert done.returncode == 1
         assert "permission denied" in done.stderr

@@ -36,7 +36,7 @@ COMMANDS = [
     ["cancel", "@last"],
     ["models"],
     ["models", "promote", "scratch"],
-    ["models", "import", "relex/checkpoints/scratch"],
+    ["models", "import", "relex/checkpoints/starter"],
     ["evaluate", "scratch", "--on", "data/valid_data.csv"],
     ["compare", "a", "b", "--on", "data/valid_data.csv"],
     ["ensemble", "a", "b", "--on", "data/valid_data.csv", "--name", "both"],

@@ -61,3 +61,19 @@ def test_a_short_batch_is_filled_where_several_processes_share_it(count):
     assert len(positions) % 8 == 0
     assert positions[:count] == list(EpochOrder(LENGTHS[:count], 8, 42))
     assert set(positions[count:]) <= {count}
+
+
+def test_the_asked_share_is_hidden_and_others_each_epoch():
+    def hidden(epoch):
+        made = EpochOrder(LENGTHS, 8, 42, hide=0.3)
+        made.set_epoch(epoch)
+        return {position - 1004 for position in made if position > 1003}
+
+    assert 0.25 < len(hidden(0)) / 1003 < 0.35
+    assert hidden(0) == hidden(0)
+    assert len(hidden(0) & hidden(1)) < 0.5 * len(hidden(0))
+
+
+def test_hiding_leaves_the_order_as_it_is():
+    made = EpochOrder(LENGTHS, 8, 42, hide=0.3)
+    assert [position if position < 1003 else position - 1004 for position in made] == order()

@@ -1,0 +1,35 @@
+"""The lines of the corpus, streamed: it is larger than what should lie in memory."""
+
+import lzma
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pretraining.config import Texts
+from relex.csvfile.reading import read_labelled_examples
+from relex.encoding.markers import mark
+from relex.errors import InvalidConfig
+
+
+def corpus_lines(files: Sequence[str]) -> Iterator[str]:
+    """Every line that is not empty, in the files' order.
+
+    Raises:
+        InvalidConfig: a file is not there or is not packed by xz.
+    """
+    for name in files:
+        try:
+            with lzma.open(name, "rt", encoding="utf-8") as lines:
+                yield from (line.strip() for line in lines if not line.isspace())
+        except (OSError, lzma.LZMAError) as fault:
+            raise InvalidConfig(f"texts.corpus: {name}: {fault}; give .txt.xz files") from fault
+
+
+def task_lines(texts: Texts) -> list[tuple[str, str]]:
+    """The task's sentences, marked, each with its type sentence.
+
+    Raises:
+        InvalidCsv: the file cannot be used.
+    """
+    examples = read_labelled_examples(Path(texts.task))
+    marked = [mark(example, texts.scheme, type_sentence=True) for example in examples]
+    return [(item.text, item.pair or "") for item in marked]

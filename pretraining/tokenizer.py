@@ -1,0 +1,53 @@
+"""The tokenizer of the encoder: a WordPiece vocabulary of the corpus and the task's sentences, and the markers."""
+
+import logging
+from itertools import islice
+from pathlib import Path
+
+from transformers import AddedToken, PreTrainedTokenizerFast
+
+from pretraining.config import PretrainingConfig
+from pretraining.corpus import corpus_lines, task_lines
+from relex.encoding.markers import marker_tokens
+from relex.errors import InvalidConfig
+from relex.training.vocabulary import END, MASK, PAD, START, UNKNOWN, train_wordpiece
+
+FOLDER = "tokenizer"
+
+logger = logging.getLogger(__name__)
+
+
+def make_tokenizer(config: PretrainingConfig, out: Path) -> None:
+    """Train the tokenizer and write it into `out`; the same files give the same one.
+
+    Raises:
+        InvalidConfig, InvalidCsv: the texts cannot be read.
+    """
+    texts = config.texts
+    lines = list(islice(corpus_lines(texts.corpus), texts.vocabulary_lines))
+    lines += [line for pair in task_lines(texts) for line in pair]
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=train_wordpiece(lines, config.shape.vocabulary),
+        pad_token=PAD,
+        unk_token=UNKNOWN,
+        cls_token=START,
+        sep_token=END,
+        mask_token=MASK,
+    )
+    # The fine-tuning asks for the same markers and finds them with what they learned here.
+    markers = [AddedToken(token, normalized=False, special=True) for token in marker_tokens(texts.scheme)]
+    tokenizer.add_tokens(markers, special_tokens=True)
+    tokenizer.save_pretrained(out / FOLDER)
+    logger.info("%s entries of %s lines", f"{len(tokenizer):,}", f"{len(lines):,}")
+
+
+def open_tokenizer(out: Path) -> PreTrainedTokenizerFast:
+    """Read back what `make_tokenizer` wrote.
+
+    Raises:
+        InvalidConfig: it is not there.
+    """
+    if not (out / FOLDER).is_dir():
+        raise InvalidConfig(f"{out}: no tokenizer in it; run `python -m pretraining tokenizer` first")
+    tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(out / FOLDER)
+    return tokenizer
