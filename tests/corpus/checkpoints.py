@@ -187,7 +187,7 @@ LOADED = {
     "a_setting_of_tomorrow": (config(lambda c: c["relation"].update(tomorrow=1)), "tomorrow: Extra inputs"),
     "a_window_without_positions": (config(lambda c: c["relation"].update(max_length=512)), "cannot score a sentence"),
     "no_such_backbone": (config(lambda c: c["backbone"].update(model_type="nix")), "backbone: "),
-    "another_backbone": (config(lambda c: c["backbone"].update(hidden_size=512)), "size mismatch"),
+    "another_backbone": (config(lambda c: c["backbone"].update(hidden_size=768)), "size mismatch"),
     "an_enormous_backbone": (config(lambda c: c["backbone"].update(hidden_size=2**40)), ""),
     "a_word_as_size": (config(lambda c: c["backbone"].update(hidden_size="x")), ""),
     "tokenizer_of_nul": (written(TOKENIZER, b"\0" * 100), "column 1"),
