@@ -209,7 +209,8 @@ def test_verbs_and_workers_together_lose_and_double_nothing(database, seed):
     def work(number):
         worker = Worker(f"worker-{number}", lambda *_: Cut(seed * 10 + number), LeaseTerms(60, 60, lambda: False))
         while not over.is_set():
-            score_next(database, worker)
+            if not score_next(database, worker):
+                over.wait(0.01)
 
     chosen = [
         lambda tx, job: verbs.cancel(tx, job.id),
