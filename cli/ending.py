@@ -9,6 +9,7 @@ from rich.console import Console
 from cli.exits import Exit
 from cli.render import duration
 from relex.db.connection import Database
+from relex.errors import printable
 from relex.flows.export import export
 from relex.jobs import JobState, Progress
 from relex.runs import RunState, TrainingRun
@@ -19,7 +20,8 @@ def export_to(
 ) -> None:
     """Export a job and name the files."""
     files = export(database, given, out, partial=partial, excel=excel)
-    console.print(f"{files.predictions}  {files.rows:,} rows  id,pred_label,probs, in the order of {files.input}")
+    order = f"in the order of {printable(files.input)}"
+    console.print(f"{files.predictions}  {files.rows:,} rows  id,pred_label,probs, {order}")
     console.print(f"{files.labels}  {files.manifest}")
     if files.errors:
         console.print(f"{files.errors}  {files.failed:,} rows that could not be scored, and why")
@@ -49,7 +51,7 @@ def _end_job(progress: Progress, console: Console) -> None:
     job = progress.job
     console.print(f"{job.id} {progress.state}: {progress.done:,} of {job.total:,} rows in {duration(progress.seconds)}")
     if progress.reason:
-        console.print(f"error: {progress.reason}")
+        console.print(f"error: {printable(progress.reason)}")
     if progress.state is not JobState.DONE:
         sys.exit(Exit.FAILED)
     if progress.failed:

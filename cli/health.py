@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from relex.flows.health import health
 from relex.settings import Settings
-from worker.health import check
 
 
 @click.command("health", short_help="Tell whether a worker of this machine is well.")
@@ -19,4 +19,4 @@ def health_command(file: Path | None) -> None:
     Example: relex health --file /tmp/relex-health
     """
     settings = Settings.from_env()
-    click.echo(check(replace(settings, health_file=file) if file else settings))
+    click.echo(health(replace(settings, health_file=file) if file else settings))

@@ -135,7 +135,7 @@ def job_reason(progress: Progress) -> str | None:
 def job_hint(progress: Progress) -> str | None:
     """What to do next, where that is not plain."""
     if reason := job_reason(progress):
-        return f"note: {escape(reason)}{_remedy(progress)}"
+        return f"note: {escape(printable(reason))}{_remedy(progress)}"
     if progress.pending_shards and not progress.running_shards:
         return "note: no worker holds a shard at this moment; `relex worker` starts one"
     return None
@@ -145,7 +145,7 @@ def _remedy(progress: Progress) -> str:
     job = progress.job.id
     if progress.state is JobState.PAUSED:
         return f"; `relex resume {job}` lets it go on"
-    return f"; `relex retry {job}` scores the rows that are left" if progress.state.ended and progress.unscored else ""
+    return f"; `{progress.retry}` scores the rows that are left" if progress.state.ended and progress.unscored else ""
 
 
 def run_data(run: TrainingRun) -> dict[str, Any]:

@@ -189,6 +189,11 @@ class Progress:
         return moments.get(self.state, job.finished_at) or job.created_at
 
     @property
+    def retry(self) -> str:
+        """The command that queues again what was not scored; a spent error budget wants its rows tried again too."""
+        return f"relex retry {self.job.id}{' --rows' if self.job.error else ''}"
+
+    @property
     def rows_per_second(self) -> float | None:
         """Mean speed so far, or None while nothing is finished."""
         return self.done / self.seconds if self.done and self.seconds else None

@@ -1,11 +1,11 @@
 """The health file: fresh while a worker is well, so that a container's probe can ask without a network.
 
-The worker's watch writes it, `relex health` reads it. A worker that cannot reach Postgres, or whose process holds a
-shard and does not move, writes nothing: its file grows old, and whoever runs the container starts it again.
+The worker's watch writes it, `relex health` reads it (`relex.flows.health`). A worker that cannot reach Postgres, or
+whose process holds a shard and does not move, writes nothing: its file grows old, and whoever runs the container starts
+it again.
 """
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -13,18 +13,12 @@ from threading import Event, Thread
 from relex import logs
 from relex.db import schema
 from relex.db.connection import Database
-from relex.errors import InvalidConfig, RelexError
+from relex.errors import RelexError
 from relex.flows.files import write_json
 from relex.settings import Settings
 from worker import vitals
 
 logger = logging.getLogger(__name__)
-
-STALE_SWEEPS = 6
-"""A file is stale after so many sweeps without a word; one that waits for a connection is not."""
-
-LEAST_SECONDS = 15.0
-"""... and never before: Postgres may be asked for ten seconds before it counts as silent."""
 
 
 def tell(settings: Settings) -> None:
@@ -44,28 +38,6 @@ def forget(settings: Settings) -> None:
     """Remove the file: this worker has ended."""
     if settings.health_file:
         settings.health_file.unlink(missing_ok=True)
-
-
-def check(settings: Settings) -> str:
-    """What the health file says of a worker that is well.
-
-    Raises:
-        InvalidConfig: no file is named.
-        RelexError: there is none, or it is stale.
-    """
-    path = settings.health_file
-    if path is None:
-        raise InvalidConfig("no health file is named: set RELEX_HEALTH_FILE, for the worker too, or give --file")
-    try:
-        age = time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        raise RelexError(f"{path} is not there: no worker writes it, or it has not reached Postgres yet") from None
-    if age > max(STALE_SWEEPS * settings.sweep_seconds, LEAST_SECONDS):
-        raise RelexError(
-            f"the worker was last well {age:.0f} s ago ({path}): its log says whether it cannot reach Postgres "
-            "or a batch does not end; start it again"
-        )
-    return f"the worker was well {max(age, 0):.0f} s ago"
 
 
 @contextmanager

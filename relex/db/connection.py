@@ -27,7 +27,7 @@ SILENCE = {
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
-"""How long Postgres bears with a silent client of ours; `options` in the URL take the place of all these."""
+"""How long Postgres bears with a silent client of ours; what the URL says takes the place of ours."""
 
 NOTICE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """And how soon we notice, in seconds, that Postgres does not answer."""
@@ -54,8 +54,8 @@ class Database:
         self.url = parsed.render_as_string(hide_password=False)
         """With its password: for a library that connects by itself."""
         # A ping before use: a connection that died while a shard was scored must not cost the shard.
-        silence = {} if "options" in parsed.query else {"options": _as_options(SILENCE)}
-        arguments = NOTICE | silence | {"application_name": client}
+        ours = NOTICE | {"options": _as_options(SILENCE), "application_name": client}
+        arguments = {name: value for name, value in ours.items() if name not in parsed.query}
         self._engine = create_engine(parsed, pool_pre_ping=True, connect_args=arguments)
 
     @contextmanager

@@ -25,6 +25,8 @@ def told(fault: Exception, database: str) -> RelexError | None:
             return InvalidInput(f"{quoted(cause.object)} is not Unicode text; write it in UTF-8")
         case psycopg.DataError():
             return InvalidInput(f"Postgres does not take what was given: {words}; leave that out")
+        case errors.LockNotAvailable():
+            return DatabaseUnreachable(f"Postgres at {database}: a worker holds what this waits for; try again soon")
         case errors.UndefinedTable():
             return RelexError(f"{database} has no relex tables yet: run `relex db upgrade`")
         case errors.InsufficientPrivilege():

@@ -72,6 +72,10 @@ CANCEL_SHARDS = text("""
 """)
 
 
+PATIENCE = "5s"
+"""How long a verb waits for one lock: a worker holds a shard's for the milliseconds of its commit."""
+
+
 def insert_job(tx: Transaction, new: NewJob) -> JobId | None:
     """Make a job, or return None where its idempotency key is taken.
 
@@ -139,8 +143,11 @@ def hold(tx: Transaction, given: str) -> Progress:
 
     Raises:
         JobNotFound: nothing goes by this id, or several do.
+        DatabaseUnreachable: here or later in the transaction: somebody has held a lock for too long.
     """
     job_id = find(tx, given).id
+    # A worker that froze in its COMMIT must not make everybody wait who waits for us.
+    tx.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
     # Not in the way of workers: their foreign keys share the row.
     tx.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
     recovery.keep_out(tx)

@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from relex.db.connection import Database
 from relex.embedded.users import use
-from relex.errors import RelexError
+from relex.errors import InvalidConfig, RelexError
 from relex.flows.findings import machine, postgres
 from relex.flows.findings.broker import broker
 from relex.flows.findings.finding import Finding, broken
@@ -43,6 +43,10 @@ def _embedded(settings: Settings, clock: Callable[[], float]) -> Iterator[Findin
 def _database(settings: Settings, url: str, clock: Callable[[], float]) -> Iterator[Finding]:
     try:
         database = Database(url)
+    except InvalidConfig as fault:  # whatever stands in such a URL is not repeated
+        yield broken("database", str(fault), "export RELEX_DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME")
+        return
+    try:
         yield postgres.tables(database, embedded=settings.database_url is None)
     except RelexError as fault:
         yield _refused(settings, url, fault)

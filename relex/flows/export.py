@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from relex.csvfile.spreadsheet import write_spreadsheet
-from relex.csvfile.writing import write_errors, write_predictions
+from relex.csvfile.writing import remove, write_errors, write_predictions
 from relex.db import examples, jobs
 from relex.db import models as table
 from relex.db.connection import Database
@@ -57,6 +57,7 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False, 
         model = table.find(tx, job.model)
         out.mkdir(parents=True, exist_ok=True)
         base = out / _file_name(job.id)
+        _forget_earlier(base)
         predictions = base.with_suffix(".csv")
         # Closed whatever happens: a COPY that is left in the middle holds the connection, and no rollback would end.
         with closing(examples.copy_out(tx, job.id)) as blocks:
@@ -69,6 +70,12 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False, 
     manifest = write_json(base.with_suffix(".manifest.json"), _manifest(progress, model))
     rows = progress.done - progress.failed
     return Export(job.file_name, predictions, labels, manifest, errors, spreadsheets, rows, progress.failed)
+
+
+def _forget_earlier(base: Path) -> None:
+    """Of an earlier export into the same folder: its manifest first, and what this one may not write again."""
+    for ending in (".manifest.json", ".errors.csv", ".excel.csv", ".errors.excel.csv"):
+        remove(base.with_suffix(ending))
 
 
 def _file_name(job_id: JobId) -> str:
@@ -91,7 +98,7 @@ def _remedy(progress: Progress) -> str:
         return f"let it go on (`relex resume {progress.job.id}`), or "
     if not progress.state.ended:
         return "wait for it (`relex status --watch`), or "
-    return f"score the others (`relex retry {progress.job.id}`), or " if progress.unscored else ""
+    return f"score the others (`{progress.retry}`), or " if progress.unscored else ""
 
 
 def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:

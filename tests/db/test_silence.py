@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from relex.db import predictions, recovery, shards
+from relex.db import jobs, predictions, recovery, shards, verbs
 from relex.db.connection import Database
 from relex.errors import DatabaseUnreachable
 from relex.examples import Outcome
@@ -26,6 +26,20 @@ def test_the_others_are_recovered_while_one_is_silent_in_its_commit(database):
             assert recovery.recover(tx) == len(others)
     with database.transaction() as tx:
         assert (recovery.recover(tx), shards.is_done(tx, silent)) == (0, True)
+
+
+def test_a_verb_that_a_silent_worker_holds_up_gives_up_and_holds_up_nobody_else(database, monkeypatch):
+    monkeypatch.setattr(jobs, "PATIENCE", "100ms")
+    job = make_job(database, rows=4)
+    silent = claim(database)
+    with database.transaction() as frozen:
+        shards.complete(frozen, silent, Outcome([prediction(example(n)) for n in range(4)]))
+        with pytest.raises(DatabaseUnreachable, match="try again soon"), database.transaction() as tx:
+            verbs.cancel(tx, job.id)
+        with database.transaction() as tx:
+            assert recovery.alone(tx)
+    with database.transaction() as tx:
+        assert verbs.hold(tx, job.id).done == 4
 
 
 @pytest.mark.parametrize("copying", [False, True])

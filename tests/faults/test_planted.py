@@ -12,11 +12,13 @@ PLANTED = {
     "early doorbell": "doorbell of a submit whose COMMIT is slow, and nobody sweeps",
 }
 """Each bug with the fault that must show it."""
+SECONDS = 10
+"""For a job of a few rows to end in, as it does where no bug is planted."""
 
 
 @pytest.mark.parametrize("bug", list(PLANTED))
 def test_the_suite_sees_a_planted_bug(bug, tmp_path):
     with opened_arena(tmp_path, Kind(96, bug)) as arena:
-        verdict = play_round(arena, FAULTS[PLANTED[bug]], 1, seconds=10)
+        verdict = play_round(arena, FAULTS[PLANTED[bug]], 1, seconds=SECONDS)
     assert not verdict.holds
     assert verdict.faults, verdict

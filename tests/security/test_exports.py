@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from relex.csvfile.spreadsheet import GUARD, STARTS, guarded, unguarded
-from relex.db import examples, jobs, shards
+from relex.db import examples, jobs, shards, verbs
 from relex.errors import RelexError
 from relex.examples import Outcome, RowError
 from relex.flows.export import export
@@ -48,6 +48,18 @@ def test_the_plain_export_is_the_same_with_and_without(database, job, tmp_path):
     assert [row[0] for row in read(plain.predictions)] == ["id", *HOSTILE[:-1]]
     assert plain.spreadsheets == ()
     assert len(list((tmp_path / "plain").iterdir())) == 4
+
+
+def test_an_earlier_export_leaves_nothing_beside_a_later_one(database, job, tmp_path):
+    export(database, job, tmp_path, excel=True)
+    assert len(list(tmp_path.iterdir())) == 6
+    with database.transaction() as tx:
+        verbs.retry(tx, job, rows=True)
+        shard = shards.claim(tx, "worker", 60)
+        shards.complete(tx, shard, Outcome([prediction(example(shard.first_row))]))
+        jobs.close_if_ended(tx, job)
+    export(database, job, tmp_path)
+    assert {path.name.removeprefix(job) for path in tmp_path.iterdir()} == {".csv", ".labels.json", ".manifest.json"}
 
 
 def test_a_spreadsheet_finds_no_formula_and_every_id_can_be_had_back(database, job, tmp_path):

@@ -8,7 +8,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from relex.csvfile.checking import check
-from relex.db import models, runs
+from relex.db import jobs, models, runs
 from relex.db.connection import Database
 from relex.db.grants import RIGHTS, SEQUENCES, Part, grant
 from relex.db.tables import metadata
@@ -149,14 +149,22 @@ def test_commands_of_a_client(roles, database, tmp_path):
         ["models"],
         ["train", "--config", "scratch"],
         ["cancel", "@last"],
+        ["cancel", job.id],
     ):
         done = relex(*words, env=env, cwd=ROOT)
         assert done.returncode == 0, done.stderr
-    for words in (["db", "upgrade"], ["models", "promote", "fake@1"], ["models", "import", str(SHIPPED / "starter")]):
+    for words in (
+        ["db", "upgrade"],
+        ["models", "promote", "fake@1"],
+        ["models", "import", str(SHIPPED / "starter")],
+        ["purge", "--older-than", "0d"],
+    ):
         done = relex(*words, env=env, cwd=ROOT)
         assert done.returncode == 1
         assert "permission denied" in done.stderr
         assert "Traceback" not in done.stderr
+    with database.transaction() as tx:
+        assert jobs.find(tx, job.id).id == job.id  # not hidden by a purge that could not delete it
 
 
 def test_scores_are_remembered_by_a_client_and_versions_registered_by_a_worker(databases, database):

@@ -97,9 +97,10 @@ def test_a_broker_that_does_not_answer(configured, database, database_url, tmp_p
         SECRET,
     ],
 )
-def test_a_database_url_that_is_none(configured, capsys, url):
+@pytest.mark.parametrize("command", ["jobs", "doctor"])
+def test_a_database_url_that_is_none(configured, capsys, url, command):
     configured(database_url=url)
-    said = told(["jobs"], capsys)
+    said = told([command], capsys)
     assert "RELEX_DATABASE_URL is not a URL" in said
     assert SECRET not in said
     with pytest.raises(InvalidConfig):

@@ -14,10 +14,10 @@ from sqlalchemy import make_url
 
 from relex.db import jobs
 from relex.errors import RelexError
+from relex.flows.health import health
 from relex.settings import Settings
 from tests.making import SlowScorer, make_job, register_model
 from tests.processes import ROOT, environment, kill, relex, started, wait_until
-from worker import health
 
 
 class HangingScorer(SlowScorer):
@@ -191,13 +191,13 @@ def test_a_worker_is_well_while_it_works_and_its_file_goes_with_it(worker, datab
     settings = Settings(health_file=file, sweep_seconds=0.3)
     with worker("--health-file", str(file)) as process:
         wait_until(lambda: running(database, job) == 1 and file.exists())
-        assert "well" in health.check(settings)
+        assert "well" in health(settings)
         told = relex("health", "--file", file, env=environment(), cwd=tmp_path)
         assert (told.returncode, told.stderr) == (0, "")
         process.send_signal(signal.SIGTERM)
         process.wait(30)
     with pytest.raises(RelexError, match="not there"):
-        health.check(settings)
+        health(settings)
     told = relex("health", env=environment(health_file=file), cwd=tmp_path)
     assert (told.returncode, told.stdout) == (1, "")
     assert str(file) in told.stderr
@@ -227,6 +227,6 @@ def test_a_stale_file_is_told_with_its_age(tmp_path):
     file.write_text("{}")
     os.utime(file, (1, 1))
     with pytest.raises(RelexError, match=r"last well \d+ s ago.*start it again"):
-        health.check(Settings(health_file=file))
+        health(Settings(health_file=file))
     told = relex("health", env=environment(), cwd=tmp_path)
     assert (told.returncode, "RELEX_HEALTH_FILE" in told.stderr) == (3, True)
