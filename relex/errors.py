@@ -27,6 +27,10 @@ class DatabaseUnreachable(ServiceUnreachable):
     """Postgres does not answer, or went away; a transaction that was open may be in doubt."""
 
 
+class LockTimeout(DatabaseUnreachable):
+    """Somebody else has held a lock in Postgres for longer than this may wait."""
+
+
 class InvalidInput(RelexError):
     """What the person gave cannot be used; the message names the place and the remedy."""
 

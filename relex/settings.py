@@ -52,6 +52,8 @@ class Settings:
     """How long the embedded background process waits for more work before it ends."""
     log_format: str = AUTO
     """How workers log: json, a line a message; plain, for people; auto is plain on a terminal only."""
+    training_processes: int = 1
+    """How many training runs one `relex worker` with a broker executes at once, each in a process of its own."""
     health_file: Path | None = None
     """What `relex worker` writes while it is well and `relex health` reads; None: nothing is written."""
     scorer: str = "relex.scoring.ensemble:open_scorer"

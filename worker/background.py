@@ -20,6 +20,9 @@ MOST_PROCESSES = 4
 STAY = "--stay"
 """Tells such a process to wait for more work for ever."""
 
+WITH_PARENT = "--with-parent"
+"""Tells such a process to end with the one that started it."""
+
 
 def revive(settings: Settings, waiting: Waiting) -> None:
     """Without a broker, see to it that somebody is at work on what waits."""

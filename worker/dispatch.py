@@ -7,6 +7,7 @@ only "there is work"; Postgres says which. It is rung after the commit, and losi
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kombu.exceptions import KombuError
 from redis import Redis, RedisError
@@ -50,11 +51,21 @@ def run_worker(settings: Settings, queues: Sequence[str], concurrency: int | Non
             raise InvalidConfig("--concurrency needs RELEX_BROKER_URL; without it one process works in the foreground")
         arguments = ["-P", "-m", "worker.local", SCORE if SCORE in queues else TRAIN, "0", background.STAY]
     else:
-        count = concurrency or background.default_concurrency(settings)
+        settings, count = _divided(settings, queues, concurrency)
         arguments = ["-P", "-m", "celery", "--quiet", "-A", "worker.tasks", "worker", "--loglevel", "INFO"]
         arguments += ["--queues", ",".join(queues), "--concurrency", str(count), "-n", f"relex-{os.getpid()}@%h"]
     environment = background.environment(settings)
     os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606 - no shell, on purpose
+
+
+def _divided(settings: Settings, queues: Sequence[str], concurrency: int | None) -> tuple[Settings, int]:
+    """What `--concurrency` means: scoring processes, or training processes where nothing else is asked of a worker.
+
+    Training runs beside the pool, so a worker that only trains keeps a single child there, for its doorbells.
+    """
+    if SCORE in queues:
+        return settings, concurrency or background.default_concurrency(settings)
+    return replace(settings, training_processes=concurrency or settings.training_processes), 1
 
 
 def _wake(settings: Settings, queue: str, wanted: int) -> None:

@@ -1,26 +1,27 @@
-"""This process as a worker: the scorers it holds, one a model version, few at a time, and the loop over shards.
+"""This process as a scoring worker: the scorers that it holds, one a model version, and the loop over shards.
 
-The scorer is named, not imported, and resolved on the first shard: Celery's parent process forks its children,
-and CUDA cannot be used in a child whose parent has touched it. So the parent never loads torch.
+The scorer is named, not imported, and resolved on the first shard: Celery's parent process forks its children, and CUDA
+cannot be used in a child whose parent has touched it. So the parent never loads torch.
 """
 
 import logging
 import pkgutil
 from collections import OrderedDict
-from collections.abc import Callable
+from math import inf
+from time import monotonic
 
 from relex.db.connection import Database
-from relex.errors import Transient
 from relex.flows import models
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Scorer, Worker, score_next
+from relex.flows.unloadable import UnloadableModels
 from relex.logs import worker_name
 from relex.settings import Settings
-from worker.vitals import Pulse
+from worker import shared
 
 logger = logging.getLogger(__name__)
 
-MOST_LOADED = 2
+MAX_LOADED = 2
 """Jobs of two model versions may take turns; a third evicts the one used longest ago."""
 
 
@@ -33,7 +34,7 @@ class Scorers:
         self._loaded: OrderedDict[tuple[str, bool], Scorer] = OrderedDict()
 
     def get(self, model: str, exact: bool) -> Scorer:
-        """The scorer of the version `name@number`, in fp32 where it must be exact.
+        """Return the scorer of the version `name@number`, in fp32 where it must be exact.
 
         Raises:
             BadCheckpoint: its files are not here, or not those that were registered.
@@ -41,7 +42,7 @@ class Scorers:
         wanted = (model, exact)
         if wanted not in self._loaded:
             folder = models.locate(self._database, self._settings, model)
-            while len(self._loaded) >= MOST_LOADED:
+            while len(self._loaded) >= MAX_LOADED:
                 self._loaded.popitem(last=False)
             logger.info("loading %s%s", model, " (exact)" if exact else "")
             self._loaded[wanted] = pkgutil.resolve_name(self._settings.scorer)(folder, self._settings.device, exact)
@@ -49,19 +50,23 @@ class Scorers:
         return self._loaded[wanted]
 
 
-def this_worker(database: Database, settings: Settings, stopping: Callable[[], bool], slot: int = 0) -> Worker:
+def scoring_worker(
+    database: Database, settings: Settings, slot: int = 0, unloadable: UnloadableModels | None = None
+) -> Worker:
     """This process as the scoring flow sees it; `slot` is its number among the processes of its worker."""
-    terms = LeaseTerms(settings.lease_seconds, settings.stall_seconds, stopping, Pulse(slot))
-    return Worker(worker_name(), Scorers(database, settings).get, terms)
+    heartbeat = shared.ProcessHeartbeat(slot)
+    terms = LeaseTerms(settings.lease_seconds, settings.stall_seconds, shared.stopping, heartbeat)
+    return Worker(worker_name(), Scorers(database, settings).get, terms, unloadable or UnloadableModels())
 
 
-def score_some(database: Database, worker: Worker, most: int) -> int:
-    """Score up to `most` shards and count them; stop early where none waits, on request, or without Postgres."""
-    for count in range(most):
-        try:
-            if worker.terms.stopping() or not score_next(database, worker):
-                return count
-        except Transient as fault:
-            logger.warning("%s", fault)
-            return count
-    return most
+def score_waiting(database: Database, worker: Worker, seconds: float = inf) -> bool:
+    """Score shards until none waits, for `seconds` at most, and return whether there was one.
+
+    Raises:
+        Transient: Postgres went away.
+    """
+    deadline = monotonic() + seconds
+    scored = False
+    while monotonic() < deadline and not worker.terms.stopping() and score_next(database, worker):
+        scored = True
+    return scored

@@ -1,4 +1,4 @@
-"""The watch that every Celery worker keeps in its parent process: sweep, ring for what waits, pass on the end.
+"""The loop of a Celery worker, in a thread of its parent process: it sweeps, and hands on what waits.
 
 Doorbells get lost (Redis restarts, a worker dies with one in hand), so each worker looks by itself every few
 seconds; no beat process is needed, and none can be forgotten.
@@ -8,7 +8,8 @@ import logging
 import os
 import signal
 import sys
-from threading import Event, Thread
+from collections.abc import Collection
+from threading import Thread
 from typing import Any
 
 from billiard.util import get_logger
@@ -24,51 +25,87 @@ from celery.signals import (
 from celery.worker import state
 
 from relex import logs
-from relex.db.connection import WORKER, Database
-from relex.errors import InvalidConfig, RelexError, Transient
-from relex.flows.sweep import sweep
+from relex.errors import InvalidConfig, RelexError
+from relex.flows.sweep import Waiting
 from relex.settings import Settings
-from worker import health, vitals
+from worker import heartbeat, shared
 from worker.background import share_of_cores
-from worker.dispatch import wake_scorers, wake_trainers
+from worker.dispatch import wake_scorers
+from worker.loop import Loop, Pace
+from worker.queues import TRAIN
+from worker.training import TrainingProcesses
 
 logger = logging.getLogger(__name__)
 
-_left = Event()
+
+class HandOn:
+    """The work of a Celery worker's parent: shards for its children and others, runs for its training processes."""
+
+    def __init__(self, settings: Settings, queues: Collection[str]) -> None:
+        self._settings = settings
+        self._training = TrainingProcesses(settings) if TRAIN in queues else None
+
+    def do(self, waiting: Waiting) -> bool:
+        """Ring for waiting shards and start processes for waiting runs; nothing of it is done here."""
+        if shared.stopping():  # a child was told to stop: its worker ends whole
+            return False
+        if self._training:
+            self._training.start(waiting.runs)
+        if waiting.shards:
+            wake_scorers(self._settings, waiting.shards)
+        return False
+
+    def unloadable(self) -> Collection[str]:
+        """Return nothing: each child knows by itself what it cannot load."""
+        return ()
+
+    def close(self) -> None:
+        """End the training processes, which give back their runs."""
+        if self._training:
+            self._training.stop()
 
 
-def _log(**_: Any) -> None:
-    """Log in relex' own form. Celery tells its end on stdout, in its own: only a person wants to read that."""
-    logs.set_up(Settings.from_env().log_format)
-    get_logger().propagate = True  # the pool tells of children that died
-    if not sys.stdout.isatty():
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+class Watch:
+    """The thread that runs the loop, and what its worker was started with."""
 
+    def __init__(self) -> None:
+        self._settings = Settings.from_env()
+        self._queues: frozenset[str] = frozenset()
+        self._thread = Thread(target=self._run, name="watch", daemon=True)
 
-def _share_cores(instance: Any, **_: Any) -> None:
-    """Give each child its share of the cores; torch reads this when the child loads it."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(share_of_cores(instance.concurrency)))
+    def set_up(self, instance: Any, **_: Any) -> None:
+        """Note the queues, and give each process its share of the cores; torch reads this when a child loads it."""
+        self._queues = frozenset(instance.app.amqp.queues.consume_from)
+        processes = max(instance.concurrency, self._settings.training_processes)
+        os.environ.setdefault("OMP_NUM_THREADS", str(share_of_cores(processes)))
 
+    def start(self, **_: Any) -> None:
+        """Begin to look for work."""
+        self._thread.start()
 
-def _hear_sigterm(**_: Any) -> None:
-    """In a child: whoever ends a service may tell each of its processes; by default that kills one with a shard.
+    def end(self, **_: Any) -> None:
+        """Wait until what the loop had begun has ended, and remove the health file."""
+        shared.request_stop()
+        if self._thread.ident is not None:
+            self._thread.join()
+        heartbeat.remove(self._settings)
 
-    Before a task, because the pool sets handlers of its own after a child is initialized.
-    """
-    signal.signal(signal.SIGTERM, vitals.end)
-
-
-def _start(**_: Any) -> None:
-    Thread(target=_watch, args=(Settings.from_env(),), name="watch", daemon=True).start()
-
-
-def _end(**_: Any) -> None:
-    _left.set()
-    health.forget(Settings.from_env())
+    def _run(self) -> None:
+        """Run the loop; where it ends, the whole worker does."""
+        try:
+            database_url(self._settings)
+            pace = Pace(poll_seconds=self._settings.sweep_seconds)
+            Loop(self._settings, lambda _: HandOn(self._settings, self._queues), pace).run()
+            status = os.EX_OK
+        except RelexError as error:
+            logger.error("%s", error)
+            status = 1
+        shared.request_stop()
+        state.should_stop = state.should_stop or status
 
 
 def database_url(settings: Settings) -> str:
-    """The Postgres that all Celery workers share.
+    """Return the Postgres that all Celery workers share.
 
     Raises:
         InvalidConfig: none is named; the embedded one is for this machine alone.
@@ -78,45 +115,28 @@ def database_url(settings: Settings) -> str:
     return settings.database_url
 
 
-def _watch(settings: Settings) -> None:
-    database = Database(database_url(settings), WORKER)
-    while True:
-        try:
-            _look(settings, database)
-        except Transient as fault:
-            logger.warning("%s", fault)
-        except Exception:
-            logger.exception("the sweep failed; the next one tries again")
-        if _left.wait(settings.sweep_seconds):
-            break
-    database.close()
+def _log(**_: Any) -> None:
+    """Log in relex' own form. Celery tells its end on stdout, in its own: only a person wants to read that."""
+    logs.set_up(Settings.from_env().log_format)
+    get_logger().propagate = True  # the pool logs which children died
+    if not sys.stdout.isatty():
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _look(settings: Settings, database: Database) -> None:
-    """Look once; a worker whose child was told to end, or whose tables are of another time, ends whole."""
-    if vitals.stopping():
-        state.should_stop = state.should_stop or os.EX_OK
-        return
-    try:
-        waiting = sweep(database)
-    except Transient:
-        raise
-    except RelexError as fault:
-        logger.error("%s", fault)
-        vitals.end()
-        state.should_stop = 1
-        return
-    health.tell(settings)
-    if waiting.shards:
-        wake_scorers(settings, waiting.shards)
-    if waiting.runs:
-        wake_trainers(settings)
+def _stop_on_sigterm(**_: Any) -> None:
+    """In a child: whoever ends a service may signal each of its processes; by default that kills one with a shard.
 
+    Before a task, because the pool sets handlers of its own after a child is initialized.
+    """
+    signal.signal(signal.SIGTERM, shared.request_stop)
+
+
+_watch = Watch()
 
 celeryd_init.connect(_log)  # before Celery warns of anything
 setup_logging.connect(_log)  # who listens here keeps Celery from setting up its own
-celeryd_after_setup.connect(_share_cores)
-task_prerun.connect(_hear_sigterm)
-worker_ready.connect(_start)
-worker_shutting_down.connect(vitals.end)
-worker_shutdown.connect(_end)
+celeryd_after_setup.connect(_watch.set_up)
+task_prerun.connect(_stop_on_sigterm)
+worker_ready.connect(_watch.start)
+worker_shutting_down.connect(shared.request_stop)
+worker_shutdown.connect(_watch.end)

@@ -7,7 +7,7 @@ import psycopg
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
-from relex.errors import DatabaseUnreachable, InvalidInput, RelexError, quoted
+from relex.errors import DatabaseUnreachable, InvalidInput, LockTimeout, RelexError, quoted
 
 FROM_BELOW = (DBAPIError, psycopg.Error, UnicodeEncodeError)
 """What comes up from under a transaction; inside a COPY SQLAlchemy does not wrap psycopg's."""
@@ -26,7 +26,7 @@ def told(fault: Exception, database: str) -> RelexError | None:
         case psycopg.DataError():
             return InvalidInput(f"Postgres does not take what was given: {words}; leave that out")
         case errors.LockNotAvailable():
-            return DatabaseUnreachable(f"Postgres at {database}: a worker holds what this waits for; try again soon")
+            return LockTimeout(f"Postgres at {database}: a worker holds what this waits for; try again soon")
         case errors.UndefinedTable():
             return RelexError(f"{database} has no relex tables yet: run `relex db upgrade`")
         case errors.InsufficientPrivilege():

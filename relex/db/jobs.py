@@ -5,7 +5,7 @@ from dataclasses import asdict
 from sqlalchemy import ColumnElement, Row, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from relex.db import recovery
+from relex.db import locks
 from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
 from relex.db.tables import jobs
@@ -75,6 +75,9 @@ CANCEL_SHARDS = text("""
 PATIENCE = "5s"
 """How long a verb waits for one lock: a worker holds a shard's for the milliseconds of its commit."""
 
+CLOSE_TIMEOUT = "1s"
+"""How long the closing of a job waits for one lock: the next sweep tries again."""
+
 
 def insert_job(tx: Transaction, new: NewJob) -> JobId | None:
     """Make a job, or return None where its idempotency key is taken.
@@ -135,7 +138,7 @@ def ended(tx: Transaction) -> list[JobId]:
     return [JobId(each) for each in tx.scalars(ENDED, {"job_id": None})]
 
 
-def hold(tx: Transaction, given: str) -> Progress:
+def hold(tx: Transaction, given: str, timeout: str | None = None) -> Progress:
     """A job, and how far it is, as they stay until the transaction ends: nobody else changes the job's state.
 
     Workers go on with its shards. The sweep is kept out, or it might halve a shard unseen; it never waits for a job's
@@ -143,14 +146,14 @@ def hold(tx: Transaction, given: str) -> Progress:
 
     Raises:
         JobNotFound: nothing goes by this id, or several do.
-        DatabaseUnreachable: here or later in the transaction: somebody has held a lock for too long.
+        LockTimeout: here or later in the transaction: somebody has held a lock for longer than `timeout`.
     """
     job_id = find(tx, given).id
     # A worker that froze in its COMMIT must not make everybody wait who waits for us.
-    tx.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
+    locks.limit_waits(tx, timeout or PATIENCE)
     # Not in the way of workers: their foreign keys share the row.
     tx.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
-    recovery.keep_out(tx)
+    locks.lock_sweep(tx)
     return progress(tx, find(tx, job_id))
 
 
@@ -159,10 +162,11 @@ def close_if_ended(tx: Transaction, job_id: JobId) -> None:
 
     Raises:
         RelexError: its rows are not all accounted for.
+        LockTimeout: somebody holds the job.
     """
     if tx.scalar(ENDED, {"job_id": job_id}) is None:
         return
-    held = hold(tx, job_id)
+    held = hold(tx, job_id, CLOSE_TIMEOUT)
     if tx.scalar(ENDED, {"job_id": job_id}) is None:  # somebody else closed it, and it may have been retried since
         return
     most = held.job.max_failed

@@ -1,4 +1,4 @@
-"""Training runs as rows: the same claim, lease and fencing token as for shards, one run at a time.
+"""Training runs as rows, claimed under leases as shards are (:mod:`relex.db.leases`).
 
     queued --claim--> running --complete--> done
        ^                 |    --fail------> failed
@@ -11,47 +11,53 @@ resumed as often as its machine is restarted.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, func, insert, select, text, update
 
+from relex.db import leases, locks
 from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
+from relex.db.leases import Leased
 from relex.db.tables import fencing_tokens, runs
 from relex.errors import LeaseLost, RelexError, RunNotFound
 from relex.runs import RunId, RunState, TrainingRun
 
-CLAIM = text("""
+CLAIM = text(f"""
     WITH picked AS (
-        SELECT id FROM runs WHERE state = 'queued' ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED
+        SELECT id FROM runs WHERE state = 'queued' AND not_before <= now()
+        ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     UPDATE runs
-    SET state = 'running', token = nextval('fencing_tokens'),
-        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
-        started_at = COALESCE(started_at, clock_timestamp())
+    SET {leases.CLAIMED}
     FROM picked WHERE runs.id = picked.id
     RETURNING runs.id
-""")
-
-# A lease that ran out while Postgres itself was down says nothing about its worker.
-RECOVER = text("""
-    UPDATE runs
-    SET state = 'queued', lease_until = NULL,
-        attempt = attempt + CASE WHEN lease_until > pg_postmaster_start_time() THEN 1 ELSE 0 END
-    WHERE state = 'running' AND lease_until < clock_timestamp()
-""")
+""")  # noqa: S608 - a constant of ours
 
 GIVE_UP = text("""
     UPDATE runs SET state = 'failed', finished_at = clock_timestamp(),
         error = 'its worker went silent ' || attempt || ' times and got no further than step ' || furthest
             || ': killed, or stalled; see the worker''s log'
-    WHERE state = 'queued' AND attempt >= :attempts
+    WHERE id IN (SELECT id FROM runs WHERE state = 'queued' AND attempt >= :attempts FOR UPDATE SKIP LOCKED)
 """)
 
 ATTEMPTS = 3
 
-now = func.clock_timestamp()
+CANCEL_TIMEOUT = "5s"
+"""How long a cancel waits for a worker that registers its model version: that is a move of a folder and a commit."""
+
+
+def _row(run: TrainingRun) -> ColumnElement[bool]:
+    return runs.c.id == run.id
+
+
+def _loss(tx: Transaction, run: TrainingRun) -> str:
+    cancelled = _get(tx, run.id).state is RunState.CANCELLED
+    return f"{run.id}: {'cancelled' if cancelled else 'another worker has this run'}"
+
+
+LEASED = Leased[TrainingRun](runs, RunState.QUEUED, silences="attempt", row=_row, loss=_loss)
+RECOVER = leases.recovery(LEASED)
 
 
 def insert_run(tx: Transaction, name: str, config: Mapping[str, Any], folder: str) -> RunId:
@@ -70,10 +76,10 @@ def find(tx: Transaction, given: str) -> TrainingRun:
     return _get(tx, find_id(tx, runs, given, RunNotFound))
 
 
-def claim(tx: Transaction, lease_seconds: float) -> TrainingRun | None:
-    """Take the run that waited longest, or None."""
-    found = tx.scalar(CLAIM, {"lease_seconds": lease_seconds})
-    return None if found is None else _get(tx, found)
+def claim(tx: Transaction, worker: str, lease_seconds: float) -> TrainingRun | None:
+    """Take the run that waited longest for `lease_seconds`, or None. Commit at once."""
+    run_id = tx.scalar(CLAIM, {"worker": worker, "lease_seconds": lease_seconds})
+    return None if run_id is None else _get(tx, run_id)
 
 
 def cancel(tx: Transaction, run: TrainingRun) -> None:
@@ -83,12 +89,15 @@ def cancel(tx: Transaction, run: TrainingRun) -> None:
 
     Raises:
         RelexError: it has ended by itself.
+        LockTimeout: the worker that registers is frozen.
     """
+    locks.limit_waits(tx, CANCEL_TIMEOUT)
     values = {
         "state": RunState.CANCELLED,
         "token": fencing_tokens.next_value(),
         "lease_until": None,
-        "finished_at": now,
+        "finished_at": leases.now,
+        "error": None,
     }
     still_open = (runs.c.id == run.id) & runs.c.state.in_([RunState.QUEUED, RunState.RUNNING])
     if tx.execute(update(runs).where(still_open).values(**values)).rowcount != 1:
@@ -101,8 +110,8 @@ def hold(tx: Transaction, run: TrainingRun) -> None:
     Raises:
         LeaseLost: another worker has it, or it was cancelled.
     """
-    if tx.scalar(select(runs.c.id).where(_mine(run)).with_for_update()) is None:
-        raise _lost(tx, run)
+    if tx.scalar(select(runs.c.id).where(LEASED.held(run)).with_for_update()) is None:
+        raise LeaseLost(_loss(tx, run))
 
 
 def model_of(tx: Transaction, run: TrainingRun) -> str | None:
@@ -112,20 +121,15 @@ def model_of(tx: Transaction, run: TrainingRun) -> str | None:
 
 
 def renew(tx: Transaction, run: TrainingRun, lease_seconds: float, progress: Mapping[str, Any]) -> None:
-    """Keep a claimed run and tell how far it is; a step that was never reached before forgives the silent workers.
+    """Keep a claimed run and record its progress; a step that was never reached before forgives the silent workers.
 
     Raises:
         LeaseLost: another worker has it, or it was cancelled.
     """
     step = int(progress.get("step", 0))
-    _write(
-        tx,
-        run,
-        lease_until=now + timedelta(seconds=lease_seconds),
-        progress=dict(progress),
-        attempt=case((runs.c.furthest < step, 0), else_=runs.c.attempt),
-        furthest=func.greatest(runs.c.furthest, step),
-    )
+    values = {"progress": dict(progress), "furthest": func.greatest(runs.c.furthest, step)}
+    forgiven = {"attempt": 0} if step > _furthest(tx, run) else {}
+    leases.renew(tx, LEASED, run, lease_seconds, **values, **forgiven)
 
 
 def complete(tx: Transaction, run: TrainingRun, model: str, progress: Mapping[str, Any]) -> None:
@@ -134,8 +138,7 @@ def complete(tx: Transaction, run: TrainingRun, model: str, progress: Mapping[st
     Raises:
         LeaseLost: another worker has it, or it was cancelled.
     """
-    values = {"model": model, "progress": dict(progress), "error": None}
-    _write(tx, run, state=RunState.DONE, lease_until=None, finished_at=now, **values)
+    leases.end(tx, LEASED, run, RunState.DONE, model=model, progress=dict(progress), error=None)
 
 
 def fail(tx: Transaction, run: TrainingRun, error: str) -> None:
@@ -144,16 +147,16 @@ def fail(tx: Transaction, run: TrainingRun, error: str) -> None:
     Raises:
         LeaseLost: another worker has it, or it was cancelled.
     """
-    _write(tx, run, state=RunState.FAILED, lease_until=None, finished_at=now, error=error)
+    leases.end(tx, LEASED, run, RunState.FAILED, error=error)
 
 
-def release(tx: Transaction, run: TrainingRun) -> None:
-    """Give a claimed run back to the queue.
+def release(tx: Transaction, run: TrainingRun, reason: str | None = None, *, delay_seconds: float = 0.0) -> None:
+    """Give a claimed run back to the queue; it may be claimed again after the delay.
 
     Raises:
         LeaseLost: another worker has it, or it was cancelled.
     """
-    _write(tx, run, state=RunState.QUEUED, lease_until=None)
+    leases.release(tx, LEASED, run, reason, delay_seconds)
 
 
 def recover(tx: Transaction) -> int:
@@ -173,23 +176,15 @@ def newest(tx: Transaction, limit: int) -> list[TrainingRun]:
     return [_run(row) for row in tx.execute(_select().order_by(runs.c.seq.desc()).limit(limit))]
 
 
-def any_queued(tx: Transaction) -> bool:
-    """Whether a run waits for a worker."""
-    return tx.scalar(select(runs.c.id).where(runs.c.state == RunState.QUEUED).limit(1)) is not None
+def claimable(tx: Transaction) -> int:
+    """How many runs could be claimed now."""
+    waiting = (runs.c.state == RunState.QUEUED) & (runs.c.not_before <= func.now())
+    return int(tx.scalar(select(func.count()).select_from(runs).where(waiting)) or 0)
 
 
-def _write(tx: Transaction, run: TrainingRun, **values: object) -> None:
-    if tx.execute(update(runs).where(_mine(run)).values(**values)).rowcount != 1:
-        raise _lost(tx, run)
-
-
-def _mine(run: TrainingRun) -> ColumnElement[bool]:
-    return (runs.c.id == run.id) & (runs.c.token == run.token) & (runs.c.state == RunState.RUNNING)
-
-
-def _lost(tx: Transaction, run: TrainingRun) -> LeaseLost:
-    cancelled = _get(tx, run.id).state is RunState.CANCELLED
-    return LeaseLost(f"{run.id}: {'cancelled' if cancelled else 'another worker has this run'}")
+def _furthest(tx: Transaction, run: TrainingRun) -> int:
+    """The furthest step that any worker of the run has reached."""
+    return int(tx.scalar(select(runs.c.furthest).where(runs.c.id == run.id)) or 0)
 
 
 def _get(tx: Transaction, run_id: str) -> TrainingRun:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, text
 
-from relex.db import models, shards
+from relex.db import models, runs, shards
 from relex.db.connection import WORKER, Transaction
 from relex.db.tables import jobs
 from relex.jobs import JobId
@@ -69,8 +69,7 @@ def facts(tx: Transaction) -> ServerFacts:
 
 def waiting(tx: Transaction) -> tuple[int, int]:
     """How many shards could be claimed now (of each job at most 1,000), and how many training runs."""
-    queued = tx.scalar(text("SELECT count(*) FROM runs WHERE state = 'queued'"))
-    return shards.claimable(tx), int(queued or 0)
+    return shards.claimable(tx), runs.claimable(tx)
 
 
 def given_back(tx: Transaction) -> list[GivenBack]:

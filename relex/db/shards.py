@@ -7,28 +7,39 @@
     pending or running --job ends early--> cancelled    (jobs.py)
     failed or cancelled --retry--> pending    (verbs.py)
 
-Every write after the claim repeats the claim's fencing token and is refused (:class:`LeaseLost`) when another
-worker has taken the shard since, or its job was cancelled. All times are the database's: a worker's clock is never
-asked.
+How a claim is kept, given back and refused is the same for training runs: :mod:`relex.db.leases`.
 """
 
-from datetime import timedelta
+from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, select, text, update
+from sqlalchemy import ColumnElement, and_, exists, insert, select, text
 
-from relex.db import predictions
+from relex.db import leases, predictions
 from relex.db.connection import Transaction
+from relex.db.leases import Leased
 from relex.db.tables import row_errors, shards
-from relex.errors import LeaseLost
 from relex.examples import Outcome
 from relex.jobs import JobId, Shard, ShardState
+
+
+def _row(shard: Shard) -> ColumnElement[bool]:
+    """Which shard it is; one that was halved since is another."""
+    table = shards.c
+    return and_(table.job_id == shard.job_id, table.first_row == shard.first_row, table.end_row == shard.end_row)
+
+
+def _loss(_: Transaction, shard: Shard) -> str:
+    return f"{shard.job_id} rows {shard.first_row} to {shard.end_row}: taken by another, or cancelled"
+
+
+LEASED = Leased[Shard](shards, ShardState.PENDING, silences="crashes", row=_row, loss=_loss)
 
 # Whose turn it is: the highest priority first, then the job served longest ago, so that a small job behind a
 # million rows does not wait for them. In the order of the partial index its first entry is all that is looked at,
 # whatever Postgres knows of the table: it must never go through the shards that are done.
 TURNS = text("""
     SELECT id FROM jobs
-    WHERE finished_at IS NULL AND paused_at IS NULL AND (
+    WHERE finished_at IS NULL AND paused_at IS NULL AND model <> ALL(:unloadable) AND (
         SELECT first_row FROM shards
         WHERE job_id = jobs.id AND state = 'pending' AND not_before <= now()
         ORDER BY not_before, first_row
@@ -40,15 +51,13 @@ TURNS = text("""
 # Only the chosen shard is locked, and the job's row only where it is free: who claims at the same moment waits for
 # nobody, takes the next shard, and leaves the turn to be noted by the other. Cancelling changes the shards themselves,
 # so their locks decide who was first; a pause is of the job, and who claims while it is being paused was before it.
-CLAIM = text("""
+CLAIM = text(f"""
     WITH served AS (
         UPDATE jobs SET served_at = clock_timestamp()
         WHERE id = (SELECT id FROM jobs WHERE id = :job_id FOR NO KEY UPDATE SKIP LOCKED)
     )
     UPDATE shards
-    SET state = 'running', token = nextval('fencing_tokens'), attempt = attempt + 1, worker = :worker,
-        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
-        started_at = COALESCE(started_at, clock_timestamp())
+    SET {leases.CLAIMED}
     FROM jobs
     WHERE jobs.id = :job_id AND paused_at IS NULL AND job_id = :job_id AND first_row = (
         SELECT first_row FROM shards
@@ -58,7 +67,7 @@ CLAIM = text("""
         FOR UPDATE SKIP LOCKED
     )
     RETURNING job_id, first_row, end_row, jobs.model, jobs.exact, jobs.fresh, token, attempt
-""")
+""")  # noqa: S608 - a constant of ours
 
 # Of a hundred million rows two hundred thousand shards wait: nobody needs to know more than that there are many.
 CLAIMABLE = text("""
@@ -68,7 +77,7 @@ CLAIMABLE = text("""
         ORDER BY not_before, first_row
         LIMIT :many
     ) AS waiting
-    WHERE finished_at IS NULL AND paused_at IS NULL
+    WHERE finished_at IS NULL AND paused_at IS NULL AND model <> ALL(:unloadable)
 """)
 MANY = 1000
 
@@ -77,17 +86,18 @@ CUT = text("""
     SELECT :job_id, first, LEAST(first + :step, :rows) FROM generate_series(0, :rows - 1, :step) AS first
 """)
 
-now = func.clock_timestamp()
-
 
 def cut(tx: Transaction, job_id: JobId, rows: int, shard_rows: int) -> int:
     """Cut a job's examples into pending shards of `shard_rows` rows and return how many there are."""
     return tx.execute(CUT, {"job_id": job_id, "rows": rows, "step": shard_rows}).rowcount
 
 
-def claim(tx: Transaction, worker: str, lease_seconds: float) -> Shard | None:
-    """Take the next shard for `lease_seconds`, or None where nothing waits. Commit at once."""
-    for job_id in tx.scalars(TURNS).all():
+def claim(tx: Transaction, worker: str, lease_seconds: float, unloadable: Collection[str] = ()) -> Shard | None:
+    """Take the next shard for `lease_seconds`, or None where nothing waits. Commit at once.
+
+    Jobs of the model versions in `unloadable` are left to other workers.
+    """
+    for job_id in tx.scalars(TURNS, {"unloadable": list(unloadable)}).all():
         row = tx.execute(CLAIM, {"job_id": job_id, "worker": worker, "lease_seconds": lease_seconds}).one_or_none()
         if row is not None:
             return Shard(*row)
@@ -98,81 +108,55 @@ def renew(tx: Transaction, shard: Shard, lease_seconds: float) -> None:
     """Keep a claimed shard for another `lease_seconds`.
 
     Raises:
-        LeaseLost: another worker has it.
+        LeaseLost: another worker has it, or its job was cancelled.
     """
-    _write(tx, shard, lease_until=now + timedelta(seconds=lease_seconds))
+    leases.renew(tx, LEASED, shard, lease_seconds)
 
 
 def complete(tx: Transaction, shard: Shard, outcome: Outcome) -> None:
     """End a shard together with its predictions and row errors; one without the other cannot be.
 
     Raises:
-        LeaseLost: another worker has it; the caller's transaction must roll back.
+        LeaseLost: another worker has it, or its job was cancelled; the caller's transaction must roll back.
     """
     windows_cut = sum(prediction.window_cut for prediction in (*outcome.scored, *outcome.answered))
-    _end(tx, shard, ShardState.DONE, windows_cut=windows_cut, answered=len(outcome.answered), error=None)
+    values = {"windows_cut": windows_cut, "answered": len(outcome.answered), "error": None}
+    leases.end(tx, LEASED, shard, ShardState.DONE, **values)
     predictions.copy_in(tx, shard.job_id, outcome)
     if outcome.errors:
-        values = [
+        rows = [
             {"job_id": shard.job_id, "row_no": item.row_no, "code": item.code, "message": item.message}
             for item in outcome.errors
         ]
-        tx.execute(insert(row_errors), values)
+        tx.execute(insert(row_errors), rows)
 
 
-def release(tx: Transaction, shard: Shard, reason: str, *, delay_seconds: float = 0.0, counted: bool = False) -> None:
+def release(tx: Transaction, shard: Shard, reason: str, *, delay_seconds: float = 0.0, failed: bool = False) -> None:
     """Give a shard back unscored; it may be claimed again after the delay.
 
-    The attempt is counted only where the shard itself may be at fault.
+    It counts as a failed attempt only where the shard itself may be at fault.
 
     Raises:
-        LeaseLost: another worker has it.
+        LeaseLost: another worker has it, or its job was cancelled.
     """
-    _write(
-        tx,
-        shard,
-        state=ShardState.PENDING,
-        lease_until=None,
-        worker=None,
-        attempt=shard.attempt - (not counted),
-        not_before=now + timedelta(seconds=delay_seconds),
-        error=reason,
-    )
+    leases.release(tx, LEASED, shard, reason, delay_seconds, attempt=shard.attempt + failed)
 
 
 def fail(tx: Transaction, shard: Shard, reason: str) -> None:
     """End a shard without predictions; its job ends as failed and says why.
 
     Raises:
-        LeaseLost: another worker has it.
+        LeaseLost: another worker has it, or its job was cancelled.
     """
-    _end(tx, shard, ShardState.FAILED, error=reason)
+    leases.end(tx, LEASED, shard, ShardState.FAILED, error=reason, attempt=shard.attempt + 1)
 
 
 def is_done(tx: Transaction, shard: Shard) -> bool:
     """Whether this very claim was completed: asked after a connection broke during COMMIT."""
-    return bool(tx.scalar(select(exists().where(_mine(shard, ShardState.DONE)))))
+    mine = and_(_row(shard), shards.c.token == shard.token, shards.c.state == ShardState.DONE)
+    return bool(tx.scalar(select(exists().where(mine))))
 
 
-def claimable(tx: Transaction) -> int:
-    """How many shards could be claimed now, of each job at most 1,000."""
-    return int(tx.execute(CLAIMABLE, {"many": MANY}).scalar_one())
-
-
-def _end(tx: Transaction, shard: Shard, state: ShardState, **values: object) -> None:
-    _write(tx, shard, state=state, finished_at=now, lease_until=None, **values)
-
-
-def _write(tx: Transaction, shard: Shard, **values: object) -> None:
-    """Change a shard that this claim still holds."""
-    if tx.execute(update(shards).where(_mine(shard, ShardState.RUNNING)).values(**values)).rowcount != 1:
-        raise LeaseLost(f"{shard.job_id} rows {shard.first_row} to {shard.end_row}: taken by another, or cancelled")
-
-
-def _mine(shard: Shard, state: ShardState) -> ColumnElement[bool]:
-    return and_(
-        shards.c.job_id == shard.job_id,
-        shards.c.first_row == shard.first_row,
-        shards.c.token == shard.token,
-        shards.c.state == state,
-    )
+def claimable(tx: Transaction, unloadable: Collection[str] = ()) -> int:
+    """How many shards could be claimed now, of each job at most 1,000; see :func:`claim`."""
+    return int(tx.execute(CLAIMABLE, {"many": MANY, "unloadable": list(unloadable)}).scalar_one())

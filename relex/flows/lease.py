@@ -1,7 +1,7 @@
-"""Keeping a lease while work goes on, and only then.
+"""Keeping a lease while work makes progress, and only then.
 
-A thread renews it, because the device may be busy for longer than a lease. It stops renewing when the work has
-not moved for `stall_seconds`: a hung device must lose its shard although its process is alive.
+A thread renews it, because the device may be busy for longer than a lease. It stops renewing when the work has made
+no progress for `stall_seconds`: a hung device must lose its shard although its process is alive.
 """
 
 import logging
@@ -17,49 +17,53 @@ from relex.errors import LeaseLost, ServiceUnreachable
 
 logger = logging.getLogger(__name__)
 
+RETRY_SECONDS = 1.0
+"""After a renewal that Postgres did not answer: the lease may have run out by the time it is back."""
+
 
 class Stopped(Exception):
-    """The worker was asked to end: what it holds goes back to the queue."""
+    """The worker was asked to stop: what it holds goes back to the queue."""
 
 
-class Pulse(Protocol):
-    """Where others see whether a process that holds something still moves."""
+class Heartbeat(Protocol):
+    """Where others see whether a process that holds something still makes progress."""
 
     def beat(self) -> None:
-        """The work moved just now."""
+        """Record that the work made progress just now."""
 
-    def rest(self) -> None:
-        """Nothing is held."""
+    def idle(self) -> None:
+        """Record that nothing is held."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseTerms:
-    """How long a worker may be silent, how it learns that it should stop, and who looks at its pulse."""
+    """How long a worker may be silent, how it learns that it should stop, and who sees its heartbeat."""
 
     lease_seconds: float
     stall_seconds: float
     stopping: Callable[[], bool]
-    pulse: Pulse | None = None
+    heartbeat: Heartbeat | None = None
 
 
 class Lease:
-    """Calls `renew` three times a lease until left; `moved` tells it that the work goes on."""
+    """A context in which `renew` is called three times a lease; `record_progress` keeps the renewals coming."""
 
     def __init__(self, renew: Callable[[], None], terms: LeaseTerms) -> None:
         self._renew = renew
         self._terms = terms
-        self._moved_at = monotonic()
+        self._progress_at = monotonic()
         self._left = Event()
         self._lost: LeaseLost | None = None
         # With a copy of the context: what the thread logs bears the ids of what is held.
         self._thread = Thread(target=copy_context().run, args=(self._keep,), name="lease", daemon=True)
 
-    def moved(self) -> None:
-        """Tell that the work goes on.
+    def record_progress(self) -> None:
+        """Record that the work made progress.
 
         Raises:
-            LeaseLost: another worker has the work by now, or it was cancelled: there is no use in going on.
-            Stopped: this worker was asked to end.
+            LeaseLost: there is no use in working on: another worker has the work, it was cancelled, or it stood
+                still for so long that the lease was given up.
+            Stopped: this worker was asked to stop.
         """
         self._beat()
         if self._lost:
@@ -73,27 +77,31 @@ class Lease:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._left.set()
         self._thread.join()
-        if self._terms.pulse:
-            self._terms.pulse.rest()
+        if self._terms.heartbeat:
+            self._terms.heartbeat.idle()
 
     def _beat(self) -> None:
-        self._moved_at = monotonic()
-        if self._terms.pulse:
-            self._terms.pulse.beat()
+        self._progress_at = monotonic()
+        if self._terms.heartbeat:
+            self._terms.heartbeat.beat()
 
     def _keep(self) -> None:
-        while not self._left.wait(self._terms.lease_seconds / 3):
-            if monotonic() - self._moved_at > self._terms.stall_seconds:
-                logger.error("no progress for %.0f s: the lease is no longer renewed", self._terms.stall_seconds)
+        pause = self._terms.lease_seconds / 3
+        while not self._left.wait(pause):
+            pause = self._terms.lease_seconds / 3
+            if monotonic() - self._progress_at > self._terms.stall_seconds:
+                self._lost = LeaseLost(f"no progress for {self._terms.stall_seconds:.0f} s: the lease is given up")
+                logger.error("%s", self._lost)
                 return
             try:
                 self._renew()
-            except LeaseLost as fault:
-                self._lost = fault
+            except LeaseLost as error:
+                self._lost = error
                 return
-            except ServiceUnreachable as fault:
-                logger.warning("lease not renewed: %s", fault)
+            except ServiceUnreachable as error:
+                logger.warning("lease not renewed: %s", error)
+                pause = min(pause, RETRY_SECONDS)

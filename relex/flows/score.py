@@ -6,16 +6,18 @@ one of the tests.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from relex.db import jobs, shards
+from relex.db import shards
 from relex.db.connection import Database
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient, printable
 from relex.examples import Example, Outcome, Prediction, RowError
 from relex.flows.lease import Lease, LeaseTerms, Stopped
-from relex.flows.persist import persist
+from relex.flows.retry_write import retry_until_written
 from relex.flows.sheet import Sheet
+from relex.flows.sweep import close
+from relex.flows.unloadable import UnloadableModels
 from relex.jobs import Shard
 from relex.logs import holding
 
@@ -42,62 +44,64 @@ class Worker:
     load_scorer: Callable[[str, bool], Scorer]
     """The scorer of a model version, by `name@number` and whether it must be exact (fp32)."""
     terms: LeaseTerms
+    unloadable: UnloadableModels = field(default_factory=UnloadableModels)
+    """The model versions that this worker failed to load lately; their jobs are left to others."""
 
 
 def score_next(database: Database, worker: Worker) -> bool:
-    """Score the next shard; False where none waits or this worker cannot score it.
+    """Claim the next shard and score it; False where none waits for this worker.
 
     Raises:
         DatabaseUnreachable: Postgres went away; the shard's lease runs out by itself.
     """
     with database.transaction() as tx:
-        shard = shards.claim(tx, worker.name, worker.terms.lease_seconds)
+        shard = shards.claim(tx, worker.name, worker.terms.lease_seconds, worker.unloadable.names())
     if shard is None:
         return False
     with holding(job=shard.job_id, shard=shard.first_row, model=shard.model):
-        if not _score_claimed(database, worker, shard):
-            return False
-        with database.transaction() as tx:
-            jobs.close_if_ended(tx, shard.job_id)
-        return True
+        _score_claimed(database, worker, shard)
+        close(database, shard.job_id)
+    return True
 
 
 class CannotLoad(Exception):
     """This worker has no scorer for the shard's model; others may have."""
 
 
-def _score_claimed(database: Database, worker: Worker, shard: Shard) -> bool:
-    """Whatever happens, the shard ends done, failed or back in the queue; False where it is not for this worker."""
+def _score_claimed(database: Database, worker: Worker, shard: Shard) -> None:
+    """Score a claimed shard; whatever happens, it ends done, failed or back in the queue."""
     try:
         with _lease(database, shard, worker) as lease:
             outcome = _score(database, shard, worker, lease)
-        persist(lambda: _commit(database, shard, outcome), worker.terms.stopping)
-        told = len(outcome.scored), len(outcome.answered), len(outcome.errors)
-        logger.info("rows: %d scored, %d answered, %d failed", *told)
-    except CannotLoad as fault:
-        logger.error("%s cannot be loaded here: %s", shard.model, fault)
-        _release(database, shard, f"{worker.name}: {fault}", delay_seconds=RETRY_SECONDS)
-        return False
-    except LeaseLost as fault:
-        logger.warning("%s", fault)
+        retry_until_written(lambda: _commit(database, shard, outcome), worker.terms.stopping)
+        counts = len(outcome.scored), len(outcome.answered), len(outcome.errors)
+        logger.info("rows: %d scored, %d answered, %d failed", *counts)
+    except CannotLoad as error:
+        pause = worker.unloadable.add(shard.model)
+        reason = f"{worker.name} cannot load {shard.model} and tries again in {pause:.0f} s: {error}"
+        logger.error("%s", reason)
+        _release(database, shard, reason, delay_seconds=RETRY_SECONDS)
+    except LeaseLost as error:
+        logger.warning("%s", error)
     except Stopped:
         _release(database, shard, "worker stopped")
     except DatabaseUnreachable:
         raise
-    except Transient as fault:
-        _release(database, shard, str(fault), delay_seconds=RETRY_SECONDS)
-    except Exception as fault:  # noqa: BLE001 - whatever it is, the shard must not be left to its lease
-        _give_up_or_retry(database, shard, fault)
-    return True
+    except Transient as error:
+        _release(database, shard, str(error), delay_seconds=RETRY_SECONDS)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the shard must not be left to its lease
+        _give_up_or_retry(database, shard, error)
 
 
 def _load(worker: Worker, shard: Shard) -> Scorer:
     try:
-        return worker.load_scorer(shard.model, shard.exact)
+        scorer = worker.load_scorer(shard.model, shard.exact)
     except DatabaseUnreachable:
         raise
-    except Exception as fault:
-        raise CannotLoad(str(fault)) from fault
+    except Exception as error:
+        raise CannotLoad(str(error) or repr(error)) from error
+    worker.unloadable.forget(shard.model)
+    return scorer
 
 
 def _lease(database: Database, shard: Shard, worker: Worker) -> Lease:
@@ -112,7 +116,7 @@ def _score(database: Database, shard: Shard, worker: Worker, lease: Lease) -> Ou
     """What becomes of a shard's rows. Where all of them were scored before, no model is loaded."""
     with database.transaction() as tx:
         sheet = Sheet(tx, shard)
-    lease.moved()
+    lease.record_progress()
     errors = _fill(sheet, _load(worker, shard), lease) if sheet.waiting else []
     return sheet.outcome(errors)
 
@@ -122,9 +126,9 @@ def _fill(sheet: Sheet, scorer: Scorer, lease: Lease) -> list[RowError]:
 
     def keep(batch: Sequence[Prediction]) -> None:
         sheet.take(batch)
-        lease.moved()
+        lease.record_progress()
 
-    lease.moved()
+    lease.record_progress()
     asked = sheet.to_score
     try:
         for batch in scorer.score(asked):
@@ -191,18 +195,18 @@ def _release(database: Database, shard: Shard, reason: str, *, delay_seconds: fl
     try:
         with database.transaction() as tx:
             shards.release(tx, shard, reason, delay_seconds=delay_seconds)
-    except LeaseLost as fault:
-        logger.warning("%s", fault)
+    except LeaseLost as error:
+        logger.warning("%s", error)
 
 
-def _give_up_or_retry(database: Database, shard: Shard, fault: Exception) -> None:
-    """A fault of the whole shard: try again somewhere else, and give up after MAX_ATTEMPTS."""
-    logger.error("%s rows %d to %d: %r", shard.job_id, shard.first_row, shard.end_row, fault, exc_info=fault)
-    reason = str(fault) if isinstance(fault, RelexError) else repr(fault)
+def _give_up_or_retry(database: Database, shard: Shard, error: Exception) -> None:
+    """Release a shard that failed as a whole, so that it is tried elsewhere; give it up after MAX_ATTEMPTS."""
+    logger.error("%s rows %d to %d: %r", shard.job_id, shard.first_row, shard.end_row, error, exc_info=error)
+    reason = str(error) if isinstance(error, RelexError) else repr(error)
     try:
         with database.transaction() as tx:
-            if shard.attempt < MAX_ATTEMPTS:
-                shards.release(tx, shard, reason, delay_seconds=RETRY_SECONDS, counted=True)
+            if shard.attempt + 1 < MAX_ATTEMPTS:
+                shards.release(tx, shard, reason, delay_seconds=RETRY_SECONDS, failed=True)
             else:
                 shards.fail(tx, shard, reason)
     except LeaseLost as lost:

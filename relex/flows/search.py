@@ -18,7 +18,7 @@ from relex.csvfile.writing import replacing
 from relex.db.connection import Database
 from relex.errors import DatabaseUnreachable, InvalidInput, LeaseLost, ModelNotFound, RelexError, Transient
 from relex.examples import Example
-from relex.flows.persist import persist
+from relex.flows.retry_write import retry_until_written
 from relex.flows.train import Trainer
 from relex.searching.opening import open_study
 from relex.searching.space import Search, check_name
@@ -133,7 +133,7 @@ class _Worker:
         self._listener.begun(trial.number, trial.changes)
         with suppress(LeaseLost):  # another process tells of it
             end = self._end_of(trial)
-            persist(end, stopping=lambda: False)
+            retry_until_written(end, stopping=lambda: False)
             results = {result.number: result for result in self._study.results()}
             self._listener.ended(results[trial.number], self._study.best())
 

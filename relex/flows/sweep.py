@@ -1,51 +1,75 @@
-"""Finding what fell through: expired leases, unclosed jobs, work that nobody was rung for.
+"""Finding what fell through: expired leases, unclosed jobs, work that nobody was notified of.
 
 Every worker sweeps every few seconds, and so does whoever looks at a job, so no single process is needed for recovery.
+A sweep never waits for a frozen process: what somebody has locked is left for the next one.
 """
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from relex.db import jobs, recovery, runs, schema, shards
+from relex.db import jobs, locks, recovery, runs, schema, shards
 from relex.db.connection import Database
-from relex.errors import DatabaseUnreachable, RelexError
+from relex.errors import DatabaseUnreachable, LockTimeout, RelexError
 from relex.jobs import JobId
 
 logger = logging.getLogger(__name__)
 
+LOCK_TIMEOUT = "1s"
+"""No statement waits for a row; this is for whole tables, which a migration locks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a worker could take now."""
+    """What a worker could claim now: numbers of shards and of training runs."""
 
     shards: int
-    runs: bool
+    runs: int
 
 
-def sweep(database: Database) -> Waiting:
-    """Recover what silent workers left, close the jobs that are complete, and tell what waits.
+def sweep(database: Database, unloadable: Collection[str] = ()) -> Waiting:
+    """Recover what silent workers left, close the jobs that are complete, and return what waits.
+
+    Shards of the model versions in `unloadable` are not counted: whoever asks cannot score them.
 
     Raises:
         RelexError: the tables were upgraded, or never made: no one may write to them with this relex.
     """
     schema.require_newest(database)
+    _recover(database)
     with database.transaction() as tx:
-        if recovery.alone(tx):
-            recovery.recover(tx)
-            runs.recover(tx)
         ended = jobs.ended(tx)
     for job_id in ended:
-        _close(database, job_id)
+        close(database, job_id)
     with database.transaction() as tx:
-        return Waiting(shards.claimable(tx), runs.any_queued(tx))
+        return Waiting(shards.claimable(tx, unloadable), runs.claimable(tx))
 
 
-def _close(database: Database, job_id: JobId) -> None:
-    """Each in a transaction of its own: one that cannot be closed must not hold up the others."""
+def _recover(database: Database) -> None:
+    """Return to the queue what silent workers hold, unless somebody else does so at this moment."""
+    try:
+        with database.transaction() as tx:
+            locks.limit_waits(tx, LOCK_TIMEOUT)
+            if locks.try_lock_sweep(tx):
+                recovered = recovery.recover(tx), runs.recover(tx)
+                if any(recovered):
+                    logger.info("recovered %d shards and %d training runs of silent workers", *recovered)
+    except LockTimeout as error:
+        logger.warning("nothing is recovered in this sweep: %s", error)
+
+
+def close(database: Database, job_id: JobId) -> None:
+    """Close a job if all its shards have ended.
+
+    One that cannot be closed, or that somebody holds, must not keep the others open: it is logged, and the next sweep
+    tries again.
+    """
     try:
         with database.transaction() as tx:
             jobs.close_if_ended(tx, job_id)
+    except LockTimeout as error:
+        logger.info("%s is closed by a later sweep: %s", job_id, error)
     except DatabaseUnreachable:
         raise
-    except RelexError as fault:
-        logger.error("%s", fault)
+    except RelexError as error:
+        logger.error("%s", error)

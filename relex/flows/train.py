@@ -15,19 +15,22 @@ from relex.csvfile.reading import check_labelled, read_labelled_examples
 from relex.db import models as table
 from relex.db import runs
 from relex.db.connection import Database
-from relex.errors import DatabaseUnreachable, LeaseLost, RelexError
+from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
 from relex.examples import Example
 from relex.flows import models
 from relex.flows.gate import Gate, no_gate
 from relex.flows.lease import Lease, LeaseTerms, Stopped
-from relex.flows.persist import persist
+from relex.flows.retry_write import retry_until_written
 from relex.flows.unfinished import checkpoint_of, remove_leftovers, scratch_of
-from relex.logs import holding
+from relex.logs import holding, worker_name
 from relex.runs import ModelVersion, RunId, Scores, TrainingRun
 from relex.settings import Settings
 from relex.training.config import TrainingConfig
 
 logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 60.0
+"""Before a run is tried again that a service outside, such as the model hub, made impossible for now."""
 
 TRAINER = "relex.training.launching:Launcher"
 
@@ -98,7 +101,7 @@ def train_next(
     """
     remove_leftovers(database, settings)
     with database.transaction() as tx:
-        run = runs.claim(tx, settings.lease_seconds)
+        run = runs.claim(tx, worker_name(), settings.lease_seconds)
     if run is None:
         return False
     with holding(run=run.id):
@@ -125,6 +128,10 @@ def _execute(database: Database, run: TrainingRun, means: _Means) -> None:
     except Stopped:
         with database.transaction() as tx:
             runs.release(tx, run)
+    except Transient as error:
+        logger.warning("%s is tried again in %.0f s: %s", run.id, RETRY_SECONDS, error)
+        with database.transaction() as tx:
+            runs.release(tx, run, str(error), delay_seconds=RETRY_SECONDS)
     except Exception as fault:
         understood = isinstance(fault, RelexError | OSError)
         logger.error("%s: %s", run.id, fault, exc_info=not understood)
@@ -146,7 +153,7 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
         told = dict(progress)
         with suppress(DatabaseUnreachable):  # the lease's thread goes on trying
             renew()
-        lease.moved()
+        lease.record_progress()
 
     folder = checkpoint_of(means.settings, run.id)
     terms = LeaseTerms(means.settings.lease_seconds, means.settings.train_stall_seconds, means.stopping)
@@ -167,7 +174,7 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
         logger.info("%s is registered as %s", run.id, version)
         return version
 
-    return persist(register, means.stopping), facts.scores
+    return retry_until_written(register, means.stopping), facts.scores
 
 
 def _pass(gate: Gate, folder: Path, valid: Sequence[Example]) -> None:

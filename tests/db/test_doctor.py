@@ -163,14 +163,18 @@ def test_a_shard_that_every_worker_gives_back(look, database):
         raise BadCheckpoint(f"{model}: no folder here")
 
     job = make_job(database, rows=4)
-    worker = Worker("host:1", load, LeaseTerms(60, 60, lambda: False))
-    score_next(database, worker)
+
+    def worker():
+        return Worker("host:1", load, LeaseTerms(60, 60, lambda: False))
+
+    score_next(database, worker())
     assert "shards" not in look(database_url=database.url), "one try is no pattern"
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE shards SET started_at = now() - interval '5 minutes', not_before = now()")
-    score_next(database, worker)
+    score_next(database, worker())
     found = look(database_url=database.url)["shards"]
-    assert found.text == f"1 shards of {job.id} are given back again and again: host:1: fake@1: no folder here"
+    reason = "host:1 cannot load fake@1 and tries again in 15 s: fake@1: no folder here"
+    assert found.text == f"1 shards of {job.id} are given back again and again: {reason}"
     assert f"relex status {job.id}" in found.remedy
 
 

@@ -8,13 +8,13 @@ from tests.making import make_job
 
 DONE = 3000
 ASKED = {
-    "turns": (shards.TURNS, {}),
+    "turns": (shards.TURNS, {"unloadable": ["other@1"]}),
     "claim": (shards.CLAIM, {"worker": "worker", "lease_seconds": 60}),
-    "claimable": (shards.CLAIMABLE, {"many": 10}),
+    "claimable": (shards.CLAIMABLE, {"many": 10, "unloadable": ["other@1"]}),
     "ended": (jobs.ENDED, {}),
     "recover": (recovery.RECOVER, {}),
     "halve": (recovery.HALVE, {"crashes": 2}),
-    "convict": (recovery.CONVICT, {"crashes": 2}),
+    "quarantine": (recovery.QUARANTINE_ROW, {"crashes": 2}),
 }
 
 

@@ -31,7 +31,7 @@ def claim(database):
 
     def claim(lease_seconds=0):
         with database.transaction() as tx:
-            return runs.claim(tx, lease_seconds)
+            return runs.claim(tx, "worker", lease_seconds)
 
     return claim
 
@@ -199,12 +199,45 @@ def test_only_silence_counts_not_giving_back_and_not_an_outage_of_postgres(datab
     run_id = queue()
     for _ in range(2 * runs.ATTEMPTS):
         with database.transaction() as tx:
-            runs.release(tx, runs.claim(tx, 60))
+            runs.release(tx, runs.claim(tx, "worker", 60))
         claim()
         with database.transaction() as tx:
             tx.exec_driver_sql("UPDATE runs SET lease_until = pg_postmaster_start_time() - interval '1 second'")
         sweep(database)
     assert state(run_id) is RunState.QUEUED
+
+
+def test_a_worker_that_comes_back_after_its_lease_keeps_the_run_until_another_has_claimed_it(
+    database, queue, claim, state
+):
+    queue()
+    run = claim()
+    for _ in range(2 * runs.ATTEMPTS):
+        sweep(database)
+        renew(database, run, 0)
+    assert state(run.id) is RunState.RUNNING
+    sweep(database)
+    other = claim(60)
+    with pytest.raises(LeaseLost, match="another worker has this run"):
+        renew(database, run, 0)
+    with database.transaction() as tx:
+        runs.complete(tx, other, "tiny@1", {})
+
+
+def test_a_run_that_waits_for_a_service_is_claimed_after_its_delay_and_says_why(database, queue, claim):
+    run_id = queue()
+    with database.transaction() as tx:
+        runs.release(tx, runs.claim(tx, "worker", 60), "the model hub does not answer", delay_seconds=60)
+    found = status(database, run_id)
+    assert (found.state, found.error) == (RunState.QUEUED, "the model hub does not answer")
+    assert (claim(), sweep(database).runs) == (None, 0)
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE runs SET not_before = now()")
+    assert sweep(database).runs == 1
+    run = claim(60)
+    with database.transaction() as tx:
+        runs.complete(tx, run, "tiny@1", {})
+    assert status(database, run_id).error is None
 
 
 def test_a_run_given_up_is_not_counted_as_recovered(database, queue, claim):

@@ -2,11 +2,14 @@
 
 import pytest
 
-from relex.db import examples, jobs
+from relex.db import examples, jobs, models
 from relex.errors import BadCheckpoint, RelexError, Transient
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import MAX_ATTEMPTS, Worker, score_next
+from relex.flows.sweep import sweep
+from relex.flows.unloadable import UnloadableModels
 from relex.jobs import JobState
+from relex.labels import RELATIONS
 from tests.making import FakeScorer, example, make_job, prediction
 
 
@@ -104,21 +107,69 @@ def test_a_scorer_that_leaves_rows_out_completes_nothing(database):
     assert "left out 1 of 4" in progress(database, job).reason
 
 
-def test_a_worker_that_cannot_load_the_model_leaves_the_job_to_others(database):
-    def load(model, _):
-        raise BadCheckpoint(f"{model}: no folder here")
+class Misled:
+    """A worker of whose models some cannot be loaded; counts the tries."""
 
+    def __init__(self, *broken):
+        self.broken, self.tries, self.now = broken, 0, 0.0
+        self.worker = Worker("misled", self.load, LeaseTerms(60, 60, lambda: False), UnloadableModels(lambda: self.now))
+
+    def load(self, model, _):
+        if model in self.broken:
+            self.tries += 1
+            raise BadCheckpoint(f"{model}: no folder here")
+        return FakeScorer()
+
+    def score_all(self, database):
+        while score_next(database, self.worker):
+            pass
+
+
+def test_a_worker_that_cannot_load_a_model_leaves_its_job_to_others_and_says_so(database):
     job = make_job(database, rows=40, shard_rows=4)
-    for _ in range(5):
-        assert score_next(database, Worker("misled", load, LeaseTerms(60, 60, lambda: False))) is False
-    while score_next(database, worker(FakeScorer())):
-        pass
+    misled = Misled(job.model)
+    misled.score_all(database)
+    assert misled.tries == 1
+    assert "misled cannot load fake@1 and tries again in 15 s: fake@1: no folder here" in progress(database, job).reason
     with database.transaction() as tx:
-        assert tx.exec_driver_sql("SELECT max(attempt) FROM shards WHERE state = 'pending'").scalar() == 0
+        assert tx.exec_driver_sql("SELECT max(attempt) FROM shards").scalar() == 0
         tx.exec_driver_sql("UPDATE shards SET not_before = '-infinity'")
     while score_next(database, worker(FakeScorer())):
         pass
     assert progress(database, job).state is JobState.DONE
+    assert progress(database, job).reason is None
+
+
+def test_a_job_of_a_model_that_cannot_be_loaded_starves_no_other_however_urgent_it_is(database):
+    with database.transaction() as tx:
+        broken = str(models.register(tx, "broken", RELATIONS, {"config.json": "other"}))
+    healthy = make_job(database, rows=40, shard_rows=4)
+    urgent = make_job(database, rows=40, shard_rows=4, key="urgent")
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE jobs SET model = %s, priority = 9 WHERE id = %s", (broken, urgent.id))
+    misled = Misled(broken)
+    misled.score_all(database)
+    assert (misled.tries, progress(database, healthy).state) == (1, JobState.DONE)
+    assert progress(database, urgent).done == 0
+    assert (sweep(database).shards, sweep(database, misled.worker.unloadable.names()).shards) == (9, 0)
+    misled.now += 15
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE shards SET not_before = '-infinity'")
+    misled.broken = ()
+    misled.score_all(database)
+    assert progress(database, urgent).state is JobState.DONE
+
+
+def test_the_pause_after_a_failed_load_doubles_and_a_success_forgets_it():
+    now = 0.0
+    models = UnloadableModels(lambda: now)
+    pauses = [models.add("a@1") for _ in range(6)]
+    assert pauses == [15, 30, 60, 120, 240, 240]
+    assert models.names() == ["a@1"]
+    now += 240
+    assert models.names() == []
+    models.forget("a@1")
+    assert models.add("a@1") == 15
 
 
 def test_trouble_outside_is_no_attempt(database):

@@ -102,10 +102,90 @@ def test_a_released_shard_counts_no_attempt_and_waits_for_its_delay(database):
     with database.transaction() as tx:
         shards.release(tx, claim(database), "worker stopped")
     again = claim(database)
-    assert again.attempt == 1
+    assert again.attempt == 0
     with database.transaction() as tx:
         shards.release(tx, again, "Postgres was away", delay_seconds=60)
     assert claim(database) is None
+
+
+def accounted(database):
+    """What is held against the only shard: failed attempts and crashes."""
+    with database.transaction() as tx:
+        return tuple(tx.exec_driver_sql("SELECT attempt, crashes FROM shards").one())
+
+
+def test_only_a_failure_of_the_shard_itself_is_an_attempt(database):
+    make_job(database, rows=4)
+    with database.transaction() as tx:
+        shards.release(tx, claim(database), "it raised", failed=True)
+    claim(database, lease_seconds=0)
+    recover(database)
+    assert accounted(database) == (1, 1)
+    with database.transaction() as tx:
+        shards.release(tx, claim(database), "it raised", failed=True)
+    assert accounted(database) == (2, 1)
+
+
+def test_leases_that_ran_out_while_postgres_was_away_or_had_just_started_count_nothing(database):
+    make_job(database, rows=4)
+    for moment in ("- interval '1 minute'", "+ interval '5 seconds'"):
+        for _ in range(3):
+            claim(database, lease_seconds=0)
+            with database.transaction() as tx:
+                tx.exec_driver_sql(f"UPDATE shards SET lease_until = pg_postmaster_start_time() {moment}")
+            assert recover(database) == 1
+    assert accounted(database) == (0, 0)
+
+
+@pytest.mark.parametrize("renewed", [False, True])
+def test_a_worker_that_comes_back_after_its_lease_is_accepted_until_another_has_claimed(database, renewed):
+    """An outage longer than a lease must not throw away what was computed meanwhile."""
+    job = make_job(database, rows=4)
+    shard = claim(database, lease_seconds=0)
+    assert (recover(database), accounted(database)) == (1, (0, 1))
+    if renewed:
+        with database.transaction() as tx:
+            shards.renew(tx, shard, 60)
+        assert (accounted(database), recover(database), claim(database)) == ((0, 0), 0, None)
+    complete(database, shard)
+    assert (progress(database, job).done, count(database, "predictions")) == (4, 4)
+    assert claim(database) is None
+
+
+def test_a_shard_that_was_halved_meanwhile_is_not_accepted_as_a_whole(database):
+    job = make_job(database, rows=4)
+    for _ in range(recovery.CRASHES_BEFORE_HALVING):
+        late = claim(database, lease_seconds=0)
+        recover(database)
+    for write in (lambda tx: shards.renew(tx, late, 60), lambda tx: shards.fail(tx, late, "late")):
+        with pytest.raises(LeaseLost), database.transaction() as tx:
+            write(tx)
+    with pytest.raises(LeaseLost):
+        complete(database, late)
+    while shard := claim(database):
+        complete(database, shard)
+    assert (progress(database, job).done, count(database, "predictions")) == (4, 4)
+
+
+def test_a_quarantined_row_is_not_accepted_from_the_worker_that_it_seemed_to_kill(database):
+    make_job(database, rows=1)
+    for _ in range(recovery.CRASHES_BEFORE_HALVING):
+        late = claim(database, lease_seconds=0)
+        recover(database)
+    with pytest.raises(LeaseLost):
+        complete(database, late)
+    assert (count(database, "predictions"), count(database, "row_errors")) == (0, 1)
+    with database.transaction() as tx:
+        assert not shards.is_done(tx, late)
+
+
+def test_a_shard_that_was_given_back_is_not_accepted_any_more(database):
+    make_job(database, rows=4)
+    shard = claim(database)
+    with database.transaction() as tx:
+        shards.release(tx, shard, "worker stopped")
+    with pytest.raises(LeaseLost):
+        complete(database, shard)
 
 
 def test_the_job_served_longest_ago_is_next(database):

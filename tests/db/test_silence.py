@@ -4,16 +4,25 @@ import time
 
 import pytest
 
-from relex.db import jobs, predictions, recovery, shards, verbs
+from relex.db import jobs, locks, predictions, recovery, runs, shards, verbs
 from relex.db.connection import Database
-from relex.errors import DatabaseUnreachable
+from relex.errors import DatabaseUnreachable, LockTimeout
 from relex.examples import Outcome
+from relex.flows.cancel import cancel
+from relex.flows.sweep import Waiting, sweep
+from relex.runs import RunState
 from tests.making import example, make_job, prediction
 
 
 def claim(database):
     with database.transaction() as tx:
         return shards.claim(tx, "worker", 0)
+
+
+def complete(database, shard):
+    with database.transaction() as tx:
+        rows = range(shard.first_row, shard.end_row)
+        shards.complete(tx, shard, Outcome([prediction(example(n)) for n in rows]))
 
 
 def test_the_others_are_recovered_while_one_is_silent_in_its_commit(database):
@@ -37,9 +46,76 @@ def test_a_verb_that_a_silent_worker_holds_up_gives_up_and_holds_up_nobody_else(
         with pytest.raises(DatabaseUnreachable, match="try again soon"), database.transaction() as tx:
             verbs.cancel(tx, job.id)
         with database.transaction() as tx:
-            assert recovery.alone(tx)
+            assert locks.try_lock_sweep(tx)
     with database.transaction() as tx:
         assert verbs.hold(tx, job.id).done == 4
+
+
+def test_a_training_process_that_freezes_while_it_registers_holds_up_no_sweep_and_no_cancel(database, monkeypatch):
+    """Its row is locked, its lease runs out: everybody else must be recovered, closed and cancelled meanwhile."""
+    monkeypatch.setattr(runs, "CANCEL_TIMEOUT", "100ms")
+    job = make_job(database, rows=8, shard_rows=4)
+    done, lost = claim(database), claim(database)
+    complete(database, done)
+    with database.transaction() as tx:
+        registering, silent = (runs.insert_run(tx, "tiny", {}, "/") for _ in range(2))
+        run, _ = runs.claim(tx, "frozen", 0), runs.claim(tx, "silent", 0)
+    with database.transaction() as frozen:
+        runs.hold(frozen, run)
+        hasty = Database(f"{database.url}?options=-c%20lock_timeout%3D2s")
+        assert sweep(hasty) == Waiting(shards=1, runs=1)
+        hasty.close()
+        with pytest.raises(LockTimeout, match="try again soon"):
+            cancel(database, registering)
+        assert cancel(database, silent).state is RunState.CANCELLED
+        assert verbs_after(database, job, lost)
+    assert sweep(database) == Waiting(shards=0, runs=1)
+
+
+def verbs_after(database, job, lost):
+    """Whether a job can still be scored to its end and closed."""
+    complete(database, claim(database))
+    with database.transaction() as tx:
+        jobs.close_if_ended(tx, job.id)
+    with database.transaction() as tx:
+        assert not shards.is_done(tx, lost)
+        return jobs.progress(tx, jobs.find(tx, job.id)).state.ended
+
+
+@pytest.mark.parametrize("table", ["jobs", "shards", "runs"])
+def test_a_sweep_waits_for_no_row_that_a_frozen_process_has_locked(database, monkeypatch, table):
+    """Every statement of the sweep meets a locked row here: to recover, to halve, to close, to give up."""
+    monkeypatch.setattr(jobs, "CLOSE_TIMEOUT", "100ms")
+    make_job(database, rows=12, shard_rows=4)
+    ended, *_ = claim(database), claim(database), claim(database)
+    complete(database, ended)
+    other = make_job(database, rows=4, key="other")
+    complete(database, claim(database))
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE shards SET crashes = 2 WHERE state = 'running'")
+        tx.exec_driver_sql(
+            "INSERT INTO shards (job_id, first_row, end_row, crashes) VALUES (%s, 12, 13, 2)", (job_of(tx),)
+        )
+        runs.insert_run(tx, "tiny", {}, "/")
+        runs.claim(tx, "silent", 0)
+        runs.insert_run(tx, "tiny", {}, "/")
+        tx.exec_driver_sql("UPDATE runs SET attempt = 3 WHERE state = 'queued'")
+    with database.transaction() as frozen:
+        frozen.exec_driver_sql(f"SELECT FROM {table} FOR NO KEY UPDATE")
+        sweep(database)
+        with database.transaction() as tx:
+            assert locks.try_lock_sweep(tx)
+            closed = jobs.find(tx, other.id).finished_at is not None
+        assert closed == (table != "jobs")
+    sweep(database)
+    with database.transaction() as tx:
+        assert jobs.find(tx, other.id).finished_at
+        states = set(tx.exec_driver_sql("SELECT state FROM shards UNION SELECT state FROM runs").scalars())
+    assert states == {"pending", "done", "queued", "failed"}
+
+
+def job_of(tx):
+    return tx.exec_driver_sql("SELECT id FROM jobs ORDER BY seq LIMIT 1").scalar()
 
 
 @pytest.mark.parametrize("copying", [False, True])

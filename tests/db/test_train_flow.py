@@ -143,7 +143,7 @@ def test_the_same_weights_on_another_file_are_judged_by_that_file(database, trai
 
 
 def test_a_registration_whose_answer_was_lost_still_becomes_current(database, train, monkeypatch):
-    monkeypatch.setattr(flow, "persist", lambda write, _: (write(), write())[1])
+    monkeypatch.setattr(flow, "retry_until_written", lambda write, _: (write(), write())[1])
     assert train(FakeTrainer(50)).model == "tiny@1"
     assert current(database) == "tiny@1"
 
@@ -215,7 +215,7 @@ def test_what_runs_left_that_ended_without_their_worker_is_removed_and_nothing_e
         ended, waiting, running = (runs.insert_run(tx, "tiny", {}, "/") for _ in range(3))
         tx.exec_driver_sql("UPDATE runs SET seq = DEFAULT WHERE id = %s", (waiting,))
         runs.cancel(tx, runs.find(tx, ended))
-        assert runs.claim(tx, 60).id == running
+        assert runs.claim(tx, "worker", 60).id == running
     unfinished = settings.home / "models" / ".unfinished"
     gone = [f"{ended}.scratch", ended, f".{ended}.0123", f".{ended}.0123.old"]
     draft = f"tiny-{'0' * 32}"

@@ -203,7 +203,7 @@ def test_a_retry_scores_what_is_left_and_touches_nothing_else(database):
     again = do(database, verbs.retry, job.id, rows=False)
     assert (again.state, again.done, again.failed, again.open, again.unscored) == (JobState.RUNNING, 4, 1, 6, 0)
     assert again.job.cancelled_at is None
-    assert [shard.attempt for shard in (claim(database), claim(database))] == [1, 1]
+    assert [shard.attempt for shard in (claim(database), claim(database))] == [0, 0]
     assert {row: by for row, by in written(database).items() if row in before} == before
 
 

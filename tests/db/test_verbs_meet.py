@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from relex.db import examples, jobs, purging, recovery, shards, verbs
+from relex.db import examples, jobs, locks, purging, recovery, shards, verbs
 from relex.errors import LeaseLost, RelexError, Transient
 from relex.examples import Outcome
 from relex.flows.lease import LeaseTerms
@@ -88,7 +88,7 @@ def test_a_sweep_that_halves_before_a_cancel_hides_no_half_from_it(database, job
         tx.exec_driver_sql("UPDATE shards SET crashes = 2")
 
     def halve(tx):
-        assert recovery.alone(tx)
+        assert locks.try_lock_sweep(tx)
         recovery.recover(tx)
 
     ended = while_open(database, halve, lambda: do(database, verbs.cancel, job.id))

@@ -64,10 +64,14 @@ ROWS = {
         UPDATE shards SET answered = 1 WHERE job_id = 'j-done';
         UPDATE predictions SET answer_key = gen_random_uuid() WHERE job_id = 'j-done';
     """,
+    "0006": """
+        INSERT INTO runs (id, name, config, folder, state, error, worker, not_before)
+            VALUES ('r-waiting', 'tiny', '{}', '/', 'queued', 'the model hub does not answer', 'host:1', now());
+    """,
 }
 """By the first revision whose tables can hold them."""
 
-CHANGED = {("0002", "runs"): {"attempt"}}
+CHANGED = {("0002", "runs"): {"attempt"}, ("0006", "shards"): {"attempt"}}
 """Columns whose values a migration means to change, by its revision and their table."""
 
 

@@ -9,7 +9,7 @@ from tests.processes import ROOT
 STATE = [
     *sorted((ROOT / "relex" / "db").glob("*.py")),
     *sorted((ROOT / "worker").glob("*.py")),
-    *(ROOT / "relex" / "flows" / f"{name}.py" for name in ("lease", "persist", "score", "submit", "sweep")),
+    *(ROOT / "relex" / "flows" / f"{name}.py" for name in ("lease", "retry_write", "score", "submit", "sweep")),
 ]
 """What writes the state of jobs."""
 

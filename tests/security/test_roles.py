@@ -181,7 +181,7 @@ def test_a_run_is_queued_by_a_client_and_executed_by_a_worker(databases):
     with databases[Part.CLIENT].transaction() as tx:
         runs.insert_run(tx, "tiny", {}, "/")
     with databases[Part.WORKER].transaction() as tx:
-        assert runs.claim(tx, 30).name == "tiny"
+        assert runs.claim(tx, "worker", 30).name == "tiny"
 
 
 def test_rights_are_taken_as_well_as_given(databases, database, roles):

@@ -22,6 +22,8 @@ def test_work_that_does_not_move_loses_its_lease():
     with Lease(lambda: renewals.append(time.monotonic()), terms(stall=0.1)) as lease:
         lease._thread.join(10)
         assert not lease._thread.is_alive()
+        with pytest.raises(LeaseLost, match=r"no progress for 0 s: the lease is given up"):
+            lease.record_progress()
     assert renewals
 
 
@@ -36,7 +38,7 @@ def test_a_lost_lease_is_told_at_the_next_move():
         assert asked.wait(10)
         lease._thread.join(10)
         with pytest.raises(LeaseLost):
-            lease.moved()
+            lease.record_progress()
 
 
 def test_an_outage_does_not_end_the_renewals():
@@ -50,9 +52,9 @@ def test_an_outage_does_not_end_the_renewals():
 
     with Lease(renew, terms()) as lease:
         assert enough.wait(10)
-        lease.moved()
+        lease.record_progress()
 
 
 def test_a_worker_that_is_told_to_end_stops_at_the_next_move():
     with Lease(lambda: None, terms(stopping=lambda: True)) as lease, pytest.raises(Stopped):
-        lease.moved()
+        lease.record_progress()

@@ -97,8 +97,8 @@ def test_every_line_is_json_and_bears_the_ids_of_the_shard_that_is_held(worker, 
 
 def test_a_terminal_or_a_setting_gets_plain_text(worker, database, job, log):
     with worker(scorer="tests.making:FakeScorer", log_format="plain"):
-        wait_until(lambda: counted(database) == [])
-    assert f"[job={job.id} shard=100 model={job.model}]" in log.read_text()
+        wait_until(lambda: f"[job={job.id} shard=100 model={job.model}]" in log.read_text())
+    assert counted(database) == []
 
 
 @pytest.mark.parametrize("whom", ["parent", "parent-twice", "all"])
@@ -130,12 +130,23 @@ def test_sigterm_of_a_celery_child_ends_its_worker_in_good_order(services, datab
 def test_the_background_process_of_a_laptop_gives_back_what_it_holds_too(services, database, job, log):
     env = environment(**(services | {"broker_url": ""}))
     with background("score", env, log) as process:
-        wait_until(lambda: running(database, job) == 1)
+        wait_until(lambda: running(database, job) == 1 and "loading" in log.read_text())
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert counted(database) == [("pending", 0, 0)]
     assert lines(log)
+
+
+def test_the_background_process_of_a_laptop_ends_although_a_job_waits_that_it_cannot_load(services, database, log):
+    register_model(database)  # without files
+    make_job(database, rows=4)
+    env = environment(**(services | {"broker_url": "", "idle_seconds": 0.5}))
+    with background("score", env, log) as process:
+        assert process.wait(60) == 0
+    failures = [line["message"] for line in lines(log) if line["level"] == "ERROR"]
+    assert len(failures) == 1, "it tries again in 15 seconds, and has ended before"
+    assert "cannot load fake@1 and tries again in 15 s" in failures[0]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Writing an outcome that no outage may lose: what took an hour to compute is held until Postgres is back."""
+"""Writing a result that no outage may lose: what took an hour to compute is held until Postgres is back."""
 
 import logging
 import time
@@ -10,26 +10,27 @@ from relex.errors import DatabaseUnreachable
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSES = (0.5, 1.0, 2.0, 4.0)
-LAST_PAUSE = 8.0
+FIRST_PAUSES = (0.25, 0.5, 1.0)
+LAST_PAUSE = 2.0
+"""Short, because another worker may claim the shard as soon as Postgres is back and its lease has run out."""
 
 Written = TypeVar("Written")
 
 
-def persist(write: Callable[[], Written], stopping: Callable[[], bool]) -> Written:
+def retry_until_written(write: Callable[[], Written], stopping: Callable[[], bool]) -> Written:
     """Call `write` until Postgres takes it, and return what it returns.
 
     A connection that breaks during COMMIT leaves doubt: `write` must look before it writes again.
 
     Raises:
-        DatabaseUnreachable: Postgres is still away and this worker was asked to end.
+        DatabaseUnreachable: Postgres is still away and this worker was asked to stop.
     """
     pauses = chain(FIRST_PAUSES, repeat(LAST_PAUSE))
     while True:
         try:
             return write()
-        except DatabaseUnreachable as fault:
+        except DatabaseUnreachable as error:
             if stopping():
                 raise
-            logger.warning("not written yet: %s", fault)
+            logger.warning("not written yet: %s", error)
             time.sleep(next(pauses))

@@ -1,0 +1,66 @@
+"""Training under Celery: beside the children that score, one run at a time, ended with its worker."""
+
+import os
+import signal
+
+import pytest
+
+from relex.db import runs
+from relex.flows.status import job_status, newest_runs
+from relex.flows.train import queue
+from relex.runs import RunState
+from relex.training.config import TrainingConfig
+from tests.making import make_job, register_model
+from tests.processes import ROOT, environment, started, wait_until
+
+ENDLESS = {
+    "name": "tiny",
+    "backbone": {"scratch": {"vocabulary": 1000, "hidden_size": 16, "layers": 1, "heads": 2, "intermediate_size": 32}},
+    "input": {"max_length": 48},
+    "train": {"epochs": 1_000, "precision": "fp32"},
+    "data": {"train": "data/train_data.csv", "valid": "data/valid_data.csv"},
+}
+
+
+@pytest.fixture
+def env(database_url, broker_url, tmp_path):
+    """Of a worker whose leases outlast the test: what it gives back, it gives back by itself."""
+    services = {"database_url": database_url, "broker_url": broker_url, "home": tmp_path / "home"}
+    return environment(**services, lease_seconds=600, sweep_seconds=0.3, scorer="tests.making:FakeScorer")
+
+
+@pytest.fixture
+def two_runs(database, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    return [queue(database, TrainingConfig.from_dict(ENDLESS)) for _ in range(2)]
+
+
+def states(database):
+    return sorted(run.state for run in newest_runs(database, 10))
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_a_worker_trains_one_run_while_it_scores_and_gives_it_back_when_it_ends(database, env, tmp_path):
+    register_model(database, tmp_path / "home")
+    with started("worker", "--concurrency", "1", env=env, log=tmp_path / "worker.log") as process:
+        wait_until(lambda: states(database) == [RunState.QUEUED, RunState.RUNNING])
+        job = make_job(database, rows=40)
+        wait_until(lambda: job_status(database, job.id).state.ended)
+        assert states(database) == [RunState.QUEUED, RunState.RUNNING]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert states(database) == [RunState.QUEUED, RunState.QUEUED]
+    with database.transaction() as tx:
+        assert tx.exec_driver_sql("SELECT sum(attempt) FROM runs").scalar() == 0
+
+
+@pytest.mark.usefixtures("two_runs")
+def test_a_worker_trains_as_many_runs_as_it_was_told_and_they_do_not_outlive_it(database, env, tmp_path):
+    log = tmp_path / "worker.log"
+    with started("worker", "--queues", "train", "--concurrency", "2", env=env, log=log) as process:
+        wait_until(lambda: states(database) == [RunState.RUNNING, RunState.RUNNING])
+        with database.transaction() as tx:
+            assert len(set(tx.exec_driver_sql("SELECT worker FROM runs").scalars())) == 2
+            assert runs.claimable(tx) == 0
+        os.kill(process.pid, signal.SIGKILL)  # the parent alone
+        wait_until(lambda: states(database) == [RunState.QUEUED, RunState.QUEUED])

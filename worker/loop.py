@@ -1,0 +1,123 @@
+"""The one loop of every worker: sweep, let some of what waits be done, and again, until idle or asked to stop.
+
+What is done differs (:class:`Work`): a process without Celery scores or trains by itself; the parent of a Celery worker
+notifies its children and keeps training processes. How it is done does not: claims, leases and commits are in
+`relex.flows`, the wish to stop in `worker.shared`, health in `worker.heartbeat`.
+"""
+
+import logging
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
+from typing import Protocol
+
+from relex.db.connection import WORKER, Database
+from relex.errors import RelexError, Transient
+from relex.flows.database import open_database
+from relex.flows.sweep import Waiting, sweep
+from relex.settings import Settings
+from worker import shared
+from worker.heartbeat import heartbeat
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+"""Between two looks of a process that does the work itself."""
+
+RETRY_SECONDS = 5.0
+"""Before a database is tried again that does not answer."""
+
+
+class Work(Protocol):
+    """What a worker does with what waits."""
+
+    def do(self, waiting: Waiting) -> bool:
+        """Do some of what waits, and return whether there was anything to do."""
+
+    def unloadable(self) -> Collection[str]:
+        """Return the model versions whose shards this worker leaves to others for now."""
+
+    def close(self) -> None:
+        """End what was begun, before the database is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a loop goes on without work, and how long it waits between two looks, in seconds."""
+
+    idle_seconds: float = inf
+    """Infinite for a worker that stays."""
+    poll_seconds: float = POLL_SECONDS
+
+    @property
+    def stays(self) -> bool:
+        """Whether the worker waits for more work for ever."""
+        return self.idle_seconds == inf
+
+
+class Loop:
+    """Runs one kind of work against one database."""
+
+    def __init__(self, settings: Settings, open_work: Callable[[Database], Work], pace: Pace) -> None:
+        self._settings = settings
+        self._open_work = open_work
+        self._pace = pace
+        self._sweeping = shared.ProcessHeartbeat(shared.SWEEP_SLOT)
+
+    def run(self) -> None:
+        """Work until nothing has waited for `idle_seconds`, or until this worker is asked to stop.
+
+        Raises:
+            Transient: a service went away, and this worker does not stay.
+            RelexError: the tables are of another version of relex, or were never made.
+        """
+        ended = False
+        while not ended and not shared.stopping():
+            try:
+                with open_database(self._settings, WORKER) as database, self._heartbeat(database):
+                    self._work(database)
+                ended = True
+            except Transient as error:
+                if not self._pace.stays:
+                    raise
+                logger.warning("%s", error)
+                shared.wait(RETRY_SECONDS)
+
+    def _heartbeat(self, database: Database) -> AbstractContextManager[None]:
+        """A process that ends by itself when idle has no health that anybody could ask for."""
+        return heartbeat(self._settings, database) if self._pace.stays else nullcontext()
+
+    def _work(self, database: Database) -> None:
+        work = self._open_work(database)
+        busy_at = monotonic()
+        try:
+            while not shared.stopping():
+                if self._turn(database, work):
+                    busy_at = monotonic()
+                elif monotonic() - busy_at >= self._pace.idle_seconds:
+                    return
+                else:
+                    shared.wait(self._pace.poll_seconds)
+        finally:
+            work.close()
+
+    def _turn(self, database: Database, work: Work) -> bool:
+        """Sweep and work once. What fails here is tried again, unless no retry can help."""
+        try:
+            return work.do(self._sweep(database, work))
+        except Transient as error:
+            logger.warning("%s", error)
+        except RelexError:
+            raise
+        except Exception:
+            logger.exception("an unexpected error; the next turn tries again")
+        return False
+
+    def _sweep(self, database: Database, work: Work) -> Waiting:
+        self._sweeping.beat()
+        try:
+            return sweep(database, work.unloadable())
+        finally:
+            self._sweeping.idle()
