@@ -13,7 +13,9 @@ QUEUES = ("score", "train")
 
 @click.command("worker", short_help="Score and train in the foreground.")
 @click.option("--queues", default=",".join(QUEUES), show_default=True, help="What to work on: score, train or both.")
-@click.option("--concurrency", type=click.IntRange(1), help="Processes, which share the cores.  [default: 2 to 4]")
+@click.option(
+    "--concurrency", type=click.IntRange(1), help="Scoring processes, which share the cores.  [default: 2 to 4]"
+)
 @click.option(
     "--health-file",
     type=click.Path(path_type=Path, resolve_path=True),

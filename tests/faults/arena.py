@@ -164,6 +164,12 @@ class Arena:
         with self.database.transaction(snapshot=True) as tx:
             return jobs.progress(tx, jobs.find(tx, job))
 
+    def has_ended(self, job: JobId) -> bool:
+        """Whether a job has ended; False while Postgres does not answer."""
+        with suppress(DatabaseUnreachable):
+            return self.progress(job).state.ended
+        return False
+
     def ask(self, query: str) -> int:
         """One number from Postgres."""
         with self.database.transaction() as tx:

@@ -33,9 +33,9 @@ class Worker:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
-    def said(self, words: str) -> bool:
+    def said(self, words: str, *, twice: bool = False) -> bool:
         """Whether these words stand in what it has logged."""
-        return words.encode() in self.log.read_bytes()[self._begun :]
+        return self.log.read_bytes()[self._begun :].count(words.encode()) >= 1 + twice
 
 
 class Fleet:

@@ -3,6 +3,12 @@
 import time
 from random import Random
 
+from relex.db import models, runs
+from relex.flows.cancel import cancel
+from relex.flows.submit import SubmitOptions
+from relex.jobs import JobState
+from relex.labels import RELATIONS
+from tests.faults import truth
 from tests.faults.arena import LEASE, PAIR, Arena
 from tests.faults.catalogue import all_scored, fault
 from tests.faults.fleet import QUIET, TERMS, go_on, stop
@@ -11,6 +17,9 @@ from tests.faults.proxy import Connection, Moment
 from tests.processes import wait_until
 
 REFUSED = "taken by another, or cancelled"
+GIVEN_UP = "the lease is given up"
+"""Logged by the thread that renews, and again when the work learns of it."""
+
 HELD_BY = "SELECT COALESCE(max(token), 0) FROM shards WHERE state = 'running' AND worker LIKE '%%:{}'"
 
 
@@ -40,8 +49,9 @@ def two_on_one(arena: Arena, draw: Random) -> list[Expected]:
 def stopped_and_continued(arena: Arena, draw: Random) -> list[Expected]:
     job, worker, process = arena.hold(draw)
     late = arena.fleet.workers[worker]
+    token = arena.ask(HELD_BY.format(process))
     stop(late)
-    wait_until(lambda: arena.progress(job).state.ended or arena.progress(job).running_shards == 0, 30)
+    wait_until(lambda: arena.ask(f"SELECT count(*) FROM shards WHERE token = {token}") == 0, 30)
     arena.pause(draw, LEASE)
     arena.let_go(process, "lie")
     go_on(late)
@@ -102,11 +112,11 @@ def stopped_in_commit(arena: Arena, draw: Random) -> list[Expected]:
 
 @fault("device hung while its process lives")
 def hung(arena: Arena, draw: Random) -> list[Expected]:
-    """Nothing moves for longer than the worker may be silent; its lease is no longer renewed, its answer refused."""
+    """Nothing moves for longer than the worker may be silent; its lease is given up, and it computes no further."""
     job, worker, process = arena.hold(draw)
     wait_until(lambda: arena.progress(job).done == arena.rows, TERMS["stall_seconds"] + 20)
     arena.let_go(process, "lie")
-    wait_until(lambda: arena.fleet.workers[worker].said(REFUSED), 20)
+    wait_until(lambda: arena.fleet.workers[worker].said(GIVEN_UP, twice=True), 20)
     return all_scored(arena, job)
 
 
@@ -153,3 +163,37 @@ def slow_submit(arena: Arena, draw: Random) -> list[Expected]:
     arena.trap(Moment.SUBMITTING, lambda _: time.sleep(draw.uniform(0.5, 1.5)))
     job = arena.command_submit()
     return all_scored(arena, job)
+
+
+@fault("a training process frozen while it registers its version")
+def frozen_registration(arena: Arena, draw: Random) -> list[Expected]:
+    """Its run is locked and its lease runs out, while a worker dies: everybody else is recovered and closed."""
+    job, worker, _ = arena.hold(draw)
+    with arena.database.transaction() as tx:
+        runs.insert_run(tx, "frozen", {}, "/")
+        run = runs.claim(tx, "frozen", 0)
+    assert run is not None
+    with arena.database.transaction() as frozen:
+        runs.hold(frozen, run)
+        arena.fleet.kill(worker)
+        arena.fleet.start(worker)
+        wait_until(lambda: arena.progress(job).state.ended, 30)
+    with arena.database.transaction() as tx:
+        runs.cancel(tx, run)
+    return all_scored(arena, job)
+
+
+@fault("a model that no worker can load, beside a healthy job")
+def unloadable(arena: Arena, draw: Random) -> list[Expected]:
+    """Its job is the more urgent one, and must not keep the other from being scored."""
+    with arena.database.transaction() as tx:
+        broken = models.register(tx, "broken", RELATIONS, {"config.json": "nowhere"})
+    urgent = arena.submit(options=SubmitOptions(model=str(broken), priority=9))
+    arena.pause(draw)
+    healthy = arena.submit()
+    wait_until(lambda: arena.progress(healthy).state.ended, 30)
+    assert "cannot load broken@1" in str(arena.progress(urgent).reason)
+    cancel(arena.database, urgent)
+    nothing = frozenset(range(arena.rows))
+    missing = Expected(urgent, truth.plain(arena.rows), state=JobState.CANCELLED, missing=nothing)
+    return [*all_scored(arena, healthy), missing]

@@ -5,10 +5,11 @@ from random import Random
 from threading import Timer
 
 from relex.flows.submit import SubmitOptions
-from tests.faults.arena import Arena
+from tests.faults.arena import LEASE, Arena
 from tests.faults.catalogue import all_scored, fault
 from tests.faults.oracle import Expected
 from tests.faults.proxy import Connection, Cut, Moment
+from tests.processes import wait_until
 
 
 @fault("Redis forgets everything (FLUSHALL)")
@@ -84,6 +85,21 @@ def postgres_restarted(arena: Arena, draw: Random) -> list[Expected]:
         arena.let_go(process)
     arena.pause(draw, 1)
     arena.postgres.start()
+    return all_scored(arena, job)
+
+
+@fault("Postgres away for longer than a lease, while a result is held")
+def outage_longer_than_lease(arena: Arena, draw: Random) -> list[Expected]:
+    """Nobody is to blame for it: no crash and no attempt is counted."""
+    job, _, process = arena.hold(draw)
+    arena.postgres.stop()
+    arena.let_go(process)
+    time.sleep(LEASE * draw.uniform(1.2, 2.5))
+    arena.postgres.start()
+    wait_until(lambda: arena.has_ended(job), 30)
+    assert arena.ask("SELECT COALESCE(sum(crashes + attempt), 0) FROM shards") == 0, (
+        "somebody was blamed for the outage"
+    )
     return all_scored(arena, job)
 
 

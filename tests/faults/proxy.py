@@ -173,7 +173,7 @@ class Connection:
             self._answer = None
         elif text.startswith(b"COPY examples"):
             self._done.add(Moment.UPLOADING)
-        elif b"nextval('fencing_tokens')" in text and b"UPDATE shards" in text:
+        elif b"UPDATE shards" in text and b"make_interval" in text:
             self._done.add(Moment.CLAIMED)
         elif text.startswith(b"UPDATE shards") and b"windows_cut=" in text:
             self._done.add(Moment.FINISHING)

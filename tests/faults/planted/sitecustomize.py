@@ -8,21 +8,21 @@ import os
 from sqlalchemy import ColumnElement, and_, text
 
 import cli.submit
-from relex.db import recovery, shards
+from relex.db import recovery
+from relex.db.leases import Leased
 from relex.flows.submit import Submission
-from relex.jobs import Shard, ShardState
+from relex.jobs import Shard
 from relex.settings import Settings
 from worker.dispatch import wake_scorers
 
 
-def _mine_by_anybody(shard: Shard, state: ShardState) -> ColumnElement[bool]:
-    table = shards.shards
-    return and_(table.c.job_id == shard.job_id, table.c.first_row == shard.first_row, table.c.state == state)
+def _held_by_anybody(leased: Leased[Shard], shard: Shard) -> ColumnElement[bool]:
+    return and_(leased.row(shard), leased.table.c.state.in_(["running", "pending"]))
 
 
 def no_fencing() -> None:
     """A worker writes to a shard whatever its token."""
-    shards._mine = _mine_by_anybody
+    Leased.held = _held_by_anybody  # type: ignore[assignment, method-assign]
 
 
 def no_lease() -> None:
@@ -43,6 +43,10 @@ def early_doorbell() -> None:
     cli.submit.wake = lambda *_: None
 
 
-BUGS = {"no fencing": no_fencing, "no lease": no_lease, "early doorbell": early_doorbell}
+BUGS = {
+    "no fencing": no_fencing,
+    "no lease": no_lease,
+    "early doorbell": early_doorbell,
+}
 
 BUGS[os.environ["FAULTS_PLANT"]]()
