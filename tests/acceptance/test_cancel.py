@@ -29,7 +29,7 @@ def test_a_cancelled_run_leaves_nothing_and_the_next_one_is_trained(laptop):
     ]
     assert told(doomed)["progress"]["step"] < told(doomed)["progress"]["steps"]
     assert doomed not in [version["run"] for version in json.loads(laptop.run("models", "--json"))]
-    assert list(unfinished.iterdir()) == []
+    wait_until(lambda: list(unfinished.iterdir()) == [])  # removed after the run has ended
     assert f"{doomed}: cancelled" in laptop.logs()
     laptop.run("status", doomed, "--watch", expected=1)
     assert f"{doomed} was cancelled" in laptop.said

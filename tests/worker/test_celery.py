@@ -84,7 +84,7 @@ def test_a_worker_that_is_told_to_end_gives_back_what_it_holds(worker, database,
     with worker(scorer="tests.making:SlowScorer", lease_seconds=600) as polite:
         wait_until(lambda: progress(database, job).running_shards == 1)
         polite.send_signal(signal.SIGTERM)
-        assert polite.wait(timeout=30) == 0
+        assert polite.wait(timeout=60) == 0
     left = progress(database, job)
     assert (left.running_shards, left.state.ended) == (0, False)
     with database.transaction() as tx:

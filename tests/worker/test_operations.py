@@ -81,7 +81,7 @@ def test_every_line_is_json_and_bears_the_ids_of_the_shard_that_is_held(worker, 
     with worker(scorer="tests.making:FakeScorer") as process:
         wait_until(lambda: running(database, job) == 0 and counted(database) == [])
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     told = lines(log)
     done = [line for line in told if line["message"].startswith("rows: ")]
     assert sorted((line["job"], line["shard"], line["model"]) for line in done) == [
@@ -111,7 +111,7 @@ def test_sigterm_in_a_batch_gives_the_shard_back_and_counts_nothing(worker, data
             process.send_signal(signal.SIGTERM)
         if whom == "parent-twice":
             process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert counted(database) == [("pending", 0, 0)]
     with database.transaction() as tx:
         assert tx.exec_driver_sql("SELECT count(*) FROM predictions").scalar() in (0, 100)
@@ -123,7 +123,7 @@ def test_sigterm_of_a_celery_child_ends_its_worker_in_good_order(services, datab
         wait_until(lambda: running(database, job) == 2)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         os.kill(int(children[0]), signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert counted(database) == [("pending", 0, 0)]
 
 
@@ -133,7 +133,7 @@ def test_the_background_process_of_a_laptop_gives_back_what_it_holds_too(service
         wait_until(lambda: running(database, job) == 1 and "loading" in log.read_text())
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert counted(database) == [("pending", 0, 0)]
     assert lines(log)
 
@@ -174,7 +174,7 @@ def without_tables(server_url):
 
 def test_a_worker_without_tables_ends_with_the_remedy_told_once(worker, without_tables, log):
     with worker(database_url=without_tables) as process:
-        assert process.wait(30) == 1
+        assert process.wait(60) == 1
     (told,) = [line["message"] for line in lines(log) if line["level"] == "ERROR"]
     assert "run `relex db upgrade`" in told
     assert "Traceback" not in log.read_text()
@@ -190,7 +190,7 @@ def test_a_worker_that_is_older_than_the_tables_of_its_database_ends(worker, dat
             wait_until(lambda: counted(database) == [])
             with database.transaction() as tx:
                 tx.exec_driver_sql(statement.format("9999"))
-            assert process.wait(30) == 1
+            assert process.wait(60) == 1
     finally:
         with database.transaction() as tx:
             tx.exec_driver_sql(statement.format(revision))
@@ -206,7 +206,7 @@ def test_a_worker_is_well_while_it_works_and_its_file_goes_with_it(worker, datab
         told = relex("health", "--file", file, env=environment(), cwd=tmp_path)
         assert (told.returncode, told.stderr) == (0, "")
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(60)
     with pytest.raises(RelexError, match="not there"):
         health(settings)
     told = relex("health", env=environment(health_file=file), cwd=tmp_path)
