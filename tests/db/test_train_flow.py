@@ -108,7 +108,7 @@ def test_a_run_becomes_a_version_whose_files_are_found(database, settings, train
     run = train(FakeTrainer())
     assert (run.state, run.model, run.progress["step"]) == (RunState.DONE, "tiny@1", 1)
     place = models.locate(database, settings, "tiny@1")
-    assert place == settings.home / "models" / "tiny" / "1"
+    assert place.parent == settings.home / "models" / "tiny"
     assert list((settings.home / "models" / ".unfinished").iterdir()) == []
     assert current(database) == "tiny@1"
 
@@ -163,12 +163,13 @@ def test_a_rival_whose_files_are_not_here_does_not_cost_the_new_version(database
     assert (run.state, run.model, current(database)) == (RunState.DONE, "tiny@1", "old@1")
 
 
-def test_what_an_uncommitted_registration_left_is_replaced(database, settings, train):
-    half = settings.home / "models" / "tiny" / "1"
-    half.mkdir(parents=True)
-    (half / folder.WEIGHTS).write_text("half")
+def test_what_an_uncommitted_registration_left_is_taken(database, settings, train):
+    train(FakeTrainer())
+    place = models.locate(database, settings, "tiny@1")
+    with database.transaction() as tx:
+        tx.exec_driver_sql("TRUNCATE model_versions CASCADE")
     assert train(FakeTrainer()).model == "tiny@1"
-    assert models.locate(database, settings, "tiny@1") == half
+    assert models.locate(database, settings, "tiny@1") == place
 
 
 def test_the_same_outcome_again_is_the_same_version_and_its_files_stay(database, settings, train):
@@ -232,7 +233,7 @@ def test_what_runs_left_that_ended_without_their_worker_is_removed_and_nothing_e
 
 def test_an_altered_checkpoint_is_refused(database, settings, train):
     train(FakeTrainer())
-    (settings.home / "models" / "tiny" / "1" / folder.WEIGHTS).write_text("altered")
+    (models.locate(database, settings, "tiny@1") / folder.WEIGHTS).write_text("altered")
     with pytest.raises(RelexError, match="altered since the model was registered"):
         models.locate(database, settings, "tiny@1")
 
