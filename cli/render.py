@@ -189,8 +189,8 @@ def run_lines(run: TrainingRun) -> list[str]:
             parts += [f"loss {told['loss']:.3f}", f"lr {told['learning_rate']:.1e}"]
         lines.append("  " + "   ".join(parts))
     lines += [epoch_line(each) for each in told.get("history", [])]
-    if run.state is RunState.FAILED:
-        lines.append(f"  error: {escape(str(run.error))}")
+    if run.error:
+        lines.append(f"  {'error' if run.state is RunState.FAILED else 'note'}: {escape(run.error)}")
     return lines
 
 

@@ -27,7 +27,7 @@ CLAIM = text("""
         SELECT id FROM runs WHERE state = 'queued' ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     UPDATE runs
-    SET state = 'running', token = nextval('fencing_tokens'),
+    SET state = 'running', token = nextval('fencing_tokens'), error = NULL,
         lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
         started_at = COALESCE(started_at, clock_timestamp())
     FROM picked WHERE runs.id = picked.id
@@ -89,6 +89,7 @@ def cancel(tx: Transaction, run: TrainingRun) -> None:
         "token": fencing_tokens.next_value(),
         "lease_until": None,
         "finished_at": now,
+        "error": None,
     }
     still_open = (runs.c.id == run.id) & runs.c.state.in_([RunState.QUEUED, RunState.RUNNING])
     if tx.execute(update(runs).where(still_open).values(**values)).rowcount != 1:
@@ -147,13 +148,18 @@ def fail(tx: Transaction, run: TrainingRun, error: str) -> None:
     _write(tx, run, state=RunState.FAILED, lease_until=None, finished_at=now, error=error)
 
 
-def release(tx: Transaction, run: TrainingRun) -> None:
-    """Give a claimed run back to the queue.
+def release(tx: Transaction, run: TrainingRun, reason: str | None = None) -> None:
+    """Give a claimed run back to the queue; no attempt is counted.
+
+    Args:
+        tx: the transaction.
+        run: as it was claimed.
+        reason: why, where a person should know it; status shows it until the run is claimed again.
 
     Raises:
         LeaseLost: another worker has it, or it was cancelled.
     """
-    _write(tx, run, state=RunState.QUEUED, lease_until=None)
+    _write(tx, run, state=RunState.QUEUED, lease_until=None, error=reason)
 
 
 def recover(tx: Transaction) -> int:

@@ -15,7 +15,7 @@ from relex.csvfile.reading import check_labelled, read_labelled_examples
 from relex.db import models as table
 from relex.db import runs
 from relex.db.connection import Database
-from relex.errors import DatabaseUnreachable, LeaseLost, RelexError
+from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
 from relex.examples import Example
 from relex.flows import models
 from relex.flows.gate import Gate, no_gate
@@ -125,6 +125,10 @@ def _execute(database: Database, run: TrainingRun, means: _Means) -> None:
     except Stopped:
         with database.transaction() as tx:
             runs.release(tx, run)
+    except Transient as error:
+        logger.warning("%s goes back to the queue: %s", run.id, error)
+        with database.transaction() as tx:
+            runs.release(tx, run, reason=str(error))
     except Exception as fault:
         understood = isinstance(fault, RelexError | OSError)
         logger.error("%s: %s", run.id, fault, exc_info=not understood)

@@ -104,7 +104,9 @@ def test_a_checkpoint_of_the_old_layout_is_found_by_its_digests_and_left_where_i
     assert numbered.is_dir()
 
 
-def test_a_draft_that_somebody_works_on_stays_however_old_and_one_of_a_killed_command_goes(database, settings, tmp_path):
+def test_a_draft_that_somebody_works_on_stays_however_old_and_one_of_a_killed_command_goes(
+    database, settings, tmp_path
+):
     write_checkpoint(tmp_path / "member", 50)
     with draft(settings, "both") as mine:
         write_ensemble(mine, [tmp_path / "member"] * 2, EnsembleConfig(vote=Vote.SOFT, members=("a", "b")), {})

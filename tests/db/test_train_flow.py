@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from cli.render import run_line, run_lines
 from relex.db import models as versions
 from relex.db import runs
-from relex.errors import RelexError
+from relex.errors import RelexError, ServiceUnreachable
 from relex.flows import models
 from relex.flows import train as flow
 from relex.flows.cancel import cancel
+from relex.flows.status import status
 from relex.flows.train import queue, train_next
-from relex.flows.unfinished import remove_leftovers
+from relex.flows.unfinished import remove_leftovers, scratch_of
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.runs import RunState, Scores
@@ -181,8 +183,33 @@ def test_the_same_outcome_again_is_the_same_version_and_its_files_stay(database,
 
 
 def test_a_fault_ends_the_run_with_its_reason(train):
-    run = train(FakeTrainer(fault=RelexError("the hub does not answer")))
-    assert (run.state, run.error, run.model) == (RunState.FAILED, "the hub does not answer", None)
+    run = train(FakeTrainer(fault=RelexError("the recipe is wrong")))
+    assert (run.state, run.error, run.model) == (RunState.FAILED, "the recipe is wrong", None)
+
+
+def test_a_service_that_does_not_answer_sends_the_run_back_to_the_queue(database, settings, train):
+    """As often as it happens: no attempt is counted, the reason is told, and what was trained before stays."""
+
+    def fetch():
+        raise ServiceUnreachable("the hub does not answer; try again")
+
+    away = FakeTrainer(during=fetch)
+    run = train(away)
+    for _ in range(runs.ATTEMPTS):
+        assert (run.state, run.error) == (RunState.QUEUED, "the hub does not answer; try again")
+        assert "the hub does not answer" in run_line(run)
+        assert any("the hub does not answer" in line for line in run_lines(run))
+        with database.transaction() as tx:
+            assert runs.recover(tx) == 0
+        scratch_of(settings, run.id).rmdir()  # the fake trainer makes it anew
+        assert train_next(database, away, settings, lambda: False)
+        run = status(database, run.id)
+    with database.transaction() as tx:
+        assert tx.exec_driver_sql("SELECT attempt FROM runs").scalar() == 0
+    scratch_of(settings, run.id).rmdir()
+    assert train_next(database, FakeTrainer(), settings, lambda: False)
+    run = status(database, run.id)
+    assert (run.state, run.error, run.model) == (RunState.DONE, None, "tiny@1")
 
 
 @pytest.mark.parametrize("moment", ["during", "at_the_end"])

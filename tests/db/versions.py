@@ -64,6 +64,9 @@ ROWS = {
         UPDATE shards SET answered = 1 WHERE job_id = 'j-done';
         UPDATE predictions SET answer_key = gen_random_uuid() WHERE job_id = 'j-done';
     """,
+    "0006": """
+        UPDATE runs SET error = 'the model hub does not answer' WHERE id = 'r-queued';
+    """,
 }
 """By the first revision whose tables can hold them."""
 
