@@ -197,9 +197,18 @@ def run_lines(run: TrainingRun) -> list[str]:
 def _run_place(run: TrainingRun) -> list[str]:
     told = run.progress
     if not told.get("steps"):
-        return []
+        fetched = told.get("download")
+        return (
+            [f"fetching the backbone: {_megabytes(fetched['fetched'])} of {_megabytes(fetched['total'])}"]
+            if fetched
+            else []
+        )
     fold = [f"fold {told['fold']}/{told['folds']}"] if "folds" in told else []
     return [*fold, f"epoch {told['epoch']:g}/{told['epochs']}", f"step {told['step']:,}/{told['steps']:,}"]
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def _best(run: TrainingRun) -> dict[str, Any] | None:
