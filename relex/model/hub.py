@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from httpx2 import HTTPError
-from huggingface_hub import HfApi, cached_assets_path, constants, snapshot_download
+from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
+    LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -44,7 +45,7 @@ LOG_SECONDS = 30.0
 """How often the log says how much is fetched."""
 CONVERTER = "SFconvertbot"
 """The hub's own account that proposes safetensors for repositories which have pickles alone."""
-UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS})
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
 NOT_FOR_US = frozenset({401, 403})
 PASSING = frozenset({408, 425, 429})
 """HTTP statuses below 500 after which the same request may succeed."""
@@ -110,8 +111,10 @@ def _pickles(name: str, folder: Path) -> list[Path]:
 
 def _assets(name: str) -> Path:
     """Where weights are kept that relex converted, beside the hub's own cache."""
+    folder = Path(constants.HF_ASSETS_CACHE).expanduser() / "relex" / "backbones" / name.replace("/", "--")
     with _explained(name):
-        return cached_assets_path("relex", "backbones", name, assets_dir=constants.HF_ASSETS_CACHE)
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _conversion_of(name: str, commit: str) -> str | None:
@@ -175,7 +178,9 @@ def _explained(name: str) -> Iterator[None]:
 
 
 def _explanation(name: str, error: BaseException) -> RelexError:
-    if constants.is_offline_mode() or isinstance(error.__cause__, OfflineModeIsEnabled):
+    if isinstance(error, LocalEntryNotFoundError) and error.__cause__:
+        error = error.__cause__  # why no copy was fetched
+    if constants.is_offline_mode() or isinstance(error, OfflineModeIsEnabled):
         return ModelNotFound(hints.offline_backbone(name))
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
     if status in NOT_FOR_US:

@@ -29,13 +29,15 @@ SOURCE = "source.json"
 """Beside the weights: what they were read from."""
 
 
+def sha256(path: Path) -> str:
+    """The digest of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def digest(files: Sequence[Path]) -> str:
-    """Name the content of these files by one sha256, in hex."""
-    found = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            found.update(hashlib.file_digest(file, "sha256").digest())
-    return found.hexdigest()
+    """One name for the content of these files."""
+    return hashlib.sha256(" ".join(map(sha256, files)).encode()).hexdigest()
 
 
 def convert(name: str, files: Sequence[Path], folder: Path) -> Path:
@@ -58,7 +60,7 @@ def convert(name: str, files: Sequence[Path], folder: Path) -> Path:
         try:
             unfinished.mkdir()
             how = _run(name, files, unfinished / WEIGHTS)
-            digests = {path.name: digest([path]) for path in files}
+            digests = {path.name: sha256(path) for path in files}
             (unfinished / SOURCE).write_text(
                 json.dumps({"backbone": name, "sha256": digests}, indent=2) + "\n", "utf-8"
             )
