@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 from httpx2 import HTTPError
 from huggingface_hub import HfApi, constants, snapshot_download
@@ -170,7 +172,7 @@ def _explained(name: str) -> Iterator[None]:
     except RelexError:
         raise
     except GatedRepoError as error:
-        raise ModelNotFound(hints.gated_backbone(name, constants.ENDPOINT)) from error
+        raise ModelNotFound(hints.gated_backbone(name, _hub())) from error
     except (HFValidationError, RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise ModelNotFound(hints.unknown_backbone(name)) from error
     except (OSError, HTTPError, EntryNotFoundError, XetDownloadError) as error:
@@ -192,6 +194,12 @@ def _explanation(name: str, error: BaseException) -> RelexError:
     return ServiceUnreachable(hints.unreachable_hub(name))
 
 
+def _hub() -> str:
+    """The hub's address without a password that may stand in it."""
+    parts = urlsplit(constants.ENDPOINT)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 class _Watch:
     """Follows one download for the log and for whoever asked."""
 
@@ -200,6 +208,7 @@ class _Watch:
         self._progress = progress
         self._began = self._logged = time.monotonic()
         self._fetched = 0
+        self.lock = Lock()
 
     def bar_class(self) -> type[tqdm]:
         """A class of bars that draws nothing: the hub's library counts bytes in what it takes for bars."""
@@ -211,16 +220,17 @@ class _Watch:
                 self._counts = str(options.get("desc", "")).startswith("Reconstructing")
 
             def update(self, n: float | None = 1) -> None:
-                self.n += n or 0
-                if self._counts:
-                    watch.moved(int(self.n), int(self.total or 0))
+                with watch.lock:  # several files are fetched at once
+                    self.n += n or 0
+                    if self._counts:
+                        watch.moved(int(self.n), int(self.total or 0))
 
         return Bar
 
     def moved(self, fetched: int, total: int) -> None:
         """Tell how far it is; called by the threads that fetch."""
         if not self._fetched:
-            logger.info("fetching the backbone %s from %s", self._name, constants.ENDPOINT)
+            logger.info("fetching the backbone %s from %s", self._name, _hub())
         self._fetched = fetched
         if time.monotonic() - self._logged >= LOG_SECONDS:
             self._logged = time.monotonic()

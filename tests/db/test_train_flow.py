@@ -16,7 +16,7 @@ from relex.flows import models
 from relex.flows import train as flow
 from relex.flows.cancel import cancel
 from relex.flows.status import status
-from relex.flows.train import queue, train_next
+from relex.flows.train import load_trainer, queue, train_next
 from relex.flows.unfinished import remove_leftovers, scratch_of
 from relex.labels import RELATIONS
 from relex.model import folder
@@ -185,6 +185,18 @@ def test_the_same_outcome_again_is_the_same_version_and_its_files_stay(database,
 def test_a_fault_ends_the_run_with_its_reason(train):
     run = train(FakeTrainer(fault=RelexError("the recipe is wrong")))
     assert (run.state, run.error, run.model) == (RunState.FAILED, "the recipe is wrong", None)
+
+
+def test_a_model_hub_that_is_away_sends_the_run_back_to_the_queue(database, settings, monkeypatch, tmp_path):
+    """By the real trainer and the real download code; at this address nobody listens."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    run_id = queue(database, TrainingConfig.from_dict(SECTIONS | {"backbone": {"name": "klue/roberta-nowhere"}}))
+    assert train_next(database, load_trainer("cpu"), settings, lambda: False)
+    run = status(database, run_id)
+    assert run.state is RunState.QUEUED
+    assert run.error.startswith("backbone klue/roberta-nowhere: the model hub does not answer")
 
 
 def test_a_service_that_does_not_answer_sends_the_run_back_to_the_queue(database, settings, train):

@@ -4,7 +4,10 @@ import hashlib
 import io
 import json
 import logging
+import os
 import random
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -81,6 +84,7 @@ def weight(name=NAME):
 def test_the_layout_of_every_recipes_own_backbone_is_known(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert {load_config(recipe).backbone.name for recipe in shipped_names()} == {None, *layouts.LAYOUTS}
+    assert load_config("large_focal.yaml").backbone.name == "klue/roberta-large"
 
 
 @pytest.mark.parametrize("name", sorted(layouts.LAYOUTS))
@@ -117,6 +121,17 @@ def digest_of(tensor):
 def digests_of(content):
     state = torch.load(io.BytesIO(content), weights_only=True) if content[:2] == b"PK" else load(content)
     return {digest_of(tensor) for tensor in state.values()}
+
+
+def test_a_process_finds_the_hub_by_its_variables(hub, cache):
+    hub.repositories[NAME] = Repository(safe())
+    code = f"from relex.model.hub import weights_folder; print(weights_folder({NAME!r}))"
+    variables = {"HF_ENDPOINT": hub.url, "HF_HOME": str(cache / "home"), "PYTHONPATH": str(ROOT)}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert said.stdout.strip().endswith(commit_of(safe()))
+    assert said.stdout.startswith(str(cache / "home"))
 
 
 def test_safetensors_of_the_main_revision_come_first(hub):
