@@ -197,7 +197,7 @@ def _holds(place: Path, version: ModelVersion) -> bool:
     """Whether exactly the version's files lie there; a folder that is missing or incomplete holds nothing."""
     try:
         return folder.digests(place) == dict(version.digests)
-    except (BadCheckpoint, OSError):
+    except BadCheckpoint:
         return False
 
 

@@ -62,10 +62,13 @@ def digests(folder: Path) -> dict[str, str]:
     """The sha256 of each file that scoring reads, in hex, by its path inside the folder.
 
     Raises:
-        BadCheckpoint: as `check` does.
+        BadCheckpoint: as `check` does, or a file cannot be read.
     """
-    check(folder)
-    return {name: _sha256(folder / name) for name in _read_by_scoring(folder)}
+    try:
+        check(folder)
+        return {name: _sha256(folder / name) for name in _read_by_scoring(folder)}
+    except OSError as error:  # not ours to read, or removed at this moment
+        raise BadCheckpoint(f"{error.filename}: {error.strerror}; restore the folder") from error
 
 
 def fingerprint(digests: Mapping[str, str]) -> str:

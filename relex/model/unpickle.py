@@ -17,6 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import save_file
+
 NEW_USERS, NEW_NETWORK = 0x10000000, 0x40000000
 """Flags of unshare(2)."""
 DIE_WITH_PARENT, NO_NEW_PRIVILEGES = 1, 38
@@ -58,7 +61,7 @@ def refuse_network(event: str, _: tuple[Any, ...]) -> None:
 
 
 def refuse_the_rest(event: str, arguments: tuple[Any, ...]) -> None:
-    """Refuse what reading tensors never asks for: an audit hook for the time after torch is imported."""
+    """Refuse what reading tensors never asks for: an audit hook."""
     if event.startswith(REFUSED) or (event == "open" and _writes(*arguments)):
         raise PermissionError(f"refused: {event}")
 
@@ -71,9 +74,6 @@ def main(target: str, *sources: str) -> int:
     """Convert; 1 where the file is refused."""
     paths = [Path(source) for source in sources]
     confined = leave_network(paths)
-    import torch  # noqa: PLC0415 - threads that it starts would keep the network
-    from safetensors.torch import save_file  # noqa: PLC0415
-
     sys.addaudithook(refuse_the_rest)
     state: dict[str, torch.Tensor] = {}
     try:

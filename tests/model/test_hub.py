@@ -312,6 +312,15 @@ def test_a_harmful_pickle_on_the_hub_runs_nothing(hub, cache):
     assert not list((cache / "assets").rglob("*.safetensors"))
 
 
+def test_a_conversion_that_dies_is_told_in_one_line_and_leaves_nothing(hub, cache, monkeypatch):
+    (cache / "child.py").write_text("import os, sys; open(sys.argv[1], 'w').write('half'); os.kill(os.getpid(), 9)")
+    monkeypatch.setattr(pickled, "CHILD", cache / "child.py")
+    hub.repositories[NAME] = Repository(layouts.klue())
+    with pytest.raises(RelexError, match="converts its weights died: signal 9: did memory run out"):
+        opened()
+    assert not [path for path in (cache / "assets").rglob("*") if path.suffix in {".safetensors", ".unfinished"}]
+
+
 def test_a_model_without_weights_is_told(hub):
     files = layouts.klue()
     del files["pytorch_model.bin"]
