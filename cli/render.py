@@ -189,17 +189,26 @@ def run_lines(run: TrainingRun) -> list[str]:
             parts += [f"loss {told['loss']:.3f}", f"lr {told['learning_rate']:.1e}"]
         lines.append("  " + "   ".join(parts))
     lines += [epoch_line(each) for each in told.get("history", [])]
-    if run.state is RunState.FAILED:
-        lines.append(f"  error: {escape(str(run.error))}")
+    if run.error:
+        lines.append(f"  {'error' if run.state is RunState.FAILED else 'note'}: {escape(run.error)}")
     return lines
 
 
 def _run_place(run: TrainingRun) -> list[str]:
     told = run.progress
     if not told.get("steps"):
-        return []
+        fetched = told.get("download")
+        return (
+            [f"fetching the backbone: {_megabytes(fetched['fetched'])} of {_megabytes(fetched['total'])}"]
+            if fetched
+            else []
+        )
     fold = [f"fold {told['fold']}/{told['folds']}"] if "folds" in told else []
     return [*fold, f"epoch {told['epoch']:g}/{told['epochs']}", f"step {told['step']:,}/{told['steps']:,}"]
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def _best(run: TrainingRun) -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ CLAIM = text(f"""
         ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     UPDATE runs
-    SET {leases.CLAIMED}
+    SET {leases.CLAIMED}, error = NULL
     FROM picked WHERE runs.id = picked.id
     RETURNING runs.id
 """)  # noqa: S608 - a constant of ours
@@ -151,7 +151,9 @@ def fail(tx: Transaction, run: TrainingRun, error: str) -> None:
 
 
 def release(tx: Transaction, run: TrainingRun, reason: str | None = None, *, delay_seconds: float = 0.0) -> None:
-    """Give a claimed run back to the queue; it may be claimed again after the delay.
+    """Give a claimed run back to the queue; it may be claimed again after the delay, and no attempt is counted.
+
+    `reason` is what a person should know; status shows it until the run is claimed again.
 
     Raises:
         LeaseLost: another worker has it, or it was cancelled.

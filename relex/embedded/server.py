@@ -46,13 +46,17 @@ def ensure_started(cluster: Cluster) -> Path:
     hangs (Postgres 18 can, where it is stopped while it recovers on a full disk) is ended at once, and started again.
 
     Raises:
-        ServiceUnreachable: if it does not start, or does not answer and does not end either.
+        ServiceUnreachable: if it does not start, or does not answer and does not end either; or if somebody else's
+            server is at work on these data.
     """
     deadline = time.monotonic() + PATIENCE
     while not (folder := find_server(cluster.places.data)):
-        if locks.is_free(cluster.places.server_lock):
+        ours = not locks.is_free(cluster.places.server_lock)
+        if not ours and _postmaster(cluster.places.data) is None:
             _start(cluster)
         elif time.monotonic() > deadline:
+            if not ours:
+                raise trouble(cluster.places, f"a server that relex did not start has {cluster.places.data}")
             _end_at_once(cluster, f"the server on {cluster.places.data} lives but does not answer")
             deadline = time.monotonic() + PATIENCE
         time.sleep(POLL)
@@ -90,19 +94,28 @@ def _end_at_once(cluster: Cluster, why: str) -> None:
     Raises:
         ServiceUnreachable: saying why; its process cannot be told for certain, or outlives this too.
     """
-    with suppress(OSError, ValueError, IndexError):
-        process = int((cluster.places.data / "postmaster.pid").read_bytes().split()[0])
-        # The id may be a stranger's by now: Postgres works inside its data folder.
-        if Path(f"/proc/{process}/cwd").samefile(cluster.places.data):
+    process = _postmaster(cluster.places.data)
+    if process is not None:
+        with suppress(ProcessLookupError, PermissionError):
             os.kill(process, signal.SIGQUIT)
     if not _ends_within(cluster, AT_ONCE):
         raise trouble(cluster.places, why)
 
 
+def _postmaster(data: Path) -> int | None:
+    """The id of the process that postmaster.pid names, if it lives and works on these data."""
+    with suppress(OSError, ValueError, IndexError):
+        process = int((data / "postmaster.pid").read_bytes().split()[0])
+        # The id may be a stranger's by now: Postgres works inside its data folder.
+        if Path(f"/proc/{process}/cwd").samefile(data):
+            return process
+    return None
+
+
 def _start(cluster: Cluster) -> None:
     folder = cluster.places.socket_folder
     make_private(folder, cluster.account.uid, cluster.account.gid)
-    # No process of the server lives, so this is what a crash left.
+    # No server is at work on these data, so this is what a crash left.
     (cluster.places.data / "postmaster.pid").unlink(missing_ok=True)
     settings = {
         "listen_addresses": "",

@@ -6,7 +6,6 @@ balloter must do is said here, by its user (:class:`Balloter`); `relex.analysis.
 
 import pkgutil
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from relex.examples import Example, Prediction
 from relex.flows import models
 from relex.flows.evaluate import Scored, complete, remember
 from relex.flows.files import write_json
-from relex.flows.unfinished import new_draft
+from relex.flows.unfinished import draft
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.model.folder import METRICS, MODEL_CARD
 from relex.runs import MODEL_NAME, ModelVersion
@@ -110,16 +109,13 @@ def register(database: Database, settings: Settings, ensemble: Assembled, vote: 
     """
     with database.transaction() as tx:
         versions = [table.find(tx, member) for member in ensemble.ballot.members]
-    draft = new_draft(settings, name)
     checkpoints = [models.checkpoint_folder(settings, version) for version in versions]
     config = EnsembleConfig(vote=vote, members=ensemble.ballot.members, weights=ensemble.ballot.voted(vote).weights)
-    try:
-        write_ensemble(draft, checkpoints, config, _texts(ensemble, vote, name))
-        facts = models.facts_of(draft)
+    with draft(settings, name) as checkpoint:
+        write_ensemble(checkpoint, checkpoints, config, _texts(ensemble, vote, name))
+        facts = models.facts_of(checkpoint)
         with database.transaction() as tx:
-            version = models.keep(tx, settings, name, facts, draft)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+            version = models.keep(tx, settings, name, facts, checkpoint)
     with database.transaction() as tx:
         return _promote_if_better(tx, version, ensemble, vote)
 

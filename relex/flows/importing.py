@@ -10,7 +10,7 @@ from relex.db import models as table
 from relex.db.connection import Database
 from relex.errors import BadCheckpoint, InvalidInput, quoted
 from relex.flows import models
-from relex.flows.unfinished import new_draft
+from relex.flows.unfinished import draft
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.model.ensemble import check_votes
@@ -41,26 +41,23 @@ def import_folder(
         _check_classifier(checkpoint)
     judged = (source / folder.METRICS).is_file()
     scores, note = ([models.scores_of(source)], models.note_of(source)) if judged else ([], None)
-    draft = new_draft(settings, name)
-    try:
-        _copy(source, draft)
-        if examine:
-            examine(draft)
-    except BaseException as fault:
-        shutil.rmtree(draft, ignore_errors=True)
-        if isinstance(fault, BadCheckpoint):  # the copy is gone: what is wrong with it is wrong with the folder
-            raise BadCheckpoint(str(fault).replace(str(draft), str(source))) from fault
-        raise
-    digests = folder.digests(draft)
-    with database.transaction() as tx:
-        version = table.register(tx, name, folder.read_labels(source), digests, scores, note=note)
-        models.place(draft, models.home_of(settings, version), version)
+    with draft(settings, name) as copy:
+        _copy(source, copy)
+        try:
+            if examine:
+                examine(copy)
+        except BadCheckpoint as error:  # the copy goes: what is wrong with it is wrong with the folder
+            raise BadCheckpoint(str(error).replace(str(copy), str(source))) from error
+        digests = folder.digests(copy)
+        with database.transaction() as tx:
+            version = table.register(tx, name, folder.read_labels(source), digests, scores, note=note)
+            models.install(settings, copy, version)
     return version
 
 
-def _copy(source: Path, draft: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
     try:
-        shutil.copytree(source, draft, ignore=lambda _, names: [each for each in names if not folder.belongs(each)])
+        shutil.copytree(source, target, ignore=lambda _, names: [each for each in names if not folder.belongs(each)])
     except shutil.Error as fault:
         _, _, reason = fault.args[0][0]  # that of the first file
         raise BadCheckpoint(f"{source}: cannot be copied: {reason}") from fault

@@ -2,23 +2,32 @@
 
 A version's files are found under the home folder, or among the checkpoints that came with relex; the digests in
 Postgres decide whether what lies there is really that version, so a swapped or damaged file never scores a row.
+
+Several databases may share one home folder. So a checkpoint's folder is named by its content, not by its number, and
+no folder that is there is ever removed or overwritten.
 """
 
+import errno
+import logging
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from math import isfinite
 from pathlib import Path
+from uuid import uuid4
 
 from relex.db import models as table
 from relex.db.connection import Database, Transaction
 from relex.errors import BadCheckpoint, ModelNotFound
-from relex.flows.unfinished import new_draft
+from relex.flows.unfinished import draft
 from relex.model import folder
 from relex.runs import ModelVersion, RunId, Scores
 from relex.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 SHIPPED = Path(str(resources.files("relex").joinpath("checkpoints")))
 FORMER_WEIGHTS = frozenset({"fb69478888a511e348cc6bd911ee88dfd0592b3248b679a7d728a3b25ba797a1"})
@@ -69,11 +78,10 @@ def register_shipped(database: Database, settings: Settings) -> None:
     """
     for checkpoint in _shipped():
         facts = facts_of(checkpoint)
-        with database.transaction() as tx:
+        with database.transaction() as tx, draft(settings, checkpoint.name) as copy:
             version = table.register(tx, checkpoint.name, facts.labels, facts.digests, [facts.scores])
-            draft = new_draft(settings, checkpoint.name)
-            shutil.copytree(checkpoint, draft)
-            place(draft, home_of(settings, version), version)
+            shutil.copytree(checkpoint, copy)
+            install(settings, copy, version)
             current = table.current(tx)
             if current is None or _gives_way(current, version):
                 table.promote(tx, version)
@@ -122,13 +130,18 @@ def keep(
     that version again, whose folder stays as it is.
     """
     version = table.register(tx, name, facts.labels, facts.digests, [facts.scores], run_id, note=facts.note)
-    place(checkpoint, home_of(settings, version), version)
+    install(settings, checkpoint, version)
     return version
 
 
 def home_of(settings: Settings, version: ModelVersion) -> Path:
-    """Where a registered checkpoint of one's own lies."""
-    return settings.home / "models" / version.name / str(version.number)
+    """Where the files of a version are put: under its name, by its content."""
+    return settings.home / "models" / version.name / folder.fingerprint(version.digests)
+
+
+def _own_places(settings: Settings, version: ModelVersion) -> list[Path]:
+    """Where the files of a version may lie in the home folder; earlier versions of relex went by the number."""
+    return [home_of(settings, version), settings.home / "models" / version.name / str(version.number)]
 
 
 def locate(database: Database, settings: Settings, model: str) -> Path:
@@ -144,12 +157,13 @@ def checkpoint_folder(settings: Settings, version: ModelVersion) -> Path:
     Raises:
         BadCheckpoint: not on this machine, or altered.
     """
-    places = [home_of(settings, version), SHIPPED / version.name]
-    for place in places:
+    places = _own_places(settings, version)
+    for place in (*places, SHIPPED / version.name):
         if _holds(place, version):
             return place
-    if places[0].is_dir():
-        folder.verify(places[0], version.digests)  # says which file it is
+    for place in places:
+        if place.is_dir():
+            folder.verify(place, version.digests)  # says which file it is
     raise BadCheckpoint(f"{version}: no folder {places[0]} here; all workers must share one RELEX_HOME")
 
 
@@ -187,17 +201,33 @@ def _holds(place: Path, version: ModelVersion) -> bool:
         return False
 
 
-def place(draft: Path, target: Path, version: ModelVersion) -> None:
-    """Put a folder where its version is looked for, unless the same files are there already."""
-    if _holds(target, version):
-        shutil.rmtree(draft, ignore_errors=True)
+def install(settings: Settings, checkpoint: Path, version: ModelVersion) -> None:
+    """Put a checkpoint where its version is looked for, unless the same files are there already."""
+    if any(_holds(place, version) for place in _own_places(settings, version)):
+        shutil.rmtree(checkpoint, ignore_errors=True)
     else:
-        _move(draft, target)
+        _move(checkpoint, home_of(settings, version), version)
 
 
-def _move(draft: Path, target: Path) -> None:
-    """Put a whole folder in its place; what lies there was left by a registration that was never committed."""
+def _move(checkpoint: Path, target: Path, version: ModelVersion) -> None:
+    """Move a folder to its place; what stands there stays if it is the same, and is moved aside if it was altered."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        shutil.rmtree(target)
-    draft.rename(target)
+    while not _renamed(checkpoint, target):
+        if _holds(target, version):  # another database registered it at this moment
+            shutil.rmtree(checkpoint, ignore_errors=True)
+            return
+        aside = target.with_name(f"{target.name}.altered-{uuid4().hex[:8]}")
+        with suppress(FileNotFoundError):
+            target.rename(aside)
+            logger.warning("%s: %s was altered; it is now %s", version, target, aside)
+
+
+def _renamed(source: Path, target: Path) -> bool:
+    """Rename a folder; False where a file or a folder with files stands in its place."""
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
+            return False
+        raise
+    return True

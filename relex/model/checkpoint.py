@@ -19,7 +19,7 @@ from relex.encoding.markers import marker_tokens
 from relex.encoding.tokens import Encoder
 from relex.errors import BadCheckpoint
 from relex.model.classifier import RelationClassifier, RelationConfig
-from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check
+from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check, swap_in
 
 LONGEST_REASON = 500
 """Characters of what a library says: some name every tensor."""
@@ -56,7 +56,7 @@ def save(
     sibling.mkdir()
     try:
         _write(sibling, model, tokenizer, texts, dtype)
-        _swap(sibling, folder)
+        swap_in(sibling, folder)
     finally:
         shutil.rmtree(sibling, ignore_errors=True)
 
@@ -116,14 +116,3 @@ def _write(
     for name, text in texts.items():
         (folder / name).write_text(text, "utf-8")
     check(folder)
-
-
-def _swap(new: Path, folder: Path) -> None:
-    """Put `new` in the folder's place; for an instant between two renames neither stands there."""
-    if folder.exists():
-        old = new.with_name(new.name + ".old")
-        folder.rename(old)
-        new.rename(folder)
-        shutil.rmtree(old)
-    else:
-        new.rename(folder)

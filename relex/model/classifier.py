@@ -5,6 +5,7 @@ the backbone's whole configuration and needs neither the backbone's repository n
 """
 
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,9 +27,10 @@ from relex.encoding.markers import marker_tokens
 from relex.encoding.tokens import Encoder
 from relex.errors import BadCheckpoint, InvalidConfig
 from relex.model.config import ModelConfig
-from relex.model.folder import labels_in_order
-from relex.model.hub import backbone_folder
+from relex.model.folder import TOKENIZER, TOKENIZER_CONFIG, labels_in_order, read_json
+from relex.model.hub import Progress, backbone_folder, weights_folder
 from relex.model.pooling import pooling_module
+from relex.model.sentencepiece import sentencepiece_file, sentencepiece_tokenizer
 
 THIS_DISK_ONLY = {"local_files_only": True, "trust_remote_code": False}
 """No network, and no Python that lies in a model's folder: transformers would ask on the terminal whether to run it."""
@@ -99,17 +101,24 @@ class RelationClassifier(PreTrainedModel):
 
     @classmethod
     def from_backbone(
-        cls, name_or_path: str, model_config: ModelConfig, tokenizer: PreTrainedTokenizerFast
+        cls,
+        name_or_path: str,
+        model_config: ModelConfig,
+        tokenizer: PreTrainedTokenizerFast,
+        progress: Progress | None = None,
     ) -> "RelationClassifier":
         """A new classifier on a pre-trained backbone; `tokenizer` learns the scheme's markers.
 
         Raises:
-            ModelNotFound, ServiceUnreachable: as `backbone_folder` does.
+            ModelNotFound, ServiceUnreachable, RelexError: as `weights_folder` does.
             InvalidConfig: the backbone cannot be read, or has fewer positions than `max_length`.
         """
-        folder = backbone_folder(name_or_path)
+        weights = weights_folder(name_or_path, progress)
         try:
-            backbone = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32, **THIS_DISK_ONLY)
+            config = AutoConfig.from_pretrained(backbone_folder(name_or_path), **THIS_DISK_ONLY)
+            backbone = AutoModel.from_pretrained(
+                weights, config=config, use_safetensors=True, dtype=torch.float32, **THIS_DISK_ONLY
+            )
         except (OSError, ValueError, SafetensorError) as fault:
             raise InvalidConfig(f"backbone {name_or_path}: {_first_line(fault)}; choose another") from fault
         return cls._fitted(backbone, model_config, tokenizer)
@@ -188,20 +197,33 @@ class RelationClassifier(PreTrainedModel):
 
 
 def backbone_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:
-    """A pre-trained backbone's own tokenizer.
+    """A pre-trained backbone's own tokenizer: a tokenizer.json, a vocab.txt, or a SentencePiece model.
 
     Raises:
-        ModelNotFound, ServiceUnreachable: as `backbone_folder` does.
+        ModelNotFound, ServiceUnreachable, RelexError: as `backbone_folder` does.
         InvalidConfig: it cannot be read, or is not a fast one, which alone tells characters of tokens.
     """
     folder = backbone_folder(name_or_path)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **THIS_DISK_ONLY)
-    except (OSError, ValueError) as fault:
+        if pieces := sentencepiece_file(folder):
+            return sentencepiece_tokenizer(pieces)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **_case_kept(folder), **THIS_DISK_ONLY)
+    except (OSError, ValueError, BadCheckpoint) as fault:
         raise InvalidConfig(f"tokenizer of {name_or_path}: {_first_line(fault)}; choose another") from fault
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise InvalidConfig(f"tokenizer of {name_or_path}: not a fast tokenizer; choose a backbone that has one")
     return tokenizer
+
+
+def _case_kept(folder: Path) -> dict[str, bool]:
+    """What makes a bare vocab.txt keep Hangul whole, unless its configuration says otherwise.
+
+    transformers' default is that of English: it lowers the case, and takes syllables apart with the accents.
+    """
+    if (folder / TOKENIZER).is_file() or not (folder / "vocab.txt").is_file():
+        return {}
+    config = read_json(folder / TOKENIZER_CONFIG) if (folder / TOKENIZER_CONFIG).is_file() else {}
+    return {} if "do_lower_case" in config else {"do_lower_case": False}
 
 
 def _first_line(fault: Exception) -> str:

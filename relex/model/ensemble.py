@@ -70,10 +70,10 @@ def check_votes(folder: Path) -> None:
 
 
 def write_ensemble(folder: Path, checkpoints: Sequence[Path], config: EnsembleConfig, texts: Mapping[str, str]) -> None:
-    """Put checkpoints together in a new folder, which appears whole or not at all.
+    """Put checkpoints together in a folder, which appears whole or not at all.
 
     Args:
-        folder: where; it must not stand there, and its parent must.
+        folder: where; its parent must exist. One that an earlier attempt left there is replaced.
         checkpoints: the members' folders, which stay as they are; where the disk allows it no file is copied.
         config: how they vote.
         texts: the files for people by name (`folder.FOR_PEOPLE`), with their text.
@@ -87,7 +87,7 @@ def write_ensemble(folder: Path, checkpoints: Sequence[Path], config: EnsembleCo
         (draft / layout.ENSEMBLE).write_text(json.dumps(config.model_dump(mode="json"), indent=2) + "\n", "utf-8")
         for name, text in texts.items():
             (draft / name).write_text(text, "utf-8")
-        draft.rename(folder)
+        layout.swap_in(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

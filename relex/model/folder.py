@@ -7,6 +7,7 @@ one classifier, `model.ensemble` those of several that vote: `ensemble.json`, an
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,19 @@ def digests(folder: Path) -> dict[str, str]:
     """The sha256 of each file that scoring reads, in hex, by its path inside the folder.
 
     Raises:
-        BadCheckpoint: as `check` does.
+        BadCheckpoint: as `check` does, or a file cannot be read.
     """
-    check(folder)
-    return {name: _sha256(folder / name) for name in _read_by_scoring(folder)}
+    try:
+        check(folder)
+        return {name: _sha256(folder / name) for name in _read_by_scoring(folder)}
+    except OSError as error:  # not ours to read, or removed at this moment
+        raise BadCheckpoint(f"{error.filename}: {error.strerror}; restore the folder") from error
+
+
+def fingerprint(digests: Mapping[str, str]) -> str:
+    """Give one short name to all that `digests` found: equal only where every file is."""
+    text = json.dumps(sorted(digests.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def verify(folder: Path, expected: Mapping[str, str]) -> None:
@@ -116,6 +126,20 @@ def _check_links(folder: Path) -> None:
             raise BadCheckpoint(f"{folder}: {path.name} is a link that leads out of it; copy the folder with `cp -rL`")
         if belongs(path.name) and not (path.is_file() or path.is_dir()):
             raise BadCheckpoint(f"{folder}: {path.name} is neither a file nor a folder; copy the whole folder again")
+
+
+def swap_in(new: Path, folder: Path) -> None:
+    """Put a whole new folder in the place of one that is not registered yet.
+
+    For an instant between two renames neither stands there.
+    """
+    if folder.exists():
+        old = new.with_name(new.name + ".old")
+        folder.rename(old)
+        new.rename(folder)
+        shutil.rmtree(old)
+    else:
+        new.rename(folder)
 
 
 def read_labels(folder: Path) -> tuple[str, ...]:

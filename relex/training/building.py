@@ -8,22 +8,24 @@ from relex.encoding.markers import mark
 from relex.examples import Example
 from relex.model.classifier import RelationClassifier, backbone_tokenizer
 from relex.model.config import ModelConfig
+from relex.model.hub import Progress
 from relex.training.config import TrainingConfig
 from relex.training.sections import ScratchBackbone
 from relex.training.vocabulary import END, MASK, PAD, START, UNKNOWN, train_wordpiece
 
 
 def build_classifier(
-    config: TrainingConfig, train: Sequence[Example]
+    config: TrainingConfig, train: Sequence[Example], progress: Progress | None = None
 ) -> tuple[RelationClassifier, PreTrainedTokenizerFast]:
     """A classifier over the 30 relations and its tokenizer, which knows the markers.
 
     Args:
         config: the recipe.
         train: read for the vocabulary of a backbone made anew.
+        progress: hears how much of a backbone is fetched.
 
     Raises:
-        InvalidConfig, ModelNotFound, ServiceUnreachable: the backbone cannot be had as asked.
+        InvalidConfig, ModelNotFound, ServiceUnreachable, RelexError: the backbone cannot be had as asked.
     """
     model_config = ModelConfig(
         scheme=config.input.scheme,
@@ -39,7 +41,7 @@ def build_classifier(
         return RelationClassifier.from_scratch(backbone, model_config, tokenizer), tokenizer
     name = str(config.backbone.name)
     tokenizer = backbone_tokenizer(name)
-    return RelationClassifier.from_backbone(name, model_config, tokenizer), tokenizer
+    return RelationClassifier.from_backbone(name, model_config, tokenizer, progress), tokenizer
 
 
 def _new_tokenizer(config: TrainingConfig, size: int, train: Sequence[Example]) -> PreTrainedTokenizerFast:

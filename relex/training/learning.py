@@ -68,7 +68,7 @@ def learn(
     gold = gold_labels(train, str(config.data.train))
     validation.check(config.validation.metric)
     set_seed(config.train.seed)
-    model, tokenizer = build_classifier(config, train)
+    model, tokenizer = build_classifier(config, train, logbook.add_download)
     network: nn.Module = model  # transformers' own `to` carries no types
     network.to(device)
     encoder = model.encoder(tokenizer)

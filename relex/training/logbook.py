@@ -75,6 +75,12 @@ class Logbook:
         self._epoch_start = state["epoch_start"]
         self._started = time.monotonic() - state["seconds"]
 
+    def add_download(self, fetched: int, total: int) -> None:
+        """Report that so many bytes of the backbone are fetched, until the first step is."""
+        if self.due:
+            self._told["download"] = {"fetched": fetched, "total": total}
+            self._tell()
+
     def add_steps(self, step: int, steps: int, loss: float, learning_rate: float) -> None:
         """Training has reached `step` of `steps`; `loss` is the mean of the steps since the last call.
 

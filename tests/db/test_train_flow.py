@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from cli.render import run_line, run_lines
 from relex.db import models as versions
 from relex.db import runs
-from relex.errors import RelexError
+from relex.errors import RelexError, ServiceUnreachable
 from relex.flows import models
 from relex.flows import train as flow
 from relex.flows.cancel import cancel
-from relex.flows.train import queue, train_next
-from relex.flows.unfinished import remove_leftovers
+from relex.flows.status import status
+from relex.flows.train import load_trainer, queue, train_next
+from relex.flows.unfinished import remove_leftovers, scratch_of
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.runs import RunState, Scores
@@ -108,7 +110,7 @@ def test_a_run_becomes_a_version_whose_files_are_found(database, settings, train
     run = train(FakeTrainer())
     assert (run.state, run.model, run.progress["step"]) == (RunState.DONE, "tiny@1", 1)
     place = models.locate(database, settings, "tiny@1")
-    assert place == settings.home / "models" / "tiny" / "1"
+    assert place.parent == settings.home / "models" / "tiny"
     assert list((settings.home / "models" / ".unfinished").iterdir()) == []
     assert current(database) == "tiny@1"
 
@@ -163,12 +165,13 @@ def test_a_rival_whose_files_are_not_here_does_not_cost_the_new_version(database
     assert (run.state, run.model, current(database)) == (RunState.DONE, "tiny@1", "old@1")
 
 
-def test_what_an_uncommitted_registration_left_is_replaced(database, settings, train):
-    half = settings.home / "models" / "tiny" / "1"
-    half.mkdir(parents=True)
-    (half / folder.WEIGHTS).write_text("half")
+def test_what_an_uncommitted_registration_left_is_taken(database, settings, train):
+    train(FakeTrainer())
+    place = models.locate(database, settings, "tiny@1")
+    with database.transaction() as tx:
+        tx.exec_driver_sql("TRUNCATE model_versions CASCADE")
     assert train(FakeTrainer()).model == "tiny@1"
-    assert models.locate(database, settings, "tiny@1") == half
+    assert models.locate(database, settings, "tiny@1") == place
 
 
 def test_the_same_outcome_again_is_the_same_version_and_its_files_stay(database, settings, train):
@@ -180,8 +183,48 @@ def test_the_same_outcome_again_is_the_same_version_and_its_files_stay(database,
 
 
 def test_a_fault_ends_the_run_with_its_reason(train):
-    run = train(FakeTrainer(fault=RelexError("the hub does not answer")))
-    assert (run.state, run.error, run.model) == (RunState.FAILED, "the hub does not answer", None)
+    run = train(FakeTrainer(fault=RelexError("the recipe is wrong")))
+    assert (run.state, run.error, run.model) == (RunState.FAILED, "the recipe is wrong", None)
+
+
+def test_a_model_hub_that_is_away_sends_the_run_back_to_the_queue(database, settings, monkeypatch, tmp_path):
+    """By the real trainer and the real download code; at this address nobody listens."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    run_id = queue(database, TrainingConfig.from_dict(SECTIONS | {"backbone": {"name": "klue/roberta-nowhere"}}))
+    assert train_next(database, load_trainer("cpu"), settings, lambda: False)
+    run = status(database, run_id)
+    assert run.state is RunState.QUEUED
+    assert run.error.startswith("backbone klue/roberta-nowhere: the model hub does not answer")
+
+
+def test_a_service_that_does_not_answer_sends_the_run_back_to_the_queue(database, settings, train):
+    """As often as it happens: no attempt is counted, the reason is told, and what was trained before stays."""
+
+    def fetch():
+        raise ServiceUnreachable("the hub does not answer; try again")
+
+    away = FakeTrainer(during=fetch)
+    run = train(away)
+    for _ in range(runs.ATTEMPTS):
+        assert (run.state, run.error) == (RunState.QUEUED, "the hub does not answer; try again")
+        assert "the hub does not answer" in run_line(run)
+        assert any("the hub does not answer" in line for line in run_lines(run))
+        assert not train_next(database, away, settings, lambda: False), "not before a pause"
+        with database.transaction() as tx:
+            assert runs.recover(tx) == 0
+            tx.exec_driver_sql("UPDATE runs SET not_before = '-infinity'")
+        scratch_of(settings, run.id).rmdir()  # the fake trainer makes it anew
+        assert train_next(database, away, settings, lambda: False)
+        run = status(database, run.id)
+    with database.transaction() as tx:
+        assert tx.exec_driver_sql("SELECT attempt FROM runs").scalar() == 0
+        tx.exec_driver_sql("UPDATE runs SET not_before = '-infinity'")
+    scratch_of(settings, run.id).rmdir()
+    assert train_next(database, FakeTrainer(), settings, lambda: False)
+    run = status(database, run.id)
+    assert (run.state, run.error, run.model) == (RunState.DONE, None, "tiny@1")
 
 
 @pytest.mark.parametrize("moment", ["during", "at_the_end"])
@@ -232,7 +275,7 @@ def test_what_runs_left_that_ended_without_their_worker_is_removed_and_nothing_e
 
 def test_an_altered_checkpoint_is_refused(database, settings, train):
     train(FakeTrainer())
-    (settings.home / "models" / "tiny" / "1" / folder.WEIGHTS).write_text("altered")
+    (models.locate(database, settings, "tiny@1") / folder.WEIGHTS).write_text("altered")
     with pytest.raises(RelexError, match="altered since the model was registered"):
         models.locate(database, settings, "tiny@1")
 

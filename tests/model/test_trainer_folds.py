@@ -138,6 +138,9 @@ def test_a_killed_run_goes_on_with_the_fold_it_was_in(trained, data, tmp_path, m
     assert left == {"tensorboard"}
     assert heard[0]["step"] >= killed_at["step"]
     assert heard[-1]["history"] == told[-1]["history"]
+    # It was killed again, after its checkpoint was written and before it was registered.
+    train(recipe(), *data, tmp_path / "tiny", heard.append, tmp_path / "scratch")
+    assert len(begun) == FOLDS - 1
     for one, other in zip(members(folder), members(tmp_path / "tiny"), strict=True):
         assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
 

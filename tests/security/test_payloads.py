@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from relex.csvfile.checking import check
 from relex.errors import BadCheckpoint, InvalidConfig, InvalidCsv
 from relex.flows.importing import import_folder
 from relex.flows.models import SHIPPED
+from relex.model import pickled
 from relex.model.checkpoint import load
 from relex.model.classifier import RelationClassifier, backbone_tokenizer
 from relex.model.config import ModelConfig
@@ -19,6 +21,7 @@ from relex.settings import Settings
 from relex.training import keeper
 from relex.training.config import load_config
 from relex.training.trainer import train
+from tests.security.payloads import Payload
 from tests.tiny_training import config, tiny_data
 
 PICKLES = ["weights.pkl", "best.pth", "pytorch_model.bin", "optimizer.pt", "labels.PICKLE", "last.ckpt"]
@@ -77,18 +80,91 @@ def test_code_beside_a_checkpoint_is_not_run(trap, checkpoint):
     assert len(load(checkpoint).labels) == 30
 
 
-def test_a_backbone_of_pickles_alone_is_refused_with_the_remedy(trap, backbone):
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_ASSETS_CACHE", str(tmp_path / "assets"))
+    return tmp_path / "assets"
+
+
+@pytest.mark.parametrize("how", ["plain", "in an archive of torch"])
+def test_a_backbone_whose_pickle_asks_for_more_than_tensors_is_refused_and_runs_nothing(trap, backbone, cache, how):
     (backbone / "model.safetensors").unlink()
     (backbone / "pytorch_model.bin").write_bytes(trap.pickle)
-    with pytest.raises(InvalidConfig, match=r"no weights in safetensors.*docs/security\.md"):
+    if how != "plain":
+        torch.save({"weights": Payload(trap.mark)}, backbone / "pytorch_model.bin")
+    with pytest.raises(InvalidConfig, match=r"restricted loader refuses pytorch_model\.bin"):
         open_backbone(backbone)
+    assert not list(cache.rglob("*.safetensors"))
+    assert not list(cache.rglob("*.unfinished"))
 
 
-def test_honest_tensors_in_a_pickle_are_refused_too(backbone):
+def test_honest_tensors_in_a_pickle_are_read_once(backbone, cache, monkeypatch):
+    weights = AutoModel.from_pretrained(backbone).state_dict()
     (backbone / "model.safetensors").unlink()
-    torch.save(AutoModel.from_config(TINY).state_dict(), backbone / "pytorch_model.bin")
-    with pytest.raises(InvalidConfig, match="no weights in safetensors"):
-        open_backbone(backbone)
+    shared = {**weights, "again": next(iter(weights.values()))}
+    torch.save(shared, backbone / "pytorch_model.bin")
+    model = open_backbone(backbone)
+    read = model.backbone.state_dict()
+    assert all(torch.equal(read[name][: len(tensor)], tensor) for name, tensor in weights.items() if name in read)
+    monkeypatch.setattr(pickled, "_run", lambda *_: pytest.fail("read again"))
+    open_backbone(backbone)
+    assert [path.name for path in backbone.glob("*.safetensors")] == []  # the person's folder stays as it is
+
+
+def test_the_process_that_reads_pickles_has_neither_network_nor_rights_nor_secrets(tmp_path, monkeypatch):
+    """As it is confined when the file is opened, and what it still could do if the loader had a hole."""
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("RELEX_DATABASE_URL", "postgresql://somebody:secret@localhost/x")
+    script = tmp_path / "unpickle.py"
+    script.write_text(TRIES.format(child=str(pickled.CHILD)), "utf-8")
+    monkeypatch.setattr(pickled, "CHILD", script)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        script.write_text(script.read_text("utf-8").replace("PORT", str(server.getsockname()[1])), "utf-8")
+        with pytest.raises(InvalidConfig) as refused:
+            pickled.convert("x", [script], tmp_path / "out")
+    tried = json.loads(str(refused.value).split("refuses unpickle.py: ")[1].split("; choose")[0])
+    assert tried.pop("secrets") == []
+    alone = tried.pop("confined").startswith("in a process with a network of its own")
+    below = tried.pop("connect below Python")
+    assert set(tried.values()) == {"PermissionError"}, tried
+    assert below == ("unreachable" if alone else below)
+
+
+TRIES = """
+import ctypes, importlib.util, json, os, pickle, socket, struct, subprocess, sys
+spec = importlib.util.spec_from_file_location("child", {child!r})
+child = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(child)
+connect = ctypes.CDLL(None, use_errno=True).connect
+libc_socket = ctypes.CDLL(None).socket
+said = {{"confined": child.leave_network([])}}
+child.sys.addaudithook(child.refuse_the_rest)
+tries = {{
+    "socket": lambda: socket.create_connection(("127.0.0.1", PORT), 5),
+    "name": lambda: socket.getaddrinfo("localhost", 80),
+    "program": lambda: subprocess.run(["true"]),
+    "shell": lambda: os.system("true"),
+    "fork": os.fork,
+    "write": lambda: open("written", "w"),
+    "append": lambda: os.open("written", os.O_WRONLY | os.O_CREAT),
+    "folder": lambda: os.mkdir("made"),
+    "remove": lambda: os.remove(sys.argv[2]),
+    "rename": lambda: os.rename(sys.argv[2], "moved"),
+    "pickle": lambda: pickle.loads(pickle.dumps(os.getcwd)),
+    "library": lambda: ctypes.CDLL("libc.so.6"),
+}}
+for name, tried in tries.items():
+    try:
+        tried()
+        said[name] = "done"
+    except Exception as error:
+        said[name] = type(error).__name__
+said["secrets"] = [key for key, value in os.environ.items() if "secret" in value]
+address = struct.pack("<H", 2) + struct.pack(">H", PORT) + bytes([127, 0, 0, 1]) + bytes(8)
+said["connect below Python"] = "reached" if connect(libc_socket(2, 1, 0), address, 16) == 0 else "unreachable"
+print(json.dumps({{"refused": json.dumps(said)}}))
+sys.exit(1)
+"""
 
 
 def test_a_pickle_beside_a_backbones_safetensors_is_not_opened(trap, backbone):

@@ -39,6 +39,12 @@ def test_every_missing_file_is_named_at_once(folder):
         digests(folder)
 
 
+def test_a_file_that_vanishes_between_two_looks_is_a_bad_checkpoint(folder, monkeypatch):
+    monkeypatch.setattr("relex.model.folder.check", lambda folder: (folder / "config.json").unlink())
+    with pytest.raises(BadCheckpoint, match=r"config\.json: No such file"):
+        digests(folder)
+
+
 def test_a_digest_that_was_never_registered_does_not_pass(folder):
     registered = digests(folder)
     del registered["model.safetensors"]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from relex.errors import RelexError
+from relex.training import logbook as logbook_module
 from relex.training.config import TrainingConfig
 from relex.training.logbook import Logbook
 
@@ -26,6 +27,16 @@ def test_the_mean_loss_of_an_epoch_weighs_each_step_alike():
     book.add_steps(20, 20, 1.0, 1e-3)
     book.add_epoch(scores(20.0))
     assert [entry["loss"] for entry in book.history] == pytest.approx([(5 + 9 * 2) / 10, 1.0])
+
+
+def test_what_is_fetched_of_a_backbone_is_told_until_the_first_step(monkeypatch):
+    monkeypatch.setattr(logbook_module, "REPORT_SECONDS", 0)
+    told = []
+    book = logbook(told.append)
+    book.add_download(1_000, 3_000)
+    book.add_steps(4, 20, 2.0, 1e-3)
+    assert (told[0]["download"], told[0]["step"]) == ({"fetched": 1_000, "total": 3_000}, 0)
+    assert "download" not in told[1]
 
 
 def test_a_report_is_plain_data_of_its_own():

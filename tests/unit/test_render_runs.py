@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.text import Text
 
-from cli.render import model_data, run_data, run_line
+from cli.render import model_data, run_data, run_line, run_lines
 from relex.runs import ModelVersion, RunState, TrainingRun
 
 WHEN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -36,6 +36,13 @@ def test_a_run_before_its_first_epoch_has_no_best_score():
     waiting = run(RunState.QUEUED, progress={})
     assert Text.from_markup(run_line(waiting)).plain == "r-000001  tiny  queued  2026-01-02 03:04"
     assert run_data(waiting)["best"] is None
+
+
+def test_a_run_that_fetches_its_backbone_says_how_far_it_is():
+    fetching = run(RunState.RUNNING, progress={"step": 0, "download": {"fetched": 312_000_000, "total": 1_346_100_000}})
+    told = "fetching the backbone: 312.0 MB of 1,346.1 MB"
+    assert told in Text.from_markup(run_line(fetching)).plain
+    assert told in run_lines(fetching)[1]
 
 
 def test_what_came_of_a_run_is_told_a_version_or_the_first_line_of_its_error():

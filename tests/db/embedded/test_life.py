@@ -142,6 +142,18 @@ def test_a_process_that_only_bears_the_servers_id_is_not_ended(home, monkeypatch
         stranger.kill()
 
 
+def test_a_server_that_somebody_else_started_and_that_does_not_answer_yet_keeps_its_files(home, monkeypatch):
+    monkeypatch.setattr(server, "PATIENCE", 0.5)
+    pid_file = home.places.data / "postmaster.pid"
+    with subprocess.Popen(["sleep", "60"], cwd=home.places.data) as other:
+        pid_file.write_text(f"{other.pid}\n")
+        with pytest.raises(ServiceUnreachable, match="a server that relex did not start has"), use(home.path):
+            pytest.fail("a Postgres was given")
+        assert pid_file.read_text() == f"{other.pid}\n"
+        assert other.poll() is None
+        other.kill()
+
+
 @pytest.mark.parametrize("state", ["stranger", "zombie"])
 def test_a_stale_process_id_does_not_hold_up_the_start(home, value, state):
     """Postgres alone would refuse: a process with that id exists, and belongs to the server's user."""

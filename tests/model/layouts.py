@@ -1,0 +1,144 @@
+"""Tiny repositories laid out as the hub has those that the recipes name."""
+
+import csv
+import io
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import sentencepiece
+import torch
+from safetensors.torch import save
+from tokenizers import Tokenizer
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForPreTraining,
+    BertTokenizerFast,
+)
+
+from tests.processes import ROOT
+
+TINY = {
+    "hidden_size": 16,
+    "embedding_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 514,
+}
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+@cache
+def sentences():
+    with (ROOT / "data" / "train_data.csv").open(encoding="utf-8") as file:
+        return [row["sentence"] for row in csv.DictReader(file)]
+
+
+@cache
+def vocabulary():
+    """Every character of the sample data, at a word's start and inside it."""
+    letters = sorted({letter for text in sentences() for letter in text if not letter.isspace()})
+    return "\n".join([*SPECIAL, *letters, *(f"##{letter}" for letter in letters)]) + "\n"
+
+
+@cache
+def spiece():
+    """A SentencePiece model with the special pieces of KoBERT's."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences()),
+        model_writer=model,
+        vocab_size=900,
+        character_coverage=1.0,
+        unk_id=0,
+        pad_id=1,
+        bos_id=-1,
+        eos_id=-1,
+        unk_piece="[UNK]",
+        pad_piece="[PAD]",
+        control_symbols="[CLS],[SEP],[MASK]",
+        minloglevel=2,
+    )
+    return model.getvalue()
+
+
+def state(kind, factory, filled=None, **fields):
+    """The weights of a tiny model as training left them, head and all, and its configuration."""
+    torch.manual_seed(3)
+    config = AutoConfig.for_model(kind, **TINY | fields)
+    weights = {name: tensor.clone() for name, tensor in factory.from_config(config).state_dict().items()}
+    if filled is not None:
+        weights = {name: torch.full_like(tensor, filled) for name, tensor in weights.items()}
+    return weights, config.to_dict() | {"architectures": ["whatever"]}
+
+
+def pickled(weights):
+    file = io.BytesIO()
+    torch.save(weights, file)
+    return file.getvalue()
+
+
+def safe(weights):
+    return save({name: tensor.clone() for name, tensor in weights.items()}, metadata={"format": "pt"})
+
+
+def text(content):
+    return json.dumps(content, ensure_ascii=False).encode()
+
+
+def klue(filled=None, kind="pytorch_model.bin"):
+    """klue/roberta-*: RoBERTa with BERT's tokenizer, in tokenizer.json and in vocab.txt, and a head for masks."""
+    size = len(vocabulary().splitlines())
+    fields = {"vocab_size": size, "pad_token_id": 0, "type_vocab_size": 1}
+    weights, config = state("roberta", AutoModelForMaskedLM, filled, **fields)
+    names = {"tokenizer_class": "BertTokenizer", "do_lower_case": False, "model_max_length": 512}
+    files = {
+        "config.json": text(config | {"tokenizer_class": "BertTokenizer"}),
+        "vocab.txt": vocabulary().encode(),
+        "tokenizer.json": _tokenizer_json(),
+        "tokenizer_config.json": text(names),
+        "special_tokens_map.json": text({"pad_token": "[PAD]", "unk_token": "[UNK]", "mask_token": "[MASK]"}),
+    }
+    return files | {kind: safe(weights) if kind.endswith("safetensors") else pickled(weights)}
+
+
+def koelectra():
+    """monologg/koelectra-base-v3-discriminator: vocab.txt and nothing else for the tokenizer."""
+    weights, config = state("electra", AutoModelForPreTraining, vocab_size=len(vocabulary().splitlines()))
+    return {"config.json": text(config), "vocab.txt": vocabulary().encode(), "pytorch_model.bin": pickled(weights)}
+
+
+def kobert():
+    """skt/kobert-base-v1: a SentencePiece model, and the name of a tokenizer that does not fit it."""
+    weights, config = state("bert", AutoModel, vocab_size=900, pad_token_id=1)
+    roles = {"bos": "[CLS]", "eos": "[SEP]", "unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]"}
+    names = {f"{role}_token": token for role, token in roles.items()}
+    mask = {"content": "[MASK]", "lstrip": True, "rstrip": False, "normalized": True, "__type": "AddedToken"}
+    return {
+        "config.json": text(config),
+        "spiece.model": spiece(),
+        "tokenizer_config.json": text(names | {"mask_token": mask, "tokenizer_class": "XLNetTokenizer"}),
+        "pytorch_model.bin": pickled(weights),
+    }
+
+
+LAYOUTS = {
+    "klue/roberta-base": klue,
+    "klue/roberta-large": klue,
+    "monologg/koelectra-base-v3-discriminator": koelectra,
+    "skt/kobert-base-v1": kobert,
+    "pretrained/backbone": lambda: klue(kind="model.safetensors"),
+}
+
+
+@cache
+def _tokenizer_json():
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "vocab.txt"
+        path.write_text(vocabulary(), "utf-8")
+        backend: Tokenizer = BertTokenizerFast(vocab=str(path), do_lower_case=False).backend_tokenizer
+        return backend.to_str().encode()
