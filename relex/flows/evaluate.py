@@ -10,6 +10,7 @@ from typing import Any
 
 from relex.analysis.judged import Headline, Judgement
 from relex.analysis.reweighting import Reweighted, reweighted
+from relex.csvfile.files import new_files
 from relex.csvfile.writing import write_judged
 from relex.db import examples as rows
 from relex.db import jobs
@@ -21,6 +22,8 @@ from relex.flows.files import write_json
 from relex.flows.judging import Judge
 from relex.jobs import Job, JobState
 from relex.runs import ModelVersion, Scores
+
+FOUND, PREDICTIONS = "evaluation.json", "predictions.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +119,9 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, Path]:
     """Write `evaluation.json` and `predictions.csv` (gold label, predicted label, probabilities) to a folder.
 
     Raises:
-        RelexError: the folder cannot be written to.
+        RelexError: the folder cannot be written to, or other files go by these names.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    found, predictions = out / "evaluation.json", out / "predictions.csv"
-    write_judged(predictions, evaluation.scored.examples, evaluation.scored.predictions)
-    write_json(found, evaluation_data(evaluation))
-    return found, predictions
+    with new_files(out) as drafts:
+        write_judged(drafts / PREDICTIONS, evaluation.scored.examples, evaluation.scored.predictions)
+        write_json(drafts / FOUND, evaluation_data(evaluation))
+    return out / FOUND, out / PREDICTIONS
