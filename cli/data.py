@@ -9,7 +9,7 @@ from cli.context import encoding_option, quiet_option, talk
 from relex.analysis.page import as_html
 from relex.analysis.text import as_text
 from relex.csvfile.files import new_files
-from relex.errors import counted
+from relex.errors import counted, printable
 from relex.flows.data import DEFAULT_TOKENIZER, describe_files, split_file
 
 csv_path = click.Path(path_type=Path, dir_okay=False)
@@ -40,7 +40,7 @@ def split_command(csv: Path, out: Path, *, quiet: bool, **how: Any) -> None:
     for note in files.notes:
         console.print(f"note: {note}")
     for path, rows in ((files.train, files.split.train), (files.valid, files.split.valid)):
-        console.print(f"{path}  {counted(len(rows), 'row')}")
+        console.print(f"{printable(str(path))}  {counted(len(rows), 'row')}")
     if how["by_group"]:
         console.print(f"largest group that had to stay together: {counted(files.split.largest_group, 'row')}")
 
@@ -61,4 +61,4 @@ def describe_command(csvs: tuple[Path, ...], html: Path | None, tokenizer: Path,
     if html:
         with new_files(html.parent) as drafts:
             (drafts / html.name).write_bytes(as_html(description).encode())
-        talk(quiet=quiet).print(str(html))
+        talk(quiet=quiet).print(printable(str(html)))

@@ -15,7 +15,7 @@ from cli.watching import watch_job
 from relex.csvfile.facts import FileFacts
 from relex.csvfile.reading import check_labelled
 from relex.db.connection import Database
-from relex.errors import counted
+from relex.errors import counted, printable
 from relex.flows.submit import SubmitOptions, submit
 from relex.jobs import JobId
 from relex.settings import Settings
@@ -70,7 +70,9 @@ class Judging:
     def check(self) -> FileFacts:
         """What is in the file, in which every row must be good and have a gold label."""
         facts = check_labelled(self.csv, self.encoding)
-        self.console.print(f"Checked {self.csv}: {counted(facts.rows, 'labelled row')}, {facts.encoding}")
+        self.console.print(
+            f"Checked {printable(str(self.csv))}: {counted(facts.rows, 'labelled row')}, {facts.encoding}"
+        )
         for note in facts.notes:
             self.console.print(f"note: {note}")
         return facts
@@ -92,4 +94,4 @@ class Judging:
         """Print what was found, and write it where that was asked for."""
         click.echo(json.dumps(data) if self.as_json else text)
         if self.out:
-            self.console.print("  ".join(map(str, write(self.out))))
+            self.console.print(printable("  ".join(map(str, write(self.out)))))

@@ -89,8 +89,8 @@ def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
 def _where(facts: FileFacts, wanted: Path) -> str:
     """Where all bad rows are, or why they are nowhere."""
     if facts.rejected_to:
-        return f"all of them: {facts.rejected_to}"
-    return f"they are in no file: {wanted} cannot be written: {facts.rejected_error}"
+        return f"all of them: {printable(str(facts.rejected_to))}"
+    return f"they are in no file: {printable(str(wanted))} cannot be written: {facts.rejected_error}"
 
 
 def _wait(settings: Settings, database: Database, job_id: str, console: Console) -> Progress:

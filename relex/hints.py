@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-ANY_ENCODING = "hint: name the encoding that it was saved in with --encoding, such as cp949, utf-16 or utf-8"
+ANY_ENCODING = "hint: fix that line, or name the encoding that the file was saved in, as in --encoding cp949"
 SAVE_AS_CSV = "hint: open it in a spreadsheet and save it as 'CSV UTF-8'"
 UNPACK_ARCHIVE = "hint: unpack it and name the CSV in it"
 EXPORT_AS_CSV = "hint: export the table as a CSV in UTF-8 from the program that wrote it"

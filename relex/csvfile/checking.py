@@ -12,7 +12,7 @@ from relex.csvfile.facts import FileFacts, RowFault
 from relex.csvfile.records import Table, open_table
 from relex.csvfile.rejected import RejectedFile
 from relex.csvfile.rows import judged
-from relex.csvfile.source import codec_named, sha256_of
+from relex.csvfile.source import codec_named, open_text, sha256_of
 from relex.errors import InvalidCsv, counted, shortened
 from relex.examples import Example
 
@@ -38,7 +38,7 @@ def check(path: Path, encoding: str = "utf-8", rejected_path: Path | None = None
     """
     codec = codec_named(encoding)
     sha256 = sha256_of(path)
-    with open_table(path, codec):  # what is no table is said first
+    with open_text(path, codec):  # what is no text at all is said first
         refuse_other_encodings(path, codec)
     conventions = _first_guess(path, codec)
     for _ in range(MAX_PASSES):

@@ -74,7 +74,7 @@ def _place(word: str, start: int, end: int, sentence: str, whole: str) -> tuple[
         first, behind = moved(sentence, start), moved(sentence, end)
         if first is not None and behind is not None and whole[first:behind] == word:
             return first, behind
-    return (start, end) if whole[start:end] == word else None
+    return (start, end) if end <= len(whole) and whole[start:end] == word else None
 
 
 def check_apart(subject: Entity, object_: Entity) -> None:

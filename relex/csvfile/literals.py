@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from relex.errors import LONGEST, printable, quoted
 
 MAX_UNUSUAL = 10_000
 """Characters of a cell in another form: Python's parser can be brought down by long nested input."""
+CURLY_QUOTE = re.compile("[‘’“”„′″]")
 TOO_DEEP = (RecursionError, MemoryError)
 
 
@@ -38,7 +40,9 @@ def read_dict(cell: str) -> dict[Any, Any]:
             return dict(parse(cell))
         except NoDict as exc:
             faults.append(exc.at)
-    raise BadCell("broken-entity", f"neither a Python dict nor JSON: {_excerpt(cell, max(faults))}")
+    at = max(faults)
+    curly = CURLY_QUOTE.search(cell, at)  # what a string that never ends was probably closed with
+    raise BadCell("broken-entity", f"neither a Python dict nor JSON: {_excerpt(cell, curly.start() if curly else at)}")
 
 
 def _json(cell: str) -> dict[Any, Any]:

@@ -59,9 +59,8 @@ def check_labelled(path: Path, encoding: str = "utf-8") -> FileFacts:
     """
     facts = _check_whole(path, encoding)
     if facts.labelled < facts.rows:
-        missing = (
-            f"{facts.rows - facts.labelled:,} of {counted(facts.rows, 'row')} without gold label in column {LABEL}"
-        )
+        rows = f"{counted(facts.rows, 'row')} {'has' if facts.rows == 1 else 'have'}"
+        missing = f"{facts.rows - facts.labelled:,} of {rows} no gold label in column {LABEL}"
         raise InvalidCsv(f"{path.name}: {missing}{''.join(f' ({note})' for note in facts.notes)}")
     return facts
 

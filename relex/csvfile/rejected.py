@@ -80,7 +80,9 @@ class RejectedFile:
         self.writer.writerow([LINE, FAULT, *(self.names[index] for index in self.kept)])
 
     def _give_up(self, exc: RelexError | OSError) -> None:
-        self.error = str(exc.strerror if isinstance(exc, OSError) else exc)
+        self.error = str(exc.strerror if isinstance(exc, OSError) else exc).removeprefix(
+            f"{self.path}: cannot be written: "
+        )
 
 
 def _in_words(fault: RowFault) -> str:

@@ -16,7 +16,7 @@ from relex.db import examples as rows
 from relex.db import jobs
 from relex.db import models as table
 from relex.db.connection import Database
-from relex.errors import JobUnfinished, RelexError
+from relex.errors import JobUnfinished, RelexError, counted
 from relex.examples import Example, Prediction
 from relex.flows.files import write_json
 from relex.flows.judging import Judge
@@ -86,7 +86,7 @@ def complete(database: Database, job_id: str) -> Scored:
             raise JobUnfinished(f"{job.id} is {progress.state}{reason}; --again makes a new job")
         if progress.failed:
             raise RelexError(
-                f"{job.id}: {progress.failed:,} of {job.total:,} rows could not be scored, so the file has no score; "
+                f"{job.id}: {progress.failed:,} of {counted(job.total, 'row')} could not be scored, so the file has no score; "
                 f"`relex export {job.id} --out DIR` tells why: take these rows out, or try again with --again"
             )
         return Scored(job, table.find(tx, job.model), *rows.with_predictions(tx, job.id))

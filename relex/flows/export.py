@@ -14,7 +14,7 @@ from relex.csvfile.writing import write_errors, write_predictions
 from relex.db import examples, jobs
 from relex.db import models as table
 from relex.db.connection import Database, Transaction
-from relex.errors import JobUnfinished, RelexError
+from relex.errors import JobUnfinished, RelexError, counted
 from relex.flows.files import write_json
 from relex.jobs import JOB_ID, JobId, JobState, Progress
 from relex.runs import ModelVersion
@@ -57,7 +57,7 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False, 
         job = progress.job
         if progress.state is not JobState.DONE and not partial:
             raise JobUnfinished(
-                f"{job.id} is {progress.state}: {progress.done:,} of {job.total:,} rows; {_remedy(progress)}"
+                f"{job.id} is {progress.state}: {progress.done:,} of {counted(job.total, 'row')}; {_remedy(progress)}"
                 "take what is there with --partial"
             )
         base = out / _file_name(job.id)
