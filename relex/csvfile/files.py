@@ -121,13 +121,22 @@ def digest_of(path: Path) -> str | None:
 
 
 def _publish(drafts: Path, folder: Path, own: Mapping[str, str], last: str) -> None:
-    new = sorted(drafts.iterdir(), key=lambda draft: (draft.name == last, draft.name))
-    for draft in new:
+    new = []
+    for draft in sorted(drafts.iterdir(), key=lambda draft: (draft.name == last, draft.name)):
         target = folder / draft.name
-        if os.path.lexists(target) and digest_of(target) not in (digest_of(draft), own.get(draft.name)):
-            raise RelexError(f"{target} is there already, and is not what would be written\n{hints.MOVE_IT_AWAY}")
-    for name, digest in own.items():  # the one that comes last goes first: with it the folder counts as complete
-        if (name == last or not (drafts / name).exists()) and digest_of(folder / name) == digest:
+        there = digest_of(target)
+        if os.path.lexists(target):
+            if there == digest_of(draft):
+                continue  # an equal file will do
+            if target.is_symlink() or there != own.get(draft.name, ""):
+                raise RelexError(f"{target} is there already, and is not what would be written\n{hints.MOVE_IT_AWAY}")
+        new.append(draft)
+    # The one that comes last goes first: with it the folder counts as complete.
+    outdated = {name for name in own if not (drafts / name).exists()} | {
+        draft.name for draft in new if draft.name == last
+    }
+    for name in outdated:
+        if digest_of(folder / name) == own.get(name, ""):
             (folder / name).unlink()
     for draft in new:
         try:

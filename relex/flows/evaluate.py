@@ -86,7 +86,8 @@ def complete(database: Database, job_id: str) -> Scored:
             raise JobUnfinished(f"{job.id} is {progress.state}{reason}; --again makes a new job")
         if progress.failed:
             raise RelexError(
-                f"{job.id}: {progress.failed:,} of {counted(job.total, 'row')} could not be scored, so the file has no score; "
+                f"{job.id}: {progress.failed:,} of {counted(job.total, 'row')} could not be scored, "
+                "so the file has no score; "
                 f"`relex export {job.id} --out DIR` tells why: take these rows out, or try again with --again"
             )
         return Scored(job, table.find(tx, job.model), *rows.with_predictions(tx, job.id))

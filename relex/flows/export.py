@@ -72,7 +72,7 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False, 
         base.with_suffix(".labels.json"),
         manifest,
         base.with_suffix(".errors.csv") if progress.failed else None,
-        tuple(out / name for name in names if name.endswith(".excel.csv")),
+        tuple(path for path in map(base.with_suffix, (".excel.csv", ".errors.excel.csv")) if path.name in names),
         rows,
         progress.failed,
     )
