@@ -4,6 +4,7 @@ A hint is the last line of a message. A command in it works as printed.
 """
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,5 +42,5 @@ def from_json(path: Path, *, lines: bool) -> str:
     target = path.with_name(f"{path.stem}.from-json.csv")
     options = "dtype=False, lines=True" if lines else "dtype=False"
     code = f"pd.read_json(sys.argv[1], {options}).to_csv(sys.argv[2], index=False)"
-    command = shlex.join(["python3", "-c", f"import sys, pandas as pd; {code}", str(path), str(target)])
+    command = shlex.join([sys.executable, "-c", f"import sys, pandas as pd; {code}", str(path), str(target)])
     return f"hint: make a CSV of it: {command}"

@@ -64,6 +64,7 @@ def new_files(folder: Path, own: Mapping[str, str] = NOTHING_OWN, last: str = ""
         RelexError: another file goes by one of the names and has another content, or nothing can be written.
     """
     drafts = folder / _hidden_name()
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         drafts.mkdir()
@@ -72,6 +73,12 @@ def new_files(folder: Path, own: Mapping[str, str] = NOTHING_OWN, last: str = ""
     try:
         yield drafts
         _publish(drafts, folder, own, last)
+    except BaseException:
+        shutil.rmtree(drafts, ignore_errors=True)
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
     finally:
         shutil.rmtree(drafts, ignore_errors=True)
 
