@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli.context import json_option, opened, quiet_option, talk
+from cli.context import encoding_option, json_option, opened, quiet_option, talk
 from relex.benching.plan import CONTESTANTS, SHAPES, Plan
 from relex.benching.report import report_data
 from relex.benching.text import as_text
@@ -48,6 +48,7 @@ class Names(click.ParamType[tuple[str, ...]]):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Rows to score; labels are not needed.",
 )
+@encoding_option
 @click.option("--rows", default=256, show_default=True, type=click.IntRange(1), help="How many of them.")
 @click.option("--shape", default="base", show_default=True, type=click.Choice(list(SHAPES)), help="Random weights.")
 @click.option("--model", metavar="NAME@N", help="A registered model in place of random weights.")
@@ -68,7 +69,9 @@ class Names(click.ParamType[tuple[str, ...]]):
 )
 @json_option
 @quiet_option
-def bench_command(csv: Path, rows: int, *, model: str | None, as_json: bool, quiet: bool, **asked: Any) -> None:
+def bench_command(
+    csv: Path, rows: int, encoding: str, *, model: str | None, as_json: bool, quiet: bool, **asked: Any
+) -> None:
     """Let the plain way, transformers' pipeline, OpenVINO and relex itself score the same rows in turn, in one run.
 
     Speeds depend on the machine and on what else it does; the multiples of the plain way hold. docs/speed.md says how
@@ -81,7 +84,7 @@ def bench_command(csv: Path, rows: int, *, model: str | None, as_json: bool, qui
     if asked["tokenizer"] is None and KLUE.is_dir():
         asked["tokenizer"] = KLUE
     plan = Plan(checkpoint=_checkpoint(model) if model else None, device=Settings.from_env().device, **asked)
-    report = bench(csv, rows, plan, talk(quiet=quiet).print)
+    report = bench(csv, rows, plan, talk(quiet=quiet).print, encoding)
     click.echo(json.dumps(report_data(report)) if as_json else as_text(report))
 
 

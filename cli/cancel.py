@@ -3,6 +3,7 @@
 import click
 
 from cli.context import opened
+from relex.errors import counted
 from relex.flows.cancel import cancel
 from relex.jobs import Progress
 
@@ -21,7 +22,7 @@ def cancel_command(given: str) -> None:
     with opened() as (_, database):
         ended = cancel(database, given)
     if isinstance(ended, Progress):
-        words = f"{ended.job.id} is cancelled: {ended.done:,} of {ended.job.total:,} rows were done and are kept"
+        words = f"{ended.job.id} is cancelled: {ended.done:,} of {counted(ended.job.total, 'row')} done and kept"
     else:
         words = f"{ended.id} is cancelled"
     click.echo(words, err=True)

@@ -3,13 +3,14 @@
 import click
 
 
-def changes_of(pairs: tuple[str, ...]) -> dict[str, str]:
-    """Values by dotted key, as they were written; the last of equal keys holds.
+def changes_of(pairs: tuple[str, ...], encoding: str | None = None) -> dict[str, str]:
+    """Values by dotted key, as they were written; the last of equal keys holds, and --encoding before --set.
 
     Raises:
         click.UsageError: a change has no equals sign.
     """
-    return dict(_pair(change) for change in pairs)
+    changes = {"data.encoding": encoding} if encoding else {}
+    return changes | dict(_pair(change) for change in pairs)
 
 
 def _pair(change: str) -> tuple[str, str]:

@@ -13,6 +13,13 @@ from relex.settings import Settings
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
+encoding_option = click.option(
+    "--encoding", default="utf-8", show_default=True, help="Encoding of the CSV, such as cp949 or utf-16."
+)
+data_encoding_option = click.option(
+    "--encoding", metavar="ENCODING", help="Encoding of the recipe's CSVs; short for --set data.encoding=ENCODING."
+)
+
 
 @contextmanager
 def opened() -> Iterator[tuple[Settings, Database]]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from cli.exits import Exit
 from cli.render import duration
 from relex.db.connection import Database
-from relex.errors import printable
+from relex.errors import counted, printable
 from relex.flows.export import export
 from relex.jobs import JobState, Progress
 from relex.runs import RunState, TrainingRun
@@ -21,10 +21,10 @@ def export_to(
     """Export a job and name the files."""
     files = export(database, given, out, partial=partial, excel=excel)
     order = f"in the order of {printable(files.input)}"
-    console.print(f"{files.predictions}  {files.rows:,} rows  id,pred_label,probs, {order}")
+    console.print(f"{files.predictions}  {counted(files.rows, 'row')}  id,pred_label,probs, {order}")
     console.print(f"{files.labels}  {files.manifest}")
     if files.errors:
-        console.print(f"{files.errors}  {files.failed:,} rows that could not be scored, and why")
+        console.print(f"{files.errors}  {counted(files.failed, 'row')} that could not be scored, and why")
     for copy in files.spreadsheets:
         console.print(f"{copy}  for spreadsheets: a ' stands before what would be run as a formula")
 
@@ -49,11 +49,15 @@ def end_with(ended: Progress | TrainingRun, console: Console) -> None:
 
 def _end_job(progress: Progress, console: Console) -> None:
     job = progress.job
-    console.print(f"{job.id} {progress.state}: {progress.done:,} of {job.total:,} rows in {duration(progress.seconds)}")
+    console.print(
+        f"{job.id} {progress.state}: {progress.done:,} of {counted(job.total, 'row')} in {duration(progress.seconds)}"
+    )
     if progress.reason:
         console.print(f"error: {printable(progress.reason)}")
     if progress.state is not JobState.DONE:
         sys.exit(Exit.FAILED)
     if progress.failed:
-        console.print(f"{progress.failed:,} rows could not be scored; `relex export` lists them with their reasons")
+        console.print(
+            f"{counted(progress.failed, 'row')} could not be scored; `relex export` lists them with their reasons"
+        )
         sys.exit(Exit.ROWS_FAILED)

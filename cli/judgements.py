@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from relex.analysis.judged import Difference, Figure, Headline, Judgement, SliceScore
 from relex.analysis.reweighting import Reweighted
 from relex.analysis.shift import verdict
+from relex.errors import counted
 from relex.flows.compare import Comparison
 from relex.flows.ensemble import Assembled, Registered
 from relex.flows.evaluate import Evaluation
@@ -19,7 +20,7 @@ def evaluation_text(evaluation: Evaluation) -> str:
     """The figures first, then every table; several lines, no line end."""
     scored, judgement = evaluation.scored, evaluation.judgement
     parts = [
-        f"{scored.version} on {scored.job.file_name}: {judgement.rows:,} rows, job {scored.job.id}",
+        f"{scored.version} on {scored.job.file_name}: {counted(judgement.rows, 'row')}, job {scored.job.id}",
         _figures(judgement, evaluation.reweighted) + _warning(judgement.headline),
         _labels(judgement),
         _slices("by type pair", judgement.by_type_pair),
@@ -34,7 +35,7 @@ def comparison_text(comparison: Comparison) -> str:
     """Both models' figures, whether the difference may be luck, and what was trained differently."""
     a, b = comparison.a, comparison.b
     parts = [
-        f"A {a.version}   B {b.version}   on {a.job.file_name}: {len(a.examples):,} rows",
+        f"A {a.version}   B {b.version}   on {a.job.file_name}: {counted(len(a.examples), 'row')}",
         _pair(comparison) + _warning(comparison.paired.a, comparison.paired.b),
         _rows_right(comparison),
         _changes(comparison),

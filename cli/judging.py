@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from cli.context import json_option, quiet_option, talk
+from cli.context import encoding_option, json_option, quiet_option, talk
 from cli.waking import wake
 from cli.watching import watch_job
 from relex.csvfile.facts import FileFacts
 from relex.csvfile.reading import check_labelled
 from relex.db.connection import Database
+from relex.errors import counted, printable
 from relex.flows.submit import SubmitOptions, submit
 from relex.jobs import JobId
 from relex.settings import Settings
@@ -30,7 +31,7 @@ OPTIONS = (
         type=click.Path(path_type=Path, dir_okay=False),
         help="File with a gold label in every row.",
     ),
-    click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the file, such as cp949."),
+    encoding_option,
     click.option("--again", is_flag=True, help="Make a new job of the file although there is one."),
     click.option("--fresh", is_flag=True, help="Score every row anew, known ones too; implies --again."),
     click.option(
@@ -69,7 +70,11 @@ class Judging:
     def check(self) -> FileFacts:
         """What is in the file, in which every row must be good and have a gold label."""
         facts = check_labelled(self.csv, self.encoding)
-        self.console.print(f"Checked {self.csv}: {facts.rows:,} labelled rows, {facts.encoding}")
+        self.console.print(
+            f"Checked {printable(str(self.csv))}: {counted(facts.rows, 'labelled row')}, {facts.encoding}"
+        )
+        for note in facts.notes:
+            self.console.print(f"note: {note}")
         return facts
 
     def queue(self, database: Database, settings: Settings, facts: FileFacts, model: str) -> JobId:
@@ -89,4 +94,4 @@ class Judging:
         """Print what was found, and write it where that was asked for."""
         click.echo(json.dumps(data) if self.as_json else text)
         if self.out:
-            self.console.print("  ".join(map(str, write(self.out))))
+            self.console.print(printable("  ".join(map(str, write(self.out)))))

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from cli.context import answer, json_option, opened
+from cli.context import answer, encoding_option, json_option, opened
 from cli.render import model_data
 from relex.csvfile.reading import read_labelled_examples
+from relex.errors import counted
 from relex.examples import Example
 from relex.flows import models
 from relex.flows.gate import Gate, load_gate
@@ -38,7 +39,8 @@ def models_command(ctx: click.Context, *, as_json: bool) -> None:
     for version in versions:
         mark = "[green]current[/]" if version.current else "       "
         scores = "   ".join(
-            f"micro-F1 {each.micro_f1:.2f}  AUPRC {each.auprc:.2f}  on {each.examples:,} rows ({each.data_sha256[:8]})"
+            f"micro-F1 {each.micro_f1:.2f}  AUPRC {each.auprc:.2f}  on {counted(each.examples, 'row')} "
+            f"({each.data_sha256[:8]})"
             for each in version.scores
         )
         answer().print(f"{mark}  [bold]{version}[/]  {version.created_at:%Y-%m-%d %H:%M}  {scores}")
@@ -70,7 +72,8 @@ def promote_command(given: str) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Labelled rows: find out whether it may be scored in 16 bit.",
 )
-def import_command(source: Path, name: str | None, labelled: Path | None) -> None:
+@encoding_option
+def import_command(source: Path, name: str | None, labelled: Path | None, encoding: str) -> None:
     """Copy the checkpoint folder DIR, let it score a sentence, and register it; `relex models promote` makes it
     current.
 
@@ -80,7 +83,7 @@ def import_command(source: Path, name: str | None, labelled: Path | None) -> Non
 
     Example: relex models import checkpoints/large_focal --name large_focal
     """
-    examples = read_labelled_examples(labelled) if labelled else None
+    examples = read_labelled_examples(labelled, encoding) if labelled else None
     with opened() as (settings, database):
         examine = partial(_examined, load_rehearsal(), load_gate(settings.device), examples)
         version = import_folder(database, settings, source, source.resolve().name if name is None else name, examine)

@@ -6,7 +6,7 @@ import click
 
 from cli.context import opened
 from cli.values import AGE
-from relex.errors import printable
+from relex.errors import counted, printable
 from relex.flows.purge import purge, to_purge
 from relex.jobs import Job
 
@@ -36,4 +36,4 @@ def purge_command(age: timedelta, *, dry_run: bool) -> None:
 
 def _tell(job: Job) -> None:
     ended = f"{job.finished_at:%Y-%m-%d %H:%M}"
-    click.echo(f"{job.id}\t{printable(job.file_name)}\t{job.total} rows\tended {ended}")
+    click.echo(f"{job.id}\t{printable(job.file_name)}\t{counted(job.total, 'row')}\tended {ended}")

@@ -5,6 +5,7 @@ import click
 from cli.context import opened, talk
 from cli.values import BUDGET
 from cli.waking import wake
+from relex.errors import counted
 from relex.flows.retry import retry
 from relex.jobs import MaxFailed
 
@@ -24,7 +25,9 @@ def retry_command(given: str, *, rows: bool, budget: MaxFailed | None) -> None:
     """
     with opened() as (settings, database):
         progress = retry(database, given, rows=rows, budget=budget)
-        words = f"{progress.job.id} is {progress.state}: {progress.open:,} of {progress.job.total:,} rows are queued"
+        words = (
+            f"{progress.job.id} is {progress.state}: {progress.open:,} of {counted(progress.job.total, 'row')} queued"
+        )
         click.echo(words, err=True)
         if progress.pending_shards:
             wake(settings, progress.pending_shards, talk())

@@ -10,7 +10,8 @@ import click
 from rich.console import Console
 
 from cli.changes import changes_of
-from cli.context import json_option, opened, quiet_option, talk
+from cli.context import data_encoding_option, json_option, opened, quiet_option, talk
+from relex.errors import counted
 from relex.flows.search import SearchOptions, SearchOutcome, search
 from relex.flows.train import load_trainer
 from relex.searching.reading import load_search
@@ -27,6 +28,7 @@ from relex.searching.trials import TrialEnd, TrialResult
 )
 @click.option("--study", metavar="NAME", help="Name of the study; by default the recipe's, with a digest.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one key, as in train.epochs=3.")
+@data_encoding_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -35,7 +37,9 @@ from relex.searching.trials import TrialEnd, TrialResult
 )
 @json_option
 @quiet_option
-def search_command(recipe: str, changes: tuple[str, ...], *, as_json: bool, quiet: bool, **options: Any) -> None:
+def search_command(
+    recipe: str, changes: tuple[str, ...], encoding: str | None, *, as_json: bool, quiet: bool, **options: Any
+) -> None:
     """Train a recipe with other settings, trial by trial, and write the best trial's recipe; prints its file.
 
     The recipe's section `search` says what is tried (docs/training.md); without one: learning rate, warm-up,
@@ -45,7 +49,7 @@ def search_command(recipe: str, changes: tuple[str, ...], *, as_json: bool, quie
     Example: relex search --config search_focal --trials 12
     """
     console = talk(quiet=quiet)
-    wanted = load_search(recipe, changes_of(changes))
+    wanted = load_search(recipe, changes_of(changes, encoding))
     with opened() as (settings, database):
         outcome = search(
             database,
@@ -96,7 +100,7 @@ def _settings(changes: Mapping[str, Any]) -> str:
 def _counts(results: Sequence[TrialResult]) -> str:
     ends = [result.end for result in results]
     each = ", ".join(f"{ends.count(end)} {end}" for end in TrialEnd if end in ends)
-    return f"{len(results)} trials ({each})"
+    return f"{counted(len(results), 'trial')} ({each})"
 
 
 def _data(outcome: SearchOutcome) -> dict[str, Any]:

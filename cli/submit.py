@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.text import Text
 
-from cli.context import json_option, opened, quiet_option, talk
+from cli.context import encoding_option, json_option, opened, quiet_option, talk
 from cli.ending import end_with, export_to
 from cli.values import BUDGET, PRIORITY
 from cli.waking import wake
@@ -18,7 +18,7 @@ from relex.csvfile.checking import check
 from relex.csvfile.describing import describe_faults
 from relex.csvfile.facts import FileFacts
 from relex.db.connection import Database
-from relex.errors import InvalidCsv, printable
+from relex.errors import InvalidCsv, counted, printable
 from relex.flows.submit import Submission, SubmitOptions, submit
 from relex.jobs import JobState, Progress
 from relex.settings import Settings
@@ -30,7 +30,7 @@ LONGEST_STEM = 80
 @click.command("submit", short_help="Check a CSV and queue its rows for scoring.")
 @click.argument("csv", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--model", metavar="NAME[@N]", help="Model version to score with.  [default: the current one]")
-@click.option("--encoding", default="utf-8", show_default=True, help="Encoding of the file, such as cp949.")
+@encoding_option
 @click.option("--skip-invalid", is_flag=True, help="Take the good rows of a file that has bad ones.")
 @click.option("--again", is_flag=True, help="Make a new job of a file that has one; known rows are answered.")
 @click.option("--fresh", is_flag=True, help="Score every row anew, known ones too; implies --again.")
@@ -48,7 +48,7 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
 
     Columns: id, sentence, subject_entity, object_entity; label and source may be there. An entity is
     {'word': ..., 'start_idx': ..., 'end_idx': ..., 'type': ...}, its end_idx inclusive. A file with bad rows
-    is refused whole, and they are written to a .rejected.csv in the current folder.
+    is refused whole, and they are written to a new .rejected.csv in the current folder.
 
     Example: relex submit data/test_data.csv --wait --export outputs/
     """
@@ -71,17 +71,26 @@ def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
     rejected = Path(f"{csv.stem[:LONGEST_STEM]}.rejected.csv")
     with console.status(Text(f"Checking {printable(str(csv))}")):
         facts = check(csv, options.encoding, rejected)
-    console.print(f"Checking {printable(str(csv))} ... {facts.rows:,} rows, {facts.encoding}, {decimal(facts.size)}")
+    rows = counted(facts.rows, "row")
+    console.print(f"Checking {printable(str(csv))} ... {rows}, {facts.encoding}, {decimal(facts.size)}")
     for note in facts.notes:
         console.print(f"note: {note}")
     if facts.rejected and not options.skip_invalid:
         raise InvalidCsv(
-            f"{describe_faults(facts, csv.name)}\nnothing was uploaded; all of them: {rejected}      "
+            f"{describe_faults(facts, csv.name)}\nnothing was uploaded; {_where(facts, rejected)}      "
             "good rows only: --skip-invalid"
         )
     if facts.rejected:
-        console.print(f"note: {facts.rejected:,} bad rows are left out: {rejected}")
+        left_out = "1 bad row is left out" if facts.rejected == 1 else f"{facts.rejected:,} bad rows are left out"
+        console.print(f"note: {left_out}; {_where(facts, rejected)}")
     return facts
+
+
+def _where(facts: FileFacts, wanted: Path) -> str:
+    """Where all bad rows are, or why they are nowhere."""
+    if facts.rejected_to:
+        return f"all of them: {printable(str(facts.rejected_to))}"
+    return f"they are in no file: {printable(str(wanted))} cannot be written: {facts.rejected_error}"
 
 
 def _wait(settings: Settings, database: Database, job_id: str, console: Console) -> Progress:
@@ -100,10 +109,10 @@ def _tell(submission: Submission, facts: FileFacts, settings: Settings, console:
             f"This file was submitted before with {submission.model} ({state}){paused}; --again makes a new job"
         )
         return
-    shards = "shard" if submission.shards == 1 else "shards"
     where = "" if settings.broker_url else " (scoring goes on in the background on this machine)"
     console.print(
-        f"Uploaded {facts.accepted:,} rows, {submission.shards:,} {shards} queued for {submission.model}{where}"
+        f"Uploaded {counted(facts.accepted, 'row')}, {counted(submission.shards, 'shard')} queued for "
+        f"{submission.model}{where}"
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pretraining.config import Texts
+from relex.csvfile.composing import composed
 from relex.csvfile.reading import read_labelled_examples
 from relex.encoding.markers import mark
 from relex.errors import InvalidConfig
@@ -19,7 +20,7 @@ def corpus_lines(files: Sequence[str]) -> Iterator[str]:
     for name in files:
         try:
             with lzma.open(name, "rt", encoding="utf-8") as lines:
-                yield from (line.strip() for line in lines if not line.isspace())
+                yield from (composed(line.strip()) for line in lines if not line.isspace())
         except (OSError, lzma.LZMAError) as fault:
             raise InvalidConfig(f"texts.corpus: {name}: {fault}; give .txt.xz files") from fault
 

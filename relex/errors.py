@@ -86,6 +86,14 @@ def quoted(text: str) -> str:
     return f"'{shortened(text)}'"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `1,000 rows`, `2 retries`: a number with its noun."""
+    if number == 1:
+        return f"1 {noun}"
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}es" if noun.endswith(("s", "x", "ch")) else f"{noun}s"
+    return f"{number:,} {plural}"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` (did you mean X?)` for the known word closest to this one, or nothing: the tail of an error message."""
     close = get_close_matches(word[: 2 * LONGEST], list(known), n=1)

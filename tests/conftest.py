@@ -22,6 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 POSTGRES = os.environ.get("RELEX_TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/test")
 REDIS = os.environ.get("RELEX_TEST_BROKER_URL", "redis://127.0.0.1:6379")
+REDIS_IS_NAMED = "RELEX_TEST_BROKER_URL" in os.environ  # asked now: some tests clear the environment
 ROOT = Path(__file__).parent.parent
 KLUE = ROOT.parent / "shared" / "klue-re"
 
@@ -90,7 +91,7 @@ def broker_url() -> Iterator[str]:
 
 def _empty_redis() -> str:
     """Somebody's own data must not be flushed: the first database without any, or the one that was named."""
-    if "RELEX_TEST_BROKER_URL" in os.environ:
+    if REDIS_IS_NAMED:
         return REDIS
     here = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

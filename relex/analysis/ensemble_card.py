@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relex.analysis.judged import Ballot, Headline
+from relex.errors import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def ensemble_card(facts: EnsembleFacts) -> str:
         f"{len(ballot.members)} checkpoints of relex, one in each `member-N`, that vote ({facts.vote}) on the relation "
         "between two marked entities of a Korean sentence. Read by `relex submit` like any other.\n\n"
         + (f"**{caveat[0].upper()}{caveat[1:]}.**\n\n" if caveat else "")
-        + f"## Scores on {facts.file_name} ({facts.examples:,} examples)\n\n"
+        + f"## Scores on {facts.file_name} ({counted(facts.examples, 'example')})\n\n"
         "| x100, with 95 % bootstrap intervals | micro-F1 | AUPRC | average precision |\n|---|---|---|---|\n"
         + "\n".join([*members, *votes])
         + "".join(f"\n\n{words} (this vote): {score:.2f}" for words, score in facts.further_scores)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle
 
-from relex.errors import InvalidCsv, InvalidInput
+from relex.errors import InvalidCsv, InvalidInput, counted
 from relex.examples import Example
 
 SEED = 42
@@ -58,7 +58,7 @@ def stratified(labels: Sequence[str], test_size: float = VALID_SHARE, seed: int 
     except ValueError as fault:
         kinds = len(set(labels))
         raise InvalidCsv(
-            f"{len(labels)} rows with {kinds} labels cannot be split at {test_size:g}: "
+            f"{counted(len(labels), 'row')} with {kinds} labels cannot be split at {test_size:g}: "
             "each side needs a row of every label; add rows or change the share"
         ) from fault
     return _split(labels, train, valid, largest_group=1)

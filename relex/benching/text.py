@@ -5,6 +5,7 @@ from typing import Any
 
 from relex.benching.plan import BASELINE
 from relex.benching.report import Report, standing_data
+from relex.errors import counted
 
 HEAD = (
     "contestant",
@@ -24,7 +25,7 @@ HEAD = (
 def as_text(report: Report) -> str:
     """A table with its circumstances; several lines, no line end."""
     threads = f"{report.threads} thread{'s' if report.threads > 1 else ''}"
-    rows = f"{report.rows:,} rows of {report.tokens_per_row:.1f} tokens on average"
+    rows = f"{counted(report.rows, 'row')} of {report.tokens_per_row:.1f} tokens on average"
     load = f"load average {report.load[0]:.1f} before and {report.load[1]:.1f} after"
     ceilings = ", ".join(f"{name} {flops / 1e9:,.0f}" for name, flops in report.ceiling_flops.items())
     lines = [

@@ -12,12 +12,16 @@ KNOWN_RELATIONS = frozenset(RELATIONS)
 class BadCell(Exception):
     """One cell is wrong; :meth:`fault` adds the place, which only the record knows."""
 
-    def __init__(self, code: str, message: str, hint: str = "", marked: tuple[str, str] = ("", "")) -> None:
+    def __init__(
+        self, code: str, message: str, hint: str = "", marked: tuple[str, str] = ("", ""), *, other_end: bool = False
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
         self.marked = marked
+        self.other_end = other_end
+        """Whether the cell would be right if `end_idx` were meant the other way."""
 
     def fault(self, line: int, id_: str | None, column: str) -> RowFault:
         """The same fault with its place in the file."""

@@ -2,17 +2,24 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
+from relex.csvfile.columns import LABEL, NAMES_SHOWN
+from relex.csvfile.conventions import Conventions, Votes
+from relex.csvfile.decoding import refuse_other_encodings
 from relex.csvfile.facts import FileFacts, RowFault
-from relex.csvfile.records import LABEL, NAMES_SHOWN, Table, open_table
+from relex.csvfile.records import Table, open_table
 from relex.csvfile.rejected import RejectedFile
-from relex.csvfile.rows import PlaceholderRefuted, judged, suspected_placeholder
-from relex.csvfile.source import codec_named, sha256_of
-from relex.errors import InvalidCsv, quoted, shortened
+from relex.csvfile.rows import judged
+from relex.csvfile.source import codec_named, open_text, sha256_of
+from relex.errors import InvalidCsv, counted, shortened
 from relex.examples import Example
 
 FAULTS_KEPT = 20
+ROWS_FOR_A_GUESS = 1_000
+MAX_PASSES = 3
+"""One where the first rows are as the others; a second where they are not."""
 
 
 def check(path: Path, encoding: str = "utf-8", rejected_path: Path | None = None) -> FileFacts:
@@ -23,18 +30,26 @@ def check(path: Path, encoding: str = "utf-8", rejected_path: Path | None = None
     Args:
         path: columns id, sentence, subject_entity, object_entity; label and source if it has them.
         encoding: any text encoding that Python knows; a BOM need not be told.
-        rejected_path: where to write the bad records; nothing is there afterwards if all are good.
+        rejected_path: where to write the bad records, if there are any. A file that is there already stays, and they
+            go to one beside it; where they cannot be written, the facts say why.
 
     Raises:
         InvalidCsv: the file as a whole cannot be used: not found, not decodable, a column missing, no rows.
     """
     codec = codec_named(encoding)
     sha256 = sha256_of(path)
-    placeholder = suspected_placeholder(path, codec)
-    try:
-        return _pass(path, codec, sha256, placeholder, rejected_path)
-    except PlaceholderRefuted:  # so the column is gold, and its first label a fault like any other
-        return _pass(path, codec, sha256, None, rejected_path)
+    with open_text(path, codec):  # what is no text at all is said first
+        refuse_other_encodings(path, codec)
+    conventions = _first_guess(path, codec)
+    for _ in range(MAX_PASSES):
+        with open_table(path, codec) as table, RejectedFile(rejected_path, table.header) as rejected:
+            tally = _count(table, conventions, rejected)
+            better = tally.votes.conventions(conventions)
+            if better == conventions:
+                rejected.publish()
+                break
+        conventions = better
+    return _facts(path, sha256, table, conventions, tally, rejected)
 
 
 @dataclass
@@ -46,18 +61,43 @@ class _Tally:
     labelled: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     faults: list[RowFault] = field(default_factory=list)
+    votes: Votes = field(default_factory=Votes)
 
 
-def _pass(path: Path, codec: str, sha256: str, placeholder: str | None, rejected_path: Path | None) -> FileFacts:
+def _first_guess(path: Path, codec: str) -> Conventions:
+    """What the majority of the first rows says; the pass over all rows corrects it."""
+    votes = Votes()
+    conventions = Conventions()
     with open_table(path, codec) as table:
-        tally = _count(table, placeholder, rejected_path)
+        for _ in islice(judged(table, conventions, votes), ROWS_FOR_A_GUESS):
+            pass
+    return votes.conventions(conventions)
+
+
+def _count(table: Table, conventions: Conventions, rejected: RejectedFile) -> _Tally:
+    tally = _Tally()
+    for record, verdict in judged(table, conventions, tally.votes):
+        if isinstance(verdict, Example):
+            tally.accepted += 1
+            tally.labelled += verdict.label is not None
+            continue
+        tally.rejected += 1
+        tally.codes.update(fault.code for fault in verdict)
+        tally.faults.extend(verdict[: FAULTS_KEPT - len(tally.faults)])
+        rejected.add(record, verdict)
+    return tally
+
+
+def _facts(
+    path: Path, sha256: str, table: Table, conventions: Conventions, tally: _Tally, rejected: RejectedFile
+) -> FileFacts:
     rows = tally.accepted + tally.rejected
     if not rows:
         raise InvalidCsv(f"{path.name}: there are no rows under the header")
     return FileFacts(
         sha256=sha256,
         size=path.stat().st_size,
-        codec=codec,
+        codec=table.codec,
         bom=table.bom,
         rows=rows,
         accepted=tally.accepted,
@@ -65,31 +105,19 @@ def _pass(path: Path, codec: str, sha256: str, placeholder: str | None, rejected
         labelled=tally.labelled,
         fault_counts=dict(tally.codes.most_common()),
         faults=tuple(tally.faults),
-        placeholder=placeholder,
-        notes=_notes(table.header.ignored, placeholder),
+        conventions=conventions,
+        notes=(*tally.votes.notes(conventions, LABEL), *_notes(table)),
+        rejected_to=rejected.written,
+        rejected_error=rejected.error,
     )
 
 
-def _count(table: Table, placeholder: str | None, rejected_path: Path | None) -> _Tally:
-    tally = _Tally()
-    with RejectedFile(rejected_path, table.header) as rejected:
-        for record, verdict in judged(table, placeholder):
-            if isinstance(verdict, Example):
-                tally.accepted += 1
-                tally.labelled += verdict.label is not None
-                continue
-            tally.rejected += 1
-            tally.codes.update(fault.code for fault in verdict)
-            tally.faults.extend(verdict[: FAULTS_KEPT - len(tally.faults)])
-            rejected.add(record, verdict)
-    return tally
-
-
-def _notes(ignored: list[str], placeholder: str | None) -> tuple[str, ...]:
+def _notes(table: Table) -> list[str]:
     notes = []
-    if placeholder is not None:
-        notes.append(f'column {LABEL} holds {quoted(placeholder)} in every row: treated as "no gold labels"')
+    ignored, blank = table.header.ignored, table.blank
+    if blank.count:
+        notes.append(f"{counted(blank.count, 'blank row')} passed over, the first on line {blank.first_line}")
     if ignored:
         more = ", ..." if len(ignored) > NAMES_SHOWN else ""
         notes.append(f"columns not read: {', '.join(map(shortened, ignored[:NAMES_SHOWN]))}{more}")
-    return tuple(notes)
+    return notes

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from relex.csvfile.facts import FileFacts
+from relex.csvfile.files import replacing
 from relex.csvfile.records import open_table
-from relex.csvfile.writing import replacing
 
 
 def copy_records(path: Path, facts: FileFacts, sides: Mapping[Path, Collection[int]]) -> None:

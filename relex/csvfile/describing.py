@@ -1,7 +1,7 @@
 """Faults in words, for a terminal and for an error message."""
 
 from relex.csvfile.facts import FileFacts, RowFault
-from relex.errors import shortened
+from relex.errors import counted, shortened
 
 FAULTS_SHOWN = 5
 
@@ -14,7 +14,7 @@ def describe_faults(facts: FileFacts, name: str) -> str:
         name: what to call the file.
     """
     shown = facts.faults[:FAULTS_SHOWN]
-    lines = [f"{name}: {facts.rejected:,} of {facts.rows:,} rows cannot be used"]
+    lines = [f"{name}: {facts.rejected:,} of {counted(facts.rows, 'row')} cannot be used"]
     lines += [line for fault in shown for line in _describe(fault)]
     more = sum(facts.fault_counts.values()) - len(shown)
     counts = "   ".join(f"{count:,} {code}" for code, count in facts.fault_counts.items())

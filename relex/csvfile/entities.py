@@ -1,22 +1,34 @@
 """From an entity cell to an Entity: `{'word': ..., 'start_idx': ..., 'end_idx': ..., 'type': ...}`.
 
-The cell is a Python dict literal or JSON; `end_idx` is inclusive and both offsets count code points. The word is
-repeated in the cell, so a wrong offset is always noticed, and mostly the right one can be told.
+The cell is a Python dict literal or JSON; `end_idx` is inclusive unless the whole file has it otherwise, and both
+offsets count code points. The word is repeated in the cell, so a wrong offset is always noticed, and mostly the right
+one can be found.
 """
 
-import ast
-import json
 import re
-import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relex.csvfile.cells import BadCell, unknown
+from relex.csvfile.composing import composed, moved
 from relex.csvfile.excerpts import marked
+from relex.csvfile.literals import read_dict
+from relex.csvfile.lookalikes import difference
 from relex.errors import quoted
 from relex.examples import Entity
 from relex.labels import ENTITY_TYPES
 
-KEYS = {"word": str, "start_idx": int, "end_idx": int, "type": str}
+WORD, START, END, TYPE = KEYS = ("word", "start_idx", "end_idx", "type")
+OTHER_KEYS = {
+    **dict.fromkeys(("text", "entity", "mention", "name", "surface"), WORD),
+    **dict.fromkeys(("start", "begin", "start_offset"), START),
+    **dict.fromkeys(("end", "end_offset"), END),
+    **dict.fromkeys(("entity_type", "label", "tag", "ner"), TYPE),
+}
+"""What others call these keys: not read, but the right name is said."""
+MISMATCH = ("word-mismatch", "word does not match the sentence")
+NUMBER_TEXT = re.compile(r"\s*-?[0-9]{1,9}(?:\.0{1,9})?\s*", re.ASCII)
+LARGEST = 10**9
 NUMBER = "(0|[1-9][0-9]{0,8})"
 USUAL = re.compile(
     r"\{'word': (?:'([^'\\]*)'|\"([^\"\\]*)\"), "
@@ -24,27 +36,45 @@ USUAL = re.compile(
 )
 """The form in which Python prints such a dict: 14 times as fast as parsing it as a literal."""
 
-MAX_UNUSUAL = 10_000
-"""Characters of a cell in another form: Python's parser can be brought down by long nested input."""
 
+def read_entity(cell: str, sentence: str, *, end_exclusive: bool = False) -> Entity:
+    """The entity that a cell describes, its word and its place in the composed sentence.
 
-def read_entity(cell: str, sentence: str) -> Entity:
-    """The entity that a cell describes.
+    Args:
+        cell: the cell.
+        sentence: as it stands in the file, by which the offsets count; composed offsets will do, too.
+        end_exclusive: whether the file's `end_idx` is the place behind the word.
 
     Raises:
         BadCell: the cell is no such dict, its type is unknown, or its offsets do not cut its word out of the
             sentence.
     """
-    word, start, last, type_ = _parse(cell)
+    raw_word, start, last, type_ = _parse(cell)
+    word, whole = composed(raw_word), composed(sentence)
     if not word or word.isspace():
         raise BadCell("broken-entity", "the word is empty")
     if type_ not in ENTITY_TYPES:
         raise BadCell("unknown-type", unknown("type", type_, ENTITY_TYPES))
-    if start < 0 or last >= len(sentence):
-        raise _misplaced("offset-outside", "offsets lie outside the sentence", word, start, last, sentence)
-    if sentence[start : last + 1] != word:
-        raise _misplaced("word-mismatch", "word does not match the sentence", word, start, last, sentence)
-    return Entity(word, start, last + 1, type_)
+    end = last if end_exclusive else last + 1
+    place = _place(word, start, end, sentence, whole)
+    if place:
+        return Entity(word, *place, type_)
+    outside = start < 0 or end > len(sentence)
+    code, message = ("offset-outside", "offsets lie outside the sentence") if outside else MISMATCH
+    other = _place(word, start, last + 1 if end_exclusive else last, sentence, whole) is not None
+    hint = _hint(word, (start, last), whole, end_exclusive=end_exclusive, other=other)
+    raise BadCell(code, message, hint, marked(whole, start, end), other_end=other)
+
+
+def _place(word: str, start: int, end: int, sentence: str, whole: str) -> tuple[int, int] | None:
+    """Where these offsets cut the word out of the composed sentence, if they do."""
+    if start < 0 or end < 0:
+        return None
+    if whole is not sentence:
+        first, behind = moved(sentence, start), moved(sentence, end)
+        if first is not None and behind is not None and whole[first:behind] == word:
+            return first, behind
+    return (start, end) if end <= len(whole) and whole[start:end] == word else None
 
 
 def check_apart(subject: Entity, object_: Entity) -> None:
@@ -59,52 +89,58 @@ def _parse(cell: str) -> tuple[str, int, int, str]:
     if usual:
         single, double, start, last, type_ = usual.groups()
         return single or double or "", int(start), int(last), type_
-    values = _parse_unusual(cell)
-    for key, kind in KEYS.items():
-        if key not in values:
-            raise BadCell("broken-entity", f"{key} is missing in {quoted(cell)}")
-        if type(values[key]) is not kind:  # isinstance would let True pass as a number
-            wanted = "text" if kind is str else "a whole number"
-            raise BadCell("broken-entity", f"{key} must be {wanted}, not {quoted(repr(values[key]))}")
-    return values["word"], values["start_idx"], values["end_idx"], values["type"]
+    values = read_dict(cell)
+    missing = [key for key in KEYS if key not in values]
+    if missing:
+        raise BadCell("broken-entity", f"{missing[0]} is missing in {quoted(cell)}{_renaming(values, missing)}")
+    return _text(values, WORD), _whole_number(values, START), _whole_number(values, END), _text(values, TYPE)
 
 
-def _parse_unusual(cell: str) -> dict[str, Any]:
-    if len(cell) > MAX_UNUSUAL:
-        raise BadCell("broken-entity", f"longer than {MAX_UNUSUAL:,} characters: {quoted(cell)}")
-    for parse in (json.loads, _parse_literal):
-        try:
-            values = parse(cell)
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-            continue
-        if isinstance(values, dict):
-            return values
-    raise BadCell("broken-entity", f"neither a Python dict nor JSON: {quoted(cell)}")
+def _renaming(values: Mapping[Any, Any], missing: Sequence[str]) -> str:
+    """What others call the missing keys."""
+    pairs = [(name, OTHER_KEYS[name]) for name in values if OTHER_KEYS.get(name) in missing]
+    return f"; rename {', '.join(f'{name} to {key}' for name, key in pairs)}" if pairs else ""
 
 
-def _parse_literal(cell: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about backslashes; whether the word is right, the sentence tells
-        return ast.literal_eval(cell)
+def _text(values: Mapping[Any, Any], key: str) -> str:
+    value = values[key]
+    if not isinstance(value, str):
+        raise BadCell("broken-entity", f"{key} must be text, not {quoted(repr(value))}")
+    return value
 
 
-def _misplaced(code: str, message: str, word: str, start: int, last: int, sentence: str) -> BadCell:
-    cut = sentence[max(start, 0) : max(last + 1, 0)]
-    hint = f"start_idx {start}, end_idx {last} -> {quoted(cut)}   word says {quoted(word)}"
-    return BadCell(
-        code, message, f"{hint} ({_right_place(word, start, last, sentence)})", marked(sentence, start, last + 1)
-    )
+def _whole_number(values: Mapping[Any, Any], key: str) -> int:
+    """A whole number, also as text or as a float without a fraction: what tables make of numbers."""
+    value = values[key]
+    if isinstance(value, str) and NUMBER_TEXT.fullmatch(value):
+        value = float(value)
+    if type(value) is float and value.is_integer() and abs(value) < LARGEST:
+        return int(value)
+    if type(value) is not int:  # isinstance would let True pass as a number
+        raise BadCell("broken-entity", f"{key} must be a whole number, not {quoted(repr(value))}")
+    return value
 
 
-def _right_place(word: str, start: int, last: int, sentence: str) -> str:
+def _hint(word: str, given: tuple[int, int], sentence: str, *, end_exclusive: bool, other: bool) -> str:
+    """What the offsets cut out, and where the word really stands."""
+    start, last = given
+    end = last if end_exclusive else last + 1
+    cut = sentence[max(start, 0) : max(end, 0)]
+    right = _right_place(word, start, end, sentence)
+    if other and end_exclusive:
+        right = f"end_idx is exclusive in this file: {start}-{last + 1}"
+    elif other:
+        right = f"end_idx is inclusive: {start}-{last - 1}"
+    return f"start_idx {start}, end_idx {last} -> {quoted(cut)}   word says {quoted(word)} ({right})"
+
+
+def _right_place(word: str, start: int, end: int, sentence: str) -> str:
     """Where the word really stands, with inclusive ends, and how the offsets may have come about."""
-    if start >= 0 and sentence[start:last] == word:
-        return f"end_idx is inclusive: {start}-{last - 1}"
     place = _nearest(word, start, sentence)
     if place is None:
-        return "it is nowhere in the sentence"
+        return difference(word, sentence, start) or "it is nowhere in the sentence"
     right = f"{place}-{place + len(word) - 1}"
-    if start >= 0 and _cut_utf16(sentence, start, last + 1) == word:
+    if start >= 0 and _cut_utf16(sentence, start, end) == word:
         return f"counted in UTF-16 units? in characters at {right}"
     return f"at {right}?"
 

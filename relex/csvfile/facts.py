@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+from relex.csvfile.conventions import Conventions
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,19 @@ class FileFacts:
     """Faults by code, most frequent first; a record may have more than one."""
     faults: tuple[RowFault, ...]
     """The first few, in file order: a file may hold millions."""
-    placeholder: str | None
-    """The one label that every record holds, where that is no relation: the file has no gold labels."""
+    conventions: Conventions
+    """How the cells are meant."""
     notes: tuple[str, ...]
     """What a person should know although nothing is wrong."""
+    rejected_to: Path | None = None
+    """The file that holds the bad records, where one was asked for and could be written."""
+    rejected_error: str = ""
+    """Why it could not be written."""
+
+    @property
+    def placeholder(self) -> str | None:
+        """The label of most records, where that is no relation: the file has no gold labels."""
+        return self.conventions.placeholder
 
     @property
     def encoding(self) -> str:

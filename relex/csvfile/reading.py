@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relex.csvfile.checking import check
+from relex.csvfile.columns import LABEL
 from relex.csvfile.describing import describe_faults
 from relex.csvfile.facts import FileFacts
-from relex.csvfile.records import LABEL, open_table
+from relex.csvfile.records import open_table
 from relex.csvfile.rows import judged
 from relex.csvfile.source import sha256_of
-from relex.errors import InvalidCsv
+from relex.errors import InvalidCsv, counted
 from relex.examples import Example
 
 
@@ -25,7 +26,7 @@ def read_examples(path: Path, facts: FileFacts) -> Iterator[Example]:
             may be kept before the last example came.
     """
     with open_table(path, facts.codec) as table:
-        for _, verdict in judged(table, facts.placeholder):
+        for _, verdict in judged(table, facts.conventions):
             if isinstance(verdict, Example):
                 yield verdict
     if sha256_of(path) != facts.sha256:
@@ -58,7 +59,8 @@ def check_labelled(path: Path, encoding: str = "utf-8") -> FileFacts:
     """
     facts = _check_whole(path, encoding)
     if facts.labelled < facts.rows:
-        missing = f"{facts.rows - facts.labelled:,} of {facts.rows:,} rows have no gold label in column {LABEL}"
+        rows = f"{counted(facts.rows, 'row')} {'has' if facts.rows == 1 else 'have'}"
+        missing = f"{facts.rows - facts.labelled:,} of {rows} no gold label in column {LABEL}"
         raise InvalidCsv(f"{path.name}: {missing}{''.join(f' ({note})' for note in facts.notes)}")
     return facts
 

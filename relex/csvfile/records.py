@@ -1,29 +1,22 @@
-"""From text to records: header, quoting, line numbers, and the columns that relex knows."""
+"""From text to records: separator, header, quoting, line numbers, and the columns that relex knows."""
 
 import csv
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from io import TextIOWrapper
+from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
+from relex.csvfile.columns import KNOWN, check_names
+from relex.csvfile.lines import MAX_FIELD, Lines
 from relex.csvfile.source import open_text
-from relex.errors import InvalidCsv, did_you_mean, shortened
+from relex.errors import InvalidCsv
 
-ID, SENTENCE, SUBJECT, OBJECT = "id", "sentence", "subject_entity", "object_entity"
-LABEL, SOURCE = "label", "source"
-REQUIRED = (ID, SENTENCE, SUBJECT, OBJECT)
-KNOWN = (*REQUIRED, LABEL, SOURCE)
-
-MAX_FIELD = 4 * 1024 * 1024
-"""Characters a field may have: four times the longest sentence promised, and a bound for a quote never closed."""
-MAX_LINE = 4 * MAX_FIELD
-"""Characters between two line ends: a bound for files without any."""
-NAMES_SHOWN = 8
-"""Columns that a message names."""
+SEPARATORS = ",\t;|"
+"""What may stand between columns; the header decides. Excel's "Unicode text" is UTF-16 with tabs."""
+INVISIBLE = " \t\ufeff\u200b"
+"""What may stand round a column's name without a person seeing it."""
 
 
 class Record(NamedTuple):
@@ -52,13 +45,24 @@ class Header:
         return [name for name in self.names if name and name not in KNOWN]
 
 
+@dataclass(slots=True)
+class BlankRows:
+    """How many rows of nothing but separators and spaces were passed over so far."""
+
+    count: int = 0
+    first_line: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """An open CSV; `records` runs through it once."""
 
     header: Header
     records: Iterator[Record]
+    codec: str
     bom: bool
+    blank: BlankRows = field(default_factory=BlankRows)
+    """Complete once the records have come to their end."""
 
 
 @contextmanager
@@ -69,56 +73,68 @@ def open_table(path: Path, codec: str) -> Iterator[Table]:
         InvalidCsv: the file cannot be read as `codec`, or its header lacks or repeats a column; while the
             records run, also for bytes that do not decode and for a line without end.
     """
-    with open_text(path, codec) as (file, bom):
-        records = _records(path.name, file)
-        first = next(records, None)
-        if first is None:
-            raise InvalidCsv(f"{path.name}: the file is empty")
-        _check_header(path.name, first)
-        yield Table(Header(first.fields), records, bom)
-
-
-def _records(name: str, file: TextIOWrapper) -> Iterator[Record]:
-    """All records, header first, blank lines left out; after a broken record the next line begins a new one."""
     csv.field_size_limit(MAX_FIELD)  # the csv module knows one limit for all readers
-    taken: list[str] = []
-    reader = csv.reader(_lines(name, file, taken), strict=True)
+    with open_text(path, codec) as (file, bom):
+        lines = Lines(path.name, file)
+        header, separator = _read_header(path.name, lines)
+        blank = BlankRows()
+        records = _records(lines, separator, blank, len(header.names))
+        yield Table(header, records, codec, bom, blank)
+
+
+def _read_header(name: str, lines: Lines) -> tuple[Header, str]:
+    """The header, split by the separator that finds the most known columns in it."""
+    separators = lines.take_separator() or SEPARATORS
+    found: dict[str, Record] = {}
+    for separator in separators:
+        first = next(_records(lines, separator, BlankRows()), None)
+        if first is None:
+            raise InvalidCsv(f"{name}: the file is empty")
+        found[separator] = first._replace(fields=[column.strip(INVISIBLE) for column in first.fields])
+        lines.give_back(0)
+    separator = max(separators, key=lambda mark: len({*found[mark].fields} & {*KNOWN}))
+    next(_records(lines, separator, BlankRows()))
+    check_names(name, found[separator].line, found[separator].fields)
+    return Header(found[separator].fields), separator
+
+
+def _records(lines: Lines, separator: str, blank: BlankRows, width: int | None = None) -> Iterator[Record]:
+    """All records, blank ones left out; `width` is how many fields one should have, where that is known.
+
+    The next line after the first of a broken record begins a new one: an open quote costs no row behind it.
+    """
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
-        line = reader.line_num + 1
-        taken.clear()
+        line = lines.begin()
         try:
             fields = next(reader)
         except StopIteration:
             return
-        except csv.Error as fault:
-            yield Record(line, ["".join(taken)], str(fault))
+        except csv.Error as exc:
+            lines.give_back(1)
+            yield Record(line, ["".join(lines.taken)], str(exc))
             continue
-        if fields:
+        if not any(map(str.strip, fields)):
+            if fields:
+                blank.count += 1
+                blank.first_line = blank.first_line or line
+        elif width is None or len(fields) == width:
+            yield Record(line, fields)
+        elif not any(map(str.strip, fields[width:])) and len(fields) > width:
+            yield Record(line, fields[:width])
+        elif kept := _own_lines(lines.taken, separator, width):
+            lines.give_back(kept)
+            yield Record(line, ["".join(lines.taken)], "a quote is opened and not closed on its line")
+        else:
             yield Record(line, fields)
 
 
-def _lines(name: str, file: TextIOWrapper, taken: list[str]) -> Iterator[str]:
-    """The file's lines; each is also put into `taken`, in case its record cannot be split."""
-    while line := file.readline(MAX_LINE):
-        if len(line) == MAX_LINE:
-            raise InvalidCsv(f"{name}: a line is longer than {MAX_LINE:,} characters; is this a CSV?")
-        taken.append(line)
-        yield line
-
-
-def _check_header(name: str, record: Record) -> None:
-    names = record.fields
-    separator = next((mark for mark in ";\t|" if mark in names[0]), None)
-    if len(names) == 1 and separator:
-        raise InvalidCsv(f"{name}: columns are separated by {separator!r}; save it with commas")
-    repeated = sorted(column for column, times in Counter(names).items() if column and times > 1)
-    if repeated:
-        column = shortened(repeated[0])
-        raise InvalidCsv(f"{name}: line {record.line}: column {column} stands there twice; remove one")
-    missing = [column for column in REQUIRED if column not in names]
-    if missing:
-        unknown = [column for column in names if column not in KNOWN]
-        guesses = [f"{shortened(column)}{did_you_mean(column, missing)}" for column in unknown[:NAMES_SHOWN]]
-        guesses += ["..."] if len(unknown) > NAMES_SHOWN else []
-        found = f"; not known: {', '.join(guesses)}" if guesses else ""
-        raise InvalidCsv(f"{name}: line {record.line}: no column {', '.join(missing)}{found}")
+def _own_lines(taken: list[str], separator: str, width: int) -> int:
+    """How many lines belong to a record of another width, where one behind them is a whole record; else 0."""
+    for index, line in enumerate(taken[1:], 1):
+        try:
+            if len(next(csv.reader([line], delimiter=separator, strict=True))) == width:
+                return index
+        except csv.Error:
+            continue
+    return 0

@@ -1,7 +1,8 @@
-"""The bad records of a file, in a CSV of their own: once mended there, they can be submitted as they are.
+"""The bad records of a file, in a CSV of their own: once fixed there, they can be submitted as they are.
 
 `line` and `fault` come first, where a spreadsheet shows them at once, then the columns as they were. The file is
-UTF-8 with BOM: Excel needs the BOM to show Hangul.
+UTF-8 with BOM: Excel needs the BOM to show Hangul. No file makes room for it: one of this name may be an earlier one
+that somebody has fixed by hand.
 """
 
 import codecs
@@ -12,36 +13,36 @@ from pathlib import Path
 from types import TracebackType
 
 from relex.csvfile.facts import RowFault
+from relex.csvfile.files import drafting, publish_beside
 from relex.csvfile.records import Header, Record
-from relex.csvfile.writing import remove, replacing
+from relex.errors import RelexError
 
 LINE, FAULT = "line", "fault"
 
 
 class RejectedFile:
-    """Takes bad records; the file exists only if there were any and the block ended well.
+    """Takes bad records; a file comes of it when :meth:`publish` is called and there were any.
 
-    A record that does not have the header's columns is written with the fields that it has.
+    A record that does not have the header's columns is written with the fields that it has. Trouble with the file is
+    kept in `error`: what is wrong with the records must be said in any case.
 
     Args:
         path: where to; None writes nothing.
         header: of the file that is checked. Its own `line` and `fault`, from an earlier check, are left out.
-
-    Raises:
-        RelexError: on entering, what stands there from an earlier check cannot be removed; later as for
-            :func:`relex.csvfile.writing.replacing`.
     """
 
     def __init__(self, path: Path | None, header: Header) -> None:
         self.path = path
+        self.written: Path | None = None
+        """The file, once it is there."""
+        self.error = ""
+        """Why it cannot be written."""
         self.names = header.names
         self.kept = [index for index, name in enumerate(header.names) if name not in (LINE, FAULT)]
         self.stack = ExitStack()
-        self.rows = 0
+        self.draft: Path | None = None
 
     def __enter__(self) -> "RejectedFile":
-        if self.path:
-            remove(self.path)
         return self
 
     def __exit__(
@@ -51,20 +52,37 @@ class RejectedFile:
 
     def add(self, record: Record, faults: Sequence[RowFault]) -> None:
         """Write one record with all that is wrong with it."""
-        if self.path is None:
+        if self.path is None or self.error:
             return
-        if not self.rows:
-            self._begin(self.path)
-        self.rows += 1
         whole = len(record.fields) == len(self.names)
         fields = [record.fields[index] for index in self.kept] if whole else record.fields
-        self.writer.writerow([record.line, "; ".join(map(_in_words, faults)), *fields])
+        try:
+            if self.draft is None:
+                self._begin(self.path)
+            self.writer.writerow([record.line, "; ".join(map(_in_words, faults)), *fields])
+        except (RelexError, OSError) as exc:
+            self._give_up(exc)
+
+    def publish(self) -> None:
+        """Put the file where it shall be, or beside what is there."""
+        if self.path is None or self.draft is None or self.error:
+            return
+        try:
+            self.file.flush()
+            self.written = publish_beside(self.draft, self.path)
+        except (RelexError, OSError) as exc:
+            self._give_up(exc)
 
     def _begin(self, path: Path) -> None:
-        file = self.stack.enter_context(replacing(path))
-        text = codecs.getwriter("utf-8-sig")(file, "backslashreplace")
+        self.draft, self.file = self.stack.enter_context(drafting(path))
+        text = codecs.getwriter("utf-8-sig")(self.file, "backslashreplace")
         self.writer = csv.writer(text, lineterminator="\n")
         self.writer.writerow([LINE, FAULT, *(self.names[index] for index in self.kept)])
+
+    def _give_up(self, exc: RelexError | OSError) -> None:
+        self.error = str(exc.strerror if isinstance(exc, OSError) else exc).removeprefix(
+            f"{self.path}: cannot be written: "
+        )
 
 
 def _in_words(fault: RowFault) -> str:

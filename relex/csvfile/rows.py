@@ -4,69 +4,38 @@ Both passes over a file, checking and reading, run through :func:`judged`; so th
 """
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from relex.csvfile.cells import BadCell, check_sentence, check_text, gold_label
+from relex.csvfile.columns import ID, LABEL, OBJECT, SENTENCE, SOURCE, SUBJECT
+from relex.csvfile.composing import composed
+from relex.csvfile.conventions import Conventions, Votes
+from relex.csvfile.decoding import broken_byte
 from relex.csvfile.entities import check_apart, read_entity
 from relex.csvfile.facts import RowFault
-from relex.csvfile.records import (
-    ID,
-    KNOWN,
-    LABEL,
-    OBJECT,
-    SENTENCE,
-    SOURCE,
-    SUBJECT,
-    Header,
-    Record,
-    Table,
-    open_table,
-)
+from relex.csvfile.records import INVISIBLE, Header, Record, Table
 from relex.csvfile.seen_ids import SeenIds
-from relex.errors import InvalidCsv
-from relex.examples import Example
-from relex.labels import RELATIONS
+from relex.errors import counted, quoted
+from relex.examples import Entity, Example
 
 Verdict = Example | tuple[RowFault, ...]
 Given = ParamSpec("Given")
 Value = TypeVar("Value")
 
 
-class PlaceholderRefuted(InvalidCsv):
-    """The label column holds more than the one value it was thought to hold."""
-
-
-def suspected_placeholder(path: Path, codec: str) -> str | None:
-    """The file's first label if it is no relation: perhaps every record holds it, and it means "unknown".
-
-    Raises:
-        InvalidCsv: the file cannot be opened as a table.
-    """
-    with open_table(path, codec) as table:
-        for record in table.records:
-            if not _split_fault(record, table.header):
-                label = table.header.picker([*record.fields, ""])[KNOWN.index(LABEL)]
-                return label if label and label not in RELATIONS else None
-    return None
-
-
-def judged(table: Table, placeholder: str | None) -> Iterator[tuple[Record, Verdict]]:
+def judged(table: Table, conventions: Conventions, votes: Votes | None = None) -> Iterator[tuple[Record, Verdict]]:
     """Each record with its verdict; `row_no` counts the examples from 0.
 
     An id belongs to the record that uses it first, be that good or bad.
 
     Args:
         table: an open file of which only the header was read.
-        placeholder: the one value of the label column that means "no label", or None if its values are gold
-            (a gold column may have empty cells: those examples have no label).
-
-    Raises:
-        PlaceholderRefuted: a record holds another label than the placeholder.
+        conventions: how its cells are meant (a label column may have empty cells: those examples have no label).
+        votes: where to count what the records say about the conventions.
     """
     row_no = 0
     with SeenIds() as seen:
-        judge = _Judge(table.header, placeholder, seen)
+        judge = _Judge(table, conventions, seen, Votes() if votes is None else votes)
         for record in table.records:
             verdict = judge.verdict(record, row_no)
             row_no += isinstance(verdict, Example)
@@ -95,14 +64,27 @@ class _Attempts:
 class _Judge:
     """The rules for one file."""
 
-    def __init__(self, header: Header, placeholder: str | None, seen: SeenIds) -> None:
-        self.header = header
-        self.pick = header.picker
-        self.placeholder = placeholder
+    def __init__(self, table: Table, conventions: Conventions, seen: SeenIds, votes: Votes) -> None:
+        self.header = table.header
+        self.codec = table.codec
+        self.pick = table.header.picker
+        self.conventions = conventions
         self.seen = seen
+        self.votes = votes
 
     def verdict(self, record: Record, row_no: int) -> Verdict:
-        """The record's example, or its faults; the entities of a bad sentence are not looked at."""
+        """The record's example, or its faults; a byte that does not decode is the only fault of its record."""
+        verdict = self._verdict(record, row_no)
+        if isinstance(verdict, Example):
+            return verdict
+        byte = broken_byte(record.fields, self.codec)
+        if byte is None:
+            return verdict
+        message = f"byte 0x{byte:02x} is not {self.codec}"
+        return (RowFault(record.line, verdict[0].id, "", "undecodable", message),)
+
+    def _verdict(self, record: Record, row_no: int) -> Verdict:
+        """As :meth:`verdict`; the entities of a bad sentence are not looked at."""
         wrong = _split_fault(record, self.header)
         if wrong:
             return (wrong,)
@@ -110,16 +92,19 @@ class _Judge:
         cells = _Attempts(record.line, id_)
         cells.read(ID, self._check_id, id_, record.line)
         cells.read(SOURCE, check_text, source)
+        self.votes.label(label_cell)
         label = cells.read(LABEL, self._label, label_cell)
         if not cells.read(SENTENCE, check_sentence, sentence):
             return tuple(cells.faults)
-        subject = cells.read(SUBJECT, read_entity, subject_cell, sentence)
-        object_ = cells.read(OBJECT, read_entity, object_cell, sentence)
+        subject = cells.read(SUBJECT, self._entity, subject_cell, sentence)
+        object_ = cells.read(OBJECT, self._entity, object_cell, sentence)
         if subject and object_:
             cells.read(OBJECT, check_apart, subject, object_)
         if cells.faults or not subject or not object_:
             return tuple(cells.faults)
-        return Example(row_no, id_, sentence, subject, object_, label, source or None)
+        whole = composed(sentence)
+        self.votes.composed += whole is not sentence
+        return Example(row_no, id_, whole, subject, object_, label, composed(source) or None)
 
     def _check_id(self, id_: str, line: int) -> None:
         if not id_:
@@ -129,20 +114,33 @@ class _Judge:
         if first != line:
             raise BadCell("duplicate-id", f"this id was used on line {first}")
 
+    def _entity(self, cell: str, sentence: str) -> Entity:
+        try:
+            entity = read_entity(cell, sentence, end_exclusive=self.conventions.end_exclusive)
+        except BadCell as bad:
+            self.votes.misplaced += bad.other_end
+            raise
+        self.votes.placed += 1
+        return entity
+
     def _label(self, cell: str) -> str | None:
-        if self.placeholder is None:
-            return gold_label(cell)
-        if cell != self.placeholder:
-            raise PlaceholderRefuted(f"column {LABEL} does not hold {self.placeholder} in every row")
-        return None
+        placeholder = self.conventions.placeholder
+        if cell == placeholder:
+            return None
+        if cell and placeholder is not None:
+            raise BadCell("unknown-label", f"{quoted(cell)} in a column of which most rows hold {quoted(placeholder)}")
+        return gold_label(cell)
 
 
 def _split_fault(record: Record, header: Header) -> RowFault | None:
-    """The fault of a record that does not have the header's columns."""
+    """The fault of a record that does not have the header's columns, or repeats the header."""
     if record.broken:
         message = f"cannot be split into columns ({record.broken}); is a quote missing or not doubled?"
         return RowFault(record.line, None, "", "broken-quotes", message)
     if len(record.fields) != len(header.names):
-        counts = f"has {len(record.fields)} fields, the header has {len(header.names)}"
+        counts = f"has {counted(len(record.fields), 'field')}, the header has {len(header.names)}"
         return RowFault(record.line, None, "", "field-count", f"{counts}; is a comma not quoted?")
+    if [cell.strip(INVISIBLE) for cell in record.fields] == header.names:
+        message = "the header again, as where files are joined; remove this line"
+        return RowFault(record.line, None, "", "repeated-header", message)
     return None

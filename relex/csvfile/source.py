@@ -3,13 +3,17 @@
 import codecs
 import errno
 import hashlib
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 
+from relex.csvfile.decoding import error_handler, undecodable
+from relex.csvfile.kinds import FIRST_BYTES, refuse_other_kinds
 from relex.errors import InvalidCsv, quoted
+from relex.hints import tables as hints
 
 BOM = "\ufeff"
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -17,22 +21,9 @@ UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 """The first of them begins with UTF-16's mark, so these are looked for first."""
 NOT_FOR_FILES = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape"})
 """Python's names of codecs for host names and source code: they would make something of any file."""
-BLOCK_BYTES = 1 << 20
+EXTENDED = {"euc_kr": "cp949"}
+"""What Korean Windows writes under an older name, with more syllables than that has."""
 
-NOT_CSV = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"%PDF-": "PDF",
-    b"PAR1": "Parquet",
-    b"<!DOC": "a web page",
-    b"<html": "a web page",
-}
-"""First bytes of what people submit by mistake."""
-LONGEST_MARK = max(map(len, NOT_CSV))
 REMEDIES = {
     errno.ENOENT: "check the name and the folder",
     errno.ENOTDIR: "check the name and the folder",
@@ -55,11 +46,16 @@ def codec_named(encoding: str) -> str:
     name = codecs.lookup(encoding).name
     if name in NOT_FOR_FILES:
         raise _unknown_codec(encoding)
-    return name.removesuffix("-sig")
+    return EXTENDED.get(name, name.removesuffix("-sig"))
 
 
 def _unknown_codec(encoding: str) -> InvalidCsv:
     return InvalidCsv(f"unknown encoding {quoted(encoding)}; try utf-8, cp949 or utf-16")
+
+
+def shown_path(path: Path) -> str:
+    """A path as text that can be stored and printed everywhere: bytes that are not UTF-8 as hexadecimal digits."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def sha256_of(path: Path) -> str:
@@ -87,52 +83,32 @@ def open_text(path: Path, codec: str) -> Iterator[tuple[TextIOWrapper, bool]]:
     """
     try:
         with path.open("rb") as raw:
-            start = raw.read(LONGEST_MARK)
-        file = path.open(encoding=codec, newline="")
+            start = raw.read(FIRST_BYTES)
+        file = path.open(encoding=codec, newline="", errors=error_handler(codec))
     except OSError as fault:
         raise _unreadable(path, fault) from fault
     with file:
-        _refuse_other_kinds(path, codec, start)
+        refuse_other_kinds(path, start)
+        _refuse_other_marks(path, codec, start)
         try:
             bom = file.read(1) == BOM
             if not bom:
                 file.seek(0)
             yield file, bom
         except UnicodeError as fault:
-            raise InvalidCsv(_undecodable(path, codec)) from fault
+            raise undecodable(path, codec) from fault
 
 
-def _refuse_other_kinds(path: Path, codec: str, start: bytes) -> None:
-    kind = next((kind for mark, kind in NOT_CSV.items() if start.startswith(mark)), None)
-    if kind:
-        raise InvalidCsv(f"{path.name}: this is {kind}, not a CSV; save it as 'CSV UTF-8' or unpack it first")
+def _refuse_other_marks(path: Path, codec: str, start: bytes) -> None:
     if start.startswith(UTF32_MARKS) and not codec.startswith("utf-32"):
-        raise InvalidCsv(f"{path.name}: begins with the mark of UTF-32; try --encoding utf-32")
+        raise InvalidCsv(f"{path.name}: begins with the mark of UTF-32\n{hints.encoding('utf-32', path)}")
     if start.startswith(UTF16_MARKS) and not codec.startswith(("utf-16", "utf-32")):
-        raise InvalidCsv(f"{path.name}: begins with the mark of UTF-16; try --encoding utf-16")
+        raise InvalidCsv(f"{path.name}: begins with the mark of UTF-16\n{hints.encoding('utf-16', path)}")
     if start.startswith(codecs.BOM_UTF8) and codec != "utf-8":
-        raise InvalidCsv(f"{path.name}: begins with the mark of UTF-8, so it is not {codec}; use --encoding utf-8")
+        hint = hints.encoding("utf-8", path)
+        raise InvalidCsv(f"{path.name}: begins with the mark of UTF-8, so it is not {codec}\n{hint}")
 
 
 def _unreadable(path: Path, fault: OSError) -> InvalidCsv:
     remedy = REMEDIES.get(fault.errno or 0, "copy it to another disk")
     return InvalidCsv(f"{path}: cannot be read: {fault.strerror}; {remedy}")
-
-
-def _undecodable(path: Path, codec: str) -> str:
-    """Go through the file once more to tell line and byte of the place where decoding fails."""
-    hint = "saved by Korean Excel? try --encoding cp949" if codec == "utf-8" else "try --encoding utf-8"
-    decoder = codecs.getincrementaldecoder(codec)()
-    line = 1
-    with path.open("rb") as file:
-        while True:
-            block = file.read(BLOCK_BYTES)
-            try:
-                line += decoder.decode(block, final=not block).count("\n")
-            except UnicodeDecodeError as fault:
-                line += fault.object[: fault.start].decode(codec, "replace").count("\n")
-                return f"{path.name}: line {line}: byte 0x{fault.object[fault.start]:02x} is not {codec}; {hint}"
-            except UnicodeError as fault:  # UTF-16 and UTF-32 without their BOM
-                return f"{path.name}: {fault}; {hint}"
-            if not block:
-                return f"{path.name}: changed while it was read; submit it again"

@@ -8,8 +8,8 @@ import codecs
 import csv
 from pathlib import Path
 
-from relex.csvfile.records import MAX_FIELD
-from relex.csvfile.writing import replacing
+from relex.csvfile.files import replacing
+from relex.csvfile.lines import MAX_FIELD
 
 GUARD = "'"
 STARTS = (

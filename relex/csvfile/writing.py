@@ -1,17 +1,12 @@
-"""Predictions, row errors and comparisons as CSVs, and how any file is written here: whole or not at all."""
+"""Predictions, row errors and comparisons as CSVs."""
 
 import codecs
 import csv
-import errno
 import json
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
-from uuid import uuid4
 
-from relex.errors import RelexError
+from relex.csvfile.files import replacing
 from relex.examples import Example, Prediction
 
 PREDICTION_HEADER = b"id,pred_label,probs\n"
@@ -19,9 +14,6 @@ ERROR_HEADER = ("id", "code", "message")
 EXAMPLE_HEADER = ("id", "sentence", "subject", "object", "gold")
 JUDGED_HEADER = (*EXAMPLE_HEADER, "pred_label", "probs")
 FLIP_HEADER = (*EXAMPLE_HEADER, "A", "B", "right")
-
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EISDIR)
-"""Disk full, quota used up, file too large, a folder of that name: never the fault of what is being written."""
 
 
 def write_predictions(path: Path, blocks: Iterable[bytes | bytearray | memoryview]) -> int:
@@ -81,45 +73,3 @@ def _write_rows(path: Path, header: Iterable[str], rows: Iterable[Iterable[str |
         writer = csv.writer(codecs.getwriter("utf-8")(file), lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A draft in the same folder, which takes the place of `path` only when the block ends well.
-
-    Raises:
-        RelexError: the folder cannot be written to or the disk is full.
-    """
-    draft = path.with_name(f".relex-{uuid4().hex}.tmp")
-    try:
-        file = draft.open("xb")
-    except OSError as fault:
-        raise _unwritable(path, fault) from fault
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as fault:
-        if fault.errno in UNWRITABLE:
-            raise _unwritable(path, fault) from fault
-        raise
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def remove(path: Path) -> None:
-    """Remove a file of an earlier time, if there is one.
-
-    Raises:
-        RelexError: it cannot be removed.
-    """
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as fault:
-        raise _unwritable(path, fault) from fault
-
-
-def _unwritable(path: Path, fault: OSError) -> RelexError:
-    return RelexError(f"{path}: cannot be written: {fault.strerror}")

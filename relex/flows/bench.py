@@ -13,6 +13,7 @@ from typing import Protocol
 from relex.benching.plan import Plan
 from relex.benching.report import Report
 from relex.csvfile.reading import read_whole
+from relex.errors import counted
 from relex.examples import Example
 
 BENCH = "relex.benching.contest"
@@ -31,16 +32,16 @@ def load_bench() -> Bench:
     return bench
 
 
-def bench(path: Path, rows: int, plan: Plan, tell: Callable[[str], None]) -> Report:
-    """Measure the plan's contestants on the first `rows` rows of a CSV, with or without labels.
+def bench(path: Path, rows: int, plan: Plan, tell: Callable[[str], None], encoding: str = "utf-8") -> Report:
+    """Measure the plan's contestants on the first `rows` rows of a CSV in this encoding, with or without labels.
 
     Raises:
         InvalidCsv: the file cannot be used, or a record is bad.
         InvalidConfig, InvalidInput, BadCheckpoint: as the contest's door does.
     """
     started = perf_counter()
-    examples = read_whole(path)
+    examples = read_whole(path, encoding)
     reading = len(examples) / (perf_counter() - started)
     if len(examples) < rows:
-        tell(f"{path.name} has {len(examples):,} rows only")
+        tell(f"{path.name} has {counted(len(examples), 'row')} only")
     return replace(load_bench().hold(plan, examples[:rows], tell), reading=reading)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from relex.analysis.judged import PairedComparison
+from relex.csvfile.files import new_files
 from relex.csvfile.writing import write_flips
 from relex.db.connection import Database
 from relex.errors import BadCheckpoint, InvalidInput
@@ -18,6 +19,8 @@ from relex.model.folder import TRAIN_CONFIG
 from relex.runs import ModelVersion
 from relex.settings import Settings
 from relex.training.recipes import read_recipe
+
+FOUND, FLIPS = "comparison.json", "flips.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +137,12 @@ def write_comparison(comparison: Comparison, out: Path) -> tuple[Path, Path]:
     """Write `comparison.json` and `flips.csv` (rows that the two models label differently) to a folder.
 
     Raises:
-        RelexError: the folder cannot be written to.
+        RelexError: the folder cannot be written to, or other files go by these names.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    found, flips = out / "comparison.json", out / "flips.csv"
-    write_flips(flips, ((flip.example, flip.a, flip.b, flip.right) for flip in comparison.flips))
-    write_json(found, comparison_data(comparison))
-    return found, flips
+    with new_files(out) as drafts:
+        write_flips(drafts / FLIPS, ((flip.example, flip.a, flip.b, flip.right) for flip in comparison.flips))
+        write_json(drafts / FOUND, comparison_data(comparison))
+    return out / FOUND, out / FLIPS
 
 
 def _flips(a: Scored, b: Scored) -> Iterator[Flip]:

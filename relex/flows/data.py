@@ -7,7 +7,9 @@ from pathlib import Path
 from relex.analysis.describing import Description, describe
 from relex.analysis.splitting import Split, grouped, stratified
 from relex.csvfile.copying import copy_records
+from relex.csvfile.files import new_files
 from relex.csvfile.reading import check_labelled, read_examples, read_whole
+from relex.csvfile.source import shown_path
 from relex.encoding.counting import token_counts
 from relex.flows.models import SHIPPED
 
@@ -21,9 +23,13 @@ class SplitFiles:
     train: Path
     valid: Path
     split: Split
+    notes: tuple[str, ...] = ()
+    """What a person should know of the file that was split."""
 
 
-def split_file(path: Path, out: Path, *, by_group: bool, valid_share: float, seed: int) -> SplitFiles:
+def split_file(
+    path: Path, out: Path, *, by_group: bool, valid_share: float, seed: int, encoding: str = "utf-8"
+) -> SplitFiles:
     """Write `train_data.csv` and `valid_data.csv`, whose records together are those of the file.
 
     Args:
@@ -32,35 +38,40 @@ def split_file(path: Path, out: Path, *, by_group: bool, valid_share: float, see
         by_group: keep rows that share a sentence or an entity word on one side; otherwise keep every label's share.
         valid_share: the validation side's share of the rows, between 0 and 1.
         seed: the same seed gives the same split.
+        encoding: of the file.
 
     Raises:
         InvalidCsv: the file has bad rows, rows without label, or too few rows of a label.
         InvalidInput: valid_share is no share.
+        RelexError: other files go by these names, or the folder cannot be written to.
     """
-    facts = check_labelled(path)
+    facts = check_labelled(path, encoding)
     examples = list(read_examples(path, facts))
     if by_group:
         split = grouped(examples, valid_share, seed)
     else:
         split = stratified([str(example.label) for example in examples], valid_share, seed)
-    out.mkdir(parents=True, exist_ok=True)
-    train, valid = out / "train_data.csv", out / "valid_data.csv"
-    copy_records(path, facts, {train: split.train, valid: split.valid})
-    return SplitFiles(train, valid, split)
+    train, valid = "train_data.csv", "valid_data.csv"
+    with new_files(out) as drafts:
+        copy_records(path, facts, {drafts / train: split.train, drafts / valid: split.valid})
+    return SplitFiles(out / train, out / valid, split, facts.notes)
 
 
-def describe_files(paths: Sequence[Path], tokenizer_file: Path = DEFAULT_TOKENIZER) -> Description:
+def describe_files(
+    paths: Sequence[Path], tokenizer_file: Path = DEFAULT_TOKENIZER, encoding: str = "utf-8"
+) -> Description:
     """Count what the files hold, and compare each with the first.
 
     Args:
         paths: CSVs without bad rows, with or without labels.
         tokenizer_file: a tokenizer.json, for the lengths in tokens.
+        encoding: of the files.
 
     Raises:
         InvalidCsv: a file has bad rows or none.
         InvalidInput: the tokenizer cannot be read.
     """
-    files = {str(path): read_whole(path) for path in paths}
+    files = {shown_path(path): read_whole(path, encoding) for path in paths}
     tokens = {
         name: token_counts(tokenizer_file, [example.sentence for example in examples])
         for name, examples in files.items()

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from relex.analysis.ensemble_card import EnsembleFacts, ensemble_card, metrics_json
 from relex.analysis.judged import Ballot
+from relex.csvfile.files import new_files
 from relex.db import models as table
 from relex.db.connection import Database, Transaction
 from relex.errors import InvalidInput
@@ -139,10 +140,11 @@ def write_votes(ensemble: Assembled, registered: Registered | None, out: Path) -
     """Write `votes.json` to a folder.
 
     Raises:
-        RelexError: the folder cannot be written to.
+        RelexError: the folder cannot be written to, or another file goes by this name.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    return (write_json(out / "votes.json", ensemble_data(ensemble, registered)),)
+    with new_files(out) as drafts:
+        name = write_json(drafts / "votes.json", ensemble_data(ensemble, registered)).name
+    return (out / name,)
 
 
 def _promote_if_better(tx: Transaction, version: ModelVersion, ensemble: Assembled, vote: Vote) -> Registered:

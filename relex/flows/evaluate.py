@@ -10,17 +10,20 @@ from typing import Any
 
 from relex.analysis.judged import Headline, Judgement
 from relex.analysis.reweighting import Reweighted, reweighted
+from relex.csvfile.files import new_files
 from relex.csvfile.writing import write_judged
 from relex.db import examples as rows
 from relex.db import jobs
 from relex.db import models as table
 from relex.db.connection import Database
-from relex.errors import JobUnfinished, RelexError
+from relex.errors import JobUnfinished, RelexError, counted
 from relex.examples import Example, Prediction
 from relex.flows.files import write_json
 from relex.flows.judging import Judge
 from relex.jobs import Job, JobState
 from relex.runs import ModelVersion, Scores
+
+FOUND, PREDICTIONS = "evaluation.json", "predictions.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,8 @@ def complete(database: Database, job_id: str) -> Scored:
             raise JobUnfinished(f"{job.id} is {progress.state}{reason}; --again makes a new job")
         if progress.failed:
             raise RelexError(
-                f"{job.id}: {progress.failed:,} of {job.total:,} rows could not be scored, so the file has no score; "
+                f"{job.id}: {progress.failed:,} of {counted(job.total, 'row')} could not be scored, "
+                "so the file has no score; "
                 f"`relex export {job.id} --out DIR` tells why: take these rows out, or try again with --again"
             )
         return Scored(job, table.find(tx, job.model), *rows.with_predictions(tx, job.id))
@@ -116,10 +120,9 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, Path]:
     """Write `evaluation.json` and `predictions.csv` (gold label, predicted label, probabilities) to a folder.
 
     Raises:
-        RelexError: the folder cannot be written to.
+        RelexError: the folder cannot be written to, or other files go by these names.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    found, predictions = out / "evaluation.json", out / "predictions.csv"
-    write_judged(predictions, evaluation.scored.examples, evaluation.scored.predictions)
-    write_json(found, evaluation_data(evaluation))
-    return found, predictions
+    with new_files(out) as drafts:
+        write_judged(drafts / PREDICTIONS, evaluation.scored.examples, evaluation.scored.predictions)
+        write_json(drafts / FOUND, evaluation_data(evaluation))
+    return out / FOUND, out / PREDICTIONS

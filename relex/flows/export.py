@@ -1,5 +1,6 @@
 """From a job to files: the predictions, the labels' order, and a manifest that says where they came from."""
 
+import json
 import re
 from collections.abc import Mapping
 from contextlib import closing
@@ -7,15 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relex.csvfile.files import digest_of, new_files
 from relex.csvfile.spreadsheet import write_spreadsheet
-from relex.csvfile.writing import remove, write_errors, write_predictions
+from relex.csvfile.writing import write_errors, write_predictions
 from relex.db import examples, jobs
 from relex.db import models as table
-from relex.db.connection import Database
-from relex.errors import JobUnfinished, RelexError
+from relex.db.connection import Database, Transaction
+from relex.errors import JobUnfinished, RelexError, counted
 from relex.flows.files import write_json
 from relex.jobs import JOB_ID, JobId, JobState, Progress
 from relex.runs import ModelVersion
+
+ENDINGS = (".csv", ".errors.csv", ".labels.json", ".excel.csv", ".errors.excel.csv")
+"""Of the files beside a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,44 +43,67 @@ class Export:
 def export(database: Database, given: str, out: Path, *, partial: bool = False, excel: bool = False) -> Export:
     """Write a job's predictions, labels and manifest to `out`, all of one moment.
 
-    Each file is written under another name and then renamed, the manifest last: a folder with a manifest is
-    complete. With `excel` each CSV has a copy beside it that a spreadsheet opens without harm.
+    Each file is written elsewhere and then moved, the manifest last: a folder with a manifest is complete. With `excel`
+    each CSV has a copy beside it that a spreadsheet opens without harm. An earlier export of the job gives way if its
+    files are as its manifest says; no other file does.
 
     Raises:
         JobNotFound: nothing goes by this id, or several do.
         JobUnfinished: rows are still to be scored and `partial` was not asked for.
-        RelexError: the folder cannot be written to.
+        RelexError: the folder cannot be written to, or another file goes by one of the names.
     """
     with database.transaction(snapshot=True) as tx:
         progress = jobs.progress(tx, jobs.find(tx, given))
         job = progress.job
         if progress.state is not JobState.DONE and not partial:
             raise JobUnfinished(
-                f"{job.id} is {progress.state}: {progress.done:,} of {job.total:,} rows; {_remedy(progress)}"
+                f"{job.id} is {progress.state}: {progress.done:,} of {counted(job.total, 'row')}; {_remedy(progress)}"
                 "take what is there with --partial"
             )
-        model = table.find(tx, job.model)
-        out.mkdir(parents=True, exist_ok=True)
         base = out / _file_name(job.id)
-        _forget_earlier(base)
-        predictions = base.with_suffix(".csv")
-        # Closed whatever happens: a COPY that is left in the middle holds the connection, and no rollback would end.
-        with closing(examples.copy_out(tx, job.id)) as blocks:
-            write_predictions(predictions, blocks)
-        errors = base.with_suffix(".errors.csv") if progress.failed else None
-        if errors:
-            write_errors(errors, examples.errors_of(tx, job.id))
-    labels = write_json(base.with_suffix(".labels.json"), list(model.labels))
-    spreadsheets = tuple(_spreadsheet(path) for path in (predictions, errors) if path and excel)
-    manifest = write_json(base.with_suffix(".manifest.json"), _manifest(progress, model))
+        manifest = base.with_suffix(".manifest.json")
+        with new_files(out, _vouched(manifest), last=manifest.name) as drafts:
+            names = _write(tx, drafts, progress, excel=excel)
+            write_json(drafts / manifest.name, _manifest(progress, table.find(tx, job.model), drafts))
     rows = progress.done - progress.failed
-    return Export(job.file_name, predictions, labels, manifest, errors, spreadsheets, rows, progress.failed)
+    return Export(
+        job.file_name,
+        base.with_suffix(".csv"),
+        base.with_suffix(".labels.json"),
+        manifest,
+        base.with_suffix(".errors.csv") if progress.failed else None,
+        tuple(path for path in map(base.with_suffix, (".excel.csv", ".errors.excel.csv")) if path.name in names),
+        rows,
+        progress.failed,
+    )
 
 
-def _forget_earlier(base: Path) -> None:
-    """Of an earlier export into the same folder: its manifest first, and what this one may not write again."""
-    for ending in (".manifest.json", ".errors.csv", ".excel.csv", ".errors.excel.csv"):
-        remove(base.with_suffix(ending))
+def _write(tx: Transaction, folder: Path, progress: Progress, *, excel: bool) -> list[str]:
+    """Write all but the manifest, and return the names."""
+    job = progress.job
+    base = folder / _file_name(job.id)
+    predictions = base.with_suffix(".csv")
+    # Closed whatever happens: a COPY that is left in the middle holds the connection, and no rollback would end.
+    with closing(examples.copy_out(tx, job.id)) as blocks:
+        write_predictions(predictions, blocks)
+    errors = base.with_suffix(".errors.csv") if progress.failed else None
+    if errors:
+        write_errors(errors, examples.errors_of(tx, job.id))
+    write_json(base.with_suffix(".labels.json"), list(table.find(tx, job.model).labels))
+    for path in filter(None, (predictions, errors) if excel else ()):
+        write_spreadsheet(path, path.with_suffix(".excel.csv"))
+    return sorted(path.name for path in folder.iterdir())
+
+
+def _vouched(manifest: Path) -> Mapping[str, str]:
+    """The digests of an earlier export into the same folder, by file name, its manifest's among them."""
+    try:
+        files = dict(json.loads(manifest.read_text("utf-8"))["files"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+    job_id = manifest.name.partition(".")[0]
+    names = [f"{job_id}{ending}" for ending in ENDINGS]
+    return {name: str(files[name]) for name in names if name in files} | {manifest.name: str(digest_of(manifest))}
 
 
 def _file_name(job_id: JobId) -> str:
@@ -83,13 +111,6 @@ def _file_name(job_id: JobId) -> str:
     if not re.fullmatch(JOB_ID, job_id):
         raise RelexError(f"{job_id!r} is no id that relex gave to a job: nothing was written")
     return job_id
-
-
-def _spreadsheet(path: Path) -> Path:
-    """`JOB.csv` as `JOB.excel.csv`."""
-    copy = path.with_suffix(".excel.csv")
-    write_spreadsheet(path, copy)
-    return copy
 
 
 def _remedy(progress: Progress) -> str:
@@ -101,7 +122,7 @@ def _remedy(progress: Progress) -> str:
     return f"score the others (`{progress.retry}`), or " if progress.unscored else ""
 
 
-def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:
+def _manifest(progress: Progress, model: ModelVersion, folder: Path) -> Mapping[str, Any]:
     job = progress.job
     return {
         "job": job.id,
@@ -118,6 +139,7 @@ def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:
             "answered": progress.answered,
             "windows_cut": progress.windows_cut,
         },
+        "files": {path.name: digest_of(path) for path in sorted(folder.iterdir())},
         "submitted_at": job.created_at.isoformat(),
         "finished_at": job.finished_at.isoformat() if job.finished_at else None,
     }

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from relex.csvfile.writing import replacing
+from relex.csvfile.files import replacing
 
 
 def write_json(path: Path, content: object) -> Path:

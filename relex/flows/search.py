@@ -4,6 +4,7 @@ Any number of processes may work on one study, here or elsewhere, and any of the
 """
 
 import hashlib
+import os
 import re
 import tempfile
 import time
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from relex.csvfile.files import drafting, publish_beside
 from relex.csvfile.reading import read_labelled_examples, read_whole
-from relex.csvfile.writing import replacing
 from relex.db.connection import Database
 from relex.errors import DatabaseUnreachable, InvalidInput, LeaseLost, ModelNotFound, RelexError, Transient
 from relex.examples import Example
@@ -83,8 +84,9 @@ def search(
         Transient: Postgres or the model hub went away; the same call goes on.
     """
     config = wanted.config
-    train, valid = (read_labelled_examples(path) for path in (config.data.train, config.data.valid))
-    target = read_whole(config.validation.like) if config.validation.like else []
+    encoding = config.data.encoding
+    train, valid = (read_labelled_examples(path, encoding) for path in (config.data.train, config.data.valid))
+    target = read_whole(config.validation.like, encoding) if config.validation.like else []
     made_from = _digest(wanted, digest_of(config, train, valid, target))
     name = options.study or f"{config.name}-{made_from[:8]}"
     if not re.fullmatch(STUDY_NAME, name):
@@ -95,7 +97,7 @@ def search(
         listener.joined(name, study.results())
         worker = _Worker(study, wanted, (train, valid), trainer(), listener)
         worker.run(options.trials)
-        return SearchOutcome(name, study.results(), _write_best(study, wanted, file), file)
+        return SearchOutcome(name, study.results(), *_write_best(study, wanted, file))
 
 
 class _Worker:
@@ -193,16 +195,36 @@ def _comment(study: str) -> str:
     return f"The best trial of the study {study}:"
 
 
+def _sealed(recipe: str) -> str:
+    """A recipe whose first line, a comment, also holds the digest of the others."""
+    comment, _, rest = recipe.partition("\n")
+    return f"{comment} SHA-256 of the rest: {hashlib.sha256(rest.encode()).hexdigest()}\n{rest}"
+
+
+def _is_own(file: Path, study: str) -> bool:
+    """Whether a file is an earlier answer of the study, which nobody has changed since."""
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    comment, _, rest = text.partition("\n")
+    bare = comment.rpartition(" SHA-256 of the rest:")[0]
+    return text.startswith(f"# {_comment(study)}") and _sealed(f"{bare}\n{rest}") == text
+
+
 def _check_free(file: Path, study: str) -> None:
     """Refuse to write over anything but an earlier answer of the same study, before hours go by."""
     check_name(file)
     if not file.parent.is_dir():
         raise InvalidInput(f"{file}: there is no folder {file.parent}; make it first")
-    if file.exists() and not file.read_text("utf-8", errors="replace").startswith(f"# {_comment(study)}"):
-        raise InvalidInput(f"{file} is there already, and not from the study {study}: name another file with --out")
+    if os.path.lexists(file) and not _is_own(file, study):
+        raise InvalidInput(
+            f"{file} is there already, and not as the study {study} wrote it: name another file with --out"
+        )
 
 
-def _write_best(study: Study, wanted: Search, file: Path) -> TrialResult:
+def _write_best(study: Study, wanted: Search, file: Path) -> tuple[TrialResult, Path]:
+    """Write the recipe, beside what somebody put there in the meantime; the best trial and the file."""
     best = study.best()
     results = study.results()
     if best is None:
@@ -213,6 +235,9 @@ def _write_best(study: Study, wanted: Search, file: Path) -> TrialResult:
         )
     metric = wanted.config.validation.metric
     comment = f"{_comment(study.name)} number {best.number} of {len(results)}, {metric} {best.score:.2f}."
-    with replacing(file) as written:
-        written.write(wanted.to_recipe(best.changes, comment, file).encode())
-    return best
+    with drafting(file) as (draft, written):
+        written.write(_sealed(wanted.to_recipe(best.changes, comment, file)).encode())
+        written.flush()
+        if _is_own(file, study.name):
+            return best, draft.replace(file)
+        return best, publish_beside(draft, file)

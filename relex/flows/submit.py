@@ -10,6 +10,7 @@ from pathlib import Path
 
 from relex.csvfile.facts import FileFacts
 from relex.csvfile.reading import read_examples
+from relex.csvfile.source import shown_path
 from relex.db import examples, jobs, shards
 from relex.db.connection import Database
 from relex.errors import InvalidCsv
@@ -80,7 +81,7 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
 def _new(path: Path, facts: FileFacts, model: str, options: SubmitOptions) -> NewJob:
     return NewJob(
         idempotency_key=_key(facts, model, options),
-        file_name=path.name,
+        file_name=shown_path(Path(path.name)),
         file_sha256=facts.sha256,
         model=model,
         total=facts.accepted,

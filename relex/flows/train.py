@@ -86,7 +86,7 @@ def queue(database: Database, config: TrainingConfig) -> RunId:
         InvalidCsv: a data file has bad rows or rows without a label: better told now than when the run begins.
     """
     for path in (config.data.train, config.data.valid):
-        check_labelled(path)
+        check_labelled(path, config.data.encoding)
     with database.transaction() as tx:
         return runs.insert_run(tx, config.name, config.to_dict(), str(Path.cwd()))
 
@@ -158,7 +158,8 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
     folder = checkpoint_of(means.settings, run.id)
     terms = LeaseTerms(means.settings.lease_seconds, means.settings.train_stall_seconds, means.stopping)
     with Lease(renew, terms) as lease:
-        train, valid = (read_labelled_examples(path) for path in (config.data.train, config.data.valid))
+        paths = (config.data.train, config.data.valid)
+        train, valid = (read_labelled_examples(path, config.data.encoding) for path in paths)
         means.trainer.train(config, train, valid, folder, report, scratch_of(means.settings, run.id))
         _pass(means.gate, folder, valid)
 
@@ -220,7 +221,7 @@ def _beats(
     """Whether the scores are better than the rival's on the same file, on which it is judged now if it never was."""
     known = rival.score_on(scores.data_sha256)
     if known is None:
-        valid = read_labelled_examples(config.data.valid)
+        valid = read_labelled_examples(config.data.valid, config.data.encoding)
         outcome = means.trainer.evaluate(models.checkpoint_folder(means.settings, rival), valid)
         known = Scores(scores.data_sha256, len(valid), outcome.micro_f1, outcome.auprc)
         with database.transaction() as tx:

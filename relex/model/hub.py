@@ -31,8 +31,8 @@ from huggingface_hub.errors import (
 )
 from tqdm.std import tqdm
 
-from relex import hints
 from relex.errors import InvalidConfig, ModelNotFound, RelexError, ServiceUnreachable
+from relex.hints import hub as hints
 from relex.model import pickled
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
-from relex import hints
 from relex.errors import InvalidConfig, RelexError
+from relex.hints import hub as hints
 
 logger = logging.getLogger(__name__)
 

@@ -39,7 +39,8 @@ def main(order_file: str) -> int:
 
     config = TrainingConfig.from_dict(order.config)
     try:
-        learned, valid = (read_labelled_examples(path) for path in (config.data.train, config.data.valid))
+        paths = (config.data.train, config.data.valid)
+        learned, valid = (read_labelled_examples(path, config.data.encoding) for path in paths)
         with ranks.joined(order.device, answers / "meeting"):
             place = Path(order.folder), report, Path(order.scratch)
             outcome = train(config, learned, valid, *place, device=order.device)

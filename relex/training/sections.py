@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from relex.csvfile.source import codec_named
 from relex.encoding.markers import Scheme
 from relex.encoding.window import FarApart
-from relex.errors import did_you_mean
+from relex.errors import InvalidCsv, did_you_mean
 from relex.labels import RELATIONS
 
 Scheduler = Literal[
@@ -156,6 +157,17 @@ class DataSettings(Section):
 
     train: Path = Field(strict=False)
     valid: Path = Field(strict=False)
+    encoding: str = "utf-8"
+    """Of these files and of `validation.like`, such as cp949."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str) -> str:
+        try:
+            codec_named(encoding)
+        except InvalidCsv as exc:
+            raise ValueError(f"should be an encoding: {exc}") from exc
+        return encoding
 
 
 class SaveSettings(Section):

@@ -64,7 +64,7 @@ def train(  # noqa: PLR0913 - what every training needs, by name where it is not
     """
     # transformers and the hub draw bars while they read and write weights; a worker's log is no terminal.
     disable_progress_bar()
-    target = read_whole(config.validation.like) if config.validation.like else []
+    target = read_whole(config.validation.like, config.data.encoding) if config.validation.like else []
     validation = Validation(valid, str(config.data.valid), trained_on=train, target=target)
     with nullcontext(scratch) if scratch else tempfile.TemporaryDirectory() as place:
         where = Workplace(folder, Path(place), device)

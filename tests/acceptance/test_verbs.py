@@ -23,7 +23,7 @@ def test_a_job_is_paused_resumed_cancelled_tried_again_and_purged(team):
     team.run("priority", job, "-7")
     assert "priority -7" in team.said
     team.run("cancel", "@last")
-    assert f"{job} is cancelled: 0 of 60 rows were done and are kept" in team.said
+    assert f"{job} is cancelled: 0 of 60 rows done and kept" in team.said
     ended = told()
     assert (ended["state"], ended["reason"], ended["unscored"]) == ("cancelled", "cancelled on request", 60)
     assert ended["since"] == ended["cancelled_at"]
@@ -34,7 +34,7 @@ def test_a_job_is_paused_resumed_cancelled_tried_again_and_purged(team):
     team.run("export", job, "--out", "out", "--partial")
     assert (team.folder / "out" / f"{job}.csv").read_text("utf-8").splitlines() == ["id,pred_label,probs"]
     team.run("retry", job, "--rows")
-    assert f"{job} is queued: 60 of 60 rows are queued" in team.said
+    assert f"{job} is queued: 60 of 60 rows queued" in team.said
     team.run("cancel", job)
     assert team.run("purge", "--older-than", "1h") == ""
     assert team.run("purge", "--older-than", "0d", "--dry-run").startswith(f"{job}\ttest_data.csv\t60 rows\tended 2")

@@ -2,9 +2,11 @@
 
 import csv
 import os
+from pathlib import Path
 
 import pytest
 
+from relex.csvfile.checking import check
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from tests.corpus import csvs
@@ -20,7 +22,7 @@ def test_a_bad_file_is_refused_with_its_line_and_leaves_nothing(command, bad):
     said = command.refuses("submit", path.name, *bad.arguments, code=bad.code)
     assert bad.says in said.lines
     assert all(line.isprintable() for line in said.lines)
-    assert len(said.err) < 2_000
+    assert len(said.err) < 2_500
     rejected = {f"{bad.name}.rejected.csv"} if bad.name in ROW_FAULTS else set()
     assert {each.name for each in command.folder.iterdir()} == {path.name} | rejected
 
@@ -47,7 +49,7 @@ def test_the_good_rows_of_a_bad_file_can_be_taken(command, broker_url, monkeypat
     taken = command.held()[0][1] - rows
     if taken:
         assert said.code == 0
-        assert "bad rows are left out" in said.err
+        assert " left out; all of them: " in said.err
     else:
         assert (said.code, said.lines[-1]) == (3, f"error: {path.name}: no row can be scored; mend one of them first")
 
@@ -81,11 +83,18 @@ def test_a_file_that_may_not_be_read(command, unreadable):
     )
 
 
-def test_a_name_that_is_not_unicode(command):
-    path = command.folder / os.fsdecode(b"\xff.csv")
-    path.write_text(csvs.table(), "utf-8")
-    said = command.refuses("submit", path.name)
-    assert said.lines[-1] == "error: '·.csv' is not Unicode text; write it in UTF-8"
+def test_a_name_that_is_not_unicode(command, broker_url, monkeypatch):
+    monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
+    path = command.folder / os.fsdecode(b"\xb0\xa1.csv")
+    path.write_text(csvs.table(csvs.row(), csvs.row("8", subject="x")), "utf-8")
+    assert "nothing was uploaded; all of them: ··.rejected.csv" in command.refuses("submit", path.name).err
+    job = command.run("submit", path.name, "--skip-invalid").out.strip()
+    assert r"\xb0\xa1.csv" in command.run("status", job).out
+    said = command.run("data", "describe", path.name)
+    assert (said.code, said.lines[0]) == (3, "error: ··.csv: 1 of 2 rows cannot be used")
+    path.write_text(csvs.table(csvs.row()), "utf-8")
+    said = command.run("data", "describe", path.name, "--html", "page.html")
+    assert (said.code, r"\xb0\xa1.csv" in said.out) == (0, True)
 
 
 def test_a_name_too_long_for_the_file_of_bad_rows(command):
@@ -97,8 +106,45 @@ def test_a_name_too_long_for_the_file_of_bad_rows(command):
 def test_a_folder_stands_where_the_bad_rows_go(command):
     (command.folder / "june.rejected.csv").mkdir()
     (command.folder / "june.csv").write_text(csvs.table(csvs.row(subject="x")), "utf-8")
-    said = command.refuses("submit", "june.csv", code=1)
-    assert said.lines == ["error: june.rejected.csv: cannot be written: Is a directory"]
+    assert "all of them: june.rejected-2.csv" in command.refuses("submit", "june.csv").err
+
+
+@pytest.fixture
+def read_only(command):
+    """The current folder takes no new file: root may write everywhere, so this process is an unprivileged one."""
+    command.run("submit", "none.csv")  # imports what it needs
+    command.folder.chmod(0o555)
+    mine = os.geteuid()
+    if mine == 0:
+        os.seteuid(65534)
+    yield command
+    os.seteuid(mine)
+
+
+@pytest.fixture
+def in_a_read_only_folder(command, request):
+    """submit(text): what is said about a file in a folder that takes no new one."""
+
+    def submit(text, *arguments):
+        (command.folder / "june.csv").write_text(text, "utf-8")
+        request.getfixturevalue("read_only")
+        return command.run("submit", "june.csv", *arguments)
+
+    return submit
+
+
+def test_bad_rows_that_cannot_be_written_are_still_said(in_a_read_only_folder):
+    said = in_a_read_only_folder(csvs.table(csvs.row(subject="x")))
+    assert said.code == 3
+    assert "  line 2, id 7  subject_entity: neither a Python dict nor JSON: 'x' (character 1, 'x')" in said.lines
+    assert "they are in no file: june.rejected.csv cannot be written: Permission denied" in said.err
+
+
+def test_a_good_file_in_a_read_only_folder(command, request):
+    Path("june.csv").write_text(csvs.table(), "utf-8")
+    Path("june.rejected.csv").write_text("fixed by hand", "utf-8")
+    request.getfixturevalue("read_only")
+    assert check(Path("june.csv"), rejected_path=Path("june.rejected.csv")).accepted == 1
 
 
 @pytest.mark.parametrize("name", ["cp949", "a_call", "a_pipe"])

@@ -91,7 +91,7 @@ def test_a_file_is_read_exactly_or_refused_in_words(tmp_path, content, encoding)
     facts, refusal = tried(InvalidCsv, check, path, encoding, tmp_path / "bad.csv")
     if facts is None:
         assert refusal.startswith("june.csv: ")
-        assert "\n" not in refusal
+        assert [line.startswith("hint: ") for line in refusal.split("\n")] in ([False], [False, True])
         assert len(refusal) < 1_000
         return
     examples = list(read_examples(path, facts))
@@ -107,7 +107,7 @@ def test_a_file_is_read_exactly_or_refused_in_words(tmp_path, content, encoding)
     if facts.rejected:
         assert all(map(str.isprintable, describe_faults(facts, "june.csv").splitlines()))
         assert sum(facts.fault_counts.values()) >= facts.rejected
-    assert (tmp_path / "bad.csv").exists() == bool(facts.rejected)
+    assert (facts.rejected_to is not None) == bool(facts.rejected)
 
 
 @given(st.one_of(TEXT, bent(csvs.SUBJECT), bent(csvs.SUBJECT.replace("'", '"'))))

@@ -41,45 +41,34 @@ WHOLE = (
     Bad(
         "cp949",
         table().encode("cp949"),
-        "error: cp949.csv: line 2: byte 0xc1 is not utf-8; saved by Korean Excel? try --encoding cp949",
+        "error: cp949.csv: line 2: byte 0xc1 is not utf-8",
     ),
     Bad(
         "utf16",
         table().encode("utf-16"),
-        "error: utf16.csv: begins with the mark of UTF-16; try --encoding utf-16",
+        "error: utf16.csv: begins with the mark of UTF-16",
     ),
     Bad(
         "utf32",
         table().encode("utf-32"),
-        "error: utf32.csv: begins with the mark of UTF-32; try --encoding utf-32",
+        "error: utf32.csv: begins with the mark of UTF-32",
     ),
     Bad(
         "utf16_unmarked",
         table().encode("utf-16-le"),
-        "error: utf16_unmarked.csv: UTF-16 stream does not start with BOM; try --encoding utf-8",
+        "error: utf16_unmarked.csv: UTF-16 stream does not start with BOM",
         ("--encoding", "utf-16"),
     ),
     Bad(
         "marked_utf8_as_cp949",
         table().encode("utf-8-sig"),
-        "error: marked_utf8_as_cp949.csv: begins with the mark of UTF-8, so it is not cp949; use --encoding utf-8",
+        "error: marked_utf8_as_cp949.csv: begins with the mark of UTF-8, so it is not cp949",
         ("--encoding", "cp949"),
-    ),
-    Bad(
-        "broken_byte",
-        table(row("1"), row("2")).encode().replace("노래".encode(), b"\xff", 1),
-        "error: broken_byte.csv: line 2: byte 0xff is not utf-8; saved by Korean Excel? try --encoding cp949",
-    ),
-    Bad(
-        "cut_within_a_character",
-        table().encode() + "8,가".encode()[:-1],
-        "error: cut_within_a_character.csv: line 3: byte 0xea is not utf-8; "
-        "saved by Korean Excel? try --encoding cp949",
     ),
     Bad(
         "half_a_pair_in_utf8",
         table(row(sentence="조\ud800지")).encode("utf-8", "surrogatepass"),
-        "error: half_a_pair_in_utf8.csv: line 2: byte 0xed is not utf-8; saved by Korean Excel? try --encoding cp949",
+        "error: half_a_pair_in_utf8.csv: line 2: byte 0xed is not utf-8",
     ),
     Bad(
         "no_such_encoding",
@@ -110,11 +99,6 @@ WHOLE = (
         "error: columns_twice.csv: line 1: column sentence stands there twice; remove one",
     ),
     Bad(
-        "semicolons",
-        table().replace(",", ";"),
-        "error: semicolons.csv: columns are separated by ';'; save it with commas",
-    ),
-    Bad(
         "colours_in_the_header",
         "\x1b[31mid,\u202esentence\n",
         f"error: colours_in_the_header.csv: line 1: {NO_COLUMNS}; "
@@ -136,26 +120,34 @@ WHOLE = (
     Bad(
         "every_byte",
         bytes(range(256)) * 20,
-        "error: every_byte.csv: line 2: byte 0x80 is not utf-8; saved by Korean Excel? try --encoding cp949",
+        "error: every_byte.csv: line 2: byte 0x80 is not utf-8",
     ),
-    Bad("json", '[{"id": 1}]', f'error: json.csv: line 1: {NO_COLUMNS}; not known: [{{"id": 1}}]'),
+    Bad("json", '[{"id": 1}]', "error: json.csv: this is JSON, not a CSV"),
+    Bad("json_lines", '{"id": 1}\n{"id": 2}\n', "error: json_lines.csv: this is JSON Lines, not a CSV"),
+    Bad("json_behind_a_mark", b'\xef\xbb\xbf\n{\n"id": 1}', "error: json_behind_a_mark.csv: this is JSON, not a CSV"),
+    Bad("parquet", b"PAR1\x15\x04", "error: parquet.csv: this is Parquet, not a CSV"),
+    Bad("zip", b"PK\x03\x04....", "error: zip.csv: this is a zip archive, not a CSV"),
+    Bad(
+        "utf16_unmarked_and_not_named",
+        table().encode("utf-16-be"),
+        "error: utf16_unmarked_and_not_named.csv: this is UTF-16 without its mark",
+    ),
     Bad(
         "excel",
-        b"PK\x03\x04....",
-        "error: excel.csv: this is an Excel workbook or a zip archive, not a CSV; "
-        "save it as 'CSV UTF-8' or unpack it first",
+        b"PK\x03\x04....[Content_Types].xml",
+        "error: excel.csv: this is an Excel workbook, not a CSV",
     ),
     Bad(
         "gz",
         gzip.compress(table().encode()),
-        "error: gz.csv: this is gzip, not a CSV; save it as 'CSV UTF-8' or unpack it first",
+        "error: gz.csv: this is gzip, not a CSV",
     ),
-    Bad("xz", b"\xfd7zXZ\0..", "error: xz.csv: this is xz, not a CSV; save it as 'CSV UTF-8' or unpack it first"),
-    Bad("pdf", b"%PDF-1.7", "error: pdf.csv: this is PDF, not a CSV; save it as 'CSV UTF-8' or unpack it first"),
+    Bad("xz", b"\xfd7zXZ\0..", "error: xz.csv: this is xz, not a CSV"),
+    Bad("pdf", b"%PDF-1.7", "error: pdf.csv: this is PDF, not a CSV"),
     Bad(
         "page",
         "<!DOCTYPE html><title>404</title>",
-        "error: page.csv: this is a web page, not a CSV; save it as 'CSV UTF-8' or unpack it first",
+        "error: page.csv: this is a web page, not a CSV",
     ),
     Bad("a_folder", os.mkdir, "Error: Invalid value for 'CSV': File 'a_folder.csv' is a directory.", code=2),
     Bad(
@@ -198,12 +190,12 @@ ROWS = (
     Bad(
         "colours_in_an_id",
         table(row("\x1b[31m", subject="x")),
-        f"  line 2, id ·[31m  {BROKEN}: 'x'",
+        f"  line 2, id ·[31m  {BROKEN}: 'x' (character 1, 'x')",
     ),
     Bad(
         "an_id_of_a_hundred_thousand",
         table(row("7" * 100_000, subject="x")),
-        f"  line 2, id {'7' * 40}...  {BROKEN}: 'x'",
+        f"  line 2, id {'7' * 40}...  {BROKEN}: 'x' (character 1, 'x')",
     ),
     Bad("ragged", table("1,2,3", "1,2,3,4,5"), "  line 3  has 5 fields, the header has 4; is a comma not quoted?"),
     Bad(
@@ -222,19 +214,45 @@ ROWS = (
         table(row("6") + ",no_relation", row() + ",per:titel", header=HEADER + ",label"),
         "  line 3, id 7  label: unknown label 'per:titel' (did you mean per:title?)",
     ),
+    Bad(
+        "broken_byte",
+        table(row("1"), row("2")).encode().replace("노래".encode(), b"\xff", 1),
+        "  line 2, id 1  byte 0xff is not utf-8",
+    ),
+    Bad("cut_within_a_character", table().encode() + "8,가".encode()[:-1], "  line 3  byte 0xea is not utf-8"),
+    Bad(
+        "two_files_joined",
+        table(row("1"), HEADER, row("2")),
+        "  line 3  the header again, as where files are joined; remove this line",
+    ),
     *(
-        Bad(name, *entity(text, f"{BROKEN}: {shown(text)}"))
-        for name, text in (
-            ("no_literal", "비틀즈"),
-            ("a_call", "__import__('os').mkdir('pwned')"),
-            ("a_call_inside", SUBJECT.replace("'비틀즈'", "__import__('os').mkdir('pwned')")),
-            ("a_format", SUBJECT.replace("'비틀즈'", "f'{open(1)}'")),
-            ("a_lambda", "(lambda: {})()"),
-            ("ten_thousand_brackets", "[" * 9_999),
-            ("ten_thousand_minuses", "-" * 9_999 + "1"),
-            ("a_list_as_key", "{[]: 1}"),
-            ("no_number", SUBJECT.replace("11", "float('nan')")),
-            ("a_number_of_5000_digits", SUBJECT.replace("11", "1" * 5_000)),
+        Bad(name, *entity(text, f"{BROKEN}: {shown(text)} (character {at}, '{text[at - 1]}')"))
+        for name, text, at in (
+            ("no_literal", "비틀즈", 1),
+            ("a_call", "__import__('os').mkdir('pwned')", 1),
+            ("a_call_inside", SUBJECT.replace("'비틀즈'", "__import__('os').mkdir('pwned')"), 10),
+            ("a_format", SUBJECT.replace("'비틀즈'", "f'{open(1)}'"), 10),
+            ("a_lambda", "(lambda: {})()", 1),
+            ("ten_thousand_minuses", "-" * 9_999 + "1", 1),
+            ("a_list_as_key", "{[]: 1}", 2),
+            ("a_number_of_5000_digits", SUBJECT.replace("11", "1" * 5_000), 2),
+        )
+    ),
+    *(
+        Bad(name, *entity(text, f"{BROKEN}: {says}"))
+        for name, text, says in (
+            ("ten_thousand_brackets", "[" * 9_999, f"'...{'[' * 40}...' (character 201, '[')"),
+            (
+                "no_number",
+                SUBJECT.replace("11", "float('nan')"),
+                "'...'비틀즈', 'start_idx': float('nan'), 'end_i...' (character 30, 'f')",
+            ),
+            ("too_early", SUBJECT[:-1], f"'...{SUBJECT[:-1][-40:]}' (it ends too early)"),
+            (
+                "a_fault_far_behind",
+                SUBJECT.replace("ORG'", "ORG”"),
+                f"'...{SUBJECT[-40:-2]}”}}' (character {len(SUBJECT) - 1}, '”' U+201D RIGHT DOUBLE QUOTATION MARK)",
+            ),
         )
     ),
     *(
@@ -242,7 +260,7 @@ ROWS = (
         for name, text, says in (
             ("too_long", NESTED, f"longer than 10,000 characters: {shown(NESTED)}"),
             ("no_word", "{'start_idx': 11}", "word is missing in '{'start_idx': 11}'"),
-            ("a_fraction", SUBJECT.replace("11", "11.0"), "start_idx must be a whole number, not '11.0'"),
+            ("a_fraction", SUBJECT.replace("11", "11.5"), "start_idx must be a whole number, not '11.5'"),
             ("yes_as_number", SUBJECT.replace("11", "True"), "start_idx must be a whole number, not 'True'"),
             ("an_empty_word", SUBJECT.replace("비틀즈", ""), "the word is empty"),
             ("no_such_type", SUBJECT.replace("ORG", "OGR"), "unknown type 'OGR' (did you mean ORG?)"),
@@ -267,6 +285,17 @@ GOOD = (
     Bad("no_end", table().rstrip("\n"), ""),
     Bad("cp949_told", table().encode("cp949"), "", ("--encoding", "cp949")),
     Bad("utf16_told", table().encode("utf-16"), "", ("--encoding", "utf-16")),
+    Bad(
+        "semicolons", f'{HEADER};\n7;{SENTENCE};"{SUBJECT}";"{OBJECT}";\n'.replace(HEADER, HEADER.replace(",", ";")), ""
+    ),
+    Bad(
+        "unicode_text_of_excel",
+        table().replace('","', '"\t"').replace(HEADER, HEADER.replace(",", "\t")).encode("utf-16"),
+        "",
+        ("--encoding", "utf-16"),
+    ),
+    Bad("numbers_as_text", table(row(subject=SUBJECT.replace("11", "'11'").replace("13", "13.0"))), ""),
+    Bad("rows_of_nothing_but_commas", ",,,\n" + table(",,,", row(), " , ,, ", ",,,,,"), ""),
     Bad("newline_inside", table(row(sentence=SENTENCE + "\r\n다음 줄\n")), ""),
     Bad("blank_lines", table("", row(), "", ""), ""),
     Bad("a_megabyte", table(row(sentence=SENTENCE + "가" * 1_000_000)), ""),

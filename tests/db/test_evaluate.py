@@ -146,6 +146,7 @@ def test_a_job_with_rows_that_failed_has_no_score(database):
 def test_the_files_hold_what_was_judged(database, tmp_path):
     found = evaluate(database, load_judge(), scored(database, "one"))
     evaluation, predictions = write_evaluation(found, tmp_path / "new" / "folder")
+    assert write_evaluation(found, tmp_path / "new" / "folder") == (evaluation, predictions)  # equal files will do
     told = json.loads(evaluation.read_text("utf-8"))
     assert told == json.loads(json.dumps(evaluation_data(found)))
     assert (told["model"], told["file"], told["rows"], told["reweighted"]) == ("one@1", "gold.csv", ROWS, None)
@@ -170,6 +171,12 @@ def test_two_models_are_compared_row_by_row_whatever_their_label_order(database,
     assert stored(database, "other")[0].micro_f1 == found.paired.b.micro_f1.value
     assert "no folder" in found.changes_unknown
     comparison, flips = write_comparison(found, tmp_path / "out")
+    content = flips.read_bytes()
+    flips.write_text("mine")
+    with pytest.raises(RelexError, match=r"flips\.csv is there already"):
+        write_comparison(found, tmp_path / "out")
+    assert flips.read_text() == "mine"
+    flips.write_bytes(content)
     assert json.loads(comparison.read_text("utf-8")) == json.loads(json.dumps(comparison_data(found)))
     for row, flip in zip(rows_of(flips), found.flips, strict=True):
         assert (row["id"], row["gold"], row["A"], row["B"]) == (flip.example.id, flip.example.label, flip.a, flip.b)

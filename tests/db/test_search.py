@@ -321,6 +321,29 @@ def test_a_file_of_somebody_else_is_not_written_over(searched):
     assert searched(GRID, 2, out=Path("other.yaml")).recipe.is_file()
 
 
+def test_a_recipe_that_somebody_changed_stays(searched):
+    written = searched(GRID, 1).recipe
+    text = written.read_text("utf-8")
+    changed = text.replace("base:", "# mine\nbase:")
+    written.write_text(changed, "utf-8")
+    trainer = Trainer()
+    with pytest.raises(InvalidInput, match=r"is there already, and not as the study .* wrote it"):
+        searched(GRID, 2, trainer)
+    assert (trainer.trained, written.read_text("utf-8")) == ([], changed)
+    written.write_text(text, "utf-8")
+    assert searched(GRID, 2).recipe == written
+
+
+def test_a_recipe_that_somebody_puts_there_meanwhile_stays(searched):
+    class Slow(Trainer):
+        def train(self, *arguments):
+            Path("mine-best.yaml").write_text("base: base\n")
+            super().train(*arguments)
+
+    assert searched(GRID, 1, Slow()).recipe == Path("mine-best-2.yaml")
+    assert Path("mine-best.yaml").read_text() == "base: base\n"
+
+
 def test_optunas_tables_lie_in_a_schema_of_their_own(searched, database_url):
     before = execute(database_url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
     searched(GRID, 1)

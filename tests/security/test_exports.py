@@ -1,6 +1,8 @@
 """What strangers wrote into a CSV, on its way out: no formula in a spreadsheet, no file outside of `--out`."""
 
 import csv
+import hashlib
+import json
 import random
 from dataclasses import replace
 
@@ -87,17 +89,43 @@ def test_ordinary_cells_stay_as_they_are():
     assert all(guarded(cell) == cell for cell in ("KLUE-RE-1", "org:members", "[0.5,0.5]", "비틀즈", "", "a'b", "1e-3"))
 
 
-def test_a_link_in_the_folder_is_replaced_and_its_target_left(database, job, tmp_path):
+@pytest.mark.parametrize("end", [".csv", ".errors.csv", ".excel.csv", ".labels.json", ".manifest.json"])
+def test_a_link_in_the_folder_is_refused_and_its_target_left(database, job, tmp_path, end):
     out = tmp_path / "out"
     out.mkdir()
     other = tmp_path / "other"
     other.write_text("mine")
-    for end in (".csv", ".errors.csv", ".excel.csv", ".labels.json", ".manifest.json"):
-        (out / f"{job}{end}").symlink_to(other)
-    export(database, job, out, excel=True)
+    (out / f"{job}{end}").symlink_to(other)
+    with pytest.raises(RelexError, match="is there already"):
+        export(database, job, out, excel=True)
     assert other.read_text() == "mine"
-    assert not [path for path in out.iterdir() if path.is_symlink()]
-    assert {path.parent for path in out.iterdir()} == {out}
+    assert [path.name for path in out.iterdir() if path.is_symlink()] == [f"{job}{end}"]
+    assert len(list(out.iterdir())) == 1
+
+
+@pytest.mark.parametrize("end", [".csv", ".errors.csv", ".labels.json"])
+def test_an_export_that_somebody_changed_stays(database, job, tmp_path, end):
+    first = export(database, job, tmp_path)
+    export(database, job, tmp_path)  # the same again is no fault
+    changed = tmp_path / f"{job}{end}"
+    changed.write_text("fixed by hand")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(RelexError, match=rf"{job}{end} is there already, and is not what would be written"):
+        export(database, job, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert first.manifest in before
+
+
+def test_a_manifest_vouches_for_nothing_but_its_own_export(database, job, tmp_path):
+    out = tmp_path / "out"
+    manifest = export(database, job, out).manifest
+    other = tmp_path / "other.csv"
+    other.write_text("mine")
+    content = json.loads(manifest.read_text())
+    content["files"] |= {"../other.csv": hashlib.sha256(b"mine").hexdigest()}
+    manifest.write_text(json.dumps(content))
+    export(database, job, out)
+    assert other.read_text() == "mine"
 
 
 @pytest.mark.parametrize("evil", ["../../evil", "/evil", "j-../..", "j-abcdef\n", "..", "j-abcdefg"])

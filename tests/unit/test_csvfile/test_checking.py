@@ -7,7 +7,7 @@ import pytest
 from relex.csvfile.checking import check
 from relex.csvfile.reading import read_examples
 from relex.csvfile.seen_ids import SeenIds
-from relex.errors import Transient
+from relex.errors import InvalidCsv, Transient
 from relex.labels import RELATIONS
 
 
@@ -150,13 +150,36 @@ class TestLabels:
         assert facts.notes == ("column label holds '100' in every row: treated as \"no gold labels\"",)
         assert [example.label for example in read_examples(path, facts)] == [None, None]
 
-    @pytest.mark.parametrize("last", ["101", "", "org:members"])
-    def test_a_second_value_ends_the_placeholder(self, save, row, last, tmp_path):
-        path = save([row(label="100"), row(label="100"), row(label=last)])
+    @pytest.mark.parametrize("odd", ["101", "", "org:members"])
+    @pytest.mark.parametrize("rows", [3, 1_500])
+    @pytest.mark.parametrize("place", [0, 1, -1])
+    def test_one_odd_label_does_not_end_the_placeholder(self, save, row, odd, rows, place, tmp_path):
+        labels = ["100"] * (rows - 1)
+        labels.insert(place % rows, odd)
+        path = save([row(label=label) for label in labels])
         facts = check(path, rejected_path=tmp_path / "bad.csv")
-        assert facts.placeholder is None
-        assert facts.rejected == (3 if last == "101" else 2)
-        assert len((tmp_path / "bad.csv").read_text("utf-8-sig").splitlines()) == facts.rejected + 1
+        assert facts.placeholder == "100"
+        assert (facts.rejected, facts.labelled) == (1 if odd else 0, 0)
+        assert facts.notes == (
+            f"column label holds '100' in {rows - 1:,} of {rows:,} rows: treated as \"no gold labels\"",
+        )
+        if odd:
+            assert facts.faults[0].message == f"'{odd}' in a column of which most rows hold '100'"
+            assert facts.faults[0].line == labels.index(odd) + 2
+        assert len(list(read_examples(path, facts))) == facts.accepted
+
+    @pytest.mark.parametrize(("placeholders", "gold"), [(2, 3), (1_200, 1_300), (1_300, 1_200)])
+    def test_the_majority_decides_however_the_file_begins(self, save, row, placeholders, gold):
+        path = save([*(row(label="100") for _ in range(placeholders)), *(row() for _ in range(gold))])
+        facts = check(path)
+        assert facts.placeholder == ("100" if placeholders > gold else None)
+        assert facts.fault_counts == {"unknown-label": min(placeholders, gold)}
+
+    def test_one_shifted_row_hides_behind_nothing(self, save, row, tmp_path):
+        shifted = dict(zip(row(), ["1", "", *list(row().values())[1:5]], strict=True))
+        facts = check(save([*(row(id=f"a{number}", label="100") for number in range(999)), shifted]))
+        assert (facts.placeholder, facts.accepted) == ("100", 999)
+        assert {fault.line for fault in facts.faults} == {1001}
 
     def test_the_first_label_is_that_of_the_first_whole_record(self, save, row):
         path = save([row(label="100"), row(label="100")])
@@ -188,7 +211,7 @@ class TestRejectedFile:
         with bad.open(encoding="utf-8-sig", newline="") as file:
             written = list(csv.DictReader(file))
         assert [int(record["line"]) for record in written] == list(range(3, 93, 2))
-        assert written[0]["fault"] == "subject_entity: neither a Python dict nor JSON: 'x'"
+        assert written[0]["fault"] == "subject_entity: neither a Python dict nor JSON: 'x' (character 1, 'x')"
         assert {key: written[0][key] for key in rows[1]} == rows[1]
         again = check(bad, rejected_path=tmp_path / "again.csv")
         assert again.rejected == 45
@@ -215,17 +238,36 @@ class TestRejectedFile:
         assert written[2][2:] == ['4,"가"나,\n']
         assert written[3][2:] == list("1234567")
 
-    def test_nothing_is_left_when_all_is_well_or_the_file_is_refused(self, save, row, tmp_path):
+    def test_nothing_new_is_there_when_all_is_well_or_the_file_is_refused(self, save, row, tmp_path, monkeypatch):
         bad = tmp_path / "bad.csv"
-        bad.write_text("stale")
         path = save([row()])
-        check(path, rejected_path=bad)
+        assert check(path, rejected_path=bad).rejected_to is None
         assert sorted(tmp_path.iterdir()) == [path]
         path = save([row(subject_entity="x") for _ in range(200)])
-        path.write_bytes(path.read_bytes() + b"\xff")
-        with pytest.raises(Exception, match="0xff"):
+        monkeypatch.setattr("relex.csvfile.lines.MAX_LINE", 1_000)
+        path.write_bytes(path.read_bytes() + b"x" * 1_000)
+        with pytest.raises(InvalidCsv, match="longer than"):
             check(path, rejected_path=bad)
         assert sorted(tmp_path.iterdir()) == [path]
+
+    @pytest.mark.parametrize("rows", [0, 1])
+    def test_a_file_of_this_name_stays_as_it_is(self, save, row, tmp_path, rows):
+        fixed = tmp_path / "june.rejected.csv"
+        fixed.write_text("fixed by hand", "utf-8")
+        path = save([row(), *(row(subject_entity="x") for _ in range(rows))])
+        for _ in range(2):  # the same bad rows again need no third file
+            facts = check(path, rejected_path=fixed)
+            assert fixed.read_text("utf-8") == "fixed by hand"
+            assert facts.rejected_to == (tmp_path / "june.rejected-2.csv" if rows else None)
+        assert len(list(tmp_path.iterdir())) == 2 + rows
+
+    def test_a_folder_that_takes_no_file_hides_no_fault(self, save, row, tmp_path):
+        facts = check(save([row(), row(subject_entity="x")]), rejected_path=tmp_path / "gone" / "bad.csv")
+        assert (facts.rejected, facts.rejected_to, facts.rejected_error) == (
+            1,
+            None,
+            "No such file or directory",
+        )
 
 
 def test_memory_does_not_grow_with_the_file(save, row):

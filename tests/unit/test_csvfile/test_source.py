@@ -40,7 +40,9 @@ def test_the_bom_stays_out_of_a_quoted_header(save, row):
 
 def test_korean_excel_is_recognised(save, row):
     path = save([row(), row(), row()], "cp949")
-    assert refusal(path) == "june.csv: line 2: byte 0xc1 is not utf-8; saved by Korean Excel? try --encoding cp949"
+    first, hint = refusal(path).split("\n")
+    assert first == "june.csv: line 2: byte 0xc1 is not utf-8"
+    assert hint.startswith("hint: --encoding cp949 reads it; or convert it: iconv -f CP949 -t UTF-8 -- ")
 
 
 def test_a_broken_byte_far_into_the_file_is_found(save, row):
@@ -49,22 +51,25 @@ def test_a_broken_byte_far_into_the_file_is_found(save, row):
     assert len(path.read_bytes()) > 2 * (1 << 20)
     raw[8_000] = raw[8_000].replace("노래".encode(), b"\xff", 1)
     path.write_bytes(b"\n".join(raw))
-    assert "line 8001: byte 0xff is not utf-8" in refusal(path)
+    (fault,) = check(path).faults
+    assert (fault.line, fault.id, fault.code, fault.message) == (8001, "7999", "undecodable", "byte 0xff is not utf-8")
 
 
 def test_a_file_cut_within_a_character(save, row):
     path = save([row()])
     path.write_bytes(path.read_bytes() + "1,가".encode()[:-1])
-    assert "line 3: byte 0xea is not utf-8" in refusal(path)
+    (fault,) = check(path).faults
+    assert (fault.line, fault.message) == (3, "byte 0xea is not utf-8")
 
 
 def test_utf8_read_as_cp949_is_told_so(save, row):
-    assert refusal(save([row(sentence="각" + row()["sentence"])]), "cp949").endswith("try --encoding utf-8")
+    assert refusal(save([row(sentence="각" + row()["sentence"])]), "cp949").endswith("hint: --encoding utf-8 reads it")
     assert "mark of UTF-8" in refusal(save([row()], "utf-8-sig"), "cp949")
 
 
 def test_utf16_without_its_mark(save, row):
-    assert refusal(save([row()]), "utf-16").endswith("try --encoding utf-8")
+    assert refusal(save([row()]), "utf-16").endswith("hint: --encoding utf-8 reads it")
+    assert "hint: --encoding utf-16-be reads it" in refusal(save([row()], "utf-16-be"))
 
 
 @pytest.mark.parametrize(
@@ -74,8 +79,8 @@ def test_utf16_without_its_mark(save, row):
         (b"\n\r\n", "the file is empty"),
         (b"\xef\xbb\xbf", "the file is empty"),
         (b"id,sentence,subject_entity,object_entity\n\n", "there are no rows under the header"),
-        (b"id;sentence;subject_entity;object_entity\n1;a;b;c\n", "separated by ';'; save it with commas"),
-        (b"id\tsentence\tsubject_entity\tobject_entity\n", r"separated by '\t'"),
+        (b"id;sentence;subject_entity\n1;a;b;c\n", "line 1: no column object_entity"),
+        (b"id\tsentence\tsubject_entity\tobject_entity\n", "there are no rows under the header"),
         (b"id,sentence,sentence,subject_entity,object_entity\n", "column sentence stands there twice"),
         (b"id,sentence,note,note,subject_entity,object_entity\n", "column note stands there twice"),
         (
@@ -84,9 +89,9 @@ def test_utf16_without_its_mark(save, row):
         ),
         (b"just some text\n", "no column id, sentence, subject_entity, object_entity"),
         (b'"id,sentence\n', "no column id"),
-        (b"PK\x03\x04....", "an Excel workbook"),
+        (b"PK\x03\x04....", "a zip archive"),
         (b"\x1f\x8b\x08", "this is gzip, not a CSV"),
-        ("id,sentence".encode("utf-16"), "try --encoding utf-16"),
+        ("id,sentence".encode("utf-16"), "hint: --encoding utf-16 reads it"),
     ],
 )
 def test_files_that_are_refused_whole(tmp_path, content, said):
@@ -108,5 +113,5 @@ def test_what_cannot_be_opened(tmp_path):
 
 def test_a_line_without_end_is_refused(save, row, monkeypatch):
     path = save([row()])
-    monkeypatch.setattr("relex.csvfile.records.MAX_LINE", 100)
+    monkeypatch.setattr("relex.csvfile.lines.MAX_LINE", 100)
     assert "a line is longer than 100 characters" in refusal(path)

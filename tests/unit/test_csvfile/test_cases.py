@@ -1,0 +1,189 @@
+"""Files in the forms that people who do this job really have: each is one good file with one thing changed."""
+
+import csv
+import io
+import json
+import unicodedata
+
+import pytest
+
+from relex.analysis.describing import describe
+from relex.analysis.splitting import grouped
+from relex.csvfile.checking import check
+from relex.csvfile.reading import read_examples
+from relex.errors import InvalidCsv
+
+HEADER = "id,sentence,subject_entity,object_entity,label,source"
+SENTENCES = [
+    ("배우 한가람은 푸른별극단의 대표이다.", ("한가람", "PER"), ("푸른별극단", "ORG")),
+    ("1974년에 문을 연 새솔대학교는 강마루시에 있다.", ("새솔대학교", "ORG"), ("강마루시", "LOC")),
+    ("소설가 윤다온의 본명은 윤복순이다.", ("윤다온", "PER"), ("윤복순", "PER")),
+]
+
+
+def entity(sentence, word, type_):
+    start = sentence.index(word)
+    return {"word": word, "start_idx": start, "end_idx": start + len(word) - 1, "type": type_}
+
+
+def rows(spell=str, change=lambda values: values):
+    """The rows of the good file, their entities changed and spelled by these."""
+    for number, (sentence, *entities) in enumerate(SENTENCES):
+        cells = (spell(change(entity(sentence, *each))).replace('"', '""') for each in entities)
+        yield f'{number},{sentence},"{{}}","{{}}",100,own'.format(*cells)
+
+
+GOOD = "\n".join([HEADER, *rows(), ""])
+
+
+@pytest.fixture
+def read(tmp_path):
+    """read(content): what check found in a file of this content, and its examples."""
+
+    def write_and_read(content, encoding="utf-8"):
+        path = tmp_path / "case.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        facts = check(path, encoding)
+        return facts, list(read_examples(path, facts))
+
+    return write_and_read
+
+
+def exclusive(values):
+    return values | {"end_idx": values["end_idx"] + 1}
+
+
+def offsets(kind):
+    return lambda values: values | {key: kind(values[key]) for key in ("start_idx", "end_idx")}
+
+
+def numpy(values):
+    text = str(offsets(lambda number: f"np.int64({number})")(values))
+    return text.replace("'np.int64(", "np.int64(").replace(")'", ")")
+
+
+def separated(mark):
+    text = io.StringIO()
+    csv.writer(text, delimiter=mark, lineterminator="\n").writerows(csv.reader(io.StringIO(GOOD)))
+    return text.getvalue()
+
+
+TAKEN = {
+    "blank_rows": "\ufeff" + GOOD + ",,,,,\n" * 5,
+    "exclusive": "\n".join([HEADER, *rows(change=exclusive), ""]),
+    "offsets_as_text": "\n".join([HEADER, *rows(change=offsets(str)), ""]),
+    "whole_floats": "\n".join([HEADER, *rows(change=offsets(float)), ""]),
+    "json_floats": "\n".join([HEADER, *rows(json.dumps, offsets(float)), ""]),
+    "numpy": "\n".join([HEADER, *rows(numpy), ""]),
+    "sep_comma": "sep=,\n" + GOOD,
+    "sep_quoted": '"sep=,"\r\n' + GOOD,
+    "sep_saved_by_a_spreadsheet": "sep=,,,,,\n" + GOOD,
+    **{f"separated by {mark!r}": separated(mark) for mark in ";\t|"},
+    "sep_semicolon": "sep=;\n" + separated(";"),
+    "empty_fields_behind": GOOD.replace("own\n", "own,,\n"),
+    "spaces_in_the_header": GOOD.replace(HEADER, " id, sentence,subject_entity,object_entity ,label,source"),
+    "two_marks": "\ufeff\ufeff" + GOOD,
+    "blank_rows_before": ",,,,,\n\n" + GOOD,
+}
+
+
+@pytest.mark.parametrize("content", TAKEN.values(), ids=TAKEN)
+def test_what_is_taken(read, content):
+    wanted = read(GOOD)[1]
+    facts, examples = read(content)
+    assert (facts.rows, facts.accepted, examples) == (3, 3, wanted)
+    assert facts.placeholder == "100"
+
+
+def test_blank_rows_are_said(read):
+    assert read(TAKEN["blank_rows"])[0].notes[1] == "5 blank rows passed over, the first on line 5"
+
+
+def test_an_open_quote_in_the_last_column_swallows_no_row(read):
+    facts, examples = read(GOOD.replace("100,own\n2,", '100,"own\n2,'))
+    assert (facts.rows, facts.rejected, [(fault.line, fault.code) for fault in facts.faults]) == (
+        3,
+        1,
+        [(3, "broken-quotes")],
+    )
+    assert [example.id for example in examples] == ["0", "2"]
+
+
+def test_a_quote_that_closes_many_lines_later_swallows_no_row(read):
+    text = (
+        'id,sentence,subject_entity,object_entity\n7,"가\n' + "".join(f"{n},a,b,c\n" for n in range(3)) + '8,a,b,c"\n'
+    )
+    facts, _ = read(text)
+    assert [(fault.line, fault.code) for fault in facts.faults][:2] == [(2, "broken-quotes"), (3, "broken-entity")]
+    assert facts.rows == 5
+
+
+@pytest.mark.parametrize("odd", [0, 1, 2])
+def test_one_entity_counted_otherwise_does_not_turn_the_file(read, odd):
+    for most, other in ((list(rows()), list(rows(change=exclusive))), (list(rows(change=exclusive)), list(rows()))):
+        most[odd] = other[odd]
+        facts, examples = read("\n".join([HEADER, *most, ""]))
+        assert (facts.rejected, {fault.line for fault in facts.faults}) == (1, {odd + 2})
+        assert len(examples) == 2
+
+
+def test_a_decomposed_file_gives_the_composed_one_and_says_so(read):
+    wanted = read(GOOD)[1]
+    decomposed = []
+    for number, (sentence, *entities) in enumerate(SENTENCES):
+        whole, *words = (unicodedata.normalize("NFD", text) for text in (sentence, *(word for word, _ in entities)))
+        cells = [str(entity(whole, word, type_)) for word, (_, type_) in zip(words, entities, strict=True)]
+        decomposed.append(f'{number},{whole},"{cells[0]}","{cells[1]}",100,own')
+    facts, examples = read("\n".join([HEADER, *decomposed, ""]))
+    assert examples == wanted
+    assert facts.notes[1] == "decomposed text (NFD, as macOS writes it) in 3 rows: composed (NFC), offsets moved along"
+
+
+def test_one_text_in_two_forms_is_one_text_to_whoever_compares(read):
+    """A grouped split, duplicates and shares of another file."""
+    sentence, *entities = SENTENCES[0]
+    whole = unicodedata.normalize("NFD", sentence)
+    cells = [str(entity(whole, unicodedata.normalize("NFD", word), type_)) for word, type_ in entities]
+    lines = [line.replace(",100,own", ",per:title,own") for line in rows()]
+    facts, examples = read("\n".join([HEADER, *lines, f'9,{whole},"{cells[0]}","{cells[1]}",per:title,own', ""]))
+    assert facts.accepted == 4
+    split = grouped(examples, 0.4, 1)
+    assert split.largest_group == 2
+    assert (0 in split.train) == (3 in split.train)
+    (described,) = describe({"a": examples}, {"a": [1, 1, 1, 1]}).files
+    assert described.duplicates == 1
+
+
+def test_ids_that_differ_in_form_only_are_kept_apart_byte_for_byte(read):
+    ids = ["가람", unicodedata.normalize("NFD", "가람")]
+    lines = list(rows())[:2]
+    facts, examples = read("\n".join([HEADER, *(id_ + line[1:] for id_, line in zip(ids, lines, strict=True)), ""]))
+    assert [example.id for example in examples] == ids
+    assert facts.rejected == 0
+
+
+@pytest.mark.parametrize("name", ["euc-kr", "cp949", "ks_c_5601-1987", "uhc"])
+def test_uhc_is_read_by_every_name_that_it_goes_by(read, name):
+    content = GOOD.replace("소설가", "똠방각하 펲시")
+    content = content.replace("'start_idx': 4, 'end_idx': 6", "'start_idx': 8, 'end_idx': 10")
+    content = content.replace("'start_idx': 13, 'end_idx': 15", "'start_idx': 17, 'end_idx': 19").encode("cp949")
+    assert read(content, name)[0].accepted == 3
+
+
+def test_a_header_of_other_names_gets_the_right_ones(read):
+    with pytest.raises(InvalidCsv) as refused:
+        read(GOOD.replace(HEADER, "아이디,문장,주어,목적어,라벨,출처"))
+    first, hint = str(refused.value).split("\n")
+    for korean, name in zip(["아이디", "문장", "주어", "목적어"], HEADER.split(","), strict=False):
+        assert f"{korean} (did you mean {name}?)" in first
+    assert hint.startswith("hint: relex reads the columns id, sentence, subject_entity, object_entity, label, source")
+
+
+def test_keys_of_other_names_get_the_right_ones(read):
+    facts, _ = read(GOOD.replace("'word'", "'text'").replace("'type'", "'entity_type'"))
+    assert facts.faults[0].message.endswith("; rename text to word, entity_type to type")
+
+
+def test_curly_quotes_are_shown(read):
+    facts, _ = read(GOOD.replace("{'word'", "{‘word’"))
+    assert facts.faults[0].message.endswith("(character 2, '‘' U+2018 LEFT SINGLE QUOTATION MARK)")
