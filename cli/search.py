@@ -50,7 +50,7 @@ def search_command(recipe: str, changes: tuple[str, ...], *, as_json: bool, quie
         outcome = search(
             database,
             wanted,
-            SearchOptions(**options),
+            SearchOptions(output_dir=settings.output_path(""), **options),
             partial(load_trainer, settings.device),
             _Teller(console, wanted.config.validation.metric),
         )

@@ -146,7 +146,8 @@ def test_the_build_takes_its_arguments_from_the_env_file():
     arguments = SERVICES["migrate"]["build"]["args"]
     assert arguments == {name: f"${{{name}:-}}" for name in re.findall(r"^ARG (\w+)$", DOCKERFILE, re.MULTILINE)}
     assert '--uid "${RELEX_UID:-1000}" relex' in DOCKERFILE
-    assert re.search(r"^RUN pip install .*--no-deps +--index-url \"\$\{RELEX_TORCH_INDEX:-\S+/cpu\}\"", DOCKERFILE, re.M)
+    steps = " ".join(DOCKERFILE.split())
+    assert re.search(r'--no-deps --index-url "\$\{RELEX_TORCH_INDEX:-https://download.pytorch.org/whl/cpu\}"', steps)
 
 
 def test_a_changed_source_reinstalls_no_dependency():
@@ -200,9 +201,8 @@ def test_no_password_is_an_argument():
 
 
 def make_passwords(folder):
-    return subprocess.run(
-        ["make", "--silent", "--file", ROOT / "Makefile", "passwords"], cwd=folder, capture_output=True, text=True
-    )
+    command = ["make", "--silent", "--file", ROOT / "Makefile", "passwords"]
+    return subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
 
 
 def values_of(folder):
