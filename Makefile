@@ -48,7 +48,8 @@ passwords:  ## Write .env (passwords, your user's id) and make outputs/ for dock
 	@grep -q '^RELEX_UID=.' .env || echo "RELEX_UID=$(COMPOSE_UID)" >> .env
 	@mkdir -p outputs
 	@if [ "$$(id -u)" = 0 ]; then chown "$$(sed -n 's/^RELEX_UID=//p' .env | tail -n 1)" outputs; fi
-	@[ -w outputs ] || { echo 'outputs/ belongs to another user; run: sudo chown "$$(id -u)" outputs' >&2; exit 1; }
+	@[ -w outputs ] || \
+	  { printf '%s\n' 'error: outputs/ belongs to another user' 'hint: sudo chown "$$(id -u)" outputs' >&2; exit 1; }
 
 format: install  ## Put the code into shape
 	$(BIN)/ruff check --fix $(PATHS)

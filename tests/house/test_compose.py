@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -233,6 +235,26 @@ def test_an_env_file_of_before_gets_what_it_lacks(tmp_path):
     assert values["RELEX_OWNER_PASSWORD"] == "earlier"
     assert values["RELEX_REDIS_PASSWORD"]
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_folder_of_somebody_else_is_named_with_what_helps():
+    """An earlier version let the daemon make it, as root."""
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = Path(folder, "outputs")
+        outputs.mkdir()
+        os.chown(folder, 65534, 65534)
+        shutil.copy(ROOT / "Makefile", folder)
+        command = ["make", "--silent", "passwords"]
+        refused = subprocess.run(command, check=False, cwd=folder, user=65534, capture_output=True, text=True)
+        first, hint = refused.stderr.splitlines()[:2]
+        assert (refused.returncode, first) == (2, "error: outputs/ belongs to another user")
+        assert hint == 'hint: sudo chown "$(id -u)" outputs'
+        advice = hint.removeprefix("hint: sudo ").replace(
+            "$(id -u)", "65534"
+        )  # which the user's shell does before sudo
+        subprocess.run(["sh", "-c", advice], check=True, cwd=folder)
+        assert subprocess.run(command, check=False, cwd=folder, user=65534).returncode == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
