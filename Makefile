@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PATHS := cli relex worker migrations benchmarks pretraining tests
+# Containers run as you; made by root, they run as the first ordinary user.
+COMPOSE_UID = $(patsubst 0,1000,$(shell id -u))
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test faults check audit format passwords clean
@@ -37,10 +39,17 @@ audit:  ## Ask the vulnerability databases about every locked version (wants a n
 	@$(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit==2.10.1
 	.venv/audit/bin/pip-audit --strict --requirement requirements.lock --no-deps --disable-pip
 
-passwords:  ## Write passwords for docker compose into .env
-	@if grep -qs RELEX_OWNER_PASSWORD .env; then echo ".env has them already"; else umask 077; \
-	$(PYTHON) -c "import secrets; [print(f'RELEX_{part}_PASSWORD={secrets.token_hex(24)}') for part in 'POSTGRES OWNER WORKER CLIENT REDIS'.split()]" >> .env; fi
-	@chmod 600 .env
+passwords:  ## Write .env (passwords, your user's id) and make outputs/ for docker compose; keeps what is there
+	@umask 077 && touch .env && chmod 600 .env && if [ -n "$$(tail -c 1 .env)" ]; then echo >> .env; fi
+	@set -e; for part in POSTGRES OWNER WORKER CLIENT REDIS; do \
+	  grep -q "^RELEX_$${part}_PASSWORD=." .env || \
+	    echo "RELEX_$${part}_PASSWORD=$$(od -A n -N 24 -t x1 /dev/urandom | tr -d ' \n')" >> .env; \
+	done
+	@grep -q '^RELEX_UID=.' .env || echo "RELEX_UID=$(COMPOSE_UID)" >> .env
+	@mkdir -p outputs
+	@if [ "$$(id -u)" = 0 ]; then chown "$$(sed -n 's/^RELEX_UID=//p' .env | tail -n 1)" outputs; fi
+	@[ -w outputs ] || \
+	  { printf '%s\n' 'error: outputs/ belongs to another user' 'hint: sudo chown "$$(id -u)" outputs' >&2; exit 1; }
 
 format: install  ## Put the code into shape
 	$(BIN)/ruff check --fix $(PATHS)

@@ -54,7 +54,7 @@ def search_command(
         outcome = search(
             database,
             wanted,
-            SearchOptions(**options),
+            SearchOptions(output_dir=settings.output_path(""), **options),
             partial(load_trainer, settings.device),
             _Teller(console, wanted.config.validation.metric),
         )

@@ -48,7 +48,8 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
 
     Columns: id, sentence, subject_entity, object_entity; label and source may be there. An entity is
     {'word': ..., 'start_idx': ..., 'end_idx': ..., 'type': ...}, its end_idx inclusive. A file with bad rows
-    is refused whole, and they are written to a new .rejected.csv in the current folder.
+    is refused whole, and they are written to a new .rejected.csv in the current folder (or in
+    RELEX_OUTPUT_DIR).
 
     Example: relex submit data/test_data.csv --wait --export outputs/
     """
@@ -68,7 +69,7 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
 
 
 def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
-    rejected = Path(f"{csv.stem[:LONGEST_STEM]}.rejected.csv")
+    rejected = Settings.from_env().output_path(f"{csv.stem[:LONGEST_STEM]}.rejected.csv")
     with console.status(Text(f"Checking {printable(str(csv))}")):
         facts = check(csv, options.encoding, rejected)
     rows = counted(facts.rows, "row")

@@ -56,6 +56,8 @@ class Settings:
     """How many training runs one `relex worker` with a broker executes at once, each in a process of its own."""
     health_file: Path | None = None
     """What `relex worker` writes while it is well and `relex health` reads; None: nothing is written."""
+    output_dir: Path | None = None
+    """Folder of files that no option names: bad rows of `submit`, recipe of `search`; None: the current one."""
     scorer: str = "relex.scoring.ensemble:open_scorer"
     """What opens a checkpoint for scoring, as module:name; the tests' fake one goes in here."""
 
@@ -91,6 +93,11 @@ class Settings:
         if faults:
             raise InvalidConfig("\n".join(faults))
         return cls(**values)
+
+    def output_path(self, name: str) -> Path:
+        """Return where a command writes a file that no option names; relative below the current folder."""
+        folder, here = self.output_dir or Path(), Path.cwd()
+        return (folder.relative_to(here) if folder.is_relative_to(here) else folder) / name
 
     def to_env(self) -> dict[str, str]:
         """The variables that make another process read these same settings."""

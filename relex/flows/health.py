@@ -6,7 +6,7 @@ from pathlib import Path
 from relex.errors import InvalidConfig, RelexError
 from relex.settings import Settings
 
-STALE_SWEEPS = 6
+STALE_SWEEPS = 4
 """A file is stale after so many sweeps without a word; one that waits for a connection is not."""
 
 LEAST_SECONDS = 15.0

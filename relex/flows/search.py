@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,7 +42,9 @@ class SearchOptions:
     study: str | None = None
     """Its name; None: one made of the recipe's name and of a digest of all that the trials depend on."""
     out: Path | None = None
-    """Where the best trial's recipe goes; None: NAME-best.yaml in the current folder."""
+    """Where the best trial's recipe goes; None: NAME-best.yaml in `output_dir`."""
+    output_dir: Path = field(default_factory=Path)
+    """Folder of a recipe whose file `out` does not name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def search(
     name = options.study or f"{config.name}-{made_from[:8]}"
     if not re.fullmatch(STUDY_NAME, name):
         raise InvalidInput(f"--study {name!r} should be 1 to 100 letters, digits, _, - and .")
-    file = options.out or Path(f"{config.name}-best.yaml")
+    file = options.out or options.output_dir / f"{config.name}-best.yaml"
     _check_free(file, name)
     with open_study(database, name, wanted, made_from) as study:
         listener.joined(name, study.results())

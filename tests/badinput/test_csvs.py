@@ -2,6 +2,8 @@
 
 import csv
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -66,13 +68,17 @@ def secret(command):
 
 
 @pytest.fixture
-def unreadable(secret):
+def unreadable(secret, monkeypatch):
     """Root may read everything: this process is an unprivileged one for a while, and has imported what it needs."""
     mine = os.geteuid()
-    if mine == 0:
-        os.seteuid(65534)
-    yield secret
-    os.seteuid(mine)
+    with tempfile.TemporaryDirectory() as folder:  # one that this user may enter
+        Path(folder).chmod(0o755)
+        shutil.move(secret, folder)
+        monkeypatch.chdir(folder)
+        if mine == 0:
+            os.seteuid(65534)
+        yield secret
+        os.seteuid(mine)
 
 
 def test_a_file_that_may_not_be_read(command, unreadable):
@@ -101,6 +107,18 @@ def test_a_name_too_long_for_the_file_of_bad_rows(command):
     path = command.folder / f"{'가' * 83}.csv"
     path.write_text(csvs.table(csvs.row(subject="x")), "utf-8")
     assert f"nothing was uploaded; all of them: {'가' * 80}.rejected.csv" in command.refuses("submit", path.name).err
+
+
+@pytest.mark.parametrize("folder", ["outputs", "../elsewhere"])
+def test_the_bad_rows_go_to_the_folder_of_the_settings(command, monkeypatch, folder):
+    """In a container, the current folder is lost with it."""
+    (command.folder / folder).mkdir()
+    (command.folder / "june.csv").write_text(csvs.table(csvs.row(subject="x")), "utf-8")
+    monkeypatch.setenv("RELEX_OUTPUT_DIR", folder)
+    said = command.refuses("submit", "june.csv")
+    (rejected,) = command.folder.parent.rglob("*.rejected.csv")
+    assert rejected == (command.folder / folder / "june.rejected.csv").resolve()
+    assert f"all of them: {folder}/june.rejected.csv" in said.err
 
 
 def test_a_folder_stands_where_the_bad_rows_go(command):

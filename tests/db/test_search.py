@@ -143,6 +143,8 @@ def test_a_grid_tries_every_combination_once_and_its_best_becomes_a_recipe(searc
     assert (outcome.best.score, outcome.best.changes) == (52.2, {"loss.gamma": 2.0, "dropout": 0.2})
     assert [result.number for result, _ in listener.told] == [0, 1, 2, 3, 4, 5]
     assert outcome.recipe == Path("mine-best.yaml")
+    Path("outputs").mkdir()
+    assert searched(GRID, 6, output_dir=Path("outputs")).recipe == Path("outputs/mine-best.yaml")
     best = load_config(str(outcome.recipe))
     assert best.to_dict() == trainer.trained[-1].to_dict() | {"name": "mine-best"}
 

@@ -5,6 +5,7 @@ import tomllib
 from importlib.metadata import PackageNotFoundError, requires, version
 
 import pytest
+from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -14,6 +15,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 OPTIONAL = PROJECT["project"]["optional-dependencies"]
 PINNED = [*PROJECT["project"]["dependencies"], *(line for lines in OPTIONAL.values() for line in lines)]
 LINES = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
+PYTHONS = ["3.11.0", "3.11.2", "3.11.3", "3.12.0", "3.13.0", "3.14.0"]
+"""Versions that pyproject.toml allows; 3.11.2 is Debian's, whose redis wants one package more than 3.11.3's."""
+
+CHOSEN_BY_THE_INDEX = {"cuda-bindings", "cuda-pathfinder", "nvidia-nvjitlink"}
+"""What torch's build for GPUs leaves open, as the package index described torch 2.13.0 and what it pulls in."""
+
 LOCKED = {canonicalize_name(name): number for name, _, number in (line.partition("==") for line in LINES)}
 
 
@@ -37,28 +44,46 @@ def test_pyproject_and_the_lock_agree(line):
     assert str(asked.specifier) == f"=={LOCKED[canonicalize_name(asked.name)]}"
 
 
+def environments():
+    """What a marker may meet: this machine with any Python that relex allows."""
+    return [
+        default_environment() | {"python_full_version": number, "python_version": number.rpartition(".")[0]}
+        for number in [*PYTHONS, default_environment()["python_full_version"]]
+    ]
+
+
 def reached():
-    """What pyproject.toml needs and what that needs, as installed here: names, without those that are not here."""
+    """What pyproject.toml needs and what that needs, by its metadata here: names, without those that are not here."""
     found, following = set(), [Requirement(line) for line in PINNED]
     while following:
         asked = following.pop()
         key = (canonicalize_name(asked.name), frozenset(asked.extras))
         if key in found:
             continue
+        found.add(key)
         try:
             needs = [Requirement(line) for line in requires(asked.name) or ()]
-        except PackageNotFoundError:  # the extra `bench` is not installed everywhere
+        except PackageNotFoundError:
             continue
-        found.add(key)
         extras = ["", *asked.extras]
         following += [
             each
             for each in needs
-            if each.marker is None or any(each.marker.evaluate({"extra": name}) for name in extras)
+            if each.marker is None
+            or any(each.marker.evaluate(place | {"extra": name}) for place in ENVIRONMENTS for name in extras)
         ]
     return sorted({name for name, _ in found})
 
 
+def installed(name):
+    """Return the version that is installed here; None for what the extra `bench` or another Python needs."""
+    try:
+        return version(name).partition("+")[0]
+    except PackageNotFoundError:
+        return None
+
+
+ENVIRONMENTS = environments()
 REACHED = reached()
 
 
@@ -66,7 +91,13 @@ def test_the_walk_finds_what_lies_deep():
     assert {"vine", "mako", "markupsafe", "pygments"} <= set(REACHED)
 
 
-# CUDA's libraries come with torch's build for GPUs, which chooses their versions by itself, exactly.
+# torch's build for GPUs, which is not installed everywhere, chooses the versions of CUDA's other libraries exactly.
 @pytest.mark.parametrize("name", [name for name in REACHED if not re.match(r"nvidia|cuda|triton", name)])
 def test_what_is_needed_is_locked_and_installed_as_locked(name):
-    assert version(name).partition("+")[0] == LOCKED.get(name, "nothing")
+    assert name in LOCKED
+    assert installed(name) in {None, LOCKED[name]}
+
+
+def test_what_a_build_for_gpus_leaves_open_is_locked():
+    assert LOCKED.keys() >= CHOSEN_BY_THE_INDEX
+    assert LOCKED["torch"] == "2.13.0", "look again at what this version leaves open, then change this line"

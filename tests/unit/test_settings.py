@@ -50,5 +50,5 @@ def test_a_broker_that_cannot_work_is_refused(tmp_path, variables):
 
 
 def test_settings_travel_to_other_processes_through_the_environment(tmp_path):
-    settings = Settings(database_url="postgresql://h/x", home=tmp_path, lease_seconds=2.5)
+    settings = Settings(database_url="postgresql://h/x", home=tmp_path, lease_seconds=2.5, output_dir=tmp_path)
     assert Settings.from_env(settings.to_env(), tmp_path) == settings
