@@ -6,10 +6,12 @@ A command's module is imported when the command is called, so `relex status` doe
 import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
 from cli.exits import Exit
+from relex.environment import isolate
 from relex.errors import RelexError, did_you_mean, printable
 
 COMMANDS = {
@@ -79,8 +81,13 @@ def main() -> None:
     """Run the command line and exit with its code."""
     # As an exception SIGTERM leaves by the same doors as an error, so nothing (an embedded Postgres) stays behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
+    ignored = isolate()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a test may put something else in its place
+            # A terminal of another encoding shows what it lacks as an escape.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = relex.main(standalone_mode=False)
+        code = relex.main(standalone_mode=False, obj=ignored)
     except click.ClickException as fault:
         fault.show()
         code = fault.exit_code

@@ -51,8 +51,7 @@ def run_worker(settings: Settings, queues: Sequence[str], concurrency: int | Non
         arguments = ["-P", "-m", "worker.local", SCORE if SCORE in queues else TRAIN, "0", background.STAY]
     else:
         count = concurrency or background.default_concurrency(settings)
-        arguments = ["-P", "-m", "celery", "--quiet", "-A", "worker.tasks", "worker", "--loglevel", "INFO"]
-        arguments += ["--queues", ",".join(queues), "--concurrency", str(count), "-n", f"relex-{os.getpid()}@%h"]
+        arguments = ["-P", "-m", "worker.serve", ",".join(queues), str(count)]
     environment = background.environment(settings)
     os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606 - no shell, on purpose
 
