@@ -124,8 +124,8 @@ RULES = (
     ),
     _rule(
         "huggingface_hub, transformers",
-        "HF_* HUGGINGFACE_* HUGGING_FACE_* TRANSFORMERS_* XDG_CACHE_HOME DISABLE_TELEMETRY DO_NOT_TRACK *_PROXY *_proxy "
-        "SSL_CERT_*",
+        "HF_* HUGGINGFACE_* HUGGING_FACE_* TRANSFORMERS_* XDG_CACHE_HOME DISABLE_TELEMETRY DO_NOT_TRACK *_PROXY "
+        "*_proxy SSL_CERT_*",
         Decision.KEPT,
         "your token, your mirror, your cache of backbones, offline or not",
     ),

@@ -12,7 +12,6 @@ from relex.settings import Settings
 from worker.queues import SCORE, TRAIN
 
 
-
 class Loader(AppLoader):  # type: ignore[misc]  # Celery carries no types
     """Celery's loader, but the current folder is never put first on the path of modules for an import."""
 

@@ -32,22 +32,23 @@ def planted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "empty_entry", "django"),
-    [("celery", False, False), ("celery", True, True), ("local", True, False)],
+    "kind",
+    ["celery", "celery-and-variables", "local-and-variables"],
 )
-def test_no_process_of_a_worker_imports_from_the_current_folder(  # noqa: PLR0913
-    kind, empty_entry, django, planted, tmp_path, database, database_url, broker_url
-):
-    names = {"database_url": database_url, "home": tmp_path / "home", "scorer": "tests.making:FakeScorer"}
-    names |= {"sweep_seconds": 0.3, "device": "cpu"} | ({"broker_url": broker_url} if kind == "celery" else {})
+def test_no_process_of_a_worker_imports_from_the_current_folder(kind, planted, tmp_path, database, broker_url):
+    names = {"database_url": database.url, "home": tmp_path / "home", "scorer": "tests.making:FakeScorer"}
+    names |= {"sweep_seconds": 0.3, "device": "cpu"} | ({"broker_url": broker_url} if "celery" in kind else {})
     env = environment(**names)
-    if empty_entry:
+    if "variables" in kind:
         for name in SEEN_BY_PYTHON_FIRST:
             (planted / name / "__init__.py").unlink()
             (planted / name).rmdir()
-        env["PYTHONPATH"] = f"{ROOT}:"
-    if django:
-        env |= {"DJANGO_SETTINGS_MODULE": "local_settings", "CELERY_LOADER": "default", "CELERY_CONFIG_MODULE": "x"}
+        env |= {
+            "PYTHONPATH": f"{ROOT}:",
+            "DJANGO_SETTINGS_MODULE": "local_settings",
+            "CELERY_LOADER": "default",
+            "CELERY_CONFIG_MODULE": "x",
+        }
     register_model(database, names["home"])
     job = make_job(database)
     with database.transaction() as tx:
