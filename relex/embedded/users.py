@@ -63,7 +63,8 @@ def _leave(cluster: Cluster, mine: int) -> None:
 def _url(socket_folder: Path, server: int) -> str:
     """Return the URL of the socket of a server that this user id runs; the kernel says who answers there."""
     options = {"host": socket_folder, "port": PORT, "requirepeer": getpwuid(server).pw_name} | PLAIN
-    return f"postgresql+psycopg://{quote(person(), safe='')}@/{DATABASE}?{urlencode(options, quote_via=quote, safe="/")}"
+    role, query = quote(person(), safe=""), urlencode(options, quote_via=quote, safe="/")
+    return f"postgresql+psycopg://{role}@/{DATABASE}?{query}"
 
 
 @contextmanager
