@@ -43,7 +43,9 @@ def own_postgres(home, *, standby=False):
     if standby:
         (cluster.places.data / "standby.signal").touch()
     port = free_port()
-    settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c max_connections={FEW} -c unix_socket_directories="
+    settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
+    if not standby:  # which must allow as many as the server that it was copied from
+        settings += f" -c max_connections={FEW}"
     cluster.run("pg_ctl", ["start", "--silent", "--wait", f"--options={settings}"])
     try:
         yield f"postgresql://{person()}:{PASSWORD}@127.0.0.1:{port}/relex"

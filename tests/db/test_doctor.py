@@ -79,9 +79,9 @@ def test_the_hints_lead_from_nothing_to_a_database_that_can_be_used(look, strict
     url = url_with(strict_url, username="ghost", password=None, database="open")
     env = environment(database_url=url, home=tmp_path / "home", device="cpu") | AS_SUPERUSER
     steps = []
-    while found := look(database_url=url):
+    while found := [each for each in look(database_url=url).values() if each.state is State.BROKEN]:
         assert len(steps) < 5, found
-        first = next(iter(found.values()))
+        first = found[0]
         steps.append(first.remedy.split()[0])
         pasted(first.remedy, env, stdin=f"{PASSWORD}\n{PASSWORD}\n")
     assert steps == ["createuser", "createdb", "relex"]
@@ -333,7 +333,7 @@ def test_a_home_that_cannot_be_written_to(ordinary, case):
     elif case != "missing":
         home.mkdir(mode=0o500)
         os.chown(home, 65534 if case == "closed" else 12345, 0)
-    before = place.stat()
+    before = place.stat().st_mode
     with as_nobody():
         found = machine.home(home)
     assert (found.state, str(home) in found.text) == (State.BROKEN, True)
@@ -343,10 +343,7 @@ def test_a_home_that_cannot_be_written_to(ordinary, case):
     after = pasted(found.remedy, environment(home=home), prelude=prelude, user=65534 if case == "closed" else None)
     with as_nobody():
         assert machine.home(Path(after["RELEX_HOME"])).state is State.OK
-    assert (place.stat().st_mode, place.stat().st_gid == before.st_gid) == (
-        before.st_mode,
-        case in ("missing", "closed"),
-    )
+    assert place.stat().st_mode == before, "nobody changes a folder above it"
 
 
 def test_a_home_that_is_made_at_first_use(tmp_path):
