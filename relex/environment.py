@@ -130,6 +130,19 @@ RULES = (
         "your token, your mirror, your cache of backbones, offline or not",
     ),
     _rule(
+        "transformers, huggingface_hub",
+        "KUBEFLOW_* WANDB_* MLFLOW_* COMET_* CLEARML_* SWANLAB_* DISABLE_MLFLOW_* DISABLE_KUBEFLOW_* BRANCH RAY_SCOPE",
+        Decision.CLEARED,
+        "no tracker and no server hears of a training",
+    ),
+    _rule(
+        "transformers, huggingface_hub",
+        "NPU_* NETWORK_DEBUG_REPORT* HCCL_* ASCEND_* FLASH_ATTENTION_DETERMINISTIC DATABRICKS_* AWS_* SM_NUM_* ECS_* TRAINING_JOB_ARN OAUTH_* "
+        "OPENID_PROVIDER_URL ACTIONS_ID_TOKEN_* GITHUB_ACTIONS CLAUDE_CONFIG_DIR VERTEX_PRODUCT EAGER_IMPORT",
+        Decision.KEPT,
+        "other devices and services, which relex does not use",
+    ),
+    _rule(
         "OpenMP, MKL, tokenizers",
         "OMP_* MKL_* OPENBLAS_* KMP_* GOMP_* TOKENIZERS_* RAYON_*",
         Decision.KEPT,
