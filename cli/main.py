@@ -12,7 +12,8 @@ import click
 
 from cli.exits import Exit
 from relex.environment import isolate
-from relex.errors import RelexError, did_you_mean, printable
+from relex.errors import RelexError, UnexpectedError, did_you_mean, printable
+from relex.settings import Settings
 
 COMMANDS = {
     "submit": "cli.submit",
@@ -75,6 +76,7 @@ def relex() -> None:
     Exit codes: 0 ok, 1 failed, 2 usage, 3 invalid input, 4 service unreachable, 5 not found,
     6 done with failed rows, 130 interrupted.
     """
+    Settings.from_env()  # each command reports a mistake in the settings before it does anything
 
 
 def main() -> None:
@@ -94,7 +96,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         code = Exit.INTERRUPTED
-    except (RelexError, OSError) as fault:
+    except (RelexError, UnexpectedError, OSError) as fault:
         if "--debug" in sys.argv:
             raise
         click.echo(f"error: {_words(fault)}", err=True)
@@ -102,7 +104,7 @@ def main() -> None:
     sys.exit(code)
 
 
-def _words(fault: RelexError | OSError) -> str:
+def _words(fault: RelexError | UnexpectedError | OSError) -> str:
     """What an error says; what it quotes from files and arguments cannot steer the terminal."""
     text = str(fault)
     if isinstance(fault, OSError) and fault.filename is not None:
