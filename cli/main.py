@@ -7,13 +7,16 @@ import signal
 import sys
 from importlib import import_module
 from io import TextIOWrapper
+from pkgutil import resolve_name
 
 import click
 
 from cli.exits import Exit
 from relex.environment import isolate
 from relex.errors import RelexError, UnexpectedError, did_you_mean, printable
-from relex.settings import Settings
+
+SETTINGS = "relex.settings:Settings"
+"""By name: the libraries that it imports are looked for when `isolate` has taken the current folder from the path."""
 
 COMMANDS = {
     "submit": "cli.submit",
@@ -76,7 +79,7 @@ def relex() -> None:
     Exit codes: 0 ok, 1 failed, 2 usage, 3 invalid input, 4 service unreachable, 5 not found,
     6 done with failed rows, 130 interrupted.
     """
-    Settings.from_env()  # each command reports a mistake in the settings before it does anything
+    resolve_name(SETTINGS).from_env()  # each command reports a mistake in the settings before it does anything
 
 
 def main() -> None:

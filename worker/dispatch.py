@@ -25,7 +25,7 @@ def wake_scorers(settings: Settings, shards: int) -> None:
     """See to it that `shards` waiting shards find someone who scores.
 
     Raises:
-        ServiceUnreachable: Redis does not answer; the workers' own sweep will find the work.
+        ServiceUnreachable: Redis takes no doorbells; the workers' own sweep will find the work.
     """
     _wake(settings, SCORE, shards)
 
@@ -34,7 +34,7 @@ def wake_trainers(settings: Settings) -> None:
     """See to it that a waiting training run finds someone who trains.
 
     Raises:
-        ServiceUnreachable: Redis does not answer; the workers' own sweep will find the run.
+        ServiceUnreachable: Redis takes no doorbells; the workers' own sweep will find the run.
     """
     _wake(settings, TRAIN, 1)
 
@@ -67,5 +67,5 @@ def _wake(settings: Settings, queue: str, wanted: int) -> None:
             ringing = redis.llen(queue)
         for _ in range(min(wanted, MOST_DOORBELLS) - ringing):
             celery.send_task(f"relex.{queue}")
-    except (RedisError, KombuError, OSError) as fault:
-        raise ServiceUnreachable(f"Redis does not answer ({fault}); workers look for work by themselves") from fault
+    except (RedisError, KombuError, OSError) as exc:  # also of one that is full, a replica, or gives us no right
+        raise ServiceUnreachable(f"Redis takes no doorbells ({exc}); workers look for work by themselves") from exc

@@ -8,8 +8,25 @@ import logging
 import os
 import socket
 import sys
+import time
+
+from celery.worker.consumer import Consumer
+from redis import ResponseError
 
 from worker.tasks import app
+
+REFUSED_SECONDS = 1.0
+"""Until the next try after Redis refused a command: Celery connects again at once, and would fill the log."""
+
+
+class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery carries no types
+    """Celery's consumer, which waits a moment where Redis answers and refuses: a replica, a full one, no right."""
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Clean up as Celery does, and pause where the next connection would end in the same way at once."""
+        super().on_connection_error_after_connected(exc)
+        if isinstance(exc, ResponseError):
+            time.sleep(REFUSED_SECONDS)
 
 
 def main(arguments: list[str]) -> int:
@@ -20,6 +37,7 @@ def main(arguments: list[str]) -> int:
         queues=queues.split(","),
         concurrency=int(concurrency),
         loglevel=logging.INFO,
+        consumer_cls=PatientConsumer,
         quiet=True,
     )
     worker.start()
