@@ -378,9 +378,13 @@ def test_a_gpu_that_torch_cannot_use(tmp_path, monkeypatch):
 
 
 def test_the_command_tells_programs_and_people_and_fails_where_something_is_broken(tmp_path, database_url):
-    env = environment(home=tmp_path / "home", device="cpu")
+    others = {"PGHOSTADDR": "127.0.0.9", "CELERY_BROKER_URL": "redis://127.0.0.9"}
+    env = environment(home=tmp_path / "home", device="cpu") | others
+    assert relex("jobs", env=env, cwd=tmp_path).returncode == 0  # it makes the embedded database
     told = relex("doctor", "--json", env=env, cwd=tmp_path)
     assert told.returncode == 0, told.stderr
+    (found,) = (each["text"] for each in json.loads(told.stdout) if each["name"] == "environment")
+    assert found == "CELERY_BROKER_URL, PGHOSTADDR: set for other programs, ignored by relex"
     assert {finding["state"] for finding in json.loads(told.stdout)} == {"ok"}
     env |= {"RELEX_DATABASE_URL": url_with(database_url, port=1, password=PASSWORD)}
     told = relex("doctor", env=env, cwd=tmp_path)

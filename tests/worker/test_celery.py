@@ -6,6 +6,7 @@ import pytest
 from redis import Redis
 
 from relex.db import examples, jobs, verbs
+from relex.environment import isolate
 from relex.errors import ServiceUnreachable
 from relex.jobs import JobState
 from relex.settings import Settings
@@ -140,6 +141,16 @@ def forgetful():
     app._after_fork()
     yield
     app._after_fork()
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_only_our_own_variable_names_the_broker(services, broker_url, monkeypatch):
+    for name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+        monkeypatch.setenv(name, "redis://127.0.0.1:1/0")
+    isolate()
+    wake_scorers(Settings(services["database_url"], broker_url), 1)
+    with Redis.from_url(broker_url) as redis:
+        assert redis.llen("score") == 1
 
 
 @pytest.mark.usefixtures("forgetful")
