@@ -19,14 +19,15 @@ COLOURS = {State.OK: "green", State.WARNING: "yellow", State.BROKEN: "red"}
 
 @click.command("doctor", short_help="Show what relex uses here, what is broken, and what mends it.")
 @json_option
-def doctor_command(*, as_json: bool) -> None:
+@click.pass_obj
+def doctor_command(ignored: Sequence[str] | None, *, as_json: bool) -> None:
     """Look at home, disk, device, database, broker, models and waiting work; exits with 1 where something is broken.
 
     Changes nothing. A warning costs time or will break; below each finding stands the command that mends it.
 
     Example: relex doctor
     """
-    findings = list(examine(Settings.from_env()))
+    findings = list(examine(Settings.from_env(), ignored=ignored or ()))
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:

@@ -6,11 +6,17 @@ A command's module is imported when the command is called, so `relex status` doe
 import signal
 import sys
 from importlib import import_module
+from io import TextIOWrapper
+from pkgutil import resolve_name
 
 import click
 
 from cli.exits import Exit
-from relex.errors import RelexError, did_you_mean, printable
+from relex.environment import isolate
+from relex.errors import RelexError, UnexpectedError, did_you_mean, printable
+
+SETTINGS = "relex.settings:Settings"
+"""By name: the libraries that it imports are looked for when `isolate` has taken the current folder from the path."""
 
 COMMANDS = {
     "submit": "cli.submit",
@@ -73,21 +79,27 @@ def relex() -> None:
     Exit codes: 0 ok, 1 failed, 2 usage, 3 invalid input, 4 service unreachable, 5 not found,
     6 done with failed rows, 130 interrupted.
     """
+    resolve_name(SETTINGS).from_env()  # each command reports a mistake in the settings before it does anything
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
     # As an exception SIGTERM leaves by the same doors as an error, so nothing (an embedded Postgres) stays behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
+    ignored = isolate()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a test may put something else in its place
+            # A terminal of another encoding shows what it lacks as an escape.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = relex.main(standalone_mode=False)
+        code = relex.main(standalone_mode=False, obj=ignored)
     except click.ClickException as fault:
         fault.show()
         code = fault.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         code = Exit.INTERRUPTED
-    except (RelexError, OSError) as fault:
+    except (RelexError, UnexpectedError, OSError) as fault:
         if "--debug" in sys.argv:
             raise
         click.echo(f"error: {_words(fault)}", err=True)
@@ -95,7 +107,7 @@ def main() -> None:
     sys.exit(code)
 
 
-def _words(fault: RelexError | OSError) -> str:
+def _words(fault: RelexError | UnexpectedError | OSError) -> str:
     """What an error says; what it quotes from files and arguments cannot steer the terminal."""
     text = str(fault)
     if isinstance(fault, OSError) and fault.filename is not None:

@@ -27,8 +27,7 @@ def worker_command(queues: str, concurrency: int | None, health_file: Path | Non
     SIGTERM lets it give back what it holds, between two batches, and end. Its log on stderr is plain text on a
     terminal and JSON elsewhere (RELEX_LOG_FORMAT).
 
-    With RELEX_BROKER_URL this is a Celery worker, the same as `celery -A worker.tasks worker`; without one it
-    works on this machine's queue alone.
+    With RELEX_BROKER_URL this is a Celery worker; without one it works on this machine's queue alone.
 
     Example: relex worker --queues score
     """

@@ -71,6 +71,13 @@ class LeaseLost(RelexError):
     """Another worker holds this shard or run by now, or it was cancelled: what was computed must be thrown away."""
 
 
+class UnexpectedError(Exception):
+    """A library raised what relex does not know: a mistake in relex, or tables that somebody altered.
+
+    No `RelexError`: a worker logs its traceback and continues, a command prints one line.
+    """
+
+
 def printable(text: str) -> str:
     """The text with one dot for each character that would move the cursor, colour a terminal or show nothing."""
     return "".join(char if char.isprintable() else "·" for char in text)

@@ -5,22 +5,37 @@ and `relex.toml` in the current folder. Nothing here opens a connection.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
 
-from relex.errors import InvalidConfig, did_you_mean
+from relex.errors import InvalidConfig, did_you_mean, shortened
+from relex.hints import doctor as hints
 from relex.logs import AUTO, FORMATS
 
 PREFIX = "RELEX_"
 MOST = 2**31
 """Where Postgres' integers end; no setting needs a larger number, and infinity is none."""
+
+OTHERS = re.compile(
+    r"TEST_.*"
+    r"|(POSTGRES|OWNER|WORKER|CLIENT|REDIS)_PASSWORD|[A-Z]+_PORT|UID|GID|TORCH_INDEX"  # docker-compose.yml
+    r"|(.+_)?SERVICE_(HOST|PORT(_.*)?)|(.+_)?PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?"  # Kubernetes, of each service
+)
+"""Names behind RELEX_ that are no settings and are somebody else's to read; any other unknown one is a typo."""
+
+REDIS_OPTIONS = {
+    "redis": frozenset[str](),
+    "rediss": frozenset({"ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}),
+}
+"""The options in a broker's URL that both redis-py and kombu understand, by the URL's scheme."""
 
 ENCODE = "in a user's name or a password write @ : / ? # [ ] as %40 %3A %2F %3F %23 %5B %5D"
 """Half of a password that was taken for a host or a port would be repeated in errors and logs."""
@@ -69,6 +84,8 @@ class Settings:
             )
         if self.broker_url and not _is_redis_url(self.broker_url):
             raise InvalidConfig(f"RELEX_BROKER_URL is not a URL such as redis://localhost:6379/0; {ENCODE}")
+        if self.broker_url:
+            _check_redis_options(self.broker_url)
         if self.log_format not in FORMATS:
             raise InvalidConfig(
                 f"RELEX_LOG_FORMAT: {self.log_format!r} is not one of {', '.join(FORMATS)}"
@@ -80,15 +97,17 @@ class Settings:
         """Read the settings that hold in `folder` (default: the current one).
 
         Raises:
-            InvalidConfig: naming every unknown key of relex.toml and every value of the wrong type, or a scorer that
-                a folder's files want to be run.
+            InvalidConfig: naming every unknown key of relex.toml, every unknown variable and every value of the wrong
+                type, or a scorer that a folder's files want to be run.
         """
         folder = folder or Path.cwd()
-        raw = _from_toml(folder / "relex.toml") | _from_variables(_from_dotenv(folder / ".env"))
+        dotenv = _from_dotenv(folder / ".env")
+        raw = _from_toml(folder / "relex.toml") | _from_variables(dotenv)
         if "scorer" in raw:
             raise InvalidConfig("relex.toml or .env names a scorer, which is code: set RELEX_SCORER in the environment")
         raw |= _from_variables(environ)
-        faults: list[str] = []
+        faults = [f".env: {fault}; leave that line out" for fault in _unknown(dotenv).values()]
+        faults += [f"{fault}\nhint: {hints.unset(name)}" for name, fault in _unknown(environ).items()]
         values = {name: _parse(name, text, faults) for name, text in raw.items() if text != ""}
         if faults:
             raise InvalidConfig("\n".join(faults))
@@ -124,14 +143,22 @@ KINDS = {item.name: item.type for item in fields(Settings)}
 
 
 def _from_variables(environ: Mapping[str, str | None]) -> dict[str, str]:
-    """The RELEX_ variables that are settings; others (RELEX_TEST_...) are somebody else's."""
+    """The RELEX_ variables that are settings."""
     names = {PREFIX + name.upper(): name for name in KINDS}
     return {names[key]: text for key, text in environ.items() if key in names and text is not None}
 
 
+def _unknown(environ: Mapping[str, str | None]) -> dict[str, str]:
+    """Return what is wrong with each RELEX_ variable that is neither a setting nor somebody else's."""
+    settings = [PREFIX + name.upper() for name in KINDS]
+    names = [name for name in environ if name.startswith(PREFIX) and name not in settings]
+    typos = [name for name in names if not OTHERS.fullmatch(name.removeprefix(PREFIX))]
+    return {name: f"unknown variable {shortened(name)}{did_you_mean(name, settings)}" for name in sorted(typos)}
+
+
 def _from_dotenv(path: Path) -> Mapping[str, str | None]:
     try:
-        return dotenv_values(path)
+        return dotenv_values(path, encoding="utf-8-sig")
     except UnicodeDecodeError as fault:
         raise InvalidConfig(f"{path.name}: {fault}; save it as UTF-8") from fault
 
@@ -140,7 +167,7 @@ def _from_toml(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        table = tomllib.loads(path.read_text("utf-8-sig"))  # an editor may write a mark first
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise InvalidConfig(f"{path.name}: {fault}; mend it") from fault
     unknown = [f"{path.name}: unknown key {key}{did_you_mean(key, KINDS)}" for key in table if key not in KINDS]
@@ -157,6 +184,22 @@ def _is_redis_url(text: str) -> bool:
     except ValueError:
         return False
     return url.scheme in {"redis", "rediss"} and "@" not in url.path + url.query + url.fragment
+
+
+def _check_redis_options(text: str) -> None:
+    """Refuse what the libraries would end on with a traceback.
+
+    Raises:
+        InvalidConfig: an option is unknown, or the part behind the slash is no number.
+    """
+    url = urlsplit(text)
+    known = REDIS_OPTIONS[url.scheme]
+    unknown = [name for name, _ in parse_qsl(url.query, keep_blank_values=True) if name not in known]
+    if unknown:
+        names = ", ".join(f"{shortened(name)}{did_you_mean(name, known)}" for name in unknown)
+        raise InvalidConfig(f"RELEX_BROKER_URL: unknown option {names}: leave it out")
+    if not re.fullmatch(r"/?\d*", url.path):
+        raise InvalidConfig(f"RELEX_BROKER_URL: {shortened(url.path)} is not the number of a database, such as /0")
 
 
 def _parse(name: str, text: str, faults: list[str]) -> Any:

@@ -58,7 +58,7 @@ def register_model(database: Database, home: Path | None = None) -> str:
     """A current model version, with files only where a home is given."""
     digests = {"config.json": "fake"}
     if home and not (home / "models").exists():
-        digests = folder.digests(_fill(home / "models" / "fake" / "1"))
+        digests = folder.digests(fill_checkpoint(home / "models" / "fake" / "1"))
     with database.transaction() as tx:
         version = models.current(tx) or models.register(tx, "fake", RELATIONS, digests)
         models.promote(tx, version)
@@ -76,7 +76,7 @@ def make_job(database: Database, rows: int = 10, shard_rows: int = 4, key: str |
         return jobs.find(tx, job_id)
 
 
-def _fill(checkpoint: Path) -> Path:
+def fill_checkpoint(checkpoint: Path) -> Path:
     """Files that look like a checkpoint to everybody but torch."""
     checkpoint.mkdir(parents=True)
     for name in folder.READ_BY_SCORING:

@@ -1,12 +1,33 @@
 """The Celery app, with every setting and why it is so. It carries doorbells; the work is in Postgres."""
 
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
 from celery import Celery
+from celery.loaders.app import AppLoader
 from kombu import Exchange, Queue
 
 from relex.settings import Settings
 from worker.queues import SCORE, TRAIN
 
-app = Celery("relex", include=["worker.tasks"])
+
+class Loader(AppLoader):  # type: ignore[misc]  # Celery carries no types
+    """Celery's loader, but the current folder is never put first on the path of modules for an import."""
+
+    def import_from_cwd(self, module: str, imp: Any = import_module, package: str | None = None) -> ModuleType:
+        """Import a module from where all others come from."""
+        return import_module(module, package)
+
+    def find_module(self, module: str) -> ModuleType:
+        """Import a module from where all others come from."""
+        return import_module(module)
+
+
+# No fixups: the one for Django puts the current folder on the path where DJANGO_SETTINGS_MODULE is set.
+app = Celery("relex", include=["worker.tasks"], loader=Loader, fixups=())
+# Else a thread makes an app of its own, which imports `celeryconfig` from the current folder.
+app.set_default()
 app.conf.update(
     # A run may take hours: its own queue keeps it from standing before a shard.
     task_default_queue=SCORE,
@@ -31,6 +52,8 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     worker_cancel_long_running_tasks_on_connection_loss=False,
+    # So does one whose Redis refuses commands: a replica after a failover, a full one, one with other rights.
+    broker_channel_error_retry=True,
     # A sender must not hang on a dead Redis: the sweep rings later.
     task_publish_retry=False,
     broker_transport_options={"socket_connect_timeout": 3, "socket_timeout": 30, "socket_keepalive": True},

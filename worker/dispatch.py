@@ -26,7 +26,7 @@ def wake_scorers(settings: Settings, shards: int) -> None:
     """See to it that `shards` waiting shards find someone who scores.
 
     Raises:
-        ServiceUnreachable: Redis does not answer; the workers' own sweep will find the work.
+        ServiceUnreachable: Redis takes no doorbells; the workers' own sweep will find the work.
     """
     _wake(settings, SCORE, shards)
 
@@ -35,7 +35,7 @@ def wake_trainers(settings: Settings) -> None:
     """See to it that a waiting training run finds someone who trains.
 
     Raises:
-        ServiceUnreachable: Redis does not answer; the workers' own sweep will find the run.
+        ServiceUnreachable: Redis takes no doorbells; the workers' own sweep will find the run.
     """
     _wake(settings, TRAIN, 1)
 
@@ -52,8 +52,7 @@ def run_worker(settings: Settings, queues: Sequence[str], concurrency: int | Non
         arguments = ["-P", "-m", "worker.local", SCORE if SCORE in queues else TRAIN, "0", background.STAY]
     else:
         settings, count = _divided(settings, queues, concurrency)
-        arguments = ["-P", "-m", "celery", "--quiet", "-A", "worker.tasks", "worker", "--loglevel", "INFO"]
-        arguments += ["--queues", ",".join(queues), "--concurrency", str(count), "-n", f"relex-{os.getpid()}@%h"]
+        arguments = ["-P", "-m", "worker.serve", ",".join(queues), str(count)]
     environment = background.environment(settings)
     os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606 - no shell, on purpose
 
@@ -79,5 +78,5 @@ def _wake(settings: Settings, queue: str, wanted: int) -> None:
             ringing = redis.llen(queue)
         for _ in range(min(wanted, MOST_DOORBELLS) - ringing):
             celery.send_task(f"relex.{queue}")
-    except (RedisError, KombuError, OSError) as fault:
-        raise ServiceUnreachable(f"Redis does not answer ({fault}); workers look for work by themselves") from fault
+    except (RedisError, KombuError, OSError) as exc:  # also of one that is full, a replica, or gives us no right
+        raise ServiceUnreachable(f"Redis takes no doorbells ({exc}); workers look for work by themselves") from exc

@@ -1,6 +1,6 @@
 """The two tasks that doorbells start. Bodies are short: the work is in the flows.
 
-`celery -A worker.tasks worker` and `relex worker` both begin here.
+`relex worker` begins here (`worker.serve`).
 """
 
 import logging

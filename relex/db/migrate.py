@@ -9,7 +9,9 @@ from sqlalchemy import text
 from relex.db import schema
 from relex.db.connection import Database
 from relex.errors import RelexError
+from relex.hints import doctor as hints
 
+UTF8 = "UTF8"
 LOCK = text("SELECT pg_advisory_xact_lock(7265120)")  # any number, the same in every relex
 
 
@@ -19,11 +21,17 @@ def upgrade(database: Database) -> None:
     A second caller waits for the first and then finds nothing to do.
 
     Raises:
-        RelexError: the tables are newer than this relex.
+        RelexError: the tables are newer than this relex, or the database cannot hold every text.
     """
     config = Config()
     config.set_main_option("script_location", str(resources.files("migrations")))
     with database.transaction() as tx:
+        encoding = tx.scalar(text("SHOW server_encoding"))
+        if encoding != UTF8:
+            raise RelexError(
+                f"{database.name} is encoded in {encoding}, but relex needs {UTF8}: make another database\n"
+                f"hint: {hints.create_database(database.address, '_utf8')}"
+            )
         tx.execute(LOCK)
         revision = schema.found_in(tx)
         if revision is not None and revision > schema.newest():

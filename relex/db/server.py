@@ -14,6 +14,9 @@ from relex.runs import ModelVersion
 FACTS = text("""
     SELECT
         current_setting('server_encoding') AS encoding,
+        current_setting('transaction_read_only')::boolean AS read_only,
+        pg_is_in_recovery() AS standby,
+        (SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only') AS read_only_source,
         EXTRACT(epoch FROM clock_timestamp())::float AS clock,
         current_setting('max_connections')::integer
             - current_setting('superuser_reserved_connections')::integer AS connections,
@@ -44,6 +47,11 @@ class ServerFacts:
     """The server at one moment."""
 
     encoding: str
+    read_only: bool
+    standby: bool
+    """Whether it follows another server, the primary."""
+    read_only_source: str
+    """Where the default for new transactions comes from, in the words of pg_settings."""
     clock: float
     """Its time, in seconds since 1970."""
     connections: int

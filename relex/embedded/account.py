@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from relex.embedded.binaries import ENVIRONMENT
 from relex.errors import ServiceUnreachable
-
-# Other people's PGPORT, PGDATA or LD_LIBRARY_PATH must not reach the server.
-ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 
 REMEDY = "run relex as an ordinary user, set RELEX_HOME to a folder that others may enter, or set RELEX_DATABASE_URL"
 
@@ -78,7 +76,7 @@ def server_account(programs: Path, folders: Sequence[Path]) -> Account:
     plain = _nobody()
     if plain.reaches(programs, folders):
         return plain
-    setpriv = shutil.which("setpriv")
+    setpriv = shutil.which("setpriv", path=os.defpath)  # an empty entry of PATH is the current folder
     if setpriv:
         passing = Account(plain.uid, plain.gid, _passing_closed_folders(setpriv, plain))
         if passing.reaches(programs, folders):

@@ -3,6 +3,7 @@
 The package is never imported: it would bring its own launcher, which opens the modes of parent folders.
 """
 
+import os
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,9 @@ from relex.errors import ServiceUnreachable
 
 MAJOR = "18"
 """The major version of Postgres that relex starts; a cluster of another one cannot be opened."""
+
+# Other people's PGPORT, PGDATA or LD_LIBRARY_PATH must not reach the server.
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 
 
 def programs_folder() -> Path:
@@ -36,7 +40,9 @@ def version(programs: Path) -> str:
         ServiceUnreachable: where they do not run on this machine.
     """
     try:
-        answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True)
+        answer = subprocess.run(
+            [programs / "postgres", "--version"], capture_output=True, text=True, check=True, env=ENVIRONMENT
+        )
     except (OSError, subprocess.CalledProcessError) as fault:
         raise ServiceUnreachable(
             f"the Postgres in {programs} does not run here ({fault}): set RELEX_DATABASE_URL"

@@ -7,7 +7,8 @@ kill -9 leaves the lock by dying; if all are killed, the server stays until the 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from pwd import getpwuid
+from urllib.parse import quote, urlencode
 
 from relex.embedded import locks
 from relex.embedded.account import person
@@ -16,6 +17,19 @@ from relex.embedded.creation import DATABASE, ensure_created
 from relex.embedded.server import ensure_started, stop
 from relex.embedded.sockets import PORT
 from relex.errors import ServiceUnreachable
+
+PLAIN = {
+    "sslmode": "disable",
+    "sslnegotiation": "postgres",
+    "sslcertmode": "allow",
+    "ssl_min_protocol_version": "TLSv1.2",
+    "ssl_max_protocol_version": "TLSv1.3",
+    "gssencmode": "disable",
+    "channel_binding": "disable",
+    "require_auth": "none",
+}
+"""How libpq connects to a socket. Each option is named, because a variable such as PGREQUIREAUTH, which is meant for
+another server, would fill it in (`relex.environment` clears the variables that are meant for no server of relex)."""
 
 
 @contextmanager
@@ -31,7 +45,7 @@ def use(home: Path) -> Iterator[str]:
             mine = leaving.enter_context(locks.shared(cluster.places.users_lock))
             socket_folder = _join(cluster)
         leaving.callback(_leave, cluster, mine)
-        yield _url(socket_folder)
+        yield _url(socket_folder, cluster.account.uid)
 
 
 def _join(cluster: Cluster) -> Path:
@@ -46,10 +60,11 @@ def _leave(cluster: Cluster, mine: int) -> None:
             stop(cluster)
 
 
-def _url(socket_folder: Path) -> str:
-    role, host = quote(person(), safe=""), quote(str(socket_folder))
-    # The port is named because PGPORT would fill it in otherwise.
-    return f"postgresql+psycopg://{role}@/{DATABASE}?host={host}&port={PORT}"
+def _url(socket_folder: Path, server: int) -> str:
+    """Return the URL of the socket of a server that this user id runs; the kernel says who answers there."""
+    options = {"host": socket_folder, "port": PORT, "requirepeer": getpwuid(server).pw_name} | PLAIN
+    role, query = quote(person(), safe=""), urlencode(options, quote_via=quote, safe="/")
+    return f"postgresql+psycopg://{role}@/{DATABASE}?{query}"
 
 
 @contextmanager

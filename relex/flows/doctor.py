@@ -1,22 +1,30 @@
 """What relex would use on this machine, what is broken, and the command that mends it. Changes nothing."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 
 from relex.db.connection import Database
 from relex.embedded.users import use
-from relex.errors import InvalidConfig, RelexError
+from relex.errors import InvalidConfig, RelexError, UnexpectedError
 from relex.flows.findings import machine, postgres
 from relex.flows.findings.broker import broker
 from relex.flows.findings.finding import Finding, broken
 from relex.flows.findings.work import work
+from relex.hints import doctor as hints
 from relex.settings import Settings
 
 
-def examine(settings: Settings, clock: Callable[[], float] = time.time) -> Iterator[Finding]:
-    """Look at everything in turn; a fault in one place does not hide the next."""
+def examine(
+    settings: Settings, clock: Callable[[], float] = time.time, ignored: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Look at everything in turn; a fault in one place does not hide the next.
+
+    `ignored` names the variables of other programs that `relex.environment` has cleared.
+    """
     yield Finding("relex", f"{version('relex')}, torch {version('torch')}")
+    if ignored:
+        yield Finding("environment", f"{', '.join(ignored)}: set for other programs, ignored by relex")
     yield machine.device(settings.device)
     yield machine.home(settings.home)
     yield machine.disk(settings.home)
@@ -36,33 +44,26 @@ def _embedded(settings: Settings, clock: Callable[[], float]) -> Iterator[Findin
     try:
         with use(settings.home) as url:
             yield from _database(settings, url, clock)
-    except RelexError as fault:
-        yield _refused(settings, "", fault)
+    except RelexError as exc:
+        yield _embedded_refused(settings, exc)
 
 
 def _database(settings: Settings, url: str, clock: Callable[[], float]) -> Iterator[Finding]:
     try:
         database = Database(url)
     except InvalidConfig as fault:  # whatever stands in such a URL is not repeated
-        yield broken("database", str(fault), "export RELEX_DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME")
+        yield broken("database", str(fault), hints.name_database())
         return
     try:
         yield postgres.tables(database, embedded=settings.database_url is None)
-    except RelexError as fault:
-        yield _refused(settings, url, fault)
-        return
-    try:
         yield from postgres.usable(database, clock)
         if postgres.are_newest(database):
             yield from work(database, settings)
-    except RelexError as fault:
-        yield _refused(settings, url, fault)
+    except (RelexError, UnexpectedError) as exc:
+        yield postgres.refused(database.address, exc) if settings.database_url else _embedded_refused(settings, exc)
     finally:
         database.close()
 
 
-def _refused(settings: Settings, url: str, fault: RelexError) -> Finding:
-    if settings.database_url:
-        return postgres.refused(url, fault)
-    log = settings.home / "logs" / "postgres.log"
-    return broken("database", str(fault), f"tail {log}      or another home: export RELEX_HOME=FOLDER")
+def _embedded_refused(settings: Settings, exc: Exception) -> Finding:
+    return broken("database", str(exc), hints.read_log(settings.home / "logs" / "postgres.log"))

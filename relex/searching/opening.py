@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import optuna
 
-from relex.db import studies
+from relex.db import session, studies
 from relex.db.connection import Database
 from relex.errors import InvalidConfig
 from relex.searching.faults import turned
@@ -56,7 +56,8 @@ def open_study(database: Database, name: str, search: Search, made_from: str) ->
 
 
 def _storage(database: Database) -> optuna.storages.RDBStorage:
-    arguments = {"connect_timeout": 10, "options": f"-csearch_path={studies.SCHEMA}"}
+    options = session.as_options({"search_path": studies.SCHEMA} | session.EXACT)
+    arguments = session.NOTICE | session.CONNECTION | {"options": options}
     # Optuna fills its schema's version into braces.
     url = database.url.replace("{", "{{").replace("}", "}}")
     return optuna.storages.RDBStorage(url, {"pool_pre_ping": True, "connect_args": arguments})

@@ -118,7 +118,9 @@ def train_together(
         order = Order(config.to_dict(), str(folder.absolute()), str(scratch.absolute()), device, place)
         file = answers / "order.json"
         file.write_text(json.dumps(asdict(order)), "utf-8")
-        processes = [running.enter_context(_rank(file, environment)) for environment in environments]
+        # accelerate takes a GPU by itself where there is one.
+        shared = {"ACCELERATE_USE_CPU": "true"} if device == "cpu" else {}
+        processes = [running.enter_context(_rank(file, {**shared, **each})) for each in environments]
         for progress in _news(answers / PROGRESS, processes):
             report(progress)
         if any(process.returncode for process in processes):

@@ -134,7 +134,7 @@ def test_a_service_that_does_not_answer_is_told_in_one_line(team):
 def test_redis_down_is_a_warning_and_the_job_is_queued(team):
     team.env["RELEX_BROKER_URL"] = "redis://127.0.0.1:1/0"
     job = team.run("submit", "data/test_data.csv")
-    assert "warning: Redis does not answer" in team.said
+    assert "warning: Redis takes no doorbells" in team.said
     assert json.loads(team.run("status", job, "--json"))["state"] == "queued"
 
 

@@ -1,8 +1,12 @@
 """Bad settings, in files and in the environment: told by every command before it opens anything."""
 
+import subprocess
+
 import pytest
 
 from relex.settings import ENCODE
+
+WRITE = "write postgresql://USER:PASSWORD@HOST/NAME"
 
 NUMBER = "is not a number above 0 and below 2,147,483,648"
 
@@ -29,6 +33,13 @@ NUMBER = "is not a number above 0 and below 2,147,483,648"
             ".env: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte; save it as UTF-8",
         ),
         (".env", b"RELEX_IDLE_SECONDS=soon", f"RELEX_IDLE_SECONDS: 'soon' {NUMBER}"),
+        ("relex.toml", b"\xef\xbb\xbfshard_rows = 0", f"RELEX_SHARD_ROWS: '0' {NUMBER}"),
+        (".env", b"\xef\xbb\xbfRELEX_SHARD_ROWS=0", f"RELEX_SHARD_ROWS: '0' {NUMBER}"),
+        (
+            ".env",
+            b"RELEX_DATABSE_URL=postgresql://user:secret@host/x",
+            ".env: unknown variable RELEX_DATABSE_URL (did you mean RELEX_DATABASE_URL?); leave that line out",
+        ),
     ],
 )
 def test_a_bad_file_of_settings(command, name, content, says):
@@ -40,10 +51,59 @@ def test_urls_that_are_none(command, monkeypatch):
     monkeypatch.setenv("RELEX_BROKER_URL", "http://localhost")
     says = f"error: RELEX_BROKER_URL is not a URL such as redis://localhost:6379/0; {ENCODE}"
     assert command.refuses("jobs").lines == [says]
-    monkeypatch.setenv("RELEX_DATABASE_URL", "here")
-    monkeypatch.delenv("RELEX_BROKER_URL")
-    says = f"error: RELEX_DATABASE_URL is not a URL such as postgresql://user@host/name; {ENCODE}"
-    assert command.refuses("jobs").lines == [says]
+
+
+OPTION = "unknown option {}: leave it out"
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("here", f"is not a URL such as postgresql://user@host/name; {ENCODE}"),
+        ("mysql://u:secret@h/x", "begins with mysql://, but relex works with Postgres alone: " + WRITE),
+        ("mariadb+pymysql://u:secret@h/x", "begins with mariadb://, but relex works with Postgres alone: " + WRITE),
+        ("sqlite:///relex.db", "begins with sqlite://, but relex works with Postgres alone: " + WRITE),
+        ("{url}?pgbouncer=true", ": " + OPTION.format("pgbouncer")),
+        ("{url}?prepare_threshold=0", ": " + OPTION.format("prepare_threshold")),
+        ("{url}?sslmod=require", ": " + OPTION.format("sslmod (did you mean sslmode?)")),
+        ("{url}?connect_timeout=soon", ": bad value for connect_timeout: 'soon'"),
+    ],
+)
+def test_a_url_of_no_postgres_or_with_an_unknown_option(command, monkeypatch, url, says):
+    monkeypatch.setenv("RELEX_DATABASE_URL", url.format(url=command.database_url))
+    (line,) = command.refuses("jobs").lines
+    assert line.replace("RELEX_DATABASE_URL ", "RELEX_DATABASE_URL", 1) == f"error: RELEX_DATABASE_URL{says}"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_every_way_to_write_postgres(command, monkeypatch, scheme):
+    monkeypatch.setenv("RELEX_DATABASE_URL", f"{scheme}://{command.database_url.partition('://')[2]}")
+    assert command.run("jobs").code == 0
+
+
+@pytest.mark.parametrize(
+    ("rest", "says"),
+    [
+        ("localhost/0?foo=bar", OPTION.format("foo")),
+        ("localhost/0?socket_timeout=1&db=2", OPTION.format("socket_timeout, db")),
+        ("localhost/zero", "/zero is not the number of a database, such as /0"),
+    ],
+)
+def test_a_redis_url_that_its_libraries_do_not_understand(command, monkeypatch, rest, says):
+    monkeypatch.setenv("RELEX_BROKER_URL", f"redis://:secret@{rest}")
+    assert command.refuses("jobs").lines == [f"error: RELEX_BROKER_URL: {says}"]
+
+
+def test_a_typo_in_a_variable_is_told_by_every_command(command, monkeypatch):
+    monkeypatch.setenv("RELEX_BROKER_UR", "redis://:secret@localhost")
+    told = ["error: unknown variable RELEX_BROKER_UR (did you mean RELEX_BROKER_URL?)", "hint: unset RELEX_BROKER_UR"]
+    for arguments in (["jobs"], ["doctor"], ["worker"], ["submit", "x.csv"], ["db", "upgrade"]):
+        assert command.refuses(*arguments).lines == told
+    subprocess.run(["bash", "-euc", told[1].removeprefix("hint: ")], check=True)
+    monkeypatch.delenv("RELEX_BROKER_UR")
+    for name in ("RELEX_TEST_DATABASE_URL", "RELEX_OWNER_PASSWORD", "RELEX_SERVICE_HOST", "RELEX_DATABASE_PORT"):
+        monkeypatch.setenv(name, "tcp://10.0.0.1:5432")
+    assert command.run("jobs").code == 0
 
 
 def test_a_number_that_postgres_does_not_take(command):

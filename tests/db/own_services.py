@@ -28,8 +28,11 @@ def free_port():
 
 
 @contextmanager
-def own_postgres(home):
-    """The URL of a Postgres on TCP: `FEW` connections, a superuser with `PASSWORD`; `open` may be entered without."""
+def own_postgres(home, *, standby=False):
+    """The URL of a Postgres on TCP: `FEW` connections, a superuser with `PASSWORD`; `open` may be entered without.
+
+    A standby follows nobody, but takes no writes either.
+    """
     cluster = find_cluster(home)
     with locks.alone(cluster.places.turn_lock) as turn:
         ensure_created(cluster, turn)
@@ -37,8 +40,12 @@ def own_postgres(home):
     cluster.run("postgres", ["--single", "-D", cluster.places.data, "relex"], stdin=role)
     rules = "host open all 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
     (cluster.places.data / "pg_hba.conf").write_text(rules)
+    if standby:
+        (cluster.places.data / "standby.signal").touch()
     port = free_port()
-    settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c max_connections={FEW} -c unix_socket_directories="
+    settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
+    if not standby:  # which must allow as many as the server that it was copied from
+        settings += f" -c max_connections={FEW}"
     cluster.run("pg_ctl", ["start", "--silent", "--wait", f"--options={settings}"])
     try:
         yield f"postgresql://{person()}:{PASSWORD}@127.0.0.1:{port}/relex"

@@ -15,7 +15,7 @@ from tests.processes import environment, kill, wait_until
 TERMS = {"lease_seconds": 1.5, "sweep_seconds": 0.3, "stall_seconds": 3}
 """Of every worker, unless a fault wants others."""
 
-CELERY = ["-m", "celery", "-A", "worker.tasks", "worker", "--loglevel", "INFO", "-Q", "score", "--concurrency", "1"]
+SERVE = ["-P", "-m", "worker.serve", "score", "1"]
 """What `relex worker` becomes; begun directly, as there are many to start."""
 
 QUIET = 10_000.0
@@ -77,7 +77,7 @@ class Fleet:
             env["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "skewed"), env["PYTHONPATH"]])
         log = self._home / f"{name}.log"
         log.touch()
-        command = [sys.executable, *CELERY, "-n", f"{name}@%h"]
+        command = [sys.executable, *SERVE]
         with log.open("ab") as output:
             process = subprocess.Popen(command, env=env, stdout=output, stderr=output, start_new_session=True)
         self.workers[name] = Worker(process, log)

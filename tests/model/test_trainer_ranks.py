@@ -99,8 +99,7 @@ class Died(Exception):
 
 
 def together(recipe, folder, report=lambda _: None, count=2):
-    environments = [{**each, "ACCELERATE_USE_CPU": "true"} for each in ranks(count)]
-    return train_together(recipe, folder, report, folder.with_name("scratch"), "cpu", environments)
+    return train_together(recipe, folder, report, folder.with_name("scratch"), "cpu", ranks(count))
 
 
 def alone(recipe, folder, report=lambda _: None):

@@ -1,9 +1,13 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from relex.errors import InvalidConfig
 from relex.settings import Settings
+from tests.processes import ROOT
+
+COMPOSE_FILES = sorted(ROOT.glob("docker-compose*.yml"))
 
 
 def test_variables_come_before_env_files_and_toml(tmp_path):
@@ -52,3 +56,10 @@ def test_a_broker_that_cannot_work_is_refused(tmp_path, variables):
 def test_settings_travel_to_other_processes_through_the_environment(tmp_path):
     settings = Settings(database_url="postgresql://h/x", home=tmp_path, lease_seconds=2.5, output_dir=tmp_path)
     assert Settings.from_env(settings.to_env(), tmp_path) == settings
+
+
+@pytest.mark.parametrize("path", [*COMPOSE_FILES, ROOT / "Makefile"], ids=lambda path: path.name)
+def test_what_docker_compose_reads_from_the_same_env_file_is_no_typo(tmp_path, path):
+    names = set(re.findall(r"RELEX_\w+", path.read_text("utf-8"))) - {"RELEX_"}
+    (tmp_path / ".env").write_text("".join(f"{name}=\n" for name in names if "{" not in name))
+    assert Settings.from_env({}, tmp_path)

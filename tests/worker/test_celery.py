@@ -6,10 +6,14 @@ import pytest
 from redis import Redis
 
 from relex.db import examples, jobs, verbs
+from relex.environment import isolate
+from relex.errors import ServiceUnreachable
 from relex.jobs import JobState
 from relex.settings import Settings
+from tests.db.own_services import own_redis
 from tests.making import example, make_job, prediction, register_model
 from tests.processes import environment, kill, started, wait_until
+from worker.app import app
 from worker.dispatch import MOST_DOORBELLS, wake_scorers, wake_trainers
 
 
@@ -129,3 +133,49 @@ def test_the_queue_holds_a_bounded_number_of_doorbells(services, broker_url):
         wake_scorers(settings, 1000)
     with Redis.from_url(broker_url) as redis:
         assert redis.llen("score") == MOST_DOORBELLS
+
+
+@pytest.fixture
+def forgetful():
+    """Celery keeps its first broker; here it forgets it, before and after."""
+    app._after_fork()
+    yield
+    app._after_fork()
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_only_our_own_variable_names_the_broker(services, broker_url, monkeypatch):
+    for name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+        monkeypatch.setenv(name, "redis://127.0.0.1:1/0")
+    isolate()
+    wake_scorers(Settings(services["database_url"], broker_url), 1)
+    with Redis.from_url(broker_url) as redis:
+        assert redis.llen("score") == 1
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_a_worker_outlives_a_redis_that_refuses_its_commands(worker, database, services, tmp_path):
+    """It becomes a replica in a failover, then somebody takes rights away; each time the worker waits for better."""
+    register_model(database, services["home"])
+    with own_redis() as primary, own_redis() as port, Redis(port=port) as redis:
+        url = f"redis://127.0.0.1:{port}/0"
+        settings = Settings(services["database_url"], url)
+        with worker(broker_url=url) as process:
+            for number, (refuse, allow, reason) in enumerate(REFUSALS):
+                redis.execute_command(*refuse.format(primary=primary).split())
+                heard = (tmp_path / "worker.log").read_text().count(reason)
+                with pytest.raises(ServiceUnreachable, match=f"takes no doorbells.*{reason}"):
+                    wake_scorers(settings, 1)
+                job = make_job(database, key=str(number))
+                wait_until(
+                    lambda heard=heard, reason=reason: (tmp_path / "worker.log").read_text().count(reason) > heard
+                )
+                assert process.poll() is None
+                redis.execute_command(*allow.split())
+                wait_until(lambda job=job: progress(database, job).state.ended)
+
+
+REFUSALS = [
+    ("REPLICAOF 127.0.0.1 {primary}", "REPLICAOF NO ONE", "read only replica"),
+    ("ACL SETUSER default -brpop -lpush", "ACL SETUSER default +@all", "no permissions"),
+]

@@ -1,5 +1,6 @@
 """This machine: the home folder, its disk, the device, the embedded Postgres."""
 
+import errno
 import os
 import pkgutil
 import shutil
@@ -10,6 +11,7 @@ from relex.embedded import locks
 from relex.embedded.description import Description, describe
 from relex.errors import RelexError
 from relex.flows.findings.finding import Finding, broken, warning
+from relex.hints import doctor as hints
 
 SCARCE = 1_000_000_000
 """Free bytes below which a large checkpoint or an export may not fit."""
@@ -23,40 +25,54 @@ DEVICE_NAMED = "relex.model.devices:device_named"
 
 def home(folder: Path) -> Finding:
     """Whether the home folder can be written to; a probe without a name is written there, and is gone at once."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    remedy = f'sudo chown -R "$(id -u)" {there}      or another one: export RELEX_HOME=FOLDER'
+    there = _existing(folder)
     try:
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise PermissionError(f"user id {os.geteuid()} may not write to {there}")
         with tempfile.TemporaryFile(dir=there) as probe:
             probe.write(b"relex")
-    except OSError as fault:
-        return broken("home", f"{folder} cannot be written to: {fault}", remedy)
+    except OSError as exc:
+        text = f"{folder} cannot be written to: user id {os.geteuid()}, {there}: {exc.strerror}"
+        return broken("home", text, _writable_home(folder, there, exc))
     return Finding("home", f"{folder}{'' if folder.exists() else ' (made at first use)'}")
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists and may be looked into."""
+    return next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK, effective_ids=True))
+
+
+def _writable_home(folder: Path, there: Path, exc: OSError) -> str:
+    """Return the suggestion that fits why nothing can be written; nothing of anybody else's is changed by it."""
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return hints.free_space(there)
+    if not isinstance(exc, PermissionError) or not there.is_dir():
+        return hints.other_home()
+    if there != folder:
+        return hints.create_folder(folder)
+    if there.stat().st_uid == os.geteuid():
+        return hints.open_folder(folder)
+    return hints.other_home(f"{folder} belongs to user id {there.stat().st_uid}")
 
 
 def disk(folder: Path) -> Finding:
     """How much is free where the home folder lies."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+    there = _existing(folder)
     usage = shutil.disk_usage(there)
     text = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB free at {there}"
-    remedy = f"du -xh --max-depth=3 {there} | sort -h | tail      shows what to remove"
     if usage.free < SCARCE:
-        return (broken if usage.free < FULL else warning)("disk", f"only {text}", remedy)
+        return (broken if usage.free < FULL else warning)("disk", f"only {text}", hints.free_space(there))
     return Finding("disk", text)
 
 
 def device(name: str, gpu: Path = GPU) -> Finding:
     """Whether the device that is meant can be used; `gpu` exists where there is one."""
-    driver = "nvidia-smi      if it fails, mend the driver; else: pip install --force-reinstall torch"
     if name == "cpu" or (name == "auto" and not gpu.exists()):
         return Finding("device", f"{name}: the CPU")
     try:
         found = pkgutil.resolve_name(DEVICE_NAMED)(name)
     except RelexError as fault:
-        return broken("device", str(fault), f"export RELEX_DEVICE=auto      or: {driver}")
+        return broken("device", str(fault), hints.default_device())
     if found.type == "cpu" and gpu.exists():
-        return warning("device", f"there is a GPU ({gpu}), but torch cannot use it: the CPU scores", driver)
+        return warning("device", f"there is a GPU ({gpu}), but torch cannot use it: the CPU scores", hints.repair_gpu())
     return Finding("device", f"{name}: {found}")
 
 
@@ -65,13 +81,13 @@ def embedded(folder: Path) -> tuple[Finding, Description | None]:
     try:
         found = describe(folder)
     except (RelexError, OSError) as fault:
-        return broken("database", str(fault), "export RELEX_DATABASE_URL=postgresql://USER@HOST/NAME"), None
+        return broken("database", str(fault), hints.name_database()), None
     text = f"embedded {found.version} in {found.data}"
     if found.running and locks.is_free(found.users_lock):
         left = f"{text} was left running: whoever used it was killed"
-        return warning("database", left, "relex jobs      the last command to end stops it"), None
+        return warning("database", left, hints.stop_embedded()), None
     if found.crashed:
-        return warning("database", f"{text} was killed and has not recovered yet", "relex jobs"), None
+        return warning("database", f"{text} was killed and has not recovered yet", hints.stop_embedded()), None
     if not found.created:
         return Finding("database", f"{text}, made at first use"), None
     return Finding("database", f"{text}, {'running' if found.running else 'starts when needed'}"), found

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from relex.db import schema, server
 from relex.db.connection import Database
 from relex.errors import RelexError
 from relex.flows.findings.finding import Finding, broken, warning
+from relex.hints import doctor as hints
+from relex.hints.doctor import Address
 
 FEWEST_FREE = 10
 """Connections: a worker of four processes holds nine."""
@@ -17,86 +17,51 @@ MOST_SKEW = 5.0
 """Seconds; leases live on Postgres' clock alone, but logs and ages would mislead."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """The parts of a URL, as the commands of Postgres name them; never the password."""
-
-    host: str
-    port: int
-    user: str
-    name: str
-
-    @classmethod
-    def of(cls, url: str) -> "Address":
-        """Take a URL apart; what is missing is what libpq takes in its place."""
-        parts = urlsplit(url)
-        user = parts.username or "USER"
-        return cls(parts.hostname or "/var/run/postgresql", parts.port or 5432, user, parts.path.strip("/") or user)
-
-    def command(self, program: str, rest: str) -> str:
-        """A command of Postgres' own, on this server."""
-        return f"{program} --host {self.host} --port {self.port} {rest}"
-
-
-def _start(at: Address) -> str:
-    return f"sudo systemctl start postgresql      on {at.host}, or: docker compose up --detach postgres"
-
-
-def _password(at: Address) -> str:
-    return f"export RELEX_DATABASE_URL=postgresql://{at.user}:PASSWORD@{at.host}:{at.port}/{at.name}"
-
-
-def _role(at: Address) -> str:
-    return at.command("createuser", f"--username postgres --pwprompt {at.user}")
-
-
-def _database(at: Address) -> str:
-    options = f"--username postgres --owner {at.user} --encoding UTF8 --template template0 {at.name}"
-    return at.command("createdb", options)
-
-
-def _more_connections(at: Address) -> str:
-    change = "--username postgres --command 'ALTER SYSTEM SET max_connections = 200'"
-    return f"{at.command('psql', change)}      then restart Postgres; or run fewer workers"
-
-
 CAUSES: tuple[tuple[str, Callable[[Address], str]], ...] = (
-    (r"password authentication failed|no password supplied|SASL", _password),
-    (r'role "[^"]*" does not exist', _role),
-    (r'database "[^"]*" does not exist', _database),
-    (r"too many (clients|connections)|remaining connection slots", _more_connections),
+    (r"password authentication failed|no password supplied|SASL", hints.database_password),
+    (r'role "[^"]*" does not exist', hints.create_role),
+    (r'database "[^"]*" does not exist', hints.create_database),
+    (r"too many (clients|connections)|remaining connection slots", hints.more_connections),
 )
 """What Postgres says when it refuses, which libpq tells in words alone; all else is taken for no answer."""
 
 
-def refused(url: str, fault: Exception) -> Finding:
+def refused(at: Address, exc: Exception) -> Finding:
     """Why no connection came about."""
-    at = Address.of(url)
-    remedy = next((remedy for words, remedy in CAUSES if re.search(words, str(fault))), _start)
-    return broken("database", str(fault), remedy(at))
+    remedy = next((remedy for words, remedy in CAUSES if re.search(words, str(exc))), hints.start_postgres)
+    return broken("database", str(exc), remedy(at))
 
 
 def usable(database: Database, clock: Callable[[], float]) -> Iterator[Finding]:
     """The server behind an open database; `clock` gives this machine's time in seconds since 1970."""
-    at = Address.of(database.url)
+    at = database.address
     with database.transaction() as tx:
         before = clock()
         found = server.facts(tx)
         skew = found.clock - (before + clock()) / 2
     if found.encoding != "UTF8":
         text = f"{database.name} is encoded in {found.encoding}: Korean does not fit in"
-        yield broken("encoding", text, f"{_database(at)}_utf8      and name it in RELEX_DATABASE_URL")
+        yield broken("encoding", text, hints.create_database(at, "_utf8"))
+    if found.read_only:
+        yield _read_only(database, found)
     free = found.connections - found.used
     text = f"{found.used} of {found.connections} connections are taken"
     if free < FEWEST_FREE:
-        yield warning("connections", f"{text}: too few are free for one more worker", _more_connections(at))
+        yield warning("connections", f"{text}: too few are free for one more worker", hints.more_connections(at))
     else:
         yield Finding("connections", text)
     if abs(skew) > MOST_SKEW:
         way = "behind" if skew > 0 else "ahead of"
-        yield warning(
-            "clock", f"this machine's clock is {abs(skew):.0f} s {way} Postgres'", "sudo timedatectl set-ntp true"
-        )
+        yield warning("clock", f"this machine's clock is {abs(skew):.0f} s {way} Postgres'", hints.synchronize_clock())
+
+
+def _read_only(database: Database, found: server.ServerFacts) -> Finding:
+    """A server on which nothing can be submitted, scored or trained."""
+    if found.standby:
+        text = f"{database.name} is a standby, which takes no writes"
+        return broken("writing", text, hints.name_primary(database.address))
+    text = f"{database.name} is read-only: default_transaction_read_only is on"
+    return broken("writing", text, hints.allow_writes(database.address, found.read_only_source))
 
 
 def tables(database: Database, *, embedded: bool) -> Finding:

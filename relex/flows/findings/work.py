@@ -8,6 +8,7 @@ from relex.db.connection import Database
 from relex.errors import BadCheckpoint, ModelNotFound
 from relex.flows import models
 from relex.flows.findings.finding import Finding, broken
+from relex.hints import doctor as hints
 from relex.runs import ModelVersion
 from relex.settings import Settings
 
@@ -20,16 +21,17 @@ def work(database: Database, settings: Settings) -> Iterator[Finding]:
         stuck = server.given_back(tx)
     for each in stuck:
         text = f"{each.shards} shards of {each.job_id} are given back again and again: {each.error}"
-        yield broken("shards", text, f"relex doctor      on the worker that says so; relex status {each.job_id}")
+        yield broken("shards", text, hints.look_at_worker(each.job_id))
 
 
 def _models(database: Database, settings: Settings) -> Iterator[Finding]:
     """The current version, and those that open jobs are pinned to."""
     with database.transaction() as tx:
         current = table.current(tx)
+        versions = table.every(tx)
         wanted = {str(version): version for version in (current, *server.open_models(tx)) if version}
     if current is None:
-        yield broken("model", "no model version is current", "relex models promote NAME@N      or: relex train")
+        yield broken("model", "no model version is current", hints.choose_model(str(versions[0]) if versions else None))
     for version in wanted.values():
         yield _model(settings, version)
 
@@ -38,9 +40,7 @@ def _model(settings: Settings, version: ModelVersion) -> Finding:
     try:
         return Finding("model", f"{version} in {models.checkpoint_folder(settings, version)}")
     except (BadCheckpoint, ModelNotFound, OSError) as fault:
-        folder = models.home_of(settings, version)
-        copy = f"rsync -a OTHER_MACHINE:{folder}/ {folder}/"
-        return broken("model", str(fault), f"{copy}      or share it: export RELEX_HOME=FOLDER")
+        return broken("model", str(fault), hints.copy_model(models.home_of(settings, version)))
 
 
 def _waiting(database: Database, settings: Settings) -> Finding:
@@ -50,6 +50,6 @@ def _waiting(database: Database, settings: Settings) -> Finding:
         shards, runs = server.waiting(tx)
     text = f"{shards} shards and {runs} training runs wait, {found.workers} connections of workers"
     if (shards or runs) and not found.workers:
-        start = "relex worker" if settings.broker_url else "relex status @last"
+        start = hints.start_worker(broker=settings.broker_url is not None)
         return broken("workers", f"{text}: nobody is at work", start)
     return Finding("workers", text)

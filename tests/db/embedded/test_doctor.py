@@ -9,9 +9,13 @@ from relex.embedded.users import use
 from relex.flows.database import open_database
 from relex.flows.doctor import examine
 from relex.flows.findings.finding import State
+from relex.flows.status import status
+from relex.hints.doctor import read_log
+from relex.jobs import JobState
 from relex.settings import Settings
 from tests.making import make_job, register_model
-from tests.processes import environment, relex
+from tests.pasting import pasted
+from tests.processes import environment, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -30,43 +34,43 @@ def test_a_laptop_where_all_is_well(home):
     assert home.ended()
 
 
-def test_a_server_that_was_left_running_is_told_and_the_command_stops_it(home, user, tmp_path):
+def test_a_server_that_was_left_running_is_told_and_the_command_stops_it(home, user):
     killed = user(home)
     killed.url()
     killed.kill()
     found = look(home)["database"]
     assert (found.state, "left running" in found.text) == (State.WARNING, True)
     assert not home.ended(), "doctor changes nothing"
-    paste(found.remedy, home, tmp_path)
+    pasted(found.remedy, environment(home=home.path))
     assert home.ended()
     assert look(home) == {}
 
 
-def test_a_server_that_was_killed_is_told_and_the_command_recovers_it(home, user, tmp_path):
+def test_a_server_that_was_killed_is_told_and_the_command_recovers_it(home, user):
     killed = user(home)
     killed.url()
     home.kill()
     killed.kill()
     found = look(home)["database"]
     assert (found.state, "was killed" in found.text) == (State.WARNING, True)
-    paste(found.remedy, home, tmp_path)
+    pasted(found.remedy, environment(home=home.path))
     assert look(home) == {}
-
-
-def paste(remedy, home, folder):
-    """Run a remedy: its words up to the first gap are the command."""
-    program, *arguments = remedy.partition("   ")[0].split()
-    assert program == "relex"
-    told = relex(*arguments, env=environment(home=home.path), cwd=folder)
-    assert told.returncode == 0, told.stderr
 
 
 def test_work_that_a_restarted_laptop_forgot(home):
     with open_database(Settings(home=home.path)) as database:
-        register_model(database)
-        make_job(database)
-    found = look(home)["workers"]
-    assert found.remedy == "relex status @last"
+        register_model(database, home.path)
+        job = make_job(database)
+    remedy = look(home)["workers"].remedy
+    pasted(remedy, environment(home=home.path, device="cpu", scorer="tests.making:FakeScorer", idle_seconds=1))
+    with open_database(Settings(home=home.path)) as database:
+        wait_until(lambda: status(database, job.id).state is JobState.DONE)
+
+
+def test_the_log_that_is_named_can_be_read(home):
+    with use(home.path):
+        pass
+    pasted(read_log(home.places.log), environment(home=home.path))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import create_engine
@@ -236,5 +237,5 @@ def test_describe_starts_and_makes_nothing(empty_home, home):
     with use(home.path) as url:
         told = describe(home.path)
         assert (told.running, told.created) == (True, True)
-        assert f"host={told.socket_folder}&" in url
+        assert f"host={quote(str(told.socket_folder))}&" in url
     assert not describe(home.path).running

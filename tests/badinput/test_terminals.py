@@ -1,0 +1,66 @@
+"""Terminals and pipes of another encoding: what they cannot show is escaped, and nothing ends in a traceback."""
+
+import io
+import sys
+
+import pytest
+
+from relex.db import verbs
+from relex.db.connection import Database
+from relex.hints.doctor import unexpected_error
+from tests.making import make_job
+
+NAME = "\uc8fc\uc8fc\U0001f600\udcff.csv"
+
+
+@pytest.fixture
+def named_job(database):
+    """A job of a file whose name has Hangul, an emoji, and a byte that is no text."""
+    job = make_job(database)
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE jobs SET file_name = %s", (NAME.replace("\udcff", ""),))
+        verbs.cancel(tx, job.id)  # nothing waits, so no background process is started
+    yield job
+    with database.transaction() as tx:
+        tx.exec_driver_sql("TRUNCATE jobs CASCADE")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp949", "utf-8"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["jobs"],
+        ["status", "@last"],
+        ["doctor"],
+        ["runs"],
+        ["models"],
+        ["submit", NAME],
+        ["status", NAME],
+        ["cancel", NAME],
+    ],
+    ids=" ".join,
+)
+def test_a_command_on_a_terminal_of_another_encoding(command, named_job, monkeypatch, encoding, arguments):
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding, write_through=True) for _ in range(2))
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    said = command.run(*arguments)
+    # click writes UTF-8 where the terminal claims to be ASCII: most that do so show it.
+    printed = [stream.buffer.getvalue().decode("utf-8" if encoding == "ascii" else encoding) for stream in (out, err)]
+    assert any(printed) or arguments == ["runs"]
+    if arguments in (["jobs"], ["status", "@last"]):
+        assert named_job.id in printed[0]
+        assert (NAME[0] in printed[0]) == (encoding in ("cp949", "utf-8"))
+    assert said.code in (0, 1, 3, 5)
+
+
+def test_an_error_that_nobody_expected_is_one_line(command):
+    with Database(command.database_url).transaction() as tx:
+        tx.exec_driver_sql("ALTER TABLE jobs RENAME COLUMN priority TO precedence")
+    try:
+        (line,) = command.run("jobs").lines
+    finally:
+        with Database(command.database_url).transaction() as tx:
+            tx.exec_driver_sql("ALTER TABLE jobs RENAME COLUMN precedence TO priority")
+    assert "UndefinedColumn" in line
+    assert line.endswith(unexpected_error())
