@@ -163,9 +163,13 @@ class Progress:
     failed_shards: int
     cancelled_shards: int
     workers: int
-    """Different workers that hold a shard now."""
+    """Different workers that hold a shard now and keep renewing their lease."""
+    silent_workers: int
+    """Different workers that hold a shard and are overdue to renew its lease: killed, cut off or stalled."""
     seconds: float
-    """From the first claim to the last finished shard, on the database's clock; 0 before the first."""
+    """How long the job was worked on, on the database's clock: without pauses, waiting and the time before a retry."""
+    rows_per_second: float | None = None
+    """Mean speed since the work last began (started, resumed or retried), or None where it cannot be known."""
     started_at: datetime | None = None
     """When its first shard was claimed."""
     reason: str | None = None
@@ -194,15 +198,11 @@ class Progress:
         return f"relex retry {self.job.id}{' --rows' if self.job.error else ''}"
 
     @property
-    def rows_per_second(self) -> float | None:
-        """Mean speed so far, or None while nothing is finished."""
-        return self.done / self.seconds if self.done and self.seconds else None
-
-    @property
     def seconds_left(self) -> float | None:
-        """Estimated time to the end at the mean speed so far, or None where it cannot be told."""
-        speed = self.rows_per_second
-        return None if speed is None or self.state.ended else (self.job.total - self.done) / speed
+        """Estimated time to the end at this speed, or None where it cannot be known or nobody works on it."""
+        if self.state is not JobState.RUNNING or not self.rows_per_second:
+            return None
+        return self.open / self.rows_per_second
 
 
 def job_state(progress: Progress) -> JobState:

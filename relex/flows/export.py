@@ -16,6 +16,7 @@ from relex.errors import JobUnfinished, RelexError
 from relex.flows.files import write_json
 from relex.jobs import JOB_ID, JobId, JobState, Progress
 from relex.runs import ModelVersion
+from relex.times import iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,6 @@ def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:
             "answered": progress.answered,
             "windows_cut": progress.windows_cut,
         },
-        "submitted_at": job.created_at.isoformat(),
-        "finished_at": job.finished_at.isoformat() if job.finished_at else None,
+        "submitted_at": iso(job.created_at),
+        "finished_at": iso(job.finished_at),
     }
