@@ -11,6 +11,7 @@ from rich.console import Console
 
 from cli.changes import changes_of
 from cli.context import json_option, opened, quiet_option, talk
+from relex import hints
 from relex.flows.search import SearchOptions, SearchOutcome, search
 from relex.flows.train import load_trainer
 from relex.searching.reading import load_search
@@ -55,8 +56,7 @@ def search_command(recipe: str, changes: tuple[str, ...], *, as_json: bool, quie
             _Teller(console, wanted.config.validation.metric),
         )
     click.echo(json.dumps(_data(outcome)) if as_json else outcome.recipe)
-    console.print(f"{_counts(outcome.results)} in the study {outcome.study}; now:")
-    console.print(f"  relex train --config {outcome.recipe}")
+    console.print(f"{_counts(outcome.results)} in the study {outcome.study}; {hints.train_recipe(outcome.recipe)}")
 
 
 class _Teller:
@@ -69,7 +69,7 @@ class _Teller:
     def joined(self, study: str, results: Sequence[TrialResult]) -> None:
         """Name the study."""
         before = f": {_counts(results)} before" if results else ""
-        self._console.print(f"study {study}{before}; the same command goes on with it after an interruption")
+        self._console.print(f"study {study}{before}; the same command continues it after an interruption")
 
     def begun(self, number: int, changes: Mapping[str, Any]) -> None:
         """What is tried now."""

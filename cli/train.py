@@ -17,7 +17,7 @@ from worker.dispatch import wake_trainers
 @click.command("train", short_help="Train a model by a recipe and register it.")
 @click.option("--config", "recipe", required=True, metavar="RECIPE", help="A YAML file, or a shipped recipe's name.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one key, as in train.epochs=3.")
-@click.option("--watch", is_flag=True, help="Look on until it has ended.")
+@click.option("--watch", is_flag=True, help="Follow it until it finishes.")
 @json_option
 @quiet_option
 def train_command(recipe: str, changes: tuple[str, ...], *, watch: bool, as_json: bool, quiet: bool) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
 
+from relex import hints
 from relex.errors import InvalidInput
 
 JobId = NewType("JobId", str)
@@ -64,7 +65,9 @@ class MaxFailed:
         """
         found = re.fullmatch(r"(\d{1,9})|(\d{1,3}(?:\.\d{1,9})?)%", text, re.ASCII)
         if found is None or (found[2] and Decimal(found[2]) > HUNDRED):
-            raise InvalidInput(f"'{text}' is no error budget: write a number of rows (10) or a share of them (0.5%)")
+            raise InvalidInput(
+                f"'{text}' is no error budget: write a number of rows or a share of them, {hints.error_budget()}"
+            )
         return cls(Decimal(found[1] or found[2]), percent=found[2] is not None)
 
     def rows(self, total: int) -> int:
@@ -167,7 +170,7 @@ class Progress:
     silent_workers: int
     """Different workers that hold a shard and are overdue to renew its lease: killed, cut off or stalled."""
     seconds: float
-    """How long the job was worked on, on the database's clock: without pauses, waiting and the time before a retry."""
+    """How long its ended shards were worked on, on the database's clock: no pause, no waiting for a worker or a retry."""
     rows_per_second: float | None = None
     """Mean speed since the work last began (started, resumed or retried), or None where it cannot be known."""
     started_at: datetime | None = None
@@ -193,9 +196,9 @@ class Progress:
         return moments.get(self.state, job.finished_at) or job.created_at
 
     @property
-    def retry(self) -> str:
-        """The command that queues again what was not scored; a spent error budget wants its rows tried again too."""
-        return f"relex retry {self.job.id}{' --rows' if self.job.error else ''}"
+    def retry_hint(self) -> str:
+        """How to score what is left; where the error budget is spent, only with the row errors."""
+        return hints.retry(self.job.id, rows=self.job.error is not None)
 
     @property
     def seconds_left(self) -> float | None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from kombu.exceptions import KombuError
 from redis import Redis, RedisError
 
+from relex import hints
 from relex.errors import InvalidConfig, ServiceUnreachable
 from relex.settings import Settings
 from worker import background
@@ -47,7 +48,7 @@ def run_worker(settings: Settings, queues: Sequence[str], concurrency: int | Non
     """
     if settings.broker_url is None:
         if concurrency:
-            raise InvalidConfig("--concurrency needs RELEX_BROKER_URL; without it one process works in the foreground")
+            raise InvalidConfig(f"--concurrency needs RELEX_BROKER_URL; {hints.one_process()}")
         arguments = ["-P", "-m", "worker.local", SCORE if SCORE in queues else TRAIN, "0", background.STAY]
     else:
         count = concurrency or background.default_concurrency(settings)

@@ -12,13 +12,13 @@ from relex.db.tables import jobs
 from relex.errors import JobNotFound, RelexError
 from relex.jobs import Job, JobId, NewJob, Progress
 
-# When the job was worked on, put together from when its shards were. A shard that was claimed more than once does not
-# say when its last claim began, so it counts as the moment of its end. Where nobody worked for longer than two shards
-# usually take (a pause, no worker, the time before a retry), one stretch of work ends and the next one begins; a shorter
-# gap is the turn of another job. Speed is that of the last stretch, and of an open job only while it goes on.
+# When the job was worked on follows from when its shards were. A shard that was claimed more than once does not say
+# when its last claim began, so it counts as the moment of its end. Where nobody worked for longer than two shards
+# usually take (a pause, no worker, the time before a retry), one stretch of work ends and the next one begins; a
+# shorter gap is the turn of another job. The speed is that of the last stretch, and of an open job only while it lasts.
 PROGRESS = text("""
     WITH spans AS (
-        SELECT end_row - first_row AS rows, state = 'done' AS done,
+        SELECT end_row - first_row AS rows, state = 'done' AS done, state <> 'running' AS over,
             CASE state WHEN 'running' THEN clock_timestamp() ELSE finished_at END AS ended,
             CASE WHEN attempt = 1 AND not_before = '-infinity' THEN started_at
                 WHEN state = 'running' THEN clock_timestamp() ELSE finished_at END AS began
@@ -38,13 +38,14 @@ PROGRESS = text("""
         FROM ordered
     ), stretches AS (
         SELECT stretch, max(ended) AS ended, COALESCE(sum(rows) FILTER (WHERE done), 0) AS rows,
-            EXTRACT(epoch FROM max(ended) - min(began))::float AS seconds,
+            COALESCE(EXTRACT(epoch FROM max(ended) FILTER (WHERE over) - min(began)), 0)::float AS seconds,
             EXTRACT(epoch FROM max(ended) FILTER (WHERE done) - min(began))::float AS until_done
         FROM numbered GROUP BY stretch
     ), last_stretch AS (
         SELECT rows / NULLIF(until_done, 0) AS speed FROM stretches
         WHERE rows > 0 AND stretch = (SELECT max(stretch) FROM stretches) AND (
-            SELECT finished_at IS NOT NULL OR paused_at IS NULL AND ended > clock_timestamp() - (SELECT least FROM pauses)
+            SELECT finished_at IS NOT NULL
+                OR paused_at IS NULL AND ended > clock_timestamp() - (SELECT least FROM pauses)
             FROM jobs WHERE id = :job_id
         )
     )

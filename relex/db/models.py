@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from sqlalchemy import Row, func, insert, select, text, update
 
+from relex import hints
 from relex.db.connection import Transaction
 from relex.db.tables import model_versions
 from relex.errors import ModelNotFound, did_you_mean, quoted
@@ -97,7 +98,7 @@ def find(tx: Transaction, given: str) -> ModelVersion:
     if row is None:
         known = tx.scalars(select(table.c.model)).all()
         hint = did_you_mean(given, known)
-        raise ModelNotFound(f"no model version called {quoted(given)}{hint}; `relex models` lists them")
+        raise ModelNotFound(f"no model version called {quoted(given)}{hint}; {hints.list_models()}")
     return _version(row)
 
 

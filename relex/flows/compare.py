@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from relex import hints
 from relex.analysis.judged import PairedComparison
 from relex.csvfile.writing import write_flips
 from relex.db.connection import Database
@@ -67,7 +68,7 @@ def rivals(database: Database, a: str, b: str) -> tuple[str, str]:
     with database.transaction() as tx:
         first, second = models.choose(tx, a), models.choose(tx, b)
     if str(first) == str(second):
-        raise InvalidInput(f"{a} and {b} are both {first}: name two versions, as `relex models` lists them")
+        raise InvalidInput(f"{a} and {b} are both {first}: name two versions; {hints.list_models()}")
     return str(first), str(second)
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from relex import hints
 from relex.analysis.judged import Headline, Judgement
 from relex.analysis.reweighting import Reweighted, reweighted
 from relex.csvfile.writing import write_judged
@@ -80,11 +81,11 @@ def complete(database: Database, job_id: str) -> Scored:
         job = progress.job
         if progress.state is not JobState.DONE:
             reason = f" ({progress.reason})" if progress.reason else ""
-            raise JobUnfinished(f"{job.id} is {progress.state}{reason}; --again makes a new job")
+            raise JobUnfinished(f"{job.id} is {progress.state}{reason}; {hints.submit_again()}")
         if progress.failed:
             raise RelexError(
                 f"{job.id}: {progress.failed:,} of {job.total:,} rows could not be scored, so the file has no score; "
-                f"`relex export {job.id} --out DIR` tells why: take these rows out, or try again with --again"
+                f"take these rows out ({hints.export_row_errors(job.id)}), or try again: {hints.submit_again()}"
             )
         return Scored(job, table.find(tx, job.model), *rows.with_predictions(tx, job.id))
 

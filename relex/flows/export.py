@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relex import hints
 from relex.csvfile.spreadsheet import write_spreadsheet
 from relex.csvfile.writing import remove, write_errors, write_predictions
 from relex.db import examples, jobs
@@ -52,8 +53,8 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False, 
         job = progress.job
         if progress.state is not JobState.DONE and not partial:
             raise JobUnfinished(
-                f"{job.id} is {progress.state}: {progress.done:,} of {job.total:,} rows; {_remedy(progress)}"
-                "take what is there with --partial"
+                f"{job.id} is {progress.state}: {progress.done:,} of {job.total:,} rows; "
+                f"{_way_to_the_rest(progress)}{hints.export_partial()}"
             )
         model = table.find(tx, job.model)
         out.mkdir(parents=True, exist_ok=True)
@@ -93,13 +94,13 @@ def _spreadsheet(path: Path) -> Path:
     return copy
 
 
-def _remedy(progress: Progress) -> str:
-    """What makes the rest of the rows come, as far as anything does."""
+def _way_to_the_rest(progress: Progress) -> str:
+    """Say what makes the rest of the rows come, as far as anything does."""
     if progress.state is JobState.PAUSED:
-        return f"let it go on (`relex resume {progress.job.id}`), or "
+        return f"{hints.resume(progress.job.id)}, "
     if not progress.state.ended:
-        return "wait for it (`relex status --watch`), or "
-    return f"score the others (`{progress.retry}`), or " if progress.unscored else ""
+        return f"{hints.follow(progress.job.id)}, "
+    return f"{progress.retry_hint}, " if progress.unscored else ""
 
 
 def _manifest(progress: Progress, model: ModelVersion) -> Mapping[str, Any]:

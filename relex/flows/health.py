@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from relex import hints
 from relex.errors import InvalidConfig, RelexError
 from relex.settings import Settings
 
@@ -21,7 +22,7 @@ def health(settings: Settings) -> str:
         RelexError: there is none, or it is stale.
     """
     if settings.health_file is None:
-        raise InvalidConfig("no health file is named: set RELEX_HEALTH_FILE, for the worker too, or give --file")
+        raise InvalidConfig(f"no health file is named, here or in RELEX_HEALTH_FILE; {hints.write_health()}")
     age = _age(settings.health_file)
     if age > max(STALE_SWEEPS * settings.sweep_seconds, LEAST_SECONDS):
         raise RelexError(

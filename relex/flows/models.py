@@ -12,6 +12,7 @@ from importlib import resources
 from math import isfinite
 from pathlib import Path
 
+from relex import hints
 from relex.db import models as table
 from relex.db.connection import Database, Transaction
 from relex.errors import BadCheckpoint, ModelNotFound
@@ -51,7 +52,7 @@ def choose(tx: Transaction, given: str | None) -> ModelVersion:
     """
     version = table.current(tx) if given is None else table.find(tx, given)
     if version is None:
-        raise ModelNotFound("no model version yet: train one with `relex train`, or run `relex db upgrade`")
+        raise ModelNotFound(f"there is no model version yet; {hints.first_model()}")
     return version
 
 

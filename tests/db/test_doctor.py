@@ -91,7 +91,9 @@ def test_a_database_in_which_korean_does_not_fit(look, strict_url):
     assert "--encoding UTF8" in found.remedy
 
 
-@pytest.mark.parametrize(("revision", "mends"), [("0000", "relex db upgrade"), ("9999", "pip install --upgrade relex")])
+@pytest.mark.parametrize(
+    ("revision", "mends"), [("0000", "relex db upgrade"), ("9999", "update relex here as it was installed")]
+)
 def test_tables_of_another_time(look, database, revision, mends):
     with database.transaction() as tx:
         now = tx.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
