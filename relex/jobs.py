@@ -170,7 +170,7 @@ class Progress:
     silent_workers: int
     """Different workers that hold a shard and are overdue to renew its lease: killed, cut off or stalled."""
     seconds: float
-    """How long its ended shards were worked on, on the database's clock: no pause, no waiting for a worker or a retry."""
+    """How long its shards took until they ended, on the database's clock: no pause, no wait for a worker or a retry."""
     rows_per_second: float | None = None
     """Mean speed since the work last began (started, resumed or retried), or None where it cannot be known."""
     started_at: datetime | None = None
