@@ -140,6 +140,9 @@ def job_hint(progress: Progress, settings: Settings) -> str | None:
     """Say what to do next, where that is not plain."""
     if reason := job_reason(progress):
         return f"note: {printable(reason)}{_way_on(progress)}"
+    if progress.state is JobState.DONE and progress.failed:
+        failed = f"{progress.failed:,} of {progress.job.total:,} rows could not be scored"
+        return f"note: {failed}; {hints.export_row_errors(progress.job.id)}"
     if progress.silent_workers and not progress.workers:
         return "note: the worker that holds a shard is silent; another gets the shard when its lease ends"
     if progress.pending_shards and not progress.running_shards:

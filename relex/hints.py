@@ -176,9 +176,10 @@ def another_study(study: str) -> str:
 # Workers and tables
 
 
-def write_health() -> str:
+def write_health(file: object) -> str:
     """Say how a worker writes a health file and how it is read."""
-    return "`relex worker --health-file /tmp/relex-health` writes one, `relex health --file /tmp/relex-health` reads it"
+    path = quote(str(file))
+    return f"`relex worker --health-file {path}` writes one, `relex health --file {path}` reads it"
 
 
 def upgrade_tables() -> str:

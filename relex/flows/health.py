@@ -22,7 +22,9 @@ def health(settings: Settings) -> str:
         RelexError: there is none, or it is stale.
     """
     if settings.health_file is None:
-        raise InvalidConfig(f"no health file is named, here or in RELEX_HEALTH_FILE; {hints.write_health()}")
+        raise InvalidConfig(
+            f"no health file is named, here or in RELEX_HEALTH_FILE; {hints.write_health(settings.home / 'health')}"
+        )
     age = _age(settings.health_file)
     if age > max(STALE_SWEEPS * settings.sweep_seconds, LEAST_SECONDS):
         raise RelexError(
