@@ -1,4 +1,4 @@
-"""`relex cancel`: end a job or a training run before its time."""
+"""`relex cancel`: end a job or a training run early."""
 
 import click
 
@@ -8,14 +8,14 @@ from relex.flows.cancel import cancel
 from relex.jobs import Progress
 
 
-@click.command("cancel", short_help="End a job or a training run before its time.")
+@click.command("cancel", short_help="Cancel a job or a training run.")
 @click.argument("given", metavar="ID")
 def cancel_command(given: str) -> None:
     """Cancel the job or training run ID: a whole id, a prefix that fits one, or @last (the newest of both).
 
     What a job's workers hold at this moment is thrown away, within a batch after they next renew their lease. Rows
-    of finished shards are kept: relex export --partial writes them, relex retry scores the others. Of a run nothing
-    is registered. What has ended cannot be cancelled.
+    of finished shards are kept: `relex export ID --partial` writes them, `relex retry ID` scores the others. Of a run
+    nothing is registered. What has ended cannot be cancelled.
 
     Example: relex cancel @last
     """

@@ -2,6 +2,8 @@
 
 import click
 
+from relex.hints import jobs as hints
+
 
 def changes_of(pairs: tuple[str, ...], encoding: str | None = None) -> dict[str, str]:
     """Values by dotted key, as they were written; the last of equal keys holds, and --encoding before --set.
@@ -16,5 +18,5 @@ def changes_of(pairs: tuple[str, ...], encoding: str | None = None) -> dict[str,
 def _pair(change: str) -> tuple[str, str]:
     key, equals, value = change.partition("=")
     if not equals:
-        raise click.UsageError(f"--set {change}: write KEY=VALUE, as in --set train.epochs=3")
+        raise click.UsageError(f"--set {change}: write KEY=VALUE, {hints.change()}")
     return key, value

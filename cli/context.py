@@ -10,8 +10,8 @@ from relex.db.connection import Database
 from relex.flows.database import open_database
 from relex.settings import Settings
 
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 encoding_option = click.option(
     "--encoding", default="utf-8", show_default=True, help="Encoding of the CSV, such as cp949 or utf-16."

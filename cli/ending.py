@@ -7,10 +7,11 @@ import click
 from rich.console import Console
 
 from cli.exits import Exit
-from cli.render import duration
+from cli.render import duration, job_reason
 from relex.db.connection import Database
 from relex.errors import counted, printable
 from relex.flows.export import export
+from relex.hints import jobs as hints
 from relex.jobs import JobState, Progress
 from relex.runs import RunState, TrainingRun
 
@@ -29,35 +30,47 @@ def export_to(
         console.print(f"{copy}  for spreadsheets: a ' stands before what would be run as a formula")
 
 
-def end_with(ended: Progress | TrainingRun, console: Console) -> None:
-    """Say how a job or a run ended and exit accordingly.
+def end_with(ended: Progress | TrainingRun, console: Console, *, shown: bool = False) -> None:
+    """Say how a job or a run ended and exit accordingly; why it did not end well is printed under `--quiet` too.
+
+    Args:
+        ended: what was waited for.
+        console: where to say what is no error.
+        shown: whether the job's state and its reason were printed before.
 
     Raises:
         SystemExit: with 1 where it failed or was cancelled, 6 where rows of a job failed; not where all is well.
     """
     if isinstance(ended, Progress):
-        _end_job(ended, console)
+        if not shown:
+            _print_end(ended, console)
+        _exit_of(ended)
     elif ended.state is RunState.FAILED:
         click.echo(f"error: {ended.error}", err=True)
         sys.exit(Exit.FAILED)
     elif ended.state is RunState.CANCELLED:
-        click.echo(f"{ended.id} was cancelled", err=True)
+        click.echo(f"error: {ended.id} was cancelled", err=True)
         sys.exit(Exit.FAILED)
     else:
-        console.print(f"registered as {ended.model}; `relex models` shows which version is current")
+        console.print(f"registered as {ended.model}; {hints.current_model()}")
 
 
-def _end_job(progress: Progress, console: Console) -> None:
+def _print_end(progress: Progress, console: Console) -> None:
     job = progress.job
     console.print(
         f"{job.id} {progress.state}: {progress.done:,} of {counted(job.total, 'row')} in {duration(progress.seconds)}"
     )
-    if progress.reason:
-        console.print(f"error: {printable(progress.reason)}")
+    if progress.state is not JobState.DONE:
+        reason = printable(job_reason(progress) or str(progress.state))
+        left = f"; {progress.retry_hint}" if progress.unscored else ""
+        click.echo(f"error: {job.id}: {reason}{left}", err=True)
+    elif progress.failed:
+        failed = f"{progress.failed:,} of {counted(job.total, 'row')} could not be scored"
+        click.echo(f"error: {job.id}: {failed}; {hints.export_row_errors(job.id)}", err=True)
+
+
+def _exit_of(progress: Progress) -> None:
     if progress.state is not JobState.DONE:
         sys.exit(Exit.FAILED)
     if progress.failed:
-        console.print(
-            f"{counted(progress.failed, 'row')} could not be scored; `relex export` lists them with their reasons"
-        )
         sys.exit(Exit.ROWS_FAILED)

@@ -6,10 +6,12 @@ import click
 
 from cli.context import opened, quiet_option, talk
 from cli.ending import export_to
+from relex.db.ids import LAST
+from relex.flows.files import require_writable
 
 
 @click.command("export", short_help="Write a job's predictions to files.")
-@click.argument("given", metavar="[JOB_ID]", default="@last")
+@click.argument("given", metavar="[JOB_ID]", default=LAST)
 @click.option(
     "--out", metavar="DIR", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to."
 )
@@ -27,5 +29,6 @@ def export_command(given: str, out: Path, *, partial: bool, excel: bool, quiet: 
 
     Example: relex export --out outputs/
     """
+    require_writable(out)
     with opened() as (_, database):
         export_to(database, given, out, talk(quiet=quiet), partial=partial, excel=excel)

@@ -7,6 +7,7 @@ import click
 from cli.context import answer, json_option, opened
 from cli.render import job_counts, job_data, job_head
 from relex.flows.status import newest_jobs
+from relex.hints import jobs as hints
 
 
 @click.command("jobs", short_help="List the newest jobs.")
@@ -17,12 +18,12 @@ def jobs_command(limit: int, *, as_json: bool) -> None:
 
     Example: relex jobs -n 5
     """
-    with opened() as (_, database):
-        found = newest_jobs(database, limit)
+    with opened() as (settings, database):
+        found = newest_jobs(database, limit, settings.lease_seconds)
     if as_json:
         click.echo(json.dumps([job_data(progress) for progress in found]))
         return
     for progress in found:
         answer().print(f"{job_head(progress)}  {job_counts(progress)}")
     if not found:
-        click.echo("no jobs yet: `relex submit CSV` makes one", err=True)
+        click.echo(f"there are no jobs yet; {hints.first_job()}", err=True)

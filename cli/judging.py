@@ -16,6 +16,7 @@ from relex.csvfile.facts import FileFacts
 from relex.csvfile.reading import check_labelled
 from relex.db.connection import Database
 from relex.errors import counted, printable
+from relex.flows.files import require_writable
 from relex.flows.submit import SubmitOptions, submit
 from relex.jobs import JobId
 from relex.settings import Settings
@@ -68,7 +69,9 @@ class Judging:
         return talk(quiet=self.quiet)
 
     def check(self) -> FileFacts:
-        """What is in the file, in which every row must be good and have a gold label."""
+        """Read what is in the file, in which every row must be good and have a gold label; --out must be writable."""
+        if self.out:
+            require_writable(self.out)
         facts = check_labelled(self.csv, self.encoding)
         self.console.print(
             f"Checked {printable(str(self.csv))}: {counted(facts.rows, 'labelled row')}, {facts.encoding}"

@@ -19,6 +19,7 @@ from relex.flows.importing import import_folder
 from relex.flows.rehearsal import Rehearsal, load_rehearsal
 from relex.model.folder import classifiers
 from relex.model.parity import read_parity
+from relex.times import local
 
 
 @click.group("models", short_help="List model versions; promote one.", invoke_without_command=True)
@@ -43,7 +44,7 @@ def models_command(ctx: click.Context, *, as_json: bool) -> None:
             f"({each.data_sha256[:8]})"
             for each in version.scores
         )
-        answer().print(f"{mark}  [bold]{version}[/]  {version.created_at:%Y-%m-%d %H:%M}  {scores}")
+        answer().print(f"{mark}  [bold]{version}[/]  {local(version.created_at)}  {scores}")
         if version.note:
             answer().print(f"         note: {escape(version.note)}")
 

@@ -1,4 +1,4 @@
-"""`relex pause` and `relex resume`: hold a job up, let it go on."""
+"""`relex pause` and `relex resume`: no further shard begins, until it may again."""
 
 import click
 
@@ -7,7 +7,7 @@ from cli.waking import wake
 from relex.flows.pause import pause, resume
 
 
-@click.command("pause", short_help="Hold a job up.")
+@click.command("pause", short_help="Pause a job: running shards finish, no new ones start.")
 @click.argument("given", metavar="JOB_ID")
 def pause_command(given: str) -> None:
     """Let no further shard of the job JOB_ID (or a prefix, or @last) begin.
@@ -23,14 +23,14 @@ def pause_command(given: str) -> None:
     click.echo(f"{progress.job.id} is paused; shards waiting: {progress.pending_shards}{held}", err=True)
 
 
-@click.command("resume", short_help="Let a paused job go on.")
+@click.command("resume", short_help="Resume a paused job.")
 @click.argument("given", metavar="JOB_ID")
 def resume_command(given: str) -> None:
-    """Let the paused job JOB_ID (or a prefix, or @last) go on.
+    """Let shards of the paused job JOB_ID (or a prefix, or @last) begin again.
 
     Example: relex resume @last
     """
     with opened() as (settings, database):
         progress = resume(database, given)
-        click.echo(f"{progress.job.id} goes on; shards waiting: {progress.pending_shards}", err=True)
+        click.echo(f"{progress.job.id} is resumed; shards waiting: {progress.pending_shards}", err=True)
         wake(settings, progress.pending_shards, talk())

@@ -1,14 +1,16 @@
 """Jobs, runs and model versions as text or as plain data. Nothing here reads or prints."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from rich.markup import escape
 
 from relex.errors import printable
+from relex.hints import jobs as hints
 from relex.jobs import JobState, Progress
 from relex.runs import ModelVersion, RunState, TrainingRun
+from relex.settings import Settings
+from relex.times import iso, local
 
 COLOURS: Mapping[str, str] = {
     JobState.QUEUED: "yellow",
@@ -68,15 +70,16 @@ def job_data(progress: Progress) -> dict[str, Any]:
             "cancelled": progress.cancelled_shards,
         },
         "workers": progress.workers,
+        "silent_workers": progress.silent_workers,
         "rows_per_second": progress.rows_per_second,
         "seconds_left": progress.seconds_left,
         "reason": job_reason(progress),
-        "since": _iso(progress.since),
-        "submitted_at": _iso(job.created_at),
-        "started_at": _iso(progress.started_at),
-        "paused_at": _iso(job.paused_at),
-        "cancelled_at": _iso(job.cancelled_at),
-        "finished_at": _iso(job.finished_at),
+        "since": iso(progress.since),
+        "submitted_at": iso(job.created_at),
+        "started_at": iso(progress.started_at),
+        "paused_at": iso(job.paused_at),
+        "cancelled_at": iso(job.cancelled_at),
+        "finished_at": iso(job.finished_at),
     }
 
 
@@ -111,16 +114,17 @@ def job_details(progress: Progress) -> str:
     if progress.cancelled_shards:
         shards.append(f"{progress.cancelled_shards} cancelled")
     rows = f"{progress.answered:,} answered  {progress.windows_cut:,} windows cut  {progress.failed:,} failed"
-    return f"shards {'  '.join(shards)}    workers {progress.workers}    {rows}"
+    silent = f" ({progress.silent_workers} silent)" if progress.silent_workers else ""
+    return f"shards {'  '.join(shards)}    workers {progress.workers}{silent}    {rows}"
 
 
 def job_since(progress: Progress) -> str:
-    """Since when the job is in its state, on this machine's clock."""
+    """Say since when the job is in its state, in this machine's zone."""
     job = progress.job
     wishes = [f"priority {job.priority}"] if job.priority else []
     if job.max_failed is not None:
         wishes.append(f"fails with more than {job.max_failed:,} failed rows")
-    return "    ".join([f"{progress.state} since {progress.since.astimezone():%Y-%m-%d %H:%M:%S}", *wishes])
+    return "    ".join([f"{progress.state} since {local(progress.since)}", *wishes])
 
 
 def job_reason(progress: Progress) -> str | None:
@@ -132,20 +136,28 @@ def job_reason(progress: Progress) -> str | None:
     return progress.reason
 
 
-def job_hint(progress: Progress) -> str | None:
-    """What to do next, where that is not plain."""
+def job_hint(progress: Progress, settings: Settings) -> str | None:
+    """Say what to do next, where that is not plain."""
     if reason := job_reason(progress):
-        return f"note: {escape(printable(reason))}{_remedy(progress)}"
+        return f"note: {printable(reason)}{_way_on(progress)}"
+    if progress.state is JobState.DONE and progress.failed:
+        failed = f"{progress.failed:,} of {progress.job.total:,} rows could not be scored"
+        return f"note: {failed}; {hints.export_row_errors(progress.job.id)}"
+    if progress.silent_workers and not progress.workers:
+        return "note: the worker that holds a shard is silent; another gets the shard when its lease ends"
     if progress.pending_shards and not progress.running_shards:
-        return "note: no worker holds a shard at this moment; `relex worker` starts one"
+        return f"note: no worker holds a shard at this moment; {_who_scores(progress, settings)}"
     return None
 
 
-def _remedy(progress: Progress) -> str:
-    job = progress.job.id
+def _way_on(progress: Progress) -> str:
     if progress.state is JobState.PAUSED:
-        return f"; `relex resume {job}` lets it go on"
-    return f"; `{progress.retry}` scores the rows that are left" if progress.state.ended and progress.unscored else ""
+        return f"; {hints.resume(progress.job.id)}"
+    return f"; {progress.retry_hint}" if progress.state.ended and progress.unscored else ""
+
+
+def _who_scores(progress: Progress, settings: Settings) -> str:
+    return hints.start_worker() if settings.broker_url else hints.wait_for_background(progress.job.id)
 
 
 def run_data(run: TrainingRun) -> dict[str, Any]:
@@ -158,15 +170,15 @@ def run_data(run: TrainingRun) -> dict[str, Any]:
         "best": _best(run),
         "model": run.model,
         "error": run.error,
-        "queued_at": _iso(run.created_at),
-        "started_at": _iso(run.started_at),
-        "finished_at": _iso(run.finished_at),
+        "queued_at": iso(run.created_at),
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.finished_at),
     }
 
 
 def run_line(run: TrainingRun) -> str:
     """A training run in one line of a list, with rich's markup."""
-    parts = [run_head(run), f"{run.created_at:%Y-%m-%d %H:%M}", *_run_place(run)]
+    parts = [run_head(run), local(run.created_at), *_run_place(run)]
     if best := _best(run):
         parts.append(f"best {METRICS[best['metric']]} {best['score']:.2f} in epoch {best['epoch']:g}")
     if run.error:
@@ -228,7 +240,7 @@ def model_data(version: ModelVersion) -> dict[str, Any]:
         "model": str(version),
         "current": version.current,
         "run": version.run_id,
-        "registered_at": _iso(version.created_at),
+        "registered_at": iso(version.created_at),
         "note": version.note,
         "scores": [
             {"sha256": each.data_sha256, "examples": each.examples, "micro_f1": each.micro_f1, "auprc": each.auprc}
@@ -236,7 +248,3 @@ def model_data(version: ModelVersion) -> dict[str, Any]:
         ],
         "sha256": dict(version.digests),
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None

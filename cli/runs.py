@@ -7,6 +7,7 @@ import click
 from cli.context import answer, json_option, opened
 from cli.render import run_data, run_line
 from relex.flows.status import newest_runs
+from relex.hints import jobs as hints
 
 
 @click.command("runs", short_help="List the newest training runs.")
@@ -25,4 +26,4 @@ def runs_command(limit: int, *, as_json: bool) -> None:
     for run in found:
         answer().print(run_line(run))
     if not found:
-        click.echo("no training runs yet: `relex train --config RECIPE` makes one", err=True)
+        click.echo(f"there are no training runs yet; {hints.first_run()}", err=True)

@@ -14,6 +14,7 @@ from cli.context import data_encoding_option, json_option, opened, quiet_option,
 from relex.errors import counted
 from relex.flows.search import SearchOptions, SearchOutcome, search
 from relex.flows.train import load_trainer
+from relex.hints import jobs as hints
 from relex.searching.reading import load_search
 from relex.searching.trials import TrialEnd, TrialResult
 
@@ -59,8 +60,7 @@ def search_command(
             _Teller(console, wanted.config.validation.metric),
         )
     click.echo(json.dumps(_data(outcome)) if as_json else outcome.recipe)
-    console.print(f"{_counts(outcome.results)} in the study {outcome.study}; now:")
-    console.print(f"  relex train --config {outcome.recipe}")
+    console.print(f"{_counts(outcome.results)} in the study {outcome.study}; {hints.train_recipe(outcome.recipe)}")
 
 
 class _Teller:
@@ -73,7 +73,7 @@ class _Teller:
     def joined(self, study: str, results: Sequence[TrialResult]) -> None:
         """Name the study."""
         before = f": {_counts(results)} before" if results else ""
-        self._console.print(f"study {study}{before}; the same command goes on with it after an interruption")
+        self._console.print(f"study {study}{before}; the same command continues it after an interruption")
 
     def begun(self, number: int, changes: Mapping[str, Any]) -> None:
         """What is tried now."""

@@ -17,10 +17,11 @@ from cli.watching import watch_job
 from relex.csvfile.checking import check
 from relex.csvfile.describing import describe_faults
 from relex.csvfile.facts import FileFacts
-from relex.db.connection import Database
 from relex.errors import InvalidCsv, counted, printable
+from relex.flows.files import require_writable
 from relex.flows.submit import Submission, SubmitOptions, submit
-from relex.jobs import JobState, Progress
+from relex.hints import jobs as hints
+from relex.jobs import JobState
 from relex.settings import Settings
 
 LONGEST_STEM = 80
@@ -35,7 +36,7 @@ LONGEST_STEM = 80
 @click.option("--again", is_flag=True, help="Make a new job of a file that has one; known rows are answered.")
 @click.option("--fresh", is_flag=True, help="Score every row anew, known ones too; implies --again.")
 @click.option("--exact", is_flag=True, help="Score in fp32 even where fewer bits are known to be as good.")
-@click.option("--priority", default=0, metavar="N", type=PRIORITY, help="Higher ones come first; 0 is usual.")
+@click.option("--priority", metavar="N", type=PRIORITY, help="Higher ones come first.  [default: 0]")
 @click.option("--max-failed", metavar="N|P%", type=BUDGET, help="Fail as soon as more rows cannot be scored: 10 or 1%.")
 @click.option("--wait", is_flag=True, help="Wait until every row is scored.")
 @click.option(
@@ -55,6 +56,8 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
     """
     console = talk(quiet=quiet)
     options = SubmitOptions(**how)
+    if out:
+        require_writable(out)
     facts = _check(csv, options, console)
     with opened() as (settings, database):
         submission = submit(database, csv, facts, options, settings.shard_rows)
@@ -62,7 +65,7 @@ def submit_command(csv: Path, out: Path | None, *, wait: bool, as_json: bool, qu
         wake(settings, max(submission.shards, 1), console)  # for a known job too: its worker may have died
         click.echo(json.dumps(_data(submission, facts)) if as_json else submission.job_id)
         if wait or out:
-            progress = _wait(settings, database, submission.job_id, console)
+            progress = watch_job(settings, database, submission.job_id, console)
             if out and progress.state is JobState.DONE:
                 export_to(database, submission.job_id, out, console)
             end_with(progress, console)
@@ -79,7 +82,7 @@ def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
     if facts.rejected and not options.skip_invalid:
         raise InvalidCsv(
             f"{describe_faults(facts, csv.name)}\nnothing was uploaded; {_where(facts, rejected)}      "
-            "good rows only: --skip-invalid"
+            f"{hints.skip_invalid()}"
         )
     if facts.rejected:
         left_out = "1 bad row is left out" if facts.rejected == 1 else f"{facts.rejected:,} bad rows are left out"
@@ -88,29 +91,21 @@ def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
 
 
 def _where(facts: FileFacts, wanted: Path) -> str:
-    """Where all bad rows are, or why they are nowhere."""
+    """Say where all bad rows are, or why they are nowhere."""
     if facts.rejected_to:
         return f"all of them: {printable(str(facts.rejected_to))}"
     return f"they are in no file: {printable(str(wanted))} cannot be written: {facts.rejected_error}"
 
 
-def _wait(settings: Settings, database: Database, job_id: str, console: Console) -> Progress:
-    try:
-        return watch_job(settings, database, job_id, console)
-    except KeyboardInterrupt:
-        console.print(f"the job goes on; look at it with `relex status {job_id} --watch`")
-        raise
-
-
 def _tell(submission: Submission, facts: FileFacts, settings: Settings, console: Console) -> None:
     if submission.known:
-        state = submission.known
-        paused = f"; `relex resume {submission.job_id}` lets it go on" if state is JobState.PAUSED else ""
-        console.print(
-            f"This file was submitted before with {submission.model} ({state}){paused}; --again makes a new job"
-        )
+        ways = [hints.resume(submission.job_id)] if submission.known is JobState.PAUSED else []
+        before = f"This file was submitted before with {submission.model} ({submission.known})"
+        console.print("; ".join([before, *ways, hints.submit_again()]))
+        for change in submission.changes:
+            console.print(f"note: {change}")
         return
-    where = "" if settings.broker_url else " (scoring goes on in the background on this machine)"
+    where = "" if settings.broker_url else " (scoring continues in the background on this machine)"
     console.print(
         f"Uploaded {counted(facts.accepted, 'row')}, {counted(submission.shards, 'shard')} queued for "
         f"{submission.model}{where}"

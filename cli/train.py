@@ -18,7 +18,7 @@ from worker.dispatch import wake_trainers
 @click.option("--config", "recipe", required=True, metavar="RECIPE", help="A YAML file, or a shipped recipe's name.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one key, as in train.epochs=3.")
 @data_encoding_option
-@click.option("--watch", is_flag=True, help="Look on until it has ended.")
+@click.option("--watch", is_flag=True, help="Follow it until it finishes.")
 @json_option
 @quiet_option
 def train_command(

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from relex.errors import InvalidInput
+from relex.hints import jobs as hints
 from relex.jobs import MaxFailed
 
 PRIORITY = click.IntRange(-100, 100)
@@ -35,7 +36,7 @@ class Age(click.ParamType[timedelta]):
         """Read it, or say what is wrong."""
         found = re.fullmatch(r"(\d{1,4})([mhdw])", value, re.ASCII)
         if found is None:
-            self.fail(f"'{value}' is no age: write up to four digits and m, h, d or w, as in 30d", param, ctx)
+            self.fail(f"'{value}' is no age: write up to four digits and m, h, d or w, {hints.age()}", param, ctx)
         return timedelta(minutes=int(found[1]) * MINUTES[found[2]])
 
 

@@ -1,8 +1,7 @@
 """Looking on while a job is scored or a run trains: a live bar on a terminal, elsewhere a line a step."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 from rich.console import Console
@@ -13,6 +12,7 @@ from cli.render import duration, epoch_line, job_counts, run_lines
 from relex.db.connection import Database
 from relex.flows.status import job_status, run_status
 from relex.flows.sweep import sweep
+from relex.hints import jobs as hints
 from relex.jobs import JobState, Progress
 from relex.runs import TrainingRun
 from relex.settings import Settings
@@ -47,8 +47,7 @@ def watch_job(settings: Settings, database: Database, job_id: str, console: Cons
         def show(progress: Progress) -> None:
             bars.update(bar, total=progress.job.total, completed=progress.done, words=_speed(progress))
 
-        with _goes_on(console, f"{job_id} goes on; `relex status {job_id}` tells how far it is"):
-            return _look_on(settings, database, lambda: job_status(database, job_id), show)
+        return _watch(settings, database, _job_reader(settings, database, job_id), show, console)
 
 
 def watch_run(settings: Settings, database: Database, run_id: str, console: Console) -> TrainingRun:
@@ -64,8 +63,7 @@ def watch_run(settings: Settings, database: Database, run_id: str, console: Cons
             told = len(history)
             line.update("".join(run_lines(run)[1:2]) or f"{run.id} {run.state}")
 
-        with _goes_on(console, f"{run_id} goes on; `relex cancel {run_id}` ends it"):
-            return _look_on(settings, database, lambda: run_status(database, run_id), show)
+        return _watch(settings, database, lambda: run_status(database, run_id), show, console)
 
 
 def _watch_job_by_lines(settings: Settings, database: Database, job_id: str, console: Console) -> Progress:
@@ -79,48 +77,60 @@ def _watch_job_by_lines(settings: Settings, database: Database, job_id: str, con
             console.print(f"{job_id}  {job_counts(progress)}{waiting}")
         said = step
 
-    with _goes_on(console, f"{job_id} goes on; `relex status {job_id}` tells how far it is"):
-        return _look_on(settings, database, lambda: job_status(database, job_id), show)
+    return _watch(settings, database, _job_reader(settings, database, job_id), show, console)
 
 
-@contextmanager
-def _goes_on(console: Console, told: str) -> Iterator[None]:
-    """Say, where a person stops looking on, that the work does not stop with it."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        console.print(told)
-        raise
+def _job_reader(settings: Settings, database: Database, job_id: str) -> Callable[[], Progress]:
+    return lambda: job_status(database, job_id, settings.lease_seconds)
 
 
-def _look_on(
+def _watch(
     settings: Settings,
     database: Database,
     look: Callable[[], Watched],
     show: Callable[[Watched], None],
+    console: Console,
 ) -> Watched:
-    """Look until the end; look after the work now and then, so that it goes on where its processes were killed."""
+    """Look until the end; sweep now and then, so that the work continues where its processes were killed."""
     looks = 0
-    while True:
-        if looks % SWEEP_EVERY == 0:
-            look_after(settings, database)
-        watched = look()
-        show(watched)
-        if watched.state.ended:
-            return watched
-        looks += 1
-        time.sleep(LOOK_SECONDS)
+    watched = None
+    try:
+        while True:
+            if looks % SWEEP_EVERY == 0:
+                look_after(settings, database)
+            watched = look()
+            show(watched)
+            if watched.state.ended:
+                return watched
+            looks += 1
+            time.sleep(LOOK_SECONDS)
+    except KeyboardInterrupt:  # which does not reach the work
+        if watched:
+            console.print(f"{_id_of(watched)} is still {watched.state}; {_what_now(watched)}")
+        raise
+
+
+def _id_of(watched: Progress | TrainingRun) -> str:
+    return watched.job.id if isinstance(watched, Progress) else watched.id
+
+
+def _what_now(watched: Progress | TrainingRun) -> str:
+    given = _id_of(watched)
+    after = hints.resume(given) if watched.state is JobState.PAUSED else hints.follow(given)
+    return f"{after}, {hints.cancel(given)}"
 
 
 def _idle(progress: Progress) -> str:
-    """Why nobody scores it at this moment; nothing where somebody does."""
-    if progress.running_shards or progress.state.ended:
+    """Say why nobody scores it at this moment; nothing where somebody does."""
+    if progress.workers or progress.state.ended:
         return ""
-    return "paused" if progress.state is JobState.PAUSED else "waiting for a worker"
+    if progress.state is JobState.PAUSED:
+        return "paused"
+    return "its worker is silent" if progress.silent_workers else "waiting for a worker"
 
 
 def _speed(progress: Progress) -> str:
-    if progress.state is JobState.PAUSED or not progress.rows_per_second:
-        return _idle(progress) or "loading the model"
+    if not progress.rows_per_second:
+        return _idle(progress) or "scoring"
     left = f"about {duration(progress.seconds_left)} left" if progress.seconds_left else ""
     return f"{progress.rows_per_second:,.0f} rows/s   {left}"

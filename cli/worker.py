@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from relex.hints import jobs as hints
 from relex.settings import Settings
 from worker.dispatch import run_worker
 
@@ -34,6 +35,6 @@ def worker_command(queues: str, concurrency: int | None, health_file: Path | Non
     wanted = [queue.strip() for queue in queues.split(",")]
     unknown = [queue for queue in wanted if queue not in QUEUES]
     if unknown:
-        raise click.UsageError(f"--queues {unknown[0]}: there are only {' and '.join(QUEUES)}")
+        raise click.UsageError(f"--queues {unknown[0]}: there are only {' and '.join(QUEUES)}, {hints.queues()}")
     settings = Settings.from_env()
     run_worker(replace(settings, health_file=health_file or settings.health_file), wanted, concurrency)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NewType
 
 from relex.errors import InvalidInput
+from relex.hints import jobs as hints
 
 JobId = NewType("JobId", str)
 
@@ -64,7 +65,9 @@ class MaxFailed:
         """
         found = re.fullmatch(r"(\d{1,9})|(\d{1,3}(?:\.\d{1,9})?)%", text, re.ASCII)
         if found is None or (found[2] and Decimal(found[2]) > HUNDRED):
-            raise InvalidInput(f"'{text}' is no error budget: write a number of rows (10) or a share of them (0.5%)")
+            raise InvalidInput(
+                f"'{text}' is no error budget: write a number of rows or a share of them, {hints.error_budget()}"
+            )
         return cls(Decimal(found[1] or found[2]), percent=found[2] is not None)
 
     def rows(self, total: int) -> int:
@@ -163,9 +166,13 @@ class Progress:
     failed_shards: int
     cancelled_shards: int
     workers: int
-    """Different workers that hold a shard now."""
+    """Different workers that hold a shard now and keep renewing their lease."""
+    silent_workers: int
+    """Different workers that hold a shard and are overdue to renew its lease: killed, cut off or stalled."""
     seconds: float
-    """From the first claim to the last finished shard, on the database's clock; 0 before the first."""
+    """How long its shards took until they ended, on the database's clock: no pause, no wait for a worker or a retry."""
+    rows_per_second: float | None = None
+    """Mean speed since the work last began (started, resumed or retried), or None where it cannot be known."""
     started_at: datetime | None = None
     """When its first shard was claimed."""
     reason: str | None = None
@@ -189,20 +196,16 @@ class Progress:
         return moments.get(self.state, job.finished_at) or job.created_at
 
     @property
-    def retry(self) -> str:
-        """The command that queues again what was not scored; a spent error budget wants its rows tried again too."""
-        return f"relex retry {self.job.id}{' --rows' if self.job.error else ''}"
-
-    @property
-    def rows_per_second(self) -> float | None:
-        """Mean speed so far, or None while nothing is finished."""
-        return self.done / self.seconds if self.done and self.seconds else None
+    def retry_hint(self) -> str:
+        """How to score what is left; where the error budget is spent, only with the row errors."""
+        return hints.retry(self.job.id, rows=self.job.error is not None)
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated time to the end at the mean speed so far, or None where it cannot be told."""
-        speed = self.rows_per_second
-        return None if speed is None or self.state.ended else (self.job.total - self.done) / speed
+        """Estimated time to the end at this speed, or None where it cannot be known or nobody works on it."""
+        if self.state is not JobState.RUNNING or not self.rows_per_second:
+            return None
+        return self.open / self.rows_per_second
 
 
 def job_state(progress: Progress) -> JobState:

@@ -13,6 +13,7 @@ from kombu.exceptions import KombuError
 from redis import Redis, RedisError
 
 from relex.errors import InvalidConfig, ServiceUnreachable
+from relex.hints import jobs as hints
 from relex.settings import Settings
 from worker import background
 from worker.app import configured
@@ -48,7 +49,7 @@ def run_worker(settings: Settings, queues: Sequence[str], concurrency: int | Non
     """
     if settings.broker_url is None:
         if concurrency:
-            raise InvalidConfig("--concurrency needs RELEX_BROKER_URL; without it one process works in the foreground")
+            raise InvalidConfig(f"--concurrency needs RELEX_BROKER_URL; {hints.one_process()}")
         arguments = ["-P", "-m", "worker.local", SCORE if SCORE in queues else TRAIN, "0", background.STAY]
     else:
         settings, count = _divided(settings, queues, concurrency)

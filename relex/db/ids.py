@@ -7,12 +7,14 @@ from sqlalchemy import Table, select, union_all
 from relex.db.connection import Transaction
 from relex.db.tables import jobs, runs
 from relex.errors import InvalidInput, NotFound, shortened
+from relex.hints import jobs as hints
 
 # Crockford's base 32: no i, l, o, u to misread. Six of them: a thousand million ids.
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 6
 LAST = "@last"
 WORDS = {jobs: "job", runs: "training run"}
+LIST = {jobs: hints.list_jobs, runs: hints.list_runs}
 KEPT = jobs.c.purged_at.is_(None)
 """Of a job that is being purged not even the id is known any more."""
 
@@ -37,7 +39,7 @@ def refuse_run(given: str, done: str) -> None:
         InvalidInput: the id is that of a training run, which cannot be `done`.
     """
     if is_run(given):
-        raise InvalidInput(f"{given} is a training run: only jobs can be {done}; `relex jobs` lists them")
+        raise InvalidInput(f"{given} is a training run: only jobs can be {done}; {hints.list_jobs()}")
 
 
 def find_id(tx: Transaction, table: Table, given: str, missing: type[NotFound]) -> str:
@@ -48,7 +50,7 @@ def find_id(tx: Transaction, table: Table, given: str, missing: type[NotFound]) 
             a script whose variable is unset must not get whichever job there is.
     """
     if not given.strip():
-        raise missing(f"an empty id; `relex {table.name}` lists those of {WORDS[table]}s")
+        raise missing(f"an empty id is the id of no {WORDS[table]}; {LIST[table]()}")
     newest_first = select(table.c.id).order_by(table.c.seq.desc())
     if table is jobs:
         newest_first = newest_first.where(KEPT)
@@ -62,7 +64,7 @@ def find_id(tx: Transaction, table: Table, given: str, missing: type[NotFound]) 
         raise missing(f"{shortened(given)} fits several {WORDS[table]}s: {', '.join(found)}; give more of one")
     if given == LAST:
         raise missing(f"there are no {WORDS[table]}s yet")
-    raise missing(f"no {WORDS[table]} has the id {shortened(given)}; `relex {table.name}` lists them")
+    raise missing(f"no {WORDS[table]} has the id {shortened(given)}; {LIST[table]()}")
 
 
 def last_id(tx: Transaction) -> str:

@@ -12,7 +12,43 @@ from relex.db.tables import jobs
 from relex.errors import JobNotFound, RelexError
 from relex.jobs import Job, JobId, NewJob, Progress
 
+# When the job was worked on follows from when its shards were. A shard that was claimed more than once does not say
+# when its last claim began, so it counts as the moment of its end. Where nobody worked for longer than two shards
+# usually take (a pause, no worker, the time before a retry), one stretch of work ends and the next one begins; a
+# shorter gap is the turn of another job. The speed is that of the last stretch, and of an open job only while it lasts.
 PROGRESS = text("""
+    WITH spans AS (
+        SELECT end_row - first_row AS rows, state = 'done' AS done, state <> 'running' AS over,
+            CASE state WHEN 'running' THEN clock_timestamp() ELSE finished_at END AS ended,
+            CASE WHEN attempt = 1 AND not_before = '-infinity' THEN started_at
+                WHEN state = 'running' THEN clock_timestamp() ELSE finished_at END AS began
+        FROM shards
+        WHERE job_id = :job_id AND started_at IS NOT NULL AND (
+            state IN ('done', 'failed')
+            OR state = 'running' AND lease_until > clock_timestamp() + make_interval(secs => :renewed)
+        )
+    ), pauses AS (
+        SELECT GREATEST(make_interval(secs => :idle), 2 * avg(ended - began)) AS least FROM spans
+    ), ordered AS (
+        SELECT *, max(ended) OVER (ORDER BY began, ended ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+        FROM spans
+    ), numbered AS (
+        SELECT *, count(*) FILTER (WHERE began > before + (SELECT least FROM pauses)) OVER (ORDER BY began, ended)
+            AS stretch
+        FROM ordered
+    ), stretches AS (
+        SELECT stretch, max(ended) AS ended, COALESCE(sum(rows) FILTER (WHERE done), 0) AS rows,
+            COALESCE(EXTRACT(epoch FROM max(ended) FILTER (WHERE over) - min(began)), 0)::float AS seconds,
+            EXTRACT(epoch FROM max(ended) FILTER (WHERE done) - min(began))::float AS until_done
+        FROM numbered GROUP BY stretch
+    ), last_stretch AS (
+        SELECT rows / NULLIF(until_done, 0) AS speed FROM stretches
+        WHERE rows > 0 AND stretch = (SELECT max(stretch) FROM stretches) AND (
+            SELECT finished_at IS NOT NULL
+                OR paused_at IS NULL AND ended > clock_timestamp() - (SELECT least FROM pauses)
+            FROM jobs WHERE id = :job_id
+        )
+    )
     SELECT
         COALESCE(sum(end_row - first_row) FILTER (WHERE state = 'done'), 0)::integer AS done,
         COALESCE(sum(end_row - first_row) FILTER (WHERE state IN ('pending', 'running')), 0)::integer AS open,
@@ -25,9 +61,14 @@ PROGRESS = text("""
         count(*) FILTER (WHERE state = 'done') AS done_shards,
         count(*) FILTER (WHERE state = 'failed') AS failed_shards,
         count(*) FILTER (WHERE state = 'cancelled') AS cancelled_shards,
-        count(DISTINCT worker) FILTER (WHERE state = 'running') AS workers,
-        COALESCE(EXTRACT(epoch FROM max(finished_at) FILTER (WHERE state <> 'cancelled') - min(started_at)), 0)::float
-            AS seconds,
+        count(DISTINCT worker) FILTER (
+            WHERE state = 'running' AND lease_until > clock_timestamp() + make_interval(secs => :renewed)
+        ) AS workers,
+        count(DISTINCT worker) FILTER (
+            WHERE state = 'running' AND lease_until <= clock_timestamp() + make_interval(secs => :renewed)
+        ) AS silent_workers,
+        COALESCE((SELECT sum(seconds) FROM stretches), 0) AS seconds,
+        (SELECT speed FROM last_stretch) AS rows_per_second,
         min(started_at) AS started_at,
         COALESCE(
             (SELECT error FROM jobs WHERE id = :job_id),
@@ -36,6 +77,10 @@ PROGRESS = text("""
         ) AS reason
     FROM shards WHERE job_id = :job_id
 """)
+IDLE_SECONDS = 10.0
+"""Nobody needs longer from one shard to the next, whatever else happens on a machine."""
+SILENT_SHARE = 1 / 2
+"""A worker that has not renewed its lease for this share of it is silent: a healthy one does so every third."""
 
 # No shard is open, or more rows failed than may. This is asked after every shard: each part is one look into an index,
 # for ordered by a partial one Postgres reads no shard that is done.
@@ -128,9 +173,17 @@ def matching(tx: Transaction, condition: ColumnElement[bool]) -> list[Job]:
     return [_job(row) for row in tx.execute(_select().where(condition).order_by(jobs.c.seq))]
 
 
-def progress(tx: Transaction, job: Job) -> Progress:
-    """How far a job is, counted now."""
-    return Progress(job, **tx.execute(PROGRESS, {"job_id": job.id}).one()._asdict())
+def progress(tx: Transaction, job: Job, lease_seconds: float = 0.0) -> Progress:
+    """Count how far a job is now.
+
+    Args:
+        tx: the transaction.
+        job: which job.
+        lease_seconds: the length of the workers' leases, which tells who is silent; with 0 a worker is silent only once
+            its lease ran out.
+    """
+    values = {"job_id": job.id, "renewed": lease_seconds * SILENT_SHARE, "idle": IDLE_SECONDS}
+    return Progress(job, **tx.execute(PROGRESS, values).one()._asdict())
 
 
 def ended(tx: Transaction) -> list[JobId]:

@@ -35,6 +35,6 @@ def upgrade(database: Database) -> None:
         tx.execute(LOCK)
         revision = schema.found_in(tx)
         if revision is not None and revision > schema.newest():
-            raise RelexError(f"{schema.told(database, revision)}: run `{schema.remedy(revision)}`")
+            raise RelexError(f"{schema.told(database, revision)}; {schema.advice(revision)}")
         config.attributes["connection"] = tx
         command.upgrade(config, "head")

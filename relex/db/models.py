@@ -8,6 +8,7 @@ from sqlalchemy import Row, func, insert, select, text, update
 from relex.db.connection import Transaction
 from relex.db.tables import model_versions
 from relex.errors import ModelNotFound, did_you_mean, quoted
+from relex.hints import jobs as hints
 from relex.runs import ModelVersion, RunId, Scores
 
 # Registering and promoting read before they write; one at a time keeps numbers and `current` straight.
@@ -97,7 +98,7 @@ def find(tx: Transaction, given: str) -> ModelVersion:
     if row is None:
         known = tx.scalars(select(table.c.model)).all()
         hint = did_you_mean(given, known)
-        raise ModelNotFound(f"no model version called {quoted(given)}{hint}; `relex models` lists them")
+        raise ModelNotFound(f"no model version called {quoted(given)}{hint}; {hints.list_models()}")
     return _version(row)
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 from relex.db.connection import Database, Transaction
 from relex.errors import RelexError
+from relex.hints import jobs as hints
 
 
 def found(database: Database) -> str | None:
@@ -35,7 +36,7 @@ def require_newest(database: Database) -> None:
     """
     revision, wanted = found(database), newest()
     if revision != wanted:
-        raise RelexError(f"{told(database, revision)}: run `{remedy(revision)}`")
+        raise RelexError(f"{told(database, revision)}; {advice(revision)}")
 
 
 def told(database: Database, revision: str | None) -> str:
@@ -44,9 +45,14 @@ def told(database: Database, revision: str | None) -> str:
     return f"{found}, a newer relex made them" if _is_newer(revision) else found
 
 
+def advice(revision: str | None) -> str:
+    """Say what brings tables at this revision and this relex together."""
+    return hints.update_relex() if _is_newer(revision) else hints.upgrade_tables()
+
+
 def remedy(revision: str | None) -> str:
-    """The command that brings tables at this revision and this relex together."""
-    return "pip install --upgrade relex" if _is_newer(revision) else "relex db upgrade"
+    """Say the same for `relex doctor`, which prints commands without backticks."""
+    return hints.update_relex() if _is_newer(revision) else "relex db upgrade"
 
 
 def _is_newer(revision: str | None) -> bool:

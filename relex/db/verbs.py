@@ -10,6 +10,7 @@ from relex.db.connection import Transaction
 from relex.db.jobs import cancel_shards, close, close_if_ended, hold
 from relex.db.tables import jobs
 from relex.errors import RelexError
+from relex.hints import jobs as hints
 from relex.jobs import JobState, MaxFailed, Progress
 
 # What went wrong before is forgotten: the shard has all its attempts again.
@@ -107,7 +108,7 @@ def pause(tx: Transaction, given: str) -> Progress:
     if held.state.ended:
         raise RelexError(f"{held.job.id} is {held.state} already: there is nothing to pause")
     if held.job.paused_at:
-        raise RelexError(f"{held.job.id} is paused already; `relex resume {held.job.id}` lets it go on")
+        raise RelexError(f"{held.job.id} is paused already; {hints.resume(held.job.id)}")
     _set(tx, held, paused_at=func.clock_timestamp())
     return hold(tx, held.job.id)
 
@@ -121,7 +122,7 @@ def resume(tx: Transaction, given: str) -> Progress:
     """
     held = hold(tx, given)
     if held.state is not JobState.PAUSED:
-        again = f"; `relex retry {held.job.id}` queues what is left" if held.unscored else ""
+        again = f"; {held.retry_hint}" if held.state.ended and held.unscored else ""
         raise RelexError(f"{held.job.id} is {held.state}: only a paused job can be resumed{again}")
     _set(tx, held, paused_at=None)
     return hold(tx, held.job.id)
@@ -141,6 +142,33 @@ def prioritize(tx: Transaction, given: str, priority: int) -> Progress:
     return hold(tx, held.job.id)
 
 
+def adjust(tx: Transaction, given: str, priority: int | None, budget: MaxFailed | None) -> tuple[str, ...]:
+    """Give an open job the priority and the error budget that somebody who submitted it again wishes for.
+
+    Returns:
+        What was changed, or why nothing was, as sentences; nothing where it is as wished.
+
+    Raises:
+        JobNotFound: nothing goes by this id, or several do.
+    """
+    if priority is None and budget is None:
+        return ()
+    held = hold(tx, given)
+    job = held.job
+    wished = {"priority": priority, "max_failed": None if budget is None else budget.rows(job.total)}
+    new = {name: value for name, value in wished.items() if value is not None and value != getattr(job, name)}
+    if not new:
+        return ()
+    if held.state.ended:
+        return (f"{job.id} is {held.state} already: --priority and --max-failed change nothing",)
+    _set(tx, held, **new)
+    close_if_ended(tx, job.id)  # more rows may have failed than it may have now
+    words = {"priority": "priority", "max_failed": "error budget"}
+    return tuple(
+        f"{job.id} has the {words[name]} {value} now, before {getattr(job, name)}" for name, value in new.items()
+    )
+
+
 def _refuse_retry(held: Progress, most: int | None, *, rows: bool) -> None:
     job_id, failed = held.job.id, f"{held.failed:,} rows could not be scored"
     overspent = not rows and most is not None and held.failed > most
@@ -149,9 +177,10 @@ def _refuse_retry(held: Progress, most: int | None, *, rows: bool) -> None:
     if not held.unscored and not held.failed:
         raise RelexError(f"{job_id} is {held.state}, every row has a prediction: there is nothing to try again")
     if overspent:
-        raise RelexError(f"{job_id}: {failed}, --max-failed allows {most:,}; --rows tries those again too")
+        ways = f"{hints.retry_row_errors()}, {hints.allow_more_errors(held.failed)}"
+        raise RelexError(f"{job_id}: {failed}, --max-failed allows {most:,}; {ways}")
     if not held.unscored and not rows and not held.job.error:
-        raise RelexError(f"{job_id}: every shard is done; {failed}, --rows tries those again")
+        raise RelexError(f"{job_id}: every shard is done; {failed}; {hints.retry_row_errors()}")
 
 
 def _set(tx: Transaction, held: Progress, **facts: object) -> None:

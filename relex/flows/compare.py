@@ -15,6 +15,7 @@ from relex.flows import models
 from relex.flows.evaluate import Scored, complete, remember
 from relex.flows.files import write_json
 from relex.flows.judging import Judge
+from relex.hints import jobs as hints
 from relex.model.folder import TRAIN_CONFIG
 from relex.runs import ModelVersion
 from relex.settings import Settings
@@ -70,7 +71,7 @@ def rivals(database: Database, a: str, b: str) -> tuple[str, str]:
     with database.transaction() as tx:
         first, second = models.choose(tx, a), models.choose(tx, b)
     if str(first) == str(second):
-        raise InvalidInput(f"{a} and {b} are both {first}: name two versions, as `relex models` lists them")
+        raise InvalidInput(f"{a} and {b} are both {first}: name two versions; {hints.list_models()}")
     return str(first), str(second)
 
 

@@ -22,6 +22,7 @@ from relex.flows import models
 from relex.flows.evaluate import Scored, complete, remember
 from relex.flows.files import write_json
 from relex.flows.unfinished import draft
+from relex.hints import jobs as hints
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.model.folder import METRICS, MODEL_CARD
 from relex.runs import MODEL_NAME, ModelVersion
@@ -71,14 +72,14 @@ def members_of(database: Database, given: Sequence[str], name: str | None) -> tu
         InvalidInput: fewer than two, one of them twice, or a name that no version can have.
     """
     if name is not None and not re.fullmatch(MODEL_NAME, name):
-        raise InvalidInput(f"{name}: a model's name has 1 to 64 letters, digits, _ and -")
+        raise InvalidInput(f"{name}: a model's name has 1 to 64 letters, digits, _ and -; {hints.name_model()}")
     with database.transaction() as tx:
         versions = tuple(str(models.choose(tx, each)) for each in given)
     twice = sorted({each for each in versions if versions.count(each) > 1})
     if twice:
-        raise InvalidInput(f"{twice[0]} is named twice: each member votes once; `relex models` lists the versions")
+        raise InvalidInput(f"{twice[0]} is named twice: each member votes once; {hints.list_models()}")
     if len(versions) < 2:  # noqa: PLR2004 - two is what makes it a vote
-        raise InvalidInput("an ensemble has at least two members: name more versions, as `relex models` lists them")
+        raise InvalidInput(f"an ensemble has at least two members: name more versions; {hints.list_models()}")
     return versions
 
 

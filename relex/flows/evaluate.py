@@ -20,6 +20,7 @@ from relex.errors import JobUnfinished, RelexError, counted
 from relex.examples import Example, Prediction
 from relex.flows.files import write_json
 from relex.flows.judging import Judge
+from relex.hints import jobs as hints
 from relex.jobs import Job, JobState
 from relex.runs import ModelVersion, Scores
 
@@ -83,12 +84,12 @@ def complete(database: Database, job_id: str) -> Scored:
         job = progress.job
         if progress.state is not JobState.DONE:
             reason = f" ({progress.reason})" if progress.reason else ""
-            raise JobUnfinished(f"{job.id} is {progress.state}{reason}; --again makes a new job")
+            raise JobUnfinished(f"{job.id} is {progress.state}{reason}; {hints.submit_again()}")
         if progress.failed:
             raise RelexError(
                 f"{job.id}: {progress.failed:,} of {counted(job.total, 'row')} could not be scored, "
                 "so the file has no score; "
-                f"`relex export {job.id} --out DIR` tells why: take these rows out, or try again with --again"
+                f"take these rows out ({hints.export_row_errors(job.id)}), or try again: {hints.submit_again()}"
             )
         return Scored(job, table.find(tx, job.model), *rows.with_predictions(tx, job.id))
 

@@ -16,8 +16,10 @@ from relex.db import models as table
 from relex.db.connection import Database, Transaction
 from relex.errors import JobUnfinished, RelexError, counted
 from relex.flows.files import write_json
+from relex.hints import jobs as hints
 from relex.jobs import JOB_ID, JobId, JobState, Progress
 from relex.runs import ModelVersion
+from relex.times import iso
 
 ENDINGS = (".csv", ".errors.csv", ".labels.json", ".excel.csv", ".errors.excel.csv")
 """Of the files beside a manifest."""
@@ -57,8 +59,8 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False, 
         job = progress.job
         if progress.state is not JobState.DONE and not partial:
             raise JobUnfinished(
-                f"{job.id} is {progress.state}: {progress.done:,} of {counted(job.total, 'row')}; {_remedy(progress)}"
-                "take what is there with --partial"
+                f"{job.id} is {progress.state}: {progress.done:,} of {counted(job.total, 'row')}; "
+                f"{_way_to_the_rest(progress)}{hints.export_partial()}"
             )
         base = out / _file_name(job.id)
         manifest = base.with_suffix(".manifest.json")
@@ -113,13 +115,13 @@ def _file_name(job_id: JobId) -> str:
     return job_id
 
 
-def _remedy(progress: Progress) -> str:
-    """What makes the rest of the rows come, as far as anything does."""
+def _way_to_the_rest(progress: Progress) -> str:
+    """Say what makes the rest of the rows come, as far as anything does."""
     if progress.state is JobState.PAUSED:
-        return f"let it go on (`relex resume {progress.job.id}`), or "
+        return f"{hints.resume(progress.job.id)}, "
     if not progress.state.ended:
-        return "wait for it (`relex status --watch`), or "
-    return f"score the others (`{progress.retry}`), or " if progress.unscored else ""
+        return f"{hints.follow(progress.job.id)}, "
+    return f"{progress.retry_hint}, " if progress.unscored else ""
 
 
 def _manifest(progress: Progress, model: ModelVersion, folder: Path) -> Mapping[str, Any]:
@@ -140,6 +142,6 @@ def _manifest(progress: Progress, model: ModelVersion, folder: Path) -> Mapping[
             "windows_cut": progress.windows_cut,
         },
         "files": {path.name: digest_of(path) for path in sorted(folder.iterdir())},
-        "submitted_at": job.created_at.isoformat(),
-        "finished_at": job.finished_at.isoformat() if job.finished_at else None,
+        "submitted_at": iso(job.created_at),
+        "finished_at": iso(job.finished_at),
     }

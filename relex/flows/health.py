@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from relex.errors import InvalidConfig, RelexError
+from relex.hints import jobs as hints
 from relex.settings import Settings
 
 STALE_SWEEPS = 4
@@ -21,7 +22,9 @@ def health(settings: Settings) -> str:
         RelexError: there is none, or it is stale.
     """
     if settings.health_file is None:
-        raise InvalidConfig("no health file is named: set RELEX_HEALTH_FILE, for the worker too, or give --file")
+        raise InvalidConfig(
+            f"no health file is named, here or in RELEX_HEALTH_FILE; {hints.write_health(settings.home / 'health')}"
+        )
     age = _age(settings.health_file)
     if age > max(STALE_SWEEPS * settings.sweep_seconds, LEAST_SECONDS):
         raise RelexError(

@@ -11,6 +11,7 @@ from relex.db.connection import Database
 from relex.errors import BadCheckpoint, InvalidInput, quoted
 from relex.flows import models
 from relex.flows.unfinished import draft
+from relex.hints import jobs as hints
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.model.ensemble import check_votes
@@ -34,7 +35,7 @@ def import_folder(
         InvalidInput: the name cannot be a model version's.
     """
     if not re.fullmatch(MODEL_NAME, name):
-        raise InvalidInput(f"{quoted(name)}: a model's name has 1 to 64 letters, digits, _ and -; give one with --name")
+        raise InvalidInput(f"{quoted(name)}: a model's name has 1 to 64 letters, digits, _ and -; {hints.name_model()}")
     folder.check(source)
     check_votes(source)
     for checkpoint in folder.classifiers(source):
@@ -66,8 +67,7 @@ def _copy(source: Path, target: Path) -> None:
 def _check_classifier(checkpoint: Path) -> None:
     if (kind := folder.read_kind(checkpoint)) != "relex":
         raise BadCheckpoint(
-            f"{checkpoint}: model_type {kind} is no relation classifier of relex; "
-            f"as an encoder it can be trained: relex train --config base --set backbone.name={checkpoint}"
+            f"{checkpoint}: model_type {kind} is no relation classifier of relex; {hints.train_as_encoder(checkpoint)}"
         )
     _check_labels(checkpoint, folder.read_labels(checkpoint))
     read_parity(checkpoint)

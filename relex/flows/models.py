@@ -23,6 +23,7 @@ from relex.db import models as table
 from relex.db.connection import Database, Transaction
 from relex.errors import BadCheckpoint, ModelNotFound
 from relex.flows.unfinished import draft
+from relex.hints import jobs as hints
 from relex.model import folder
 from relex.runs import ModelVersion, RunId, Scores
 from relex.settings import Settings
@@ -60,7 +61,7 @@ def choose(tx: Transaction, given: str | None) -> ModelVersion:
     """
     version = table.current(tx) if given is None else table.find(tx, given)
     if version is None:
-        raise ModelNotFound("no model version yet: train one with `relex train`, or run `relex db upgrade`")
+        raise ModelNotFound(f"there is no model version yet; {hints.first_model()}")
     return version
 
 

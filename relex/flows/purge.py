@@ -17,19 +17,33 @@ def to_purge(database: Database, age: timedelta) -> Sequence[Job]:
         return purging.expired(tx, age)
 
 
-def purge(database: Database, age: timedelta, purged: Callable[[Job], None], step_rows: int = STEP_ROWS) -> int:
+def purge(
+    database: Database,
+    age: timedelta,
+    purged: Callable[[Job], None],
+    step_rows: int = STEP_ROWS,
+    approve: Callable[[Sequence[Job]], None] = lambda _: None,
+) -> int:
     """Delete these jobs, and what an earlier purge left when it was killed, and count them.
-
-    `purged` is told of each when it is gone.
 
     Jobs that have not ended are never touched, however old they are.
 
+    Args:
+        database: where the jobs are.
+        age: how long ago a job has to have ended.
+        purged: gets each job when it is gone.
+        step_rows: rows a transaction.
+        approve: gets the jobs before anything is done, unless there are none, and raises where they shall stay.
+
     Raises:
-        DatabaseUnreachable: Postgres went away; the next purge goes on.
+        DatabaseUnreachable: Postgres went away; the next purge continues.
     """
+    jobs = to_purge(database, age)
+    if jobs:
+        approve(jobs)
     with database.transaction() as tx:
         left = purging.marked(tx)
-    for job in to_purge(database, age):
+    for job in jobs:
         with database.transaction() as tx:
             left += [job] * purging.mark(tx, job, age)
     for job in left:

@@ -19,8 +19,10 @@ from relex.csvfile.reading import read_labelled_examples, read_whole
 from relex.db.connection import Database
 from relex.errors import DatabaseUnreachable, InvalidInput, LeaseLost, ModelNotFound, RelexError, Transient
 from relex.examples import Example
+from relex.flows.files import require_writable
 from relex.flows.retry_write import retry_until_written
 from relex.flows.train import Trainer
+from relex.hints import jobs as hints
 from relex.searching.opening import open_study
 from relex.searching.space import Search, check_name
 from relex.searching.study import Study
@@ -92,7 +94,9 @@ def search(
     made_from = _digest(wanted, digest_of(config, train, valid, target))
     name = options.study or f"{config.name}-{made_from[:8]}"
     if not re.fullmatch(STUDY_NAME, name):
-        raise InvalidInput(f"--study {name!r} should be 1 to 100 letters, digits, _, - and .")
+        raise InvalidInput(
+            f"--study {name!r} should be 1 to 100 letters, digits, _, - and .; {hints.another_study(config.name)}"
+        )
     file = options.out or options.output_dir / f"{config.name}-best.yaml"
     _check_free(file, name)
     with open_study(database, name, wanted, made_from) as study:
@@ -218,11 +222,11 @@ def _check_free(file: Path, study: str) -> None:
     """Refuse to write over anything but an earlier answer of the same study, before hours go by."""
     check_name(file)
     if not file.parent.is_dir():
-        raise InvalidInput(f"{file}: there is no folder {file.parent}; make it first")
+        raise InvalidInput(f"{file}: there is no folder {file.parent}; {hints.make_folder(file.parent)}")
+    require_writable(file.parent)
     if os.path.lexists(file) and not _is_own(file, study):
-        raise InvalidInput(
-            f"{file} is there already, and not as the study {study} wrote it: name another file with --out"
-        )
+        other = hints.recipe_file(file.with_stem(f"{file.stem}-2"))
+        raise InvalidInput(f"{file} is there already, and not as the study {study} wrote it; {other}")
 
 
 def _write_best(study: Study, wanted: Search, file: Path) -> tuple[TrialResult, Path]:
@@ -233,7 +237,7 @@ def _write_best(study: Study, wanted: Search, file: Path) -> tuple[TrialResult, 
         why = next((result.reason for result in reversed(results) if result.reason), "all were pruned")
         raise RelexError(
             f"no trial of the study {study.name} came to a score; the last one: {why}\n"
-            "mend the cause, and search again with another --study"
+            f"fix the cause, then search again; {hints.another_study(f'{study.name}-2')}"
         )
     metric = wanted.config.validation.metric
     comment = f"{_comment(study.name)} number {best.number} of {len(results)}, {metric} {best.score:.2f}."

@@ -6,8 +6,10 @@ from relex.jobs import Progress
 from relex.runs import TrainingRun
 
 
-def status(database: Database, given: str) -> Progress | TrainingRun:
-    """The job or training run meant by an id, a unique prefix or `@last` (the newest of both).
+def status(database: Database, given: str, lease_seconds: float = 0.0) -> Progress | TrainingRun:
+    """Find the job or training run meant by an id, a unique prefix or `@last` (the newest of both).
+
+    `lease_seconds` is the length of the workers' leases, which tells who of them is silent.
 
     Raises:
         NotFound: there is nothing yet.
@@ -17,13 +19,13 @@ def status(database: Database, given: str) -> Progress | TrainingRun:
     if given == ids.LAST:
         with database.transaction() as tx:
             given = ids.last_id(tx)
-    return run_status(database, given) if ids.is_run(given) else job_status(database, given)
+    return run_status(database, given) if ids.is_run(given) else job_status(database, given, lease_seconds)
 
 
-def job_status(database: Database, given: str) -> Progress:
-    """How far a job is; raises JobNotFound."""
+def job_status(database: Database, given: str, lease_seconds: float = 0.0) -> Progress:
+    """Count how far a job is; raises JobNotFound."""
     with database.transaction(snapshot=True) as tx:
-        return jobs.progress(tx, jobs.find(tx, given))
+        return jobs.progress(tx, jobs.find(tx, given), lease_seconds)
 
 
 def run_status(database: Database, given: str) -> TrainingRun:
@@ -32,10 +34,10 @@ def run_status(database: Database, given: str) -> TrainingRun:
         return runs.find(tx, given)
 
 
-def newest_jobs(database: Database, limit: int) -> list[Progress]:
-    """The newest jobs with their progress, newest first."""
+def newest_jobs(database: Database, limit: int, lease_seconds: float = 0.0) -> list[Progress]:
+    """List the newest jobs with their progress, newest first."""
     with database.transaction(snapshot=True) as tx:
-        return [jobs.progress(tx, job) for job in jobs.newest(tx, limit)]
+        return [jobs.progress(tx, job, lease_seconds) for job in jobs.newest(tx, limit)]
 
 
 def newest_runs(database: Database, limit: int) -> list[TrainingRun]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from relex.csvfile.facts import FileFacts
 from relex.csvfile.reading import read_examples
 from relex.csvfile.source import shown_path
-from relex.db import examples, jobs, shards
+from relex.db import examples, jobs, shards, verbs
 from relex.db.connection import Database
 from relex.errors import InvalidCsv
 from relex.flows import models
@@ -28,6 +28,8 @@ class Submission:
     """How many were queued; 0 for a job that was there before."""
     known: JobState | None = None
     """The state of the job that was made before for the same file and model; None for a new one."""
+    changes: tuple[str, ...] = ()
+    """What became of the wishes for a job that was there before, as sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,16 @@ class SubmitOptions:
     """Score in fp32 even where the model passed the gate for fewer bits."""
     fresh: bool = False
     """Score every row anew; makes a new job as `again` does."""
-    priority: int = 0
-    """Jobs of a higher one come first."""
+    priority: int | None = None
+    """Jobs of a higher one come first; None is 0 for a new job, and leaves a known one as it is."""
     max_failed: MaxFailed | None = None
     """The job fails as soon as more rows than that could not be scored."""
 
 
 def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOptions, shard_rows: int) -> Submission:
     """Queue a checked file, or find the job that was made for it before and did not fail.
+
+    A job that was there before takes a priority or an error budget that is wished for now, as long as it is open.
 
     Raises:
         InvalidCsv: the file changed since it was checked, or no row of it is good.
@@ -71,7 +75,9 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
             state = jobs.progress(tx, before).state
             if state not in (JobState.FAILED, JobState.CANCELLED):
                 jobs.make_newest(tx, before.id)
-                return Submission(before.id, new.model, 0, known=state)
+                changes = verbs.adjust(tx, before.id, options.priority, options.max_failed)
+                state = jobs.progress(tx, jobs.find(tx, before.id)).state
+                return Submission(before.id, new.model, 0, state, changes)
             job_id = jobs.insert_instead(tx, new, before.id)
         examples.copy_in(tx, job_id, read_examples(path, facts))
         count = shards.cut(tx, job_id, facts.accepted, shard_rows)
@@ -88,7 +94,7 @@ def _new(path: Path, facts: FileFacts, model: str, options: SubmitOptions) -> Ne
         rejected=facts.rejected,
         exact=options.exact,
         fresh=options.fresh,
-        priority=options.priority,
+        priority=options.priority or 0,
         max_failed=None if options.max_failed is None else options.max_failed.rows(facts.accepted),
     )
 

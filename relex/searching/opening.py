@@ -8,6 +8,7 @@ import optuna
 from relex.db import session, studies
 from relex.db.connection import Database
 from relex.errors import InvalidConfig
+from relex.hints import jobs as hints
 from relex.searching.faults import turned
 from relex.searching.space import Search
 from relex.searching.study import Study
@@ -46,7 +47,8 @@ def open_study(database: Database, name: str, search: Search, made_from: str) ->
             )
             if found.user_attrs.get(MADE_FROM, made_from) != made_from:
                 raise InvalidConfig(
-                    f"the study {name} was begun with another recipe, search or data: give this one another --study"
+                    f"the study {name} was begun with another recipe, search or data; "
+                    f"{hints.another_study(f'{name}-2')}"
                 )
             found.set_user_attr(MADE_FROM, made_from)
         yield Study(database, found, search)

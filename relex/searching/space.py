@@ -14,6 +14,7 @@ from typing import Literal
 from ruamel.yaml import YAML
 
 from relex.errors import InvalidConfig
+from relex.hints import jobs as hints
 from relex.runs import MODEL_NAME
 from relex.training.config import TrainingConfig, checked
 from relex.training.recipes import Recipe, base_name
@@ -91,5 +92,5 @@ def check_name(file: Path) -> None:
     if file.suffix != ".yaml" or not re.fullmatch(MODEL_NAME, file.stem):
         raise InvalidConfig(
             f"{file.name}: the recipe's file should be named by 1 to 64 letters, digits, _ and -, and end in .yaml; "
-            "name it with --out"
+            f"{hints.recipe_file('best.yaml')}"
         )

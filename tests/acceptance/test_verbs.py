@@ -14,11 +14,11 @@ def test_a_job_is_paused_resumed_cancelled_tried_again_and_purged(team):
     assert f"{job} is paused; shards waiting: 1" in team.said
     shown = team.run("status", job)
     assert "paused since 2" in shown
-    assert f"note: paused on request; `relex resume {job}` lets it go on" in shown
+    assert f"note: paused on request; `relex resume {job}` continues it" in shown
     assert team.run("submit", "data/test_data.csv") == job
-    assert f"(paused); `relex resume {job}` lets it go on" in team.said
+    assert f"(paused); `relex resume {job}` continues it" in team.said
     team.run("export", job, "--out", "out", expected=1)
-    assert f"let it go on (`relex resume {job}`)" in team.said
+    assert f"`relex resume {job}` continues it, `--partial` writes what is there" in team.said
     team.run("resume", "@last")
     team.run("priority", job, "-7")
     assert "priority -7" in team.said
@@ -30,22 +30,29 @@ def test_a_job_is_paused_resumed_cancelled_tried_again_and_purged(team):
     team.run("pause", job, expected=1)
     assert f"error: {job} is cancelled already: there is nothing to pause" in team.said
     team.run("export", job, "--out", "out", expected=1)
-    assert f"score the others (`relex retry {job}`)" in team.said
+    assert f"`relex retry {job}` scores what is left, `--partial` writes" in team.said
     team.run("export", job, "--out", "out", "--partial")
     assert (team.folder / "out" / f"{job}.csv").read_text("utf-8").splitlines() == ["id,pred_label,probs"]
     team.run("retry", job, "--rows")
     assert f"{job} is queued: 60 of 60 rows queued" in team.said
     team.run("cancel", job)
-    assert team.run("purge", "--older-than", "1h") == ""
+    assert team.run("purge", "--older-than", "1h", "--yes") == ""
     assert team.run("purge", "--older-than", "0d", "--dry-run").startswith(f"{job}\ttest_data.csv\t60 rows\tended 2")
-    assert team.run("purge", "--older-than", "0d").startswith(job)
+    assert team.run("purge", "--older-than", "0d", expected=2) == ""  # no terminal to ask on
+    assert team.run("purge", "--older-than", "0d", "--yes").startswith(job)
     team.run("status", job, expected=5)
 
 
 def test_wrong_values_are_refused_with_the_remedy(team):
     for arguments, words in (
-        (["purge", "--older-than", "soon"], "no age: write up to four digits and m, h, d or w, as in 30d"),
-        (["submit", "data/test_data.csv", "--max-failed", "some"], "write a number of rows (10) or a share"),
+        (
+            ["purge", "--older-than", "soon"],
+            "no age: write up to four digits and m, h, d or w, as in `--older-than 30d`",
+        ),
+        (
+            ["submit", "data/test_data.csv", "--max-failed", "some"],
+            "write a number of rows or a share of them, as in `--max-failed 10`",
+        ),
         (["submit", "data/test_data.csv", "--priority", "1000"], "not in the range -100<=x<=100"),
     ):
         team.run(*arguments, expected=2)

@@ -48,7 +48,7 @@ def test_what_shows_only_when_it_is_loaded_shows_before_it_is_registered(command
 @pytest.mark.parametrize("name", ["", "../mine", "a/b", "x" * 65, "한국어", "\udcff", "mine@2"], ids=ascii)
 def test_a_name_that_no_model_may_have(command, bent, name):
     (line,) = command.refuses("models", "import", bent("mine", lambda _: None), "--name", name).lines
-    assert line.endswith("': a model's name has 1 to 64 letters, digits, _ and -; give one with --name")
+    assert line.endswith("': a model's name has 1 to 64 letters, digits, _ and -; `--name my_model` gives it one")
 
 
 def test_what_is_no_folder_of_a_checkpoint(command):

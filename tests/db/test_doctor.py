@@ -164,7 +164,9 @@ def test_an_upgrade_refuses_a_database_that_cannot_hold_every_text(strict_url, t
     assert told.returncode == 0, told.stderr
 
 
-@pytest.mark.parametrize(("revision", "mends"), [("0000", "relex db upgrade"), ("9999", "pip install --upgrade relex")])
+@pytest.mark.parametrize(
+    ("revision", "mends"), [("0000", "relex db upgrade"), ("9999", "update relex here as it was installed")]
+)
 def test_tables_of_another_time(look, database, revision, mends):
     with database.transaction() as tx:
         now = tx.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()

@@ -312,7 +312,7 @@ def test_another_search_does_not_go_on_with_a_study(searched):
 def test_a_file_of_somebody_else_is_not_written_over(searched):
     trainer = Trainer()
     Path("mine-best.yaml").write_text("base: base\n")
-    with pytest.raises(InvalidInput, match="name another file with --out"):
+    with pytest.raises(InvalidInput, match=r"`--out .*-2\.yaml` names another"):
         searched(GRID, 1, trainer)
     with pytest.raises(InvalidInput, match="there is no folder gone"):
         searched(GRID, 1, trainer, out=Path("gone/best.yaml"))

@@ -157,7 +157,7 @@ def test_commands_of_a_client(roles, database, tmp_path):
         ["db", "upgrade"],
         ["models", "promote", "fake@1"],
         ["models", "import", str(SHIPPED / "starter")],
-        ["purge", "--older-than", "0d"],
+        ["purge", "--older-than", "0d", "--yes"],
     ):
         done = relex(*words, env=env, cwd=ROOT)
         assert done.returncode == 1

@@ -62,7 +62,7 @@ def test_a_home_of_a_newer_relex_is_left_alone(home):
             tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         database.close()
     with (
-        pytest.raises(RelexError, match="newer relex made them: run `pip install --upgrade relex`"),
+        pytest.raises(RelexError, match="newer relex made them; update relex here as it was installed"),
         open_database(Settings(home=home.path)),
     ):
         pytest.fail("it was opened")

@@ -1,0 +1,201 @@
+"""Hints about model versions, training runs and searches: see `trying.py` for how an entry is made."""
+
+import shutil
+from threading import Thread
+
+import pytest
+
+from relex.db import runs, studies
+from relex.db.connection import Database
+from relex.flows.models import SHIPPED
+from relex.hints import jobs as hints
+from tests.db.test_search import GRID, RATES, Trainer
+from tests.hints.trying import provokes
+from tests.processes import wait_until
+
+
+@provokes(hints.list_models)
+def of_an_unknown_model(person):
+    for words, code in (
+        (("models", "promote", "fak"), 5),
+        (("submit", "data/test_data.csv", "--model", "fake@2"), 5),
+        (("compare", "fake", "fake@1", "--on", "data/valid_data.csv"), 3),
+        (("ensemble", "fake", "--on", "data/valid_data.csv"), 3),
+        (("ensemble", "fake", "fake@1", "--on", "data/valid_data.csv"), 3),
+    ):
+        (listed,) = person.follows(person.types("relex", *words, code=code), hints.list_models())
+        assert listed.shows("fake@1")
+
+
+@provokes(hints.first_model)
+def where_there_is_no_model(person):
+    with person.database.transaction() as tx:
+        tx.exec_driver_sql("DELETE FROM model_versions")
+    said = person.types("relex", "submit", "data/test_data.csv", code=5)
+    person.follows(said, hints.first_model())
+    person.types(*said.words)
+
+
+@provokes(hints.name_model)
+def of_a_folder_whose_name_no_model_can_have(person):
+    shutil.copytree(SHIPPED / "starter", person.folder / "my model")
+    person.patch.setattr("cli.models.load_rehearsal", lambda: lambda _: None)  # it would take torch's seconds
+    person.patch.setattr("cli.models.load_gate", lambda _: None)
+    said = person.types("relex", "models", "import", "my model", code=3)
+    (imported,) = person.follows(said, hints.name_model())
+    assert imported.out == "my_model@1\n"
+
+
+@provokes(hints.name_model)
+def of_an_ensemble_with_an_impossible_name(person):
+    words = ("relex", "ensemble", "fake@1", "fake@2", "--on", "data/valid_data.csv", "--name", "my model")
+    said = person.types(*words, code=3)
+    (asked,) = person.follows(said, hints.name_model(), code=5)
+    assert asked.shows("fake@2")  # the name is taken; there is no such member here
+
+
+@provokes(hints.train_as_encoder)
+def of_a_folder_that_is_an_encoder(person):
+    encoder = person.folder / "my encoder"
+    shutil.copytree(SHIPPED / "starter", encoder)
+    (encoder / "config.json").write_text('{"model_type": "bert"}', "utf-8")
+    said = person.types("relex", "models", "import", "my encoder", "--name", "bert", code=3)
+    (queued,) = person.follows(said, hints.train_as_encoder("my encoder"))
+    assert person.types("relex", "runs").shows(queued.out.strip())
+
+
+@provokes(hints.list_runs)
+def of_an_unknown_run(person):
+    run = queue(person)
+    said = person.types("relex", "status", "r-000000", code=5)
+    (listed,) = person.follows(said, hints.list_runs())
+    assert listed.shows(run)
+
+
+@provokes(hints.first_run)
+def where_there_is_no_run(person):
+    (shown,) = person.follows(person.types("relex", "runs"), hints.first_run())
+    assert shown.shows("Example: relex train --config large_focal.yaml")
+    queue(person)
+
+
+@provokes(hints.change)
+def of_a_change_without_a_value(person):
+    person.types("relex", "train", "--config", "scratch", "--set", "train.epochs", code=2)
+    said = person.types("relex", "train", "--config", "scratch", "--set", "train.epochs", code=2)
+    assert said.shows(hints.change())
+    option = hints.change().split("`")[1].split()
+    person.types("relex", "train", "--config", "scratch", *option)
+
+
+@provokes(hints.follow)
+def of_ctrl_c_while_a_run_is_watched(person):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cli.watching.time.sleep", pressed)
+        said = person.types("relex", "train", "--config", "scratch", "--watch", code=130)
+    run = said.out.strip()
+    assert said.err.count(f"{run} is still queued") == 1
+    thread = Thread(target=ends, args=(person.database.url, run))
+    thread.start()
+    followed, _ = person.follows(said, f"{hints.follow(run)}, {hints.cancel(run)}", code=None)
+    thread.join()
+    assert followed.shows(f"{run}  scratch  done  fake@1")
+
+
+@provokes(hints.current_model)
+def of_a_run_that_is_done(person):
+    thread = Thread(target=ends, args=(person.database.url, "@last"))
+    thread.start()
+    said = person.types("relex", "train", "--config", "scratch", "--watch")
+    thread.join()
+    (listed,) = person.follows(said, hints.current_model())
+    assert listed.shows("current  fake@1")
+
+
+def pressed(_):
+    raise KeyboardInterrupt
+
+
+def queue(person):
+    return person.types("relex", "train", "--config", "scratch").out.strip()
+
+
+def ends(url, run):
+    """End a run as a trainer would that registered fake@1, once it is there."""
+    database = Database(url)
+
+    def claimed():
+        with database.transaction() as tx:
+            found = runs.claim(tx, 60)
+            if found:
+                runs.complete(tx, found, "fake@1", {})
+        return found is not None
+
+    wait_until(claimed)
+    database.close()
+
+
+def searching(person, recipe=GRID):
+    """A search's first words, with trainings that take no time, in a database without studies."""
+    with person.database.transaction() as tx:
+        tx.exec_driver_sql(f"DROP SCHEMA IF EXISTS {studies.SCHEMA} CASCADE")
+    person.patch.setattr("cli.search.load_trainer", lambda _: Trainer())
+    (person.folder / "mine.yaml").write_text(recipe, "utf-8")
+    return ("relex", "search", "--config", "mine.yaml", "--trials", "1")
+
+
+@provokes(hints.train_recipe)
+def of_a_search_that_is_done(person):
+    (person.folder / "my recipes").mkdir()
+    said = person.types(*searching(person), "--out", "my recipes/best.yaml")
+    (queued,) = person.follows(said, hints.train_recipe("my recipes/best.yaml"))
+    assert person.types("relex", "runs").shows(queued.out.strip())
+
+
+@provokes(hints.make_folder)
+def of_a_search_into_no_folder(person):
+    said = person.types(*searching(person), "--out", "my recipes/best.yaml", code=3)
+    person.follows(said, hints.make_folder("my recipes"))
+    person.types(*said.words)
+
+
+@provokes(hints.recipe_file)
+def of_a_search_into_a_file_of_somebody_else(person):
+    words = searching(person)
+    (person.folder / "mine-best.yaml").write_text("mine", "utf-8")
+    person.follows(person.types(*words, code=3), hints.recipe_file("mine-best-2.yaml"))
+    assert (person.folder / "mine-best.yaml").read_text("utf-8") == "mine"
+
+
+@provokes(hints.recipe_file)
+def of_a_search_into_a_file_that_no_recipe_can_be_named(person):
+    person.follows(person.types(*searching(person), "--out", "best.txt", code=3), hints.recipe_file("best.yaml"))
+    assert (person.folder / "best.yaml").is_file()
+
+
+@provokes(hints.another_study)
+def of_a_study_that_was_begun_with_another_search(person):
+    words = (*searching(person), "--study", "mine", "--out", "first.yaml")
+    person.types(*words)
+    (person.folder / "mine.yaml").write_text(RATES, "utf-8")
+    said = person.types(*words[:-1], "second.yaml", code=3)
+    person.follows(said, hints.another_study("mine-2"))
+
+
+@provokes(hints.another_study)
+def of_a_study_that_cannot_be_called_so(person):
+    said = person.types(*searching(person), "--study", "my study", code=3)
+    person.follows(said, hints.another_study("mine"))
+
+
+@provokes(hints.another_study)
+def of_a_study_without_a_score(person):
+    words = searching(person)
+    person.patch.setattr("cli.search.load_trainer", lambda _: Trainer(broken))
+    said = person.types(*words, "--study", "mine", code=1)
+    person.patch.setattr("cli.search.load_trainer", lambda _: Trainer())
+    person.follows(said, hints.another_study("mine-2"))
+
+
+def broken(config):
+    raise RuntimeError("the device is broken")
