@@ -1,7 +1,7 @@
 """What the table of hints is made of.
 
-Every piece of advice that relex prints is a function (or a constant) of `relex/hints`. For each of `jobs.py` there is at
-least one entry, a function in a `try_*.py` beside this file:
+Every piece of advice that relex prints is a function (or a constant) of `relex/hints`. For each of `jobs.py` there is
+at least one entry, a function in a `try_*.py` beside this file:
 
     @provokes(hints.resume)
     def of_a_paused_job(person):
