@@ -4,12 +4,14 @@ import random
 
 import pytest
 import torch
+from huggingface_hub import constants
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, PreTrainedTokenizerFast
 
 from relex.examples import Entity, Example
 from relex.model.classifier import RelationClassifier
 from relex.model.config import ModelConfig
+from tests.hub import serving
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 LETTERS = sorted(set("가나다라마바사비틀즈조지이문장에서는의하를와PERORGLOCDATPOHNOH@*#^."))
@@ -89,3 +91,36 @@ def many(make_example):
         sentence = f"{lead}비틀즈와 조지"
         made.append(make_example(row_no, sentence, (len(lead), len(lead) + 3), (len(lead) + 5, len(lead) + 7)))
     return made
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache of the hub's, and a folder without anything that has a backbone's name."""
+    for variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_ASSETS_CACHE", str(tmp_path / "assets"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1_000)
+    return tmp_path
+
+
+@pytest.fixture
+def hub(cache, monkeypatch):
+    with serving() as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        yield hub
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Waits between two tries of the hub's library take no time."""
+
+    class Clock:
+        sleep = staticmethod(lambda _: None)
+
+    monkeypatch.setattr("huggingface_hub.file_download.time", Clock)
+    monkeypatch.setattr("huggingface_hub.utils._http.time", Clock)

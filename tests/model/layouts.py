@@ -19,6 +19,8 @@ from transformers import (
     BertTokenizerFast,
 )
 
+from relex.model.classifier import RelationClassifier, backbone_tokenizer
+from relex.model.config import ModelConfig
 from tests.processes import ROOT
 
 TINY = {
@@ -29,6 +31,7 @@ TINY = {
     "num_attention_heads": 2,
     "max_position_embeddings": 514,
 }
+NAME = "klue/roberta-tiny"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -82,7 +85,7 @@ def pickled(weights):
     return file.getvalue()
 
 
-def safe(weights):
+def as_safetensors(weights):
     return save({name: tensor.clone() for name, tensor in weights.items()}, metadata={"format": "pt"})
 
 
@@ -103,7 +106,7 @@ def klue(filled=None, kind="pytorch_model.bin"):
         "tokenizer_config.json": text(names),
         "special_tokens_map.json": text({"pad_token": "[PAD]", "unk_token": "[UNK]", "mask_token": "[MASK]"}),
     }
-    return files | {kind: safe(weights) if kind.endswith("safetensors") else pickled(weights)}
+    return files | {kind: as_safetensors(weights) if kind.endswith("safetensors") else pickled(weights)}
 
 
 def koelectra():
@@ -142,3 +145,17 @@ def _tokenizer_json():
         path.write_text(vocabulary(), "utf-8")
         backend: Tokenizer = BertTokenizerFast(vocab=str(path), do_lower_case=False).backend_tokenizer
         return backend.to_str().encode()
+
+
+def opened(name=NAME):
+    tokenizer = backbone_tokenizer(name)
+    return RelationClassifier.from_backbone(name, ModelConfig(), tokenizer), tokenizer
+
+
+def safe():
+    return klue(0.1, "model.safetensors")
+
+
+def weight(name=NAME):
+    """A number by which the weights of a layout are known."""
+    return round(next(iter(opened(name)[0].backbone.parameters())).flatten()[0].item(), 3)

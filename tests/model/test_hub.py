@@ -5,80 +5,26 @@ import io
 import json
 import logging
 import os
-import random
 import subprocess
 import sys
-import threading
 
 import pytest
-import sentencepiece
 import torch
 from huggingface_hub import constants
 from safetensors.torch import load
 
-from relex.errors import InvalidConfig, ModelNotFound, RelexError, ServiceUnreachable
+from relex.errors import InvalidConfig, RelexError
 from relex.model import pickled
-from relex.model.classifier import RelationClassifier, backbone_tokenizer
-from relex.model.config import ModelConfig
 from relex.model.hub import backbone_folder, weights_folder
-from relex.model.sentencepiece import sentencepiece_tokenizer
 from relex.training.building import build_classifier
 from relex.training.config import load_config
 from relex.training.recipes import shipped_names
-from tests.hub import Pull, Repository, commit_of, serving
+from tests.hub import Pull, Repository, commit_of
 from tests.making import example
 from tests.model import layouts
+from tests.model.layouts import NAME, opened, safe, weight
 from tests.processes import ROOT
 from tests.security.payloads import Trap
-
-NAME = "klue/roberta-tiny"
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """An empty cache of the hub's, and a folder without anything that has a backbone's name."""
-    for variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_ASSETS_CACHE", str(tmp_path / "assets"))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1_000)
-    return tmp_path
-
-
-@pytest.fixture
-def hub(cache, monkeypatch):
-    with serving() as hub:
-        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        yield hub
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    """Waits between two tries of the hub's library take no time."""
-
-    class Clock:
-        sleep = staticmethod(lambda _: None)
-
-    monkeypatch.setattr("huggingface_hub.file_download.time", Clock)
-    monkeypatch.setattr("huggingface_hub.utils._http.time", Clock)
-
-
-def opened(name=NAME):
-    tokenizer = backbone_tokenizer(name)
-    return RelationClassifier.from_backbone(name, ModelConfig(), tokenizer), tokenizer
-
-
-def safe():
-    return layouts.klue(0.1, "model.safetensors")
-
-
-def weight(name=NAME):
-    """A number by which the weights of a layout are known."""
-    return round(next(iter(opened(name)[0].backbone.parameters())).flatten()[0].item(), 3)
 
 
 def test_the_layout_of_every_recipes_own_backbone_is_known(monkeypatch):
@@ -200,108 +146,6 @@ def test_what_was_fetched_once_is_opened_without_the_hub(hub, monkeypatch, kind,
     assert len(hub.requests) == asked
 
 
-def test_a_connection_that_breaks_off_is_resumed_where_it_broke(hub, impatient):
-    files = safe()
-    hub.repositories[NAME] = Repository(files, breaks_after=2_500, breaks=3)
-    assert weight() == 0.1
-    starts = [int(each.removeprefix("bytes=").rstrip("-")) for each in hub.ranges()]
-    assert len(starts) >= 2
-    assert all(starts)
-
-
-def test_one_that_breaks_off_for_good_passes_by_itself_and_leaves_no_half_file(hub, cache, impatient):
-    repository = hub.repositories[NAME] = Repository(safe(), breaks_after=0, breaks=10**6)
-    with pytest.raises(ServiceUnreachable, match="try again"):
-        opened()
-    assert not list(cache.rglob("*.incomplete"))
-    repository.breaks = 0
-    assert weight() == 0.1
-
-
-def test_progress_is_told_while_a_slow_hub_sends(hub, caplog):
-    """The hub does not send the second half before the first is told."""
-    caplog.set_level(logging.INFO, "relex")
-    first, told = threading.Event(), []
-    files = safe()
-    hub.repositories[NAME] = Repository(files, halfway=lambda: first.wait(30))
-
-    def progress(fetched, total):
-        told.append((fetched, total))
-        if 0 < fetched < total:
-            first.set()
-
-    weights_folder(NAME, progress)
-    assert first.is_set()
-    assert told[-1][0] == told[-1][1] == sum(map(len, files.values()))
-    assert f"fetching the backbone {NAME} from {hub.url}" in caplog.text
-    assert "fetched 0." in caplog.text
-
-
-def test_a_run_that_is_cancelled_stops_fetching(hub):
-    class Cancelled(Exception):
-        pass
-
-    def progress(*_):
-        raise Cancelled
-
-    hub.repositories[NAME] = Repository(safe())
-    with pytest.raises(Cancelled):
-        weights_folder(NAME, progress)
-
-
-@pytest.mark.parametrize("given", [None, "hf_wrong_and_secret", "hf_right_and_secret"])
-def test_a_token_is_used_and_never_logged(hub, monkeypatch, caplog, given):
-    caplog.set_level(logging.DEBUG)
-    hub.repositories[NAME] = Repository(safe(), token="hf_right_and_secret")
-    if given:
-        monkeypatch.setenv("HF_TOKEN", given)
-    if given == "hf_right_and_secret":
-        assert weight() == 0.1
-    else:
-        with pytest.raises(ModelNotFound, match="set HF_TOKEN for a private one") as caught:
-            opened()
-        assert "secret" not in f"{caught.value} {caught.value.__cause__}"
-    assert {headers.get("authorization") for *_, headers in hub.requests} == {f"Bearer {given}" if given else None}
-    assert "secret" not in caplog.text
-
-
-def test_a_gated_model_is_told_with_where_to_go(hub):
-    hub.repositories[NAME] = Repository({}, gated=True)
-    with pytest.raises(ModelNotFound, match=f"accept its terms at {hub.url}/{NAME} and set HF_TOKEN"):
-        opened()
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [(500, ServiceUnreachable), (503, ServiceUnreachable), (429, ServiceUnreachable), (410, InvalidConfig)],
-)
-def test_what_the_hub_answers_says_whether_it_passes_by_itself(hub, impatient, status, kind):
-    hub.repositories[NAME] = Repository({}, status=status)
-    with pytest.raises(kind):
-        opened()
-
-
-def test_a_copy_that_is_not_here_with_the_network_forbidden(hub, monkeypatch):
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(ModelNotFound, match="set HF_HUB_OFFLINE=0"):
-        opened()
-    hub.repositories[NAME] = Repository(safe())
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)  # as the hint says
-    assert weight() == 0.1
-
-
-@pytest.mark.parametrize("part", ["HF_HUB_CACHE", "HF_ASSETS_CACHE"])
-def test_a_cache_that_cannot_be_written_is_no_fault_of_the_network(hub, cache, monkeypatch, part):
-    hub.repositories[NAME] = Repository(safe() if part == "HF_HUB_CACHE" else layouts.klue(0.1))
-    (cache / "file").touch()
-    monkeypatch.setattr(constants, part, str(cache / "file" / "below"))
-    with pytest.raises(RelexError, match="set HF_HOME to another folder") as caught:
-        opened()
-    assert not isinstance(caught.value, ServiceUnreachable)
-    monkeypatch.setattr(constants, part, str(cache / "other"))  # as the hint says
-    assert weight() == 0.1
-
-
 def test_a_harmful_pickle_on_the_hub_runs_nothing(hub, cache):
     trap = Trap(cache)
     assert trap.works()
@@ -345,35 +189,3 @@ def test_what_a_killed_conversion_left_is_cleared_and_what_is_kept_says_what_it_
     assert made_of == {"backbone": NAME, "sha256": {"pytorch_model.bin": digest}}
     assert f"read pytorch_model.bin (sha256 {digest}) by torch's restricted loader" in caplog.text
     assert backbone_folder(NAME).name == commit_of(files)
-
-
-@pytest.mark.parametrize("kind", ["unigram", "bpe"])
-def test_a_sentencepiece_model_cuts_as_sentencepiece_does(tmp_path, kind):
-    """On words of another file too, with wide characters, several spaces and characters that it does not know."""
-    texts = [*layouts.sentences(), "  두  칸  사이 ", "㈜테스트　전각ＡＢ ﾊﾝ", "a\tb", "𝒳 ☃ 뷁"]
-    rng = random.Random(7)
-    texts += ["".join(rng.choices("가나다 ,.1a김", k=rng.randrange(1, 40))) for _ in range(200)]
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(layouts.sentences()),
-        model_prefix=str(tmp_path / "spiece"),
-        vocab_size=600,
-        model_type=kind,
-        character_coverage=0.98,
-        unk_piece="[UNK]",
-        pad_id=3,
-        pad_piece="[PAD]",
-        control_symbols="[CLS],[SEP]",
-        minloglevel=2,
-    )
-    tokenizer = sentencepiece_tokenizer(tmp_path / "spiece.model")
-    theirs = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "spiece.model"))
-    assert [tokenizer.encode(text, add_special_tokens=False) for text in texts] == theirs.encode(texts)
-    pair = tokenizer.backend_tokenizer.encode("가", "나")
-    assert [pair.tokens[0], pair.tokens[-1], pair.tokens.count("[SEP]")] == ["[CLS]", "[SEP]", 2]
-    assert [pair.type_ids[0], pair.type_ids[-1]] == [0, 1]
-
-
-def test_a_damaged_sentencepiece_model_is_told(hub):
-    hub.repositories[NAME] = Repository(layouts.kobert() | {"spiece.model": b"\xff" * 50})
-    with pytest.raises(InvalidConfig, match=r"spiece\.model: no SentencePiece model"):
-        backbone_tokenizer(NAME)
