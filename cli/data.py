@@ -33,7 +33,7 @@ def split_command(csv: Path, out: Path, *, quiet: bool, **how: Any) -> None:
 
     A model that remembers names scores high on a plain split; a grouped one shows it only new names.
 
-    Example: relex data split train.csv --out data/ --group
+    Example: relex data split train.csv --out split/ --group
     """
     files = split_file(csv, out, **how)
     console = talk(quiet=quiet)

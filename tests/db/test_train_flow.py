@@ -5,13 +5,14 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from cli.render import run_line, run_lines
 from relex.db import models as versions
 from relex.db import runs
-from relex.errors import RelexError, ServiceUnreachable
+from relex.errors import InvalidCsv, RelexError, ServiceUnreachable
 from relex.flows import models
 from relex.flows import train as flow
 from relex.flows.cancel import cancel
@@ -112,6 +113,19 @@ def test_a_run_becomes_a_version_whose_files_are_found(database, settings, train
     place = models.locate(database, settings, "tiny@1")
     assert place.parent == settings.home / "models" / "tiny"
     assert list((settings.home / "models" / ".unfinished").iterdir()) == []
+    assert current(database) == "tiny@1"
+
+
+def test_files_in_the_encoding_of_the_recipe(database, settings, tmp_path):
+    data = {"encoding": "utf-16"}
+    for name in ("train", "valid"):
+        text = (ROOT / "data" / f"{name}_data.csv").read_text("utf-8-sig")
+        data[name] = str(tmp_path / f"{name}.csv")
+        Path(data[name]).write_bytes(text.encode("utf-16"))
+    with pytest.raises(InvalidCsv, match="hint: --encoding utf-16 reads it"):
+        queue(database, TrainingConfig.from_dict(SECTIONS | {"data": data | {"encoding": "utf-8"}}))
+    queue(database, TrainingConfig.from_dict(SECTIONS | {"data": data}))
+    assert train_next(database, FakeTrainer(), settings, lambda: False)
     assert current(database) == "tiny@1"
 
 

@@ -1,6 +1,8 @@
 """Rules that no linter knows: who owns the generic names, what every module and command must say."""
 
 import ast
+import shutil
+import subprocess
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -20,6 +22,31 @@ def every_command(group=relex, path=()):
         yield (*path, name), command
         if isinstance(command, click.Group):
             yield from every_command(command, (*path, name))
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no checkout")
+@pytest.mark.parametrize(
+    "written",
+    [
+        "june.rejected.csv",
+        "june.rejected-2.csv",
+        "search_focal-best.yaml",
+        "search_focal-best-2.yaml",
+        "june.utf8.csv",
+        "june.unpacked.csv",
+        "june.from-json.csv",
+        "data/.relex-0123.tmp",
+        "outputs/j-abcdef.csv",
+        "data.html",
+        "compared/flips.csv",
+        "split/train_data.csv",
+    ],
+)
+def test_git_ignores_what_commands_write_by_default_and_in_the_readme(written):
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("git is not installed")
+    assert subprocess.run([git, "check-ignore", "--quiet", written], cwd=ROOT, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["cli", "worker", "migrations"])

@@ -201,7 +201,9 @@ def test_overrides_have_the_last_word_and_are_read_as_yaml():
 
 def test_faults_of_overrides_say_so():
     overrides = {"train.epoch": "3", "train.seed": "x", "data.train": "gone.csv", "pooling": "[a"}
+    overrides["data.encoding"] = "utf-9"
     assert sorted(faults(MINIMAL, overrides)) == [
+        "--set: data.encoding should be an encoding: unknown encoding 'utf-9'; try utf-8, cp949 or utf-16",
         "--set: data.train: there is no file gone.csv here; give one with --set data.train=FILE",
         f"--set: pooling: '[a': not YAML: expected ',' or ']', but got '<stream end>'; {QUOTE}",
         "--set: train.seed should be a valid integer, not 'x'",
