@@ -73,6 +73,7 @@ def _check_classifier(checkpoint: Path) -> None:
             f"as an encoder it can be trained: relex train --config base --set backbone.name={checkpoint}"
         )
     _check_labels(checkpoint, folder.read_labels(checkpoint))
+    folder.check_label_numbers(checkpoint)
     read_parity(checkpoint)
 
 
