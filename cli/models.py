@@ -18,6 +18,7 @@ from relex.flows.importing import import_folder
 from relex.flows.rehearsal import Rehearsal, load_rehearsal
 from relex.model.folder import classifiers
 from relex.model.parity import read_parity
+from relex.runs import PRECISIONS
 
 
 @click.group("models", short_help="List model versions; promote one.", invoke_without_command=True)
@@ -39,6 +40,7 @@ def models_command(ctx: click.Context, *, as_json: bool) -> None:
         mark = "[green]current[/]" if version.current else "       "
         scores = "   ".join(
             f"micro-F1 {each.micro_f1:.2f}  AUPRC {each.auprc:.2f}  on {each.examples:,} rows ({each.data_sha256[:8]})"
+            + (f" in {PRECISIONS[each.precision]}" if each.precision else "")
             for each in version.scores
         )
         answer().print(f"{mark}  [bold]{version}[/]  {version.created_at:%Y-%m-%d %H:%M}  {scores}")

@@ -41,6 +41,7 @@ def import_folder(
         _check_classifier(checkpoint)
     judged = (source / folder.METRICS).is_file()
     scores, note = ([models.scores_of(source)], models.note_of(source)) if judged else ([], None)
+    trained_on = models.trained_on(source) if judged else None
     draft = new_draft(settings, name)
     try:
         _copy(source, draft)
@@ -53,7 +54,8 @@ def import_folder(
         raise
     digests = folder.digests(draft)
     with database.transaction() as tx:
-        version = table.register(tx, name, folder.read_labels(source), digests, scores, note=note)
+        labels = folder.read_labels(source)
+        version = table.register(tx, name, labels, digests, scores, note=note, trained_on=trained_on)
         models.place(draft, models.home_of(settings, version), version)
     return version
 

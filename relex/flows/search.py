@@ -20,6 +20,7 @@ from relex.errors import DatabaseUnreachable, InvalidInput, LeaseLost, ModelNotF
 from relex.examples import Example
 from relex.flows.persist import persist
 from relex.flows.train import Trainer
+from relex.hints import NOTHING_LEARNED
 from relex.searching.opening import open_study
 from relex.searching.space import Search, check_name
 from relex.searching.study import Study
@@ -27,6 +28,9 @@ from relex.searching.trials import Pruned, Trial, TrialResult
 from relex.training.scratch import digest_of
 
 STUDY_NAME = r"[A-Za-z0-9_.-]{1,100}"
+
+MIN_SCORE = 0.005
+"""Minimum score, x100, of a recipe that is worth writing: less reads as 0.00."""
 
 POLL_SECONDS = 1.0
 """How often one with nothing to begin looks after the trials of others."""
@@ -212,6 +216,11 @@ def _write_best(study: Study, wanted: Search, file: Path) -> TrialResult:
             "mend the cause, and search again with another --study"
         )
     metric = wanted.config.validation.metric
+    if best.score is None or best.score < MIN_SCORE:
+        raise RelexError(
+            f"the best of {len(results)} trials of the study {study.name} has {metric} 0.00: nothing was learned, so "
+            f"{file} is not written\n{NOTHING_LEARNED}"
+        )
     comment = f"{_comment(study.name)} number {best.number} of {len(results)}, {metric} {best.score:.2f}."
     with replacing(file) as written:
         written.write(wanted.to_recipe(best.changes, comment, file).encode())

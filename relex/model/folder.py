@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from relex.errors import BadCheckpoint, quoted, shortened
+from relex.hints import LABEL_ORDER
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -33,8 +34,6 @@ KNOWN = (*READ_BY_SCORING, PARITY, *FOR_PEOPLE)
 ENSEMBLE = "ensemble.json"
 """Stands in the folder of an ensemble, and makes it one."""
 MEMBER = re.compile(r"member-(\d+)")
-
-LABEL_ORDER = "write the order of the training into both"
 
 PICKLED = frozenset({".pth", ".pt", ".pkl", ".pickle", ".bin", ".ckpt"})
 """Endings of files that may run code when they are opened."""
@@ -149,7 +148,9 @@ def check_label_numbers(folder: Path) -> None:
     for number, label in enumerate(read_labels(folder)):
         if str(numbers.get(label)) != str(number):
             other = f"numbers it {shortened(str(numbers[label]))}" if label in numbers else "lacks it"
-            raise BadCheckpoint(f"{path}: label {number} is {quoted(label)} in id2label, label2id {other}; {LABEL_ORDER}")
+            raise BadCheckpoint(
+                f"{path}: label {number} is {quoted(label)} in id2label, label2id {other}; {LABEL_ORDER}"
+            )
 
 
 def read_kind(folder: Path) -> str:

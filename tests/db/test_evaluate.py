@@ -106,12 +106,26 @@ def test_the_figures_are_those_of_the_predictions_and_are_kept_with_the_version(
     assert (kept.micro_f1, kept.auprc) == (headline.micro_f1.value, headline.auprc.value)
 
 
-def test_the_figures_of_an_exact_job_are_shown_and_not_kept(database):
+def test_one_score_a_file_is_kept_and_that_in_fp32_wins(database):
     job_id = scored(database, "one")
     with database.transaction() as tx:
-        tx.exec_driver_sql("UPDATE jobs SET exact = true")
-    assert evaluate(database, load_judge(), job_id).judgement.rows == ROWS
-    assert stored(database, "one") == ()
+        tx.exec_driver_sql("""UPDATE model_versions SET digests = '{"member-1/parity.json": "0"}'""")
+
+    def kept(*, exact, label):
+        with database.transaction() as tx:
+            tx.exec_driver_sql("UPDATE jobs SET exact = %s", (exact,))
+            tx.exec_driver_sql("UPDATE predictions SET label = %s WHERE row_no = 1", (label,))
+        found = evaluate(database, load_judge(), job_id)
+        [score] = stored(database, "one")
+        is_this = score.micro_f1 == found.judgement.headline.micro_f1.value
+        return evaluation_data(found)["precision"], score.precision, is_this
+
+    right = labelled(1).label
+    assert kept(exact=False, label=right) == ("default", "default", True)
+    assert kept(exact=False, label="per:title") == ("default", "default", False)  # the first one stays
+    assert kept(exact=True, label="per:title") == ("fp32", "fp32", True)
+    assert kept(exact=False, label=right) == ("default", "fp32", False)
+    assert kept(exact=True, label=right) == ("fp32", "fp32", True)
 
 
 def test_judging_again_keeps_one_score_a_file(database):

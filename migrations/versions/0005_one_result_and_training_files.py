@@ -1,4 +1,4 @@
-"""Postgres refuses a prediction and a row error for one row.
+"""Postgres refuses a prediction and a row error for one row; versions say what they were trained on.
 
 A relex of before could record both for a row that equals another one; such a job never closed. There the prediction
 wins: it is what the model said, so the row error is deleted and the job closes at the next sweep.
@@ -9,6 +9,8 @@ writes a result holds the lock on the row's shard until the transaction ends, so
 one row at the same moment. The function keeps the search path under which the tables were made, since a restored dump
 fills them under none.
 
+What a version of before was trained on is not known, and stays NULL.
+
 There is no way back. Workers of before go on as they are.
 """
 
@@ -18,6 +20,7 @@ revision = "0005"
 down_revision = "0004"
 
 PREPARE = """
+ALTER TABLE model_versions ADD COLUMN trained_on jsonb;
 LOCK TABLE predictions, row_errors IN SHARE ROW EXCLUSIVE MODE;
 DELETE FROM row_errors USING predictions
     WHERE predictions.job_id = row_errors.job_id AND predictions.row_no = row_errors.row_no;
