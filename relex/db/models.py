@@ -30,7 +30,7 @@ def register(  # noqa: PLR0913 - what a version's row is made of, in one call
     """Give a checkpoint the next number of its name.
 
     The same checkpoint (by digests) keeps the one it has, and gets what is new: scores on other files, a note, what it
-    was trained on.
+    was trained on if it did not say yet.
     """
     tx.execute(LOCK)
     known = tx.execute(select(table).where(table.c.name == name).where(table.c.digests == dict(digests))).first()
@@ -38,7 +38,7 @@ def register(  # noqa: PLR0913 - what a version's row is made of, in one call
         version = _version(known)
         for each in scores:
             add_scores(tx, version, each)
-        learned = {"note": note, "trained_on": _files(trained_on)}
+        learned = {"note": note, "trained_on": None if version.trained_on else _files(trained_on)}
         if news := {name: value for name, value in learned.items() if value is not None}:
             tx.execute(update(table).where(table.c.model == str(version)).values(news))
         return find(tx, str(version))

@@ -64,6 +64,10 @@ ROWS = {
         UPDATE shards SET answered = 1 WHERE job_id = 'j-done';
         UPDATE predictions SET answer_key = gen_random_uuid() WHERE job_id = 'j-done';
     """,
+    "0005": """
+        UPDATE model_versions SET trained_on = '[{"name": "a.csv", "sha256": "0", "path": null}]'
+            WHERE model = 'fake@1';
+    """,
 }
 """By the first revision whose tables can hold them."""
 

@@ -65,6 +65,8 @@ def test_metrics_hold_both_scores_the_labels_and_the_supports(facts):
     assert list(validation["per_label"]) == list(facts.evaluation.per_label.index)
     assert validation["per_label"]["per:religion"] == {"precision": 0, "recall": 0, "f1": 0, "support": 20}
     assert training["support"] == {"per:title": 3}
+    assert training["data"] == [{"file": "train.csv", "sha256": "1" * 64}]
+    assert validation["precision"] == "fp32"
     assert (training["best_epoch"], training["seconds"], training["device"]) == (3, 90.0, "2 CPU cores")
     assert len(training["history"]) == 4
 
