@@ -24,7 +24,7 @@ from relex.analysis import resampling
 from relex.analysis.metrics import auprc, micro_f1
 from relex.csvfile.reading import read_labelled_examples
 from relex.errors import RelexError
-from relex.examples import Example
+from relex.examples import Example, all_predicted
 from relex.scoring.scorer import Scorer
 from relex.training.config import TrainingConfig, load_config
 from relex.training.trainer import train
@@ -100,7 +100,7 @@ def _train(config: TrainingConfig, learned: Sequence[Example], valid: Sequence[E
         outcome = train(config, learned, valid, checkpoint, report)
         logger.info("%s: %s", kept.stem, outcome)
         scorer = Scorer(checkpoint, "cpu")
-        predictions = sorted((each for batch in scorer.score(valid) for each in batch), key=lambda each: each.row_no)
+        predictions = all_predicted((each for batch in scorer.score(valid) for each in batch), valid)
         probabilities = np.array([each.probabilities for each in predictions], np.float32)
         draft = Path(folder) / kept.name
         np.savez_compressed(draft, probabilities=probabilities, labels=scorer.labels)

@@ -24,7 +24,6 @@ from relex.training.judging import probabilities_of
 from relex.training.validation import Validation, predicted_labels
 
 COLUMNS = ["checkpoint", "micro-F1", "AUPRC", "by the target's mix", "new names", "names hidden", "names changed"]
-MASK = "[MASK]"
 
 
 def main() -> None:
@@ -36,14 +35,13 @@ def main() -> None:
     trained_on = read_labelled_examples(options.data / "train_data.csv")
     examples = read_labelled_examples(options.data / "valid_data.csv")
     validation = Validation(examples, "valid_data.csv", trained_on, read_whole(options.data / "test_data.csv"))
-    hidden = Validation([renamed(example, MASK, MASK) for example in examples], "hidden")
     changed = Validation(with_other_words(examples, trained_on), "changed")
     print(f"| {' | '.join(COLUMNS)} |\n|---|{'---|' * (len(COLUMNS) - 1)}")  # noqa: T201 - a script's output
     for checkpoint in options.checkpoints:
         cells = [
             checkpoint.name,
             *scores(checkpoint, validation),
-            alone(checkpoint, hidden),
+            alone(checkpoint, validation, hide_entities=True),
             alone(checkpoint, changed),
         ]
         print(f"| {' | '.join(cells)} |", flush=True)  # noqa: T201
@@ -79,9 +77,10 @@ def scores(checkpoint: Path, validation: Validation) -> list[str]:
     ]
 
 
-def alone(checkpoint: Path, validation: Validation) -> str:
+def alone(checkpoint: Path, validation: Validation, *, hide_entities: bool = False) -> str:
     """Micro-F1 on a form of the file."""
-    return with_interval(validation.gold, predicted_labels(*probabilities_of(checkpoint, validation, "cpu")))
+    found = probabilities_of(checkpoint, validation, "cpu", hide_entities=hide_entities)
+    return with_interval(validation.gold, predicted_labels(*found))
 
 
 def with_interval(gold: Sequence[str], predicted: Sequence[str]) -> str:

@@ -23,12 +23,13 @@ from relex.flows.judging import load_judge
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also weigh micro-F1 by the type pairs and sources of this file, which needs no labels.",
 )
-@click.option("--exact", is_flag=True, help="Score in fp32; the scores are shown, not kept with the version.")
+@click.option("--exact", is_flag=True, help="Score in fp32, in which versions are compared.")
 def evaluate_command(model: str, like: Path | None, **asked: Any) -> None:
     """Score a labelled CSV with the model version NAME@N (or the newest called NAME) and judge the predictions.
 
     Prints micro-F1 and AUPRC as KLUE defines them with bootstrap intervals, then scores by label, type pair, source
-    and length, and the most confused labels. The scores are kept with the version. --out writes evaluation.json and
+    and length, and the most confused labels, and warns where the version was trained on these rows. The scores are kept
+    with the version, one a file: those in fp32 if there are any. --out writes evaluation.json and
     predictions.csv.
 
     Example: relex evaluate large_focal@1 --on data/valid_data.csv

@@ -8,7 +8,9 @@ from relex.analysis.shift import verdict
 from relex.errors import counted
 from relex.flows.compare import Comparison
 from relex.flows.ensemble import Assembled, Registered
-from relex.flows.evaluate import Evaluation
+from relex.flows.evaluate import Evaluation, precision_of
+from relex.flows.seen_rows import SeenRows
+from relex.runs import PRECISIONS
 
 CONFUSIONS_SHOWN = 15
 NOTHING = "-"
@@ -19,8 +21,10 @@ Row = tuple[str, ...]
 def evaluation_text(evaluation: Evaluation) -> str:
     """The figures first, then every table; several lines, no line end."""
     scored, judgement = evaluation.scored, evaluation.judgement
+    precision = PRECISIONS[precision_of(scored)]
     parts = [
-        f"{scored.version} on {scored.job.file_name}: {counted(judgement.rows, 'row')}, job {scored.job.id}",
+        f"{scored.version} on {scored.job.file_name}: {counted(judgement.rows, 'row')}, "
+        f"job {scored.job.id}, {precision}{_seen(evaluation.seen)}",
         _figures(judgement, evaluation.reweighted) + _warning(judgement.headline),
         _labels(judgement),
         _slices("by type pair", judgement.by_type_pair),
@@ -35,7 +39,8 @@ def comparison_text(comparison: Comparison) -> str:
     """Both models' figures, whether the difference may be luck, and what was trained differently."""
     a, b = comparison.a, comparison.b
     parts = [
-        f"A {a.version}   B {b.version}   on {a.job.file_name}: {counted(len(a.examples), 'row')}",
+        f"A {a.version}   B {b.version}   on {a.job.file_name}: {counted(len(a.examples), 'row')}"
+        + _seen(comparison.seen),
         _pair(comparison) + _warning(comparison.paired.a, comparison.paired.b),
         _rows_right(comparison),
         _changes(comparison),
@@ -52,13 +57,18 @@ def ballot_text(ensemble: Assembled, registered: Registered | None) -> str:
     fitted = ", ".join(f"{weight:.3f} {name}" for weight, name in zip(weights, ballot.members, strict=True))
     head = (job.file_name, "micro-F1", "95 % interval", "AUPRC", "95 % interval", "average precision")
     parts = [
-        _table(head, [*alone, *together]),
+        _table(head, [*alone, *together]) + _seen(ensemble.seen),
         f"weights, fitted on this file: {fitted} (judged on each half of the rows by weights fitted on the other)",
     ]
     if registered:
         current = "current" if registered.promoted else "not made current"
         parts.append(f"{registered.version} is registered and {current}: {registered.reason}")
     return "\n\n".join(parts)
+
+
+def _seen(found: Sequence[SeenRows]) -> str:
+    """A line for each version that was trained on the rows, or of which that is not known."""
+    return "".join(f"\n{each}" for each in found)
 
 
 def _headline(headline: Headline) -> Row:

@@ -19,6 +19,7 @@ from relex.flows.importing import import_folder
 from relex.flows.rehearsal import Rehearsal, load_rehearsal
 from relex.model.folder import classifiers
 from relex.model.parity import read_parity
+from relex.runs import PRECISIONS
 from relex.times import local
 
 
@@ -41,7 +42,7 @@ def models_command(ctx: click.Context, *, as_json: bool) -> None:
         mark = "[green]current[/]" if version.current else "       "
         scores = "   ".join(
             f"micro-F1 {each.micro_f1:.2f}  AUPRC {each.auprc:.2f}  on {counted(each.examples, 'row')} "
-            f"({each.data_sha256[:8]})"
+            f"({each.data_sha256[:8]})" + (f" in {PRECISIONS[each.precision]}" if each.precision else "")
             for each in version.scores
         )
         answer().print(f"{mark}  [bold]{version}[/]  {local(version.created_at)}  {scores}")

@@ -201,6 +201,10 @@ def run_lines(run: TrainingRun) -> list[str]:
             parts += [f"loss {told['loss']:.3f}", f"lr {told['learning_rate']:.1e}"]
         lines.append("  " + "   ".join(parts))
     lines += [epoch_line(each) for each in told.get("history", [])]
+    if run.model and told.get("history"):
+        lines.append(
+            f"  epochs are scored while training; `relex models` has the scores of {run.model} as saved, in fp32"
+        )
     if run.error:
         lines.append(f"  {'error' if run.state is RunState.FAILED else 'note'}: {escape(run.error)}")
     return lines
@@ -243,8 +247,17 @@ def model_data(version: ModelVersion) -> dict[str, Any]:
         "registered_at": iso(version.created_at),
         "note": version.note,
         "scores": [
-            {"sha256": each.data_sha256, "examples": each.examples, "micro_f1": each.micro_f1, "auprc": each.auprc}
+            {
+                "sha256": each.data_sha256,
+                "examples": each.examples,
+                "micro_f1": each.micro_f1,
+                "auprc": each.auprc,
+                "precision": each.precision,
+            }
             for each in version.scores
         ],
+        "trained_on": None
+        if version.trained_on is None
+        else [{"file": file.name, "sha256": file.sha256} for file in version.trained_on],
         "sha256": dict(version.digests),
     }

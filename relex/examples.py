@@ -4,9 +4,11 @@ They are plain frozen values, made by `csvfile` and `db`, read by `encoding` and
 needs another room's objects.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
+
+from relex.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,23 @@ class Prediction:
     window_cut: bool = False
 
 
+CANNOT_BE_SCORED = "cannot-be-scored"
+"""Code of a row error that names what is wrong with the row."""
+SCORING_FAILED = "scoring-failed"
+"""Code of a row error that was raised unexpectedly for one row and not for the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """Why one accepted row has no prediction."""
+    """Why one accepted row has no prediction; the message does not repeat the row's id."""
 
     row_no: int
     code: str
     message: str
+
+
+RowResult = Prediction | RowError
+"""What becomes of one example; each has exactly one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +81,18 @@ class Outcome:
     """Of rows whose content was scored before, or in another row of the shard."""
     keys: Mapping[int, UUID] = field(default_factory=dict)
     """By row number, under which the scored ones may answer for others."""
+
+
+def all_predicted(results: Iterable[RowResult], examples: Sequence[Example]) -> list[Prediction]:
+    """Return the predictions in the order of their rows, where every example must have one.
+
+    Raises:
+        InvalidInput: naming the first example that has a row error.
+    """
+    in_order = sorted(results, key=lambda result: result.row_no)
+    predictions = [result for result in in_order if isinstance(result, Prediction)]
+    if len(predictions) < len(in_order):
+        error = next(result for result in in_order if isinstance(result, RowError))
+        (id_,) = (example.id for example in examples if example.row_no == error.row_no)
+        raise InvalidInput(f"id {id_}: {error.message}")
+    return predictions

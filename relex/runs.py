@@ -70,6 +70,23 @@ class Scores:
     examples: int
     micro_f1: float
     auprc: float
+    precision: str | None = None
+    """`fp32`, or `default`: 16 bit where a worker has it and the checkpoint may. None where it was not noted."""
+
+
+FP32, DEFAULT_PRECISION = "fp32", "default"
+PRECISIONS = {FP32: "fp32", DEFAULT_PRECISION: "16 bit where a worker has it"}
+"""In words."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFile:
+    """A file that a model version learned from."""
+
+    name: str
+    sha256: str
+    path: str | None = None
+    """Where it was read; None for a checkpoint that was made elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +105,8 @@ class ModelVersion:
     run_id: RunId | None = None
     note: str | None = None
     """What a person should know before using it, such as that it is worse than one of its members."""
+    trained_on: tuple[TrainingFile, ...] | None = None
+    """None where nobody knows: checkpoints that were made by an older relex or elsewhere do not say."""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.number}"

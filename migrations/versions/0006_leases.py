@@ -9,7 +9,7 @@ There is no way back. Workers of an earlier relex must have ended before the upg
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 UPGRADE = """
 ALTER TABLE runs

@@ -23,6 +23,8 @@ class EnsembleFacts:
     made_by: str
     """A command that makes it again."""
     licence: str = "Each member keeps its licence; `member-1/README.md` and its neighbours tell it."
+    precision: str = "fp32"
+    """In which the members were scored; `default` is 16 bit where a worker has it."""
     further_scores: Sequence[tuple[str, float]] = ()
     """Others on the same file, x100, in words."""
     training: Mapping[str, Any] | None = None
@@ -38,6 +40,7 @@ def metrics_json(facts: EnsembleFacts) -> str:
         "validation": {
             "sha256": facts.file_sha256,
             "examples": facts.examples,
+            "precision": facts.precision,
             **_figures(chosen.headline),
             "micro_f1_interval": list(chosen.headline.micro_f1.interval),
             "further": dict(facts.further_scores),

@@ -11,7 +11,7 @@ from uuid import UUID
 from relex.db.connection import Transaction, driver
 from relex.examples import Example, Prediction
 
-SCORING = 1
+SCORING = 2
 """Raised by whoever changes the numbers that a model gives: what was said before then answers nobody."""
 
 # One probe of the index a key, whatever Postgres' statistics say: they are none while a first job is being scored.

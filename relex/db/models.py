@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import Row, func, insert, null, select, text, update
 
 from relex.db.connection import Transaction
 from relex.db.tables import model_versions
 from relex.errors import ModelNotFound, did_you_mean, quoted
 from relex.hints import jobs as hints
-from relex.runs import ModelVersion, RunId, Scores
+from relex.runs import FP32, ModelVersion, RunId, Scores, TrainingFile
 
 # Registering and promoting read before they write; one at a time keeps numbers and `current` straight.
 LOCK = text("LOCK TABLE model_versions IN SHARE ROW EXCLUSIVE MODE")
@@ -26,10 +26,12 @@ def register(  # noqa: PLR0913 - what a version's row is made of, in one call
     run_id: RunId | None = None,
     *,
     note: str | None = None,
+    trained_on: Sequence[TrainingFile] | None = None,
 ) -> ModelVersion:
     """Give a checkpoint the next number of its name.
 
-    The same checkpoint (by digests) keeps the one it has, and gets what is new: scores on other files, a note.
+    The same checkpoint (by digests) keeps the one it has, and gets what is new: scores on other files, a note, what it
+    was trained on if it did not say yet.
     """
     tx.execute(LOCK)
     known = tx.execute(select(table).where(table.c.name == name).where(table.c.digests == dict(digests))).first()
@@ -37,8 +39,9 @@ def register(  # noqa: PLR0913 - what a version's row is made of, in one call
         version = _version(known)
         for each in scores:
             add_scores(tx, version, each)
-        if note:
-            tx.execute(update(table).where(table.c.model == str(version)).values(note=note))
+        learned = {"note": note, "trained_on": None if version.trained_on else _files(trained_on)}
+        if news := {name: value for name, value in learned.items() if value is not None}:
+            tx.execute(update(table).where(table.c.model == str(version)).values(news))
         return find(tx, str(version))
     number = 1 + (tx.scalar(select(func.max(table.c.number)).where(table.c.name == name)) or 0)
     values = {
@@ -51,6 +54,7 @@ def register(  # noqa: PLR0913 - what a version's row is made of, in one call
         "current": False,
         "run_id": run_id,
         "note": note,
+        "trained_on": null() if trained_on is None else _files(trained_on),
         "created_at": func.now(),
     }
     return _version(tx.execute(insert(table).values(values).returning(*table.c)).one())
@@ -74,9 +78,15 @@ def promote_over(tx: Transaction, version: ModelVersion, rival: ModelVersion | N
 
 
 def add_scores(tx: Transaction, version: ModelVersion, scores: Scores) -> None:
-    """Remember how a version does on one more file, in place of older scores on the same one."""
+    """Remember how a version does on one more file.
+
+    There is one score a file. One in fp32 replaces what is there, for those are compared with each other; any other
+    precision is kept only where there is none yet.
+    """
     mine = table.c.model == str(version)
     known = tx.scalars(select(table.c.scores).where(mine).with_for_update()).one()
+    if scores.precision != FP32 and any(each["data_sha256"] == scores.data_sha256 for each in known):
+        return
     kept = [each for each in known if each["data_sha256"] != scores.data_sha256]
     tx.execute(update(table).where(mine).values(scores=[*kept, asdict(scores)]))
 
@@ -107,8 +117,13 @@ def every(tx: Transaction) -> list[ModelVersion]:
     return [_version(row) for row in tx.execute(select(table).order_by(table.c.created_at.desc()))]
 
 
+def _files(trained_on: Sequence[TrainingFile] | None) -> list[dict[str, object]] | None:
+    return None if trained_on is None else [asdict(each) for each in trained_on]
+
+
 def _version(row: Row[tuple[object, ...]]) -> ModelVersion:
     values = row._asdict()
+    files = values["trained_on"]
     return ModelVersion(
         name=values["name"],
         number=values["number"],
@@ -119,4 +134,5 @@ def _version(row: Row[tuple[object, ...]]) -> ModelVersion:
         current=values["current"],
         run_id=values["run_id"],
         note=values["note"],
+        trained_on=None if files is None else tuple(TrainingFile(**each) for each in files),
     )

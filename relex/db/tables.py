@@ -78,6 +78,7 @@ model_versions = Table(
     Column("current", Boolean, nullable=False),
     Column("run_id", Text, ForeignKey("runs.id")),
     Column("note", Text),
+    Column("trained_on", JSONB),
     _moment("created_at", nullable=False),
     UniqueConstraint("name", "number"),
 )

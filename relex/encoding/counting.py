@@ -20,4 +20,5 @@ def token_counts(tokenizer_file: Path, texts: Sequence[str]) -> list[int]:
         raise InvalidInput(f"{tokenizer_file}: not a tokenizer.json: {fault}") from fault
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True  # a text that spells one is a text
     return [len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]

@@ -6,6 +6,7 @@ entity's word, which stands more than once in one sentence out of ten. `tokens` 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from relex.errors import InvalidInput
 from relex.examples import Entity, Example
@@ -43,8 +44,13 @@ class MarkedText:
     """The object with its markers."""
     pair: str | None
     """The type sentence, read after the text, or None."""
+    controls: tuple[Range, ...]
+    """The places that are control tokens, in their order: markers, where they are not ordinary text, and masks."""
+    pair_controls: int
+    """Number of masks in the type sentence."""
 
 
+@cache
 def marker_tokens(scheme: Scheme) -> tuple[str, ...]:
     """The special tokens that a tokenizer must learn for this scheme, each as ONE token; none for most schemes."""
     if scheme is Scheme.ENTITY_MARKER:
@@ -56,30 +62,45 @@ def marker_tokens(scheme: Scheme) -> tuple[str, ...]:
     return tuple(token for name in names for token in (f"[{name}]", f"[/{name}]"))
 
 
-def mark(example: Example, scheme: Scheme, type_sentence: bool) -> MarkedText:
-    """The example's sentence as `scheme` writes it, with the places of both entities.
+def mark(example: Example, scheme: Scheme, type_sentence: bool, mask: str | None = None) -> MarkedText:
+    """Write the example's sentence as `scheme` wants it, with the places of both entities.
+
+    `mask` is a tokenizer's mask token: it takes the place of both entities' words, wherever they are written.
 
     Raises:
         InvalidInput: subject and object overlap, so that no marker could tell them apart.
     """
     subject, object_ = example.subject, example.object
     if subject.start < object_.end and object_.start < subject.end:
-        raise InvalidInput(
-            f"id {example.id}: subject {subject.text!r} and object {object_.text!r} overlap; mark separate words"
-        )
+        raise InvalidInput(f"subject {subject.text!r} and object {object_.text!r} overlap; mark separate words")
     text, copied = "", 0
     words, blocks = {}, {}
     for entity in sorted((subject, object_), key=lambda entity: entity.start):
         before, after = _around(entity, scheme, is_subject=entity is subject)
         text += example.sentence[copied : entity.start]
         start = len(text)
-        text += before + example.sentence[entity.start : entity.end] + after
+        text += before + (mask or example.sentence[entity.start : entity.end]) + after
         blocks[entity] = (start, len(text))
         words[entity] = (start + len(before), len(text) - len(after))
         copied = entity.end
     text += example.sentence[copied:]
-    pair = f"이 문장에서 {object_.text}는 {subject.text}의 {object_.type}이다." if type_sentence else None
-    return MarkedText(text, words[subject], words[object_], blocks[subject], blocks[object_], pair)
+    pair = (
+        f"이 문장에서 {mask or object_.text}는 {mask or subject.text}의 {object_.type}이다." if type_sentence else None
+    )
+    controls = [words[entity] for entity in words] if mask else []
+    if marker_tokens(scheme):
+        controls += [(blocks[entity][0], words[entity][0]) for entity in words]
+        controls += [(words[entity][1], blocks[entity][1]) for entity in words]
+    return MarkedText(
+        text=text,
+        subject=words[subject],
+        object=words[object_],
+        subject_block=blocks[subject],
+        object_block=blocks[object_],
+        pair=pair,
+        controls=tuple(sorted(controls)),
+        pair_controls=2 if mask and pair else 0,
+    )
 
 
 def _around(entity: Entity, scheme: Scheme, *, is_subject: bool) -> tuple[str, str]:

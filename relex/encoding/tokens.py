@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from tokenizers import Encoding
 from transformers import PreTrainedTokenizerFast
 
-from relex.encoding.markers import MarkedText, Range, Scheme, mark
+from relex.encoding.markers import MarkedText, Range, Scheme, mark, marker_tokens
+from relex.encoding.plain_text import EncodedText, PlainTextTokenizer
 from relex.encoding.window import FarApart, apart, moved, window
 from relex.errors import InvalidInput
-from relex.examples import Example
+from relex.examples import CANNOT_BE_SCORED, Example, RowError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,40 +57,71 @@ class Encoder:
         self._type_sentence = type_sentence
         self._max_length = max_length
         self._far_apart = far_apart
-        self._backend = tokenizer.backend_tokenizer
+        backend = tokenizer.backend_tokenizer
         # Files of some backbones ask for these; they would cut entities and make a result depend on neighbours.
-        self._backend.no_truncation()
-        self._backend.no_padding()
+        backend.no_truncation()
+        backend.no_padding()
+        self._plain_text = PlainTextTokenizer(backend, marker_tokens(scheme))
 
     def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:
-        """The examples as tokens, in the given order; one tokenizer call for all of them.
+        """Encode examples in the given order; one tokenizer call for all of them.
 
         Raises:
-            InvalidInput: naming the first example whose entities overlap, vanish in the tokenizer, are too long
-                for the window, or too far apart where that is refused; and how many more there are.
+            InvalidInput: naming the first example that `encode_valid` returns an error for, and how many more there
+                are.
         """
-        marked = [mark(example, self._scheme, self._type_sentence) for example in examples]
-        texts = [(item.text, item.pair) if item.pair else item.text for item in marked]
-        encodings = self._backend.encode_batch(texts)
-        encoded, faults = [], []
-        for item in zip(examples, marked, encodings, strict=True):
-            try:
-                encoded.append(self._encoded(*item))
-            except InvalidInput as fault:
-                faults.append(str(fault))
-        if faults:
-            more = f" ({len(faults) - 1:,} more of {len(examples):,} rows cannot be read)" if faults[1:] else ""
-            raise InvalidInput(f"{faults[0]}{more}")
+        return self._all_valid(examples)
+
+    def encode_hidden(self, examples: Sequence[Example]) -> list[EncodedExample]:
+        """Encode examples with the mask token, which the tokenizer must have, in place of both entities' words.
+
+        Raises:
+            InvalidInput: as `encode`.
+        """
+        return self._all_valid(examples, self.tokenizer.mask_token)
+
+    def encode_valid(self, examples: Sequence[Example]) -> tuple[list[EncodedExample], list[RowError]]:
+        """Encode those examples that can be, in the given order, and say of the others what is wrong with them.
+
+        That is: the entities overlap, vanish in the tokenizer, are too long for the window, or too far apart where that
+        is refused.
+        """
+        return self._encode(examples)
+
+    def _all_valid(self, examples: Sequence[Example], mask: str | None = None) -> list[EncodedExample]:
+        encoded, errors = self._encode(examples, mask)
+        if errors:
+            ids = {example.row_no: example.id for example in examples}
+            more = f" ({len(errors) - 1:,} more of {len(examples):,} rows cannot be read)" if errors[1:] else ""
+            raise InvalidInput(f"id {ids[errors[0].row_no]}: {errors[0].message}{more}")
         return encoded
 
-    def _encoded(self, example: Example, marked: MarkedText, encoding: Encoding) -> EncodedExample:
-        text = _text(encoding)
+    def _encode(
+        self, examples: Sequence[Example], mask: str | None = None
+    ) -> tuple[list[EncodedExample], list[RowError]]:
+        marked: list[tuple[Example, MarkedText]] = []
+        encoded: list[EncodedExample] = []
+        errors: list[RowError] = []
+        for example in examples:
+            try:
+                marked.append((example, mark(example, self._scheme, self._type_sentence, mask)))
+            except InvalidInput as error:
+                errors.append(RowError(example.row_no, CANNOT_BE_SCORED, str(error)))
+        texts = self._plain_text.encode_batch([text for _, text in marked])
+        for (example, text), tokens in zip(marked, texts, strict=True):
+            try:
+                encoded.append(self._encoded(example, text, tokens))
+            except InvalidInput as error:
+                errors.append(RowError(example.row_no, CANNOT_BE_SCORED, str(error)))
+        return encoded, errors
+
+    def _encoded(self, example: Example, marked: MarkedText, encoded: EncodedText) -> EncodedExample:
         places = [marked.subject, marked.object, marked.subject_block, marked.object_block]
-        subject, object_, subject_block, object_block = _token_ranges(encoding, text, places)
+        subject, object_, subject_block, object_block = _token_ranges(encoded, places)
         if min(subject[1] - subject[0], object_[1] - object_[0]) < 1:
-            raise InvalidInput(f"id {example.id}: an entity has no character that the tokenizer keeps; mark words")
-        kept = self._kept(example, text, len(encoding), sorted((subject_block, object_block)))
-        ids, type_ids = encoding.ids, encoding.type_ids
+            raise InvalidInput("an entity has no character that the tokenizer keeps; mark words")
+        ids, type_ids = encoded.ids, encoded.type_ids
+        kept = self._kept(encoded.sentence, len(ids), sorted((subject_block, object_block)))
         return EncodedExample(
             row_no=example.row_no,
             input_ids=tuple(ids[index] for index in kept),
@@ -102,7 +133,7 @@ class Encoder:
             window_cut=len(kept) < len(ids),
         )
 
-    def _kept(self, example: Example, text: range, length: int, blocks: list[Range]) -> Sequence[int]:
+    def _kept(self, text: range, length: int, blocks: list[Range]) -> Sequence[int]:
         """Which of the `length` tokens the model reads, in order."""
         surplus = length - self._max_length
         if surplus <= 0:
@@ -111,31 +142,21 @@ class Encoder:
         needed = sum(end - start for start, end in blocks)
         if needed > room:
             raise InvalidInput(
-                f"id {example.id}: its entities take {needed} tokens, the window has room for {max(room, 0)}; "
+                f"its entities take {needed} tokens, the window has room for {max(room, 0)}; "
                 "mark shorter entities or use a model with a larger max_length"
             )
         if self._far_apart is FarApart.REFUSE and apart(blocks, room):
             raise InvalidInput(
-                f"id {example.id}: its entities and all between them take {blocks[1][1] - blocks[0][0]} tokens, the "
+                f"its entities and all between them take {blocks[1][1] - blocks[0][0]} tokens, the "
                 f"window has room for {room}; leave the row out, or use a model with a larger max_length or one that "
                 "was trained with input.far_apart: cut"
             )
         return [*range(text.start), *window(text, blocks, room), *range(text.stop, length)]
 
 
-def _text(encoding: Encoding) -> range:
-    """The tokens of the marked sentence, without the special tokens round it and without the type sentence.
-
-    None, where there are no markers and the tokenizer knows no character of it.
-    """
-    sequences = encoding.sequence_ids
-    start = sequences.index(0) if 0 in sequences else 0
-    return range(start, start + sequences.count(0))
-
-
-def _token_ranges(encoding: Encoding, text: range, places: list[Range]) -> list[Range]:
-    """The tokens that share a character with each place; offsets rise only inside `text`."""
-    offsets = encoding.offsets
+def _token_ranges(encoded: EncodedText, places: list[Range]) -> list[Range]:
+    """The tokens that share a character with each place; offsets rise only inside the sentence."""
+    offsets, text = encoded.offsets, encoded.sentence
     return [
         (
             bisect_right(offsets, start, text.start, text.stop, key=itemgetter(1)),

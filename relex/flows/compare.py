@@ -12,9 +12,10 @@ from relex.db.connection import Database
 from relex.errors import BadCheckpoint, InvalidInput
 from relex.examples import Example
 from relex.flows import models
-from relex.flows.evaluate import Scored, complete, remember
+from relex.flows.evaluate import Scored, complete, precision_of, remember, seen_in
 from relex.flows.files import write_json
 from relex.flows.judging import Judge
+from relex.flows.seen_rows import SeenRows
 from relex.hints import jobs as hints
 from relex.model.folder import TRAIN_CONFIG
 from relex.runs import ModelVersion
@@ -59,6 +60,8 @@ class Comparison:
     changes: tuple[Change, ...]
     changes_unknown: str | None
     """Why the settings could not be compared, where they could not."""
+    seen: tuple[SeenRows, ...]
+    """Whether the versions were trained on these rows, as far as that is known."""
 
 
 def rivals(database: Database, a: str, b: str) -> tuple[str, str]:
@@ -93,7 +96,7 @@ def compare(database: Database, judge: Judge, settings: Settings, job_ids: tuple
         unknown = None
     except BadCheckpoint as fault:  # a machine that only submits need not hold the checkpoints
         changes, unknown = (), str(fault)
-    return Comparison(a, b, paired, tuple(_flips(a, b)), changes, unknown)
+    return Comparison(a, b, paired, tuple(_flips(a, b)), changes, unknown, (*seen_in(a), *seen_in(b)))
 
 
 def settings_of(settings: Settings, version: ModelVersion) -> Mapping[str, Any]:
@@ -127,6 +130,8 @@ def comparison_data(comparison: Comparison) -> Mapping[str, Any]:
         "file": comparison.a.job.file_name,
         "sha256": comparison.a.job.file_sha256,
         "rows": len(comparison.a.examples),
+        "precision": {"a": precision_of(comparison.a), "b": precision_of(comparison.b)},
+        "seen_rows": [asdict(each) for each in comparison.seen],
         **asdict(comparison.paired),
         "flips": {who: right.count(who) for who in ("A", "B", "neither")},
         "settings": [asdict(change) for change in comparison.changes],

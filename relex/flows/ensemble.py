@@ -7,7 +7,7 @@ balloter must do is said here, by its user (:class:`Balloter`); `relex.analysis.
 import pkgutil
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,13 +19,14 @@ from relex.db.connection import Database, Transaction
 from relex.errors import InvalidInput
 from relex.examples import Example, Prediction
 from relex.flows import models
-from relex.flows.evaluate import Scored, complete, remember
+from relex.flows.evaluate import Scored, complete, precision_of, remember, seen_in
 from relex.flows.files import write_json
+from relex.flows.seen_rows import SeenRows
 from relex.flows.unfinished import draft
 from relex.hints import jobs as hints
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.model.folder import METRICS, MODEL_CARD
-from relex.runs import MODEL_NAME, ModelVersion
+from relex.runs import FP32, MODEL_NAME, PRECISIONS, ModelVersion, TrainingFile
 from relex.settings import Settings
 
 BALLOTER = "relex.analysis.balloting"
@@ -52,6 +53,8 @@ class Assembled:
 
     members: tuple[Scored, ...]
     ballot: Ballot
+    seen: tuple[SeenRows, ...]
+    """Whether members were trained on these rows, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def assemble(database: Database, balloter: Balloter, job_ids: Sequence[str]) -> 
     ballot = balloter.ballot(examples, [(str(each.version), each.predictions, each.version.labels) for each in members])
     for member, headline in zip(members, ballot.headlines, strict=True):
         remember(database, member, headline)
-    return Assembled(members, ballot)
+    return Assembled(members, ballot, tuple(found for member in members for found in seen_in(member)))
 
 
 def register(database: Database, settings: Settings, ensemble: Assembled, vote: Vote, name: str) -> Registered:
@@ -115,7 +118,7 @@ def register(database: Database, settings: Settings, ensemble: Assembled, vote: 
     config = EnsembleConfig(vote=vote, members=ensemble.ballot.members, weights=ensemble.ballot.voted(vote).weights)
     with draft(settings, name) as checkpoint:
         write_ensemble(checkpoint, checkpoints, config, _texts(ensemble, vote, name))
-        facts = models.facts_of(checkpoint)
+        facts = replace(models.facts_of(checkpoint), trained_on=_trained_on(versions))
         with database.transaction() as tx:
             version = models.keep(tx, settings, name, facts, checkpoint)
     with database.transaction() as tx:
@@ -132,6 +135,8 @@ def ensemble_data(ensemble: Assembled, registered: Registered | None) -> Mapping
         "file": job.file_name,
         "sha256": job.file_sha256,
         "rows": len(ensemble.members[0].examples),
+        "precision": _precision(ensemble),
+        "seen_rows": [asdict(each) for each in ensemble.seen],
         "jobs": [member.job.id for member in ensemble.members],
         **asdict(ensemble.ballot),
     }
@@ -160,7 +165,25 @@ def _promote_if_better(tx: Transaction, version: ModelVersion, ensemble: Assembl
         return Registered(version, promoted=False, reason=f"{rival} was never judged on this file")
     own = ensemble.ballot.voted(vote).headline.micro_f1.value
     promoted = own > known.micro_f1 and table.promote_over(tx, version, rival)
-    return Registered(version, promoted, f"micro-F1 {own:.2f} against {known.micro_f1:.2f} of {rival}")
+    reason = f"micro-F1 {own:.2f} against {known.micro_f1:.2f} of {rival}"
+    if known.precision and known.precision != (ours := _precision(ensemble)):
+        reason += f" (in {PRECISIONS[ours]} against {PRECISIONS[known.precision]})"
+    return Registered(version, promoted, reason)
+
+
+def _trained_on(members: Sequence[ModelVersion]) -> tuple[TrainingFile, ...] | None:
+    """The files of all members, each once; None where one member does not say."""
+    files: dict[str, TrainingFile] = {}
+    for member in members:
+        if member.trained_on is None:
+            return None
+        files |= {file.sha256: file for file in member.trained_on}
+    return tuple(files.values())
+
+
+def _precision(ensemble: Assembled) -> str:
+    """That of the members' jobs: fp32 if it is that of all."""
+    return next((each for each in map(precision_of, ensemble.members) if each != FP32), FP32)
 
 
 def _texts(ensemble: Assembled, vote: Vote, name: str) -> Mapping[str, str]:
@@ -172,6 +195,14 @@ def _texts(ensemble: Assembled, vote: Vote, name: str) -> Mapping[str, str]:
         file_name=job.file_name,
         file_sha256=job.file_sha256,
         examples=len(ensemble.members[0].examples),
+        precision=_precision(ensemble),
+        training=_training(ensemble),
         made_by=f"relex ensemble {' '.join(ensemble.ballot.members)} --on {job.file_name} --vote {vote} --name {name}",
     )
     return {METRICS: metrics_json(facts), MODEL_CARD: ensemble_card(facts)}
+
+
+def _training(ensemble: Assembled) -> Mapping[str, Any] | None:
+    """What metrics.json says about the members' training files."""
+    files = _trained_on([member.version for member in ensemble.members])
+    return None if files is None else {"data": [{"file": file.name, "sha256": file.sha256} for file in files]}

@@ -20,9 +20,11 @@ from relex.errors import JobUnfinished, RelexError, counted
 from relex.examples import Example, Prediction
 from relex.flows.files import write_json
 from relex.flows.judging import Judge
+from relex.flows.seen_rows import SeenRows, seen_rows
 from relex.hints import jobs as hints
 from relex.jobs import Job, JobState
-from relex.runs import ModelVersion, Scores
+from relex.model.folder import PARITY
+from relex.runs import DEFAULT_PRECISION, FP32, ModelVersion, Scores
 
 FOUND, PREDICTIONS = "evaluation.json", "predictions.csv"
 
@@ -45,10 +47,12 @@ class Evaluation:
     judgement: Judgement
     reweighted: Reweighted | None
     """Where a target file was given."""
+    seen: tuple[SeenRows, ...]
+    """Whether the version was trained on these rows, as far as that is known."""
 
 
 def evaluate(database: Database, judge: Judge, job_id: str, target: Sequence[Example] | None = None) -> Evaluation:
-    """Judge a job of a labelled file and remember the scores with its model version (not those of an exact job).
+    """Judge a job of a labelled file and remember the scores with its model version.
 
     Args:
         database: where the job is.
@@ -64,9 +68,8 @@ def evaluate(database: Database, judge: Judge, job_id: str, target: Sequence[Exa
     predicted = [prediction.label for prediction in scored.predictions]
     weighed = None if target is None else reweighted(scored.examples, predicted, target)
     judgement = judge.judge(scored.examples, scored.predictions, scored.version.labels)
-    if not scored.job.exact:  # the version's scores tell what it is worth as it is used
-        remember(database, scored, judgement.headline)
-    return Evaluation(scored, judgement, weighed)
+    remember(database, scored, judgement.headline)
+    return Evaluation(scored, judgement, weighed, seen_in(scored))
 
 
 def complete(database: Database, job_id: str) -> Scored:
@@ -94,10 +97,25 @@ def complete(database: Database, job_id: str) -> Scored:
         return Scored(job, table.find(tx, job.model), *rows.with_predictions(tx, job.id))
 
 
+def seen_in(scored: Scored) -> tuple[SeenRows, ...]:
+    """Say whether a job's version was trained on its rows, as far as that is known."""
+    return seen_rows(scored.version, scored.job.file_sha256, scored.examples)
+
+
+def precision_of(scored: Scored) -> str:
+    """In which precision a job was scored, as `Scores` names it: 16 bit is for versions that were measured in it."""
+    measured = any(name.endswith(PARITY) for name in scored.version.digests)
+    return DEFAULT_PRECISION if measured and not scored.job.exact else FP32
+
+
 def remember(database: Database, scored: Scored, headline: Headline) -> None:
-    """Keep the two figures with the model version, in place of older ones on the same file."""
+    """Keep the two figures with the model version, as `add_scores` does."""
     found = Scores(
-        scored.job.file_sha256, len(scored.examples), micro_f1=headline.micro_f1.value, auprc=headline.auprc.value
+        scored.job.file_sha256,
+        len(scored.examples),
+        micro_f1=headline.micro_f1.value,
+        auprc=headline.auprc.value,
+        precision=precision_of(scored),
     )
     with database.transaction() as tx:
         table.add_scores(tx, table.find(tx, scored.job.model), found)
@@ -111,6 +129,8 @@ def evaluation_data(evaluation: Evaluation) -> Mapping[str, Any]:
         "job": scored.job.id,
         "file": scored.job.file_name,
         "sha256": scored.job.file_sha256,
+        "precision": precision_of(scored),
+        "seen_rows": [asdict(each) for each in evaluation.seen],
         "labels": list(scored.version.labels),
         **asdict(judgement),
         "reweighted": asdict(evaluation.reweighted) if evaluation.reweighted else None,

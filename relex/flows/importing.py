@@ -42,6 +42,7 @@ def import_folder(
         _check_classifier(checkpoint)
     judged = (source / folder.METRICS).is_file()
     scores, note = ([models.scores_of(source)], models.note_of(source)) if judged else ([], None)
+    trained_on = models.trained_on(source) if judged else None
     with draft(settings, name) as copy:
         _copy(source, copy)
         try:
@@ -51,7 +52,8 @@ def import_folder(
             raise BadCheckpoint(str(error).replace(str(copy), str(source))) from error
         digests = folder.digests(copy)
         with database.transaction() as tx:
-            version = table.register(tx, name, folder.read_labels(source), digests, scores, note=note)
+            labels = folder.read_labels(source)
+            version = table.register(tx, name, labels, digests, scores, note=note, trained_on=trained_on)
             models.install(settings, copy, version)
     return version
 
@@ -70,6 +72,7 @@ def _check_classifier(checkpoint: Path) -> None:
             f"{checkpoint}: model_type {kind} is no relation classifier of relex; {hints.train_as_encoder(checkpoint)}"
         )
     _check_labels(checkpoint, folder.read_labels(checkpoint))
+    folder.check_label_numbers(checkpoint)
     read_parity(checkpoint)
 
 

@@ -11,7 +11,7 @@ import errno
 import logging
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
@@ -25,7 +25,7 @@ from relex.errors import BadCheckpoint, ModelNotFound
 from relex.flows.unfinished import draft
 from relex.hints import jobs as hints
 from relex.model import folder
-from relex.runs import ModelVersion, RunId, Scores
+from relex.runs import FP32, ModelVersion, RunId, Scores, TrainingFile
 from relex.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,9 @@ def register_shipped(database: Database, settings: Settings) -> None:
     for checkpoint in _shipped():
         facts = facts_of(checkpoint)
         with database.transaction() as tx, draft(settings, checkpoint.name) as copy:
-            version = table.register(tx, checkpoint.name, facts.labels, facts.digests, [facts.scores])
+            version = table.register(
+                tx, checkpoint.name, facts.labels, facts.digests, [facts.scores], trained_on=facts.trained_on
+            )
             shutil.copytree(checkpoint, copy)
             install(settings, copy, version)
             current = table.current(tx)
@@ -103,6 +105,8 @@ class CheckpointFacts:
     scores: Scores
     note: str | None
     """Why it should not be made current by itself, where there is a reason."""
+    trained_on: Sequence[TrainingFile] | None
+    """None where it does not say."""
 
 
 def facts_of(checkpoint: Path) -> CheckpointFacts:
@@ -112,7 +116,11 @@ def facts_of(checkpoint: Path) -> CheckpointFacts:
         BadCheckpoint: a file is missing or not relex's own.
     """
     return CheckpointFacts(
-        folder.read_labels(checkpoint), folder.digests(checkpoint), scores_of(checkpoint), note_of(checkpoint)
+        folder.read_labels(checkpoint),
+        folder.digests(checkpoint),
+        scores_of(checkpoint),
+        note_of(checkpoint),
+        trained_on(checkpoint),
     )
 
 
@@ -130,7 +138,8 @@ def keep(
     broken commit finds the folder there. A checkpoint equal to a registered one (the same recipe, the same seed) is
     that version again, whose folder stays as it is.
     """
-    version = table.register(tx, name, facts.labels, facts.digests, [facts.scores], run_id, note=facts.note)
+    scores, known = [facts.scores], facts.trained_on
+    version = table.register(tx, name, facts.labels, facts.digests, scores, run_id, note=facts.note, trained_on=known)
     install(settings, checkpoint, version)
     return version
 
@@ -176,8 +185,10 @@ def scores_of(checkpoint: Path) -> Scores:
     """
     try:
         found = folder.read_metrics(checkpoint)["validation"]
-        scores = Scores(found["sha256"], int(found["examples"]), float(found["micro_f1"]), float(found["auprc"]))
-        if not (re.fullmatch(r"[\w.-]+", scores.data_sha256) and isfinite(scores.micro_f1 + scores.auprc)):
+        precision = found.get("precision", FP32)  # checkpoints of before were judged so, too
+        figures = float(found["micro_f1"]), float(found["auprc"])
+        scores = Scores(found["sha256"], int(found["examples"]), *figures, precision)
+        if not (re.fullmatch(r"[\w.-]+", scores.data_sha256) and isfinite(sum(figures))):
             raise ValueError
     except (KeyError, TypeError, ValueError) as fault:
         raise BadCheckpoint(f"{checkpoint / folder.METRICS}: no validation scores; it is not relex's own") from fault
@@ -188,6 +199,15 @@ def note_of(checkpoint: Path) -> str | None:
     """What a checkpoint's metrics.json says against it, if anything; raises as :func:`scores_of`."""
     note = folder.read_metrics(checkpoint).get("note")
     return None if note is None else str(note)
+
+
+def trained_on(checkpoint: Path) -> tuple[TrainingFile, ...] | None:
+    """The files that a checkpoint says it was trained on, if it does; raises as :func:`scores_of`."""
+    metrics = folder.read_metrics(checkpoint)
+    try:
+        return tuple(TrainingFile(str(each["file"]), str(each["sha256"])) for each in metrics["training"]["data"])
+    except (KeyError, TypeError):
+        return None
 
 
 def _shipped() -> list[Path]:

@@ -7,15 +7,16 @@ one of the tests.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from relex.db import shards
 from relex.db.connection import Database
-from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient, printable
-from relex.examples import Example, Outcome, Prediction, RowError
+from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
+from relex.examples import CANNOT_BE_SCORED, SCORING_FAILED, Example, Outcome, Prediction, RowError, RowResult
 from relex.flows.lease import Lease, LeaseTerms, Stopped
+from relex.flows.pending_rows import PendingRows
 from relex.flows.retry_write import retry_until_written
-from relex.flows.sheet import Sheet
 from relex.flows.sweep import close
 from relex.flows.unloadable import UnloadableModels
 from relex.jobs import Shard
@@ -25,15 +26,17 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 RETRY_SECONDS = 5.0
-LONGEST_MESSAGE = 1_000
-"""Characters of a row error: some libraries quote the whole input, which may be a megabyte."""
 
 
 class Scorer(Protocol):
     """A loaded checkpoint."""
 
-    def score(self, examples: Sequence[Example]) -> Iterator[Sequence[Prediction]]:
-        """Predictions of all examples, one batch at a time, in any order."""
+    def score(self, examples: Sequence[Example]) -> Iterator[Sequence[RowResult]]:
+        """Yield one result for each example, a batch at a time, in any order.
+
+        An example that is known to be unfit has a row error beside the others' predictions; what is raised instead
+        makes the caller score in ever smaller groups until it has found the cause.
+        """
 
 
 @dataclass(frozen=True)
@@ -113,71 +116,84 @@ def _lease(database: Database, shard: Shard, worker: Worker) -> Lease:
 
 
 def _score(database: Database, shard: Shard, worker: Worker, lease: Lease) -> Outcome:
-    """What becomes of a shard's rows. Where all of them were scored before, no model is loaded."""
+    """Find a result for each of a shard's rows. Where all of them were scored before, no model is loaded."""
     with database.transaction() as tx:
-        sheet = Sheet(tx, shard)
+        rows = PendingRows(tx, shard)
     lease.record_progress()
-    errors = _fill(sheet, _load(worker, shard), lease) if sheet.waiting else []
-    return sheet.outcome(errors)
+    if rows:
+        _score_pending(rows, _load(worker, shard), lease)
+    return rows.outcome()
 
 
-def _fill(sheet: Sheet, scorer: Scorer, lease: Lease) -> list[RowError]:
-    """Score what waits, and return the errors of the examples that cannot be scored."""
-
-    def keep(batch: Sequence[Prediction]) -> None:
-        sheet.take(batch)
-        lease.record_progress()
-
-    lease.record_progress()
-    asked = sheet.to_score
-    try:
-        for batch in scorer.score(asked):
-            keep(batch)
-    except (LeaseLost, Stopped, Transient):
-        raise
-    except Exception as fault:  # noqa: BLE001 - one bad example must not cost the others
-        logger.warning("%r; %d rows one by one", fault, len(sheet.waiting))
-        return _one_by_one(scorer, sheet, keep)
-    if sheet.waiting:
-        raise RuntimeError(f"the scorer left out {len(sheet.to_score)} of {len(asked)} examples")
-    return []
-
-
-def _one_by_one(scorer: Scorer, sheet: Sheet, keep: Callable[[Sequence[Prediction]], None]) -> list[RowError]:
-    """Score each example by itself and return the errors of those that cannot be.
+def _score_pending(rows: PendingRows, scorer: Scorer, lease: Lease) -> None:
+    """Score the pending rows; where the scorer raises, find the rows to blame and record their errors.
 
     Raises:
-        Exception: none of them can be scored, nor one that was scored before: the device or the checkpoint is
-            broken, and no row is to blame.
+        Exception: the device or the checkpoint is broken, since no row that has a prediction can be scored now; no row
+            is to blame.
     """
-    rest = sheet.waiting
-    errors: list[RowError] = []
-    unexpected: list[Exception] = []
-    for example in filter(sheet.is_waiting, rest):
-        try:
-            for batch in scorer.score([example]):
-                keep(batch)
-        except (LeaseLost, Stopped, Transient):
-            raise
-        except RelexError as fault:
-            errors.append(_row_error(example, "cannot-be-scored", str(fault)))
-        except Exception as fault:  # noqa: BLE001 - recorded with its row
-            unexpected.append(fault)
-            errors.append(_row_error(example, "scoring-failed", repr(fault)))
-    if len(unexpected) == len(rest) and not _still_scores(scorer, sheet.known_good):
+    attempt = partial(_attempt, rows, scorer, lease)
+    error = attempt(rows.unique)
+    if error is None:
+        return
+    logger.warning("%r; looking for its cause in %d rows", error, len(rows))
+    good = rows.known_good
+    if good and not isinstance(error, RelexError) and not _still_scores(scorer, good):
+        raise error
+    failing = _failing(attempt, rows, rows.unique)
+    unexpected = [each for _, each in failing if not isinstance(each, RelexError)]
+    if unexpected and not _still_scores(scorer, rows.known_good):
         raise unexpected[0]
-    return errors
+    rows.record(_row_error(example, each) for example, each in failing)
 
 
-def _row_error(example: Example, code: str, words: str) -> RowError:
-    """With words that Postgres can store and a terminal show, whatever a library put into its message."""
-    return RowError(example.row_no, code, printable(words[:LONGEST_MESSAGE]))
+def _attempt(rows: PendingRows, scorer: Scorer, lease: Lease, examples: Sequence[Example]) -> Exception | None:
+    """Score examples together and record their results; return the error that ended this early, if one did."""
+    lease.record_progress()
+    try:
+        for batch in scorer.score(examples):
+            rows.record(batch)
+            lease.record_progress()
+    except (LeaseLost, Stopped, Transient):
+        raise
+    except Exception as error:  # noqa: BLE001 - one bad example must not cost the others
+        return error
+    if left_out := rows.among(examples):
+        raise RuntimeError(f"the scorer left out {len(left_out)} of {len(examples)} examples")
+    return None
+
+
+def _failing(
+    attempt: Callable[[Sequence[Example]], Exception | None], rows: PendingRows, examples: Sequence[Example]
+) -> list[tuple[Example, Exception]]:
+    """Score examples in ever smaller groups, and return those that fail alone with their errors.
+
+    Halving costs one bad row among n about 2 log2(n) attempts, and no group is scored twice: what an attempt recorded
+    before it failed is kept.
+    """
+    error = attempt(examples) if examples else None
+    if error is None:
+        return []
+    if len(examples) == 1:
+        return [(examples[0], error)]
+    rest = rows.among(examples)
+    middle = len(rest) // 2
+    return [*_failing(attempt, rows, rest[:middle]), *_failing(attempt, rows, rest[middle:])]
+
+
+def _row_error(example: Example, error: Exception) -> RowError:
+    """Say why an example cannot be scored: a RelexError says it to people."""
+    if isinstance(error, RelexError):
+        return RowError(example.row_no, CANNOT_BE_SCORED, str(error))
+    return RowError(example.row_no, SCORING_FAILED, repr(error))
 
 
 def _still_scores(scorer: Scorer, known_good: Example | None) -> bool:
     """Whether an example that has a prediction could be scored now; False where there is none to try."""
+    if known_good is None:
+        return False
     try:
-        return known_good is not None and bool(list(scorer.score([known_good])))
+        return any(isinstance(result, Prediction) for batch in scorer.score([known_good]) for result in batch)
     except (LeaseLost, Stopped, Transient):
         raise
     except Exception:  # noqa: BLE001 - that it fails is the answer

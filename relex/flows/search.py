@@ -23,6 +23,7 @@ from relex.flows.files import require_writable
 from relex.flows.retry_write import retry_until_written
 from relex.flows.train import Trainer
 from relex.hints import jobs as hints
+from relex.hints.models import NOTHING_LEARNED
 from relex.searching.opening import open_study
 from relex.searching.space import Search, check_name
 from relex.searching.study import Study
@@ -30,6 +31,9 @@ from relex.searching.trials import Pruned, Trial, TrialResult
 from relex.training.scratch import digest_of
 
 STUDY_NAME = r"[A-Za-z0-9_.-]{1,100}"
+
+MIN_SCORE = 0.005
+"""Minimum score, x100, of a recipe that is worth writing: less reads as 0.00."""
 
 POLL_SECONDS = 1.0
 """How often one with nothing to begin looks after the trials of others."""
@@ -240,6 +244,11 @@ def _write_best(study: Study, wanted: Search, file: Path) -> tuple[TrialResult, 
             f"fix the cause, then search again; {hints.another_study(f'{study.name}-2')}"
         )
     metric = wanted.config.validation.metric
+    if best.score is None or best.score < MIN_SCORE:
+        raise RelexError(
+            f"the best of {len(results)} trials of the study {study.name} has {metric} 0.00: nothing was learned, so "
+            f"{file} is not written\n{NOTHING_LEARNED}"
+        )
     comment = f"{_comment(study.name)} number {best.number} of {len(results)}, {metric} {best.score:.2f}."
     with drafting(file) as (draft, written):
         written.write(_sealed(wanted.to_recipe(best.changes, comment, file)).encode())

@@ -7,7 +7,7 @@ import logging
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,9 +21,10 @@ from relex.flows import models
 from relex.flows.gate import Gate, no_gate
 from relex.flows.lease import Lease, LeaseTerms, Stopped
 from relex.flows.retry_write import retry_until_written
+from relex.flows.seen_rows import seen_rows
 from relex.flows.unfinished import checkpoint_of, remove_leftovers, scratch_of
 from relex.logs import holding, worker_name
-from relex.runs import ModelVersion, RunId, Scores, TrainingRun
+from relex.runs import DEFAULT_PRECISION, FP32, ModelVersion, RunId, Scores, TrainingRun
 from relex.settings import Settings
 from relex.training.config import TrainingConfig
 
@@ -164,6 +165,8 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
         _pass(means.gate, folder, valid)
 
     facts = models.facts_of(folder)
+    if files := facts.trained_on:  # now that it is known where they were read
+        facts = replace(facts, trained_on=[replace(each, path=str(config.data.train.resolve())) for each in files])
 
     def register() -> ModelVersion:
         with database.transaction() as tx:
@@ -203,6 +206,9 @@ def _promote_if_better(
     try:
         with database.transaction() as tx:
             rival = table.current(tx)
+        valid = read_labelled_examples(config.data.valid)
+        for found in (each for one in (version, rival) if one for each in seen_rows(one, scores.data_sha256, valid)):
+            (logger.warning if found.certain else logger.info)("%s", found.text)
         if rival is None or _beats(database, means, config, scores, rival):
             with database.transaction() as tx:
                 promoted = table.promote_over(tx, version, rival)
@@ -220,10 +226,10 @@ def _beats(
 ) -> bool:
     """Whether the scores are better than the rival's on the same file, on which it is judged now if it never was."""
     known = rival.score_on(scores.data_sha256)
-    if known is None:
+    if known is None or known.precision == DEFAULT_PRECISION:  # compared is like with like
         valid = read_labelled_examples(config.data.valid, config.data.encoding)
         outcome = means.trainer.evaluate(models.checkpoint_folder(means.settings, rival), valid)
-        known = Scores(scores.data_sha256, len(valid), outcome.micro_f1, outcome.auprc)
+        known = Scores(scores.data_sha256, len(valid), outcome.micro_f1, outcome.auprc, FP32)
         with database.transaction() as tx:
             table.add_scores(tx, rival, known)
     # The shifted and the grouped micro-F1 choose an epoch; versions are compared by what both have on this file.

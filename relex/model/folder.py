@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from relex.errors import BadCheckpoint
+from relex.errors import BadCheckpoint, quoted, shortened
+from relex.hints.models import LABEL_ORDER
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -154,6 +155,26 @@ def read_labels(folder: Path) -> tuple[str, ...]:
         return labels_in_order(read_json(folder / CONFIG)["id2label"])
     except (KeyError, TypeError, AttributeError) as fault:
         raise BadCheckpoint(f"{folder / CONFIG}: no id2label; it is not relex's own") from fault
+
+
+def check_label_numbers(folder: Path) -> None:
+    """Compare the two tables of labels in a classifier's config.json, of which the second may be missing.
+
+    Raises:
+        BadCheckpoint: they contradict each other, so that nobody knows what the model's outputs mean.
+    """
+    path = folder / CONFIG
+    numbers = read_json(path).get("label2id")
+    if numbers is None:
+        return
+    if not isinstance(numbers, dict):
+        raise BadCheckpoint(f"{path}: label2id is no table of labels; {LABEL_ORDER}")
+    for number, label in enumerate(read_labels(folder)):
+        if str(numbers.get(label)) != str(number):
+            other = f"numbers it {shortened(str(numbers[label]))}" if label in numbers else "lacks it"
+            raise BadCheckpoint(
+                f"{path}: label {number} is {quoted(label)} in id2label, label2id {other}; {LABEL_ORDER}"
+            )
 
 
 def read_kind(folder: Path) -> str:

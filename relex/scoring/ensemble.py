@@ -1,13 +1,14 @@
 """Scores with an ensemble: every member once, then their vote. To the worker it is a scorer like any other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from relex.analysis.voting import stacked, vote
-from relex.examples import Example, Prediction
+from relex.examples import Example, Prediction, RowError, RowResult
 from relex.model.ensemble import read_ensemble
 from relex.model.folder import members
 from relex.scoring.scorer import Scorer
@@ -39,24 +40,37 @@ class Ensemble:
         """The order of every prediction's probabilities: the first member's."""
         return self._members[0].labels
 
-    def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
-        """The predictions of one block after another, shortest sentences first.
+    def score(self, examples: Sequence[Example]) -> Iterator[list[RowResult]]:
+        """Yield the results of one block after another, shortest sentences first.
+
+        An example that one member cannot score has that member's row error.
 
         Raises:
-            InvalidInput, RelexError, Transient: as a member's `score` does.
+            Transient: as a member's `score` does.
         """
         waiting = sorted(examples, key=lambda example: len(example.sentence))
         for start in range(0, len(waiting), BLOCK):
-            yield self._vote(waiting[start : start + BLOCK])
+            yield self._score_block(waiting[start : start + BLOCK])
 
-    def _vote(self, block: Sequence[Example]) -> list[Prediction]:
-        by_member = [_in_order(member, block) for member in self._members]
+    def _score_block(self, block: Sequence[Example]) -> list[RowResult]:
+        """Let the members score one after another, each what all before it could score, and then vote."""
+        errors: list[RowResult] = []
+        by_member: list[dict[int, Prediction]] = []
+        for member in self._members:
+            predictions, unfit = _scored(member, block)
+            errors += unfit.values()
+            block = [example for example in block if example.row_no not in unfit]
+            by_member.append(predictions)
+        return [*errors, *self._vote(block, by_member)] if block else errors
+
+    def _vote(self, block: Sequence[Example], by_member: Sequence[Mapping[int, Prediction]]) -> list[Prediction]:
+        in_order = [[predictions[example.row_no] for example in block] for predictions in by_member]
         found = [
             (np.array([each.probabilities for each in predictions]), member.labels)
-            for member, predictions in zip(self._members, by_member, strict=True)
+            for member, predictions in zip(self._members, in_order, strict=True)
         ]
         voted = vote(stacked(found, self.labels), self._config.vote, self._weights).astype(np.float32)
-        cut = [any(each.window_cut for each in of_example) for of_example in zip(*by_member, strict=True)]
+        cut = [any(each.window_cut for each in of_example) for of_example in zip(*in_order, strict=True)]
         return [
             Prediction(example.row_no, self.labels[row.argmax()], tuple(row.tolist()), window_cut)
             for example, row, window_cut in zip(block, voted, cut, strict=True)
@@ -73,6 +87,12 @@ def open_scorer(folder: Path, device: str = "auto", exact: bool = False) -> Scor
     return Scorer(folder, device, torch.float32 if exact else None)
 
 
-def _in_order(member: Scorer | Ensemble, block: Sequence[Example]) -> list[Prediction]:
-    found = {prediction.row_no: prediction for batch in member.score(block) for prediction in batch}
-    return [found[example.row_no] for example in block]
+def _scored(member: Scorer | Ensemble, block: Sequence[Example]) -> tuple[dict[int, Prediction], dict[int, RowError]]:
+    """A member's results by row number: predictions and row errors."""
+    predictions, errors = {}, {}
+    for result in chain.from_iterable(member.score(block)):
+        if isinstance(result, RowError):
+            errors[result.row_no] = result
+        else:
+            predictions[result.row_no] = result
+    return predictions, errors

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from relex.analysis.metrics import micro_f1
-from relex.examples import Example, Prediction
+from relex.examples import Example, Prediction, all_predicted
 from relex.model.devices import device_named
 from relex.model.folder import classifiers
 from relex.model.parity import Parity, read_parity, write_parity
@@ -45,7 +45,7 @@ def gate(folder: Path, examples: Sequence[Example], device: str = "auto") -> Non
 
 
 def _scored(scorer: Scorer, examples: Sequence[Example]) -> list[Prediction]:
-    return sorted(chain.from_iterable(scorer.score(examples)), key=lambda prediction: prediction.row_no)
+    return all_predicted(chain.from_iterable(scorer.score(examples)), examples)
 
 
 def _compared(

@@ -4,10 +4,11 @@ Weights that are cut off, of another shape or no numbers, a tokenizer of another
 no positions for: names and digests tell nothing of these.
 """
 
+from itertools import chain
 from pathlib import Path
 
 from relex.errors import BadCheckpoint, RelexError
-from relex.examples import Entity, Example
+from relex.examples import Entity, Example, all_predicted
 from relex.scoring.ensemble import open_scorer
 
 SUBJECT, OBJECT = "한국", "서울"
@@ -22,7 +23,8 @@ def rehearse(folder: Path) -> None:
         BadCheckpoint: it cannot be loaded, or what it says is no prediction.
     """
     try:
-        list(open_scorer(folder, "cpu", exact=True).score([_example(0, 0), _example(1, LONG)]))
+        examples = [_example(0, 0), _example(1, LONG)]
+        all_predicted(chain.from_iterable(open_scorer(folder, "cpu", exact=True).score(examples)), examples)
     except BadCheckpoint:
         raise
     except (RelexError, RuntimeError, ValueError, IndexError, TypeError) as fault:

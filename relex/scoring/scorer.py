@@ -1,9 +1,9 @@
-"""A loaded checkpoint that turns examples into predictions, one batch at a time.
+"""A loaded checkpoint that turns examples into results, one batch at a time.
 
 The worker holds one scorer a model version; between two batches the flow renews its lease and looks for SIGTERM.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from relex.encoding.tokens import EncodedExample
-from relex.errors import RelexError, Transient
-from relex.examples import Example, Prediction
+from relex.errors import Transient
+from relex.examples import CANNOT_BE_SCORED, Example, Prediction, RowError, RowResult
 from relex.model.checkpoint import load
 from relex.model.devices import device_named
 from relex.model.parity import read_parity
@@ -23,6 +23,7 @@ from relex.scoring.networks import network_of
 
 BLOCK = 2048
 """Examples that are tokenized and packed together; a shard is one block."""
+NOT_A_NUMBER = "the model's output is not a number; look at the checkpoint's weights"
 
 
 class Scorer:
@@ -53,34 +54,34 @@ class Scorer:
         """In which the encoder computes."""
         return self._network.dtype
 
-    def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
-        """The predictions of one batch after another, longest examples first.
+    def score(self, examples: Sequence[Example]) -> Iterator[list[RowResult]]:
+        """Yield the results of one batch after another, longest examples first; before them, those of unfit examples.
 
         An example gets the same numbers whatever is scored beside it, before it or after it, as long as its encoder
-        can be packed and memory does not run out; then batches are halved, from then on.
+        can be packed and memory does not run out; then batches are halved, from then on. One that cannot be encoded,
+        or for which the model's output is not a number, has a row error and costs its neighbors nothing.
 
         Raises:
-            InvalidInput: an example cannot be encoded; nothing of its block was scored.
-            RelexError: the model's output for an example is not a number.
             Transient: the device has no room for a single example.
         """
-        ids = {example.row_no: example.id for example in examples}
-        for block in self._encoded(examples):
-            yield from self._score_block(block, ids)
+        for block, errors in self._encoded(examples):
+            if errors:
+                yield [*errors]
+            yield from self._score_block(block)
 
-    def _encoded(self, examples: Sequence[Example]) -> Iterator[list[EncodedExample]]:
-        """Block after block, each tokenized while the one before is scored."""
+    def _encoded(self, examples: Sequence[Example]) -> Iterator[tuple[list[EncodedExample], list[RowError]]]:
+        """Encode block after block, each while the one before is scored."""
         blocks = (examples[start : start + BLOCK] for start in range(0, len(examples), BLOCK))
         with ThreadPoolExecutor(1, "tokenizer") as ahead:
             coming = None
             for block in blocks:
-                before, coming = coming, ahead.submit(self._encoder.encode, block)
+                before, coming = coming, ahead.submit(self._encoder.encode_valid, block)
                 if before:
                     yield before.result()
             if coming:
                 yield coming.result()
 
-    def _score_block(self, block: list[EncodedExample], ids: Mapping[int, str]) -> Iterator[list[Prediction]]:
+    def _score_block(self, block: list[EncodedExample]) -> Iterator[list[RowResult]]:
         waiting = {encoded.row_no: encoded for encoded in block}
         while waiting:
             batches = list(self._network.batches(list(waiting.values())))
@@ -95,19 +96,16 @@ class Scorer:
                         break
                     for encoded in batch:
                         del waiting[encoded.row_no]
-                    yield self._predictions(batch, probabilities, ids)
+                    yield self._results(batch, probabilities)
 
-    def _predictions(
-        self, batch: list[EncodedExample], probabilities: Tensor, ids: Mapping[int, str]
-    ) -> list[Prediction]:
-        broken = (~probabilities.isfinite().all(-1)).nonzero().flatten().tolist()
-        if broken:
-            names = ", ".join(ids[batch[index].row_no] for index in broken)
-            raise RelexError(f"id {names}: the model's output is not a number; look at the checkpoint's weights")
+    def _results(self, batch: list[EncodedExample], probabilities: Tensor) -> list[RowResult]:
         best = probabilities.argmax(-1).tolist()
+        finite = probabilities.isfinite().all(-1).tolist()
         return [
             Prediction(example.row_no, self.labels[label], tuple(row), example.window_cut)
-            for example, label, row in zip(batch, best, probabilities.tolist(), strict=True)
+            if is_number
+            else RowError(example.row_no, CANNOT_BE_SCORED, NOT_A_NUMBER)
+            for example, label, row, is_number in zip(batch, best, probabilities.tolist(), finite, strict=True)
         ]
 
     def _halve(self, longest: int) -> None:

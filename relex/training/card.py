@@ -29,6 +29,7 @@ class TrainingFacts:
     config: TrainingConfig
     train: Sequence[Example]
     valid: Sequence[Example]
+    train_sha256: str
     valid_sha256: str
     """Of the validation file: scores are compared only on equal ones."""
     evaluation: Evaluation
@@ -51,6 +52,7 @@ def metrics_json(facts: TrainingFacts) -> str:
         "validation": {
             "sha256": facts.valid_sha256,
             "examples": len(facts.valid),
+            "precision": "fp32",
             "micro_f1": evaluation.micro_f1,
             "micro_f1_interval": list(evaluation.micro_f1_interval),
             "auprc": evaluation.auprc,
@@ -61,6 +63,7 @@ def metrics_json(facts: TrainingFacts) -> str:
         },
         "training": {
             "examples": len(facts.train),
+            "data": [data_entry(facts.config, facts.train_sha256)],
             "support": pd.Series([example.label for example in facts.train]).value_counts().to_dict(),
             "history": list(facts.history),
             "best_epoch": facts.best_epoch,
@@ -71,6 +74,11 @@ def metrics_json(facts: TrainingFacts) -> str:
         },
     }
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def data_entry(config: TrainingConfig, sha256: str) -> dict[str, str]:
+    """What metrics.json says about the training file: enough to know it again, and nothing about the machine."""
+    return {"file": config.data.train.name, "sha256": sha256}
 
 
 def model_card(facts: TrainingFacts) -> str:
@@ -108,7 +116,8 @@ def _scores(facts: TrainingFacts) -> str:
         f"| AUPRC, mean over all labels | {evaluation.auprc:.2f} |\n"
         f"| mean average precision | {evaluation.average_precision:.2f} |\n"
         f"{elsewhere}\n"
-        "They are those of the saved weights. The epoch was chosen on this same file, which flatters it a little."
+        "They are those of the saved weights, in fp32. "
+        "The epoch was chosen on this same file, which flatters it a little."
     )
 
 

@@ -27,7 +27,7 @@ from relex.model.devices import device_named
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.model.folder import METRICS, MODEL_CARD, TRAIN_CONFIG, read_metrics
 from relex.training import ranks
-from relex.training.card import further_scores, licence
+from relex.training.card import data_entry, further_scores, licence
 from relex.training.config import TrainingConfig
 from relex.training.judging import probabilities_of
 from relex.training.learning import learn, save_dtype
@@ -145,7 +145,7 @@ def _put_together(
         made_by="relex train --config CHECKPOINT/train_config.yaml",
         licence=licence(config, train),
         further_scores=further_scores(elsewhere, config),
-        training={"folds": trainings},
+        training={"folds": trainings, "data": [data_entry(config, sha256_of(config.data.train))]},
     )
     texts = {METRICS: metrics_json(facts), TRAIN_CONFIG: config.to_yaml(), MODEL_CARD: ensemble_card(facts)}
     if ranks.is_first():

@@ -24,11 +24,20 @@ MAX_TOKENS = 4_096
 class Judge:
     """A classifier and the labelled examples that it is scored on, encoded once."""
 
-    def __init__(self, model: RelationClassifier, encoder: Encoder, pad_token_id: int, validation: Validation) -> None:
+    def __init__(
+        self,
+        model: RelationClassifier,
+        encoder: Encoder,
+        pad_token_id: int,
+        validation: Validation,
+        *,
+        hide_entities: bool = False,
+    ) -> None:
         self._model = model
         self._pad_token_id = pad_token_id
         self._validation = validation
-        self._encoded = encoder.encode(validation.examples)
+        encode = encoder.encode_hidden if hide_entities else encoder.encode
+        self._encoded = encode(validation.examples)
 
     def verdict(self) -> tuple[Evaluation, Elsewhere]:
         """Every figure of these examples, and what they say about others."""
@@ -56,9 +65,11 @@ class Judge:
 
 
 def probabilities_of(
-    checkpoint: Path, validation: Validation, device: str | torch.device
+    checkpoint: Path, validation: Validation, device: str | torch.device, *, hide_entities: bool = False
 ) -> tuple[Probabilities, tuple[str, ...]]:
     """What a checkpoint, or an ensemble of them, says of the validation's examples, and the order of its labels.
+
+    `hide_entities` shows it the mask token in place of the entities' words.
 
     Shape of the probabilities: [examples, labels].
 
@@ -67,10 +78,10 @@ def probabilities_of(
     """
     if inside := members(checkpoint):
         config = read_ensemble(checkpoint)
-        found = [probabilities_of(member, validation, device) for member in inside]
+        found = [probabilities_of(member, validation, device, hide_entities=hide_entities) for member in inside]
         labels = found[0][1]
         weights = None if config.weights is None else np.array(config.weights)
         return vote(stacked(found, labels), config.vote, weights), labels
     loaded = load(checkpoint, device)
-    judge = Judge(loaded.model, loaded.encoder, loaded.pad_token_id, validation)
+    judge = Judge(loaded.model, loaded.encoder, loaded.pad_token_id, validation, hide_entities=hide_entities)
     return judge.probabilities(), loaded.labels

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from transformers import PreTrainedTokenizerFast, set_seed
 
-from relex.encoding.renaming import renamed
 from relex.encoding.tokens import Encoder
 from relex.errors import InvalidConfig
 from relex.examples import Example
@@ -92,12 +91,12 @@ def as_material(
     Raises:
         InvalidConfig: entities are to be hidden, and the backbone's tokenizer has no mask token.
     """
-    encoded, mask = encoder.encode(train), tokenizer.mask_token
+    encoded = encoder.encode(train)
     if not config.train.hide_entities:
         return Material(encoded, gold, tokenizer.pad_token_id)
-    if mask is None:
+    if tokenizer.mask_token is None:
         raise InvalidConfig("train.hide_entities: the backbone's tokenizer has no mask token; set it to 0")
-    hidden = encoder.encode([renamed(example, mask, mask) for example in train])
+    hidden = encoder.encode_hidden(train)
     return Material(encoded, gold, tokenizer.pad_token_id, hidden)
 
 

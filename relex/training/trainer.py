@@ -86,6 +86,7 @@ def _train_one(
         config=config,
         train=train,
         valid=validation.examples,
+        train_sha256=sha256_of(config.data.train),
         valid_sha256=sha256_of(config.data.valid),
         evaluation=scores,
         elsewhere=elsewhere,

@@ -11,7 +11,8 @@ from relex.csvfile.reading import read_examples
 from relex.errors import RelexError
 from relex.flows.lease import LeaseTerms
 from relex.flows.models import SHIPPED
-from relex.flows.score import LONGEST_MESSAGE, Worker, score_next
+from relex.flows.pending_rows import MAX_MESSAGE_CHARS
+from relex.flows.score import Worker, score_next
 from relex.flows.submit import SubmitOptions, submit
 from relex.scoring.ensemble import open_scorer
 from tests.corpus.checkpoints import config
@@ -45,8 +46,8 @@ ROWS = {
     "markers-inside": row("markers-inside", SENTENCE + "[E1-PER][/E2-ORG][PAD][SEP]", SUBJECT, OBJECT),
 }
 CANNOT = {
-    "nothing-left": "id nothing-left: an entity has no character that the tokenizer keeps; mark words",
-    "too-long": "id too-long: its entities take ",
+    "nothing-left": "an entity has no character that the tokenizer keeps; mark words",
+    "too-long": "its entities take ",
 }
 
 
@@ -100,7 +101,7 @@ class Raising(FakeScorer):
         (ValueError("no such token"), "scoring-failed", "ValueError('no such token')"),
         (RelexError("id bad: cannot be read"), "cannot-be-scored", "id bad: cannot be read"),
         (RelexError("a\0b\ud800\x1b[31m\nc"), "cannot-be-scored", "a·b··[31m·c"),
-        (RelexError("가" * 1_000_000), "cannot-be-scored", "가" * LONGEST_MESSAGE),
+        (RelexError("가" * 1_000_000), "cannot-be-scored", "가" * MAX_MESSAGE_CHARS),
     ],
 )
 def test_a_scorer_that_raises_costs_one_row_whatever_it_says(scored, fault, code, says):
@@ -139,7 +140,7 @@ def test_entities_too_far_apart_are_an_error_where_the_recipe_said_so(scored, mo
     config(lambda content: content["relation"].update(far_apart="refuse"))(folder)
     strict, errors, manifest = scored(rows, open_scorer(folder, "cpu", exact=True))
     assert set(strict) == {"good", "long"}
-    assert errors["far-apart"]["message"].startswith("id far-apart: its entities and all between them take ")
+    assert errors["far-apart"]["message"].startswith("its entities and all between them take ")
     assert manifest["rows"]["windows_cut"] == 1
     usual, errors, manifest = scored(rows, model)
     assert not errors

@@ -7,6 +7,7 @@ import json
 import os
 import struct
 
+from relex.hints.models import LABEL_ORDER
 from relex.labels import RELATIONS
 from relex.model.folder import CONFIG, METRICS, PARITY, READ_BY_SCORING, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
 from tests.corpus.bad import Bad
@@ -155,6 +156,18 @@ TABLE = {
     "labels_with_a_gap": (
         config(lambda c: c["id2label"].update({"31": c["id2label"].pop("29")})),
         "config.json: id2label does not count from 0 without a gap",
+    ),
+    "labels_swapped": (
+        config(lambda c: c["id2label"].update({"3": c["id2label"]["4"], "4": c["id2label"]["3"]})),
+        f"/{CONFIG}: label 3 is '{RELATIONS[4]}' in id2label, label2id numbers it 4; {LABEL_ORDER}",
+    ),
+    "label_without_a_number": (
+        config(lambda c: c["label2id"].pop(LAST)),
+        f"/{CONFIG}: label 29 is '{LAST}' in id2label, label2id lacks it; {LABEL_ORDER}",
+    ),
+    "label_numbers_as_list": (
+        config(lambda c: c.update(label2id=[1])),
+        f"/{CONFIG}: label2id is no table of labels; {LABEL_ORDER}",
     ),
     "labels_as_list": (config(lambda c: c.update(id2label=[])), f"/{CONFIG}: no id2label; {NOT_OURS}"),
     "metrics_without_scores": (written(METRICS, b'{"validation": 3}'), f"/{METRICS}: no validation scores; {NOT_OURS}"),

@@ -2,10 +2,11 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
+from cli.judgements import ballot_text
 from relex.analysis.metrics import micro_f1
 from relex.db import examples, jobs, models, shards
 from relex.errors import BadCheckpoint, InvalidInput, JobUnfinished, ModelNotFound
@@ -18,6 +19,7 @@ from relex.jobs import NewJob
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.model.ensemble import Vote, read_ensemble
+from relex.runs import TrainingFile
 from relex.settings import Settings
 from tests.making import FakeScorer, example, prediction
 
@@ -111,6 +113,25 @@ def test_models_that_make_up_for_each_other_become_one(database, settings, score
     again = register(database, settings, assembled, Vote.SOFT, "both")
     assert str(again.version) == "both@1"
     assert json.loads(json.dumps(ensemble_data(assembled, registered)))["model"] == "both@1"
+
+
+def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, settings, scored, tmp_path):
+    ids = [scored("even"), scored("odd")]
+    files = [TrainingFile("a.csv", "a"), TrainingFile("gold.csv", FILE)]
+    with database.transaction() as tx:
+        for name, file in zip(("even@1", "odd@1"), files, strict=True):
+            stored = json.dumps([asdict(file)])
+            tx.exec_driver_sql("UPDATE model_versions SET trained_on = %s WHERE model = %s", (stored, name))
+    assembled = assemble(database, load_balloter(), ids)
+    registered = register(database, settings, assembled, Vote.SOFT, "both")
+    assert registered.version.trained_on == tuple(files)
+    text = ballot_text(assembled, registered)
+    assert "note: even@1 was trained on a.csv, which is not here: its rows are not compared" in text
+    assert "warning: odd@1 was trained on this file: its scores say nothing about other rows" in text
+    assert ensemble_data(assembled, registered)["precision"] == "fp32"
+    elsewhere = Settings(home=tmp_path / "elsewhere")
+    place = home_of(settings, registered.version)
+    assert import_folder(database, elsewhere, place, "brought").trained_on == tuple(files)
 
 
 def test_the_members_scores_are_remembered(database, scored):

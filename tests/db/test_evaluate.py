@@ -2,12 +2,14 @@
 
 import csv
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
+from cli.judgements import comparison_text, evaluation_text
 from relex.analysis.metrics import auprc, micro_f1
+from relex.csvfile.source import sha256_of
 from relex.db import examples, jobs, models, shards
 from relex.errors import InvalidInput, JobUnfinished, ModelNotFound, RelexError
 from relex.flows.compare import (
@@ -26,7 +28,9 @@ from relex.flows.score import Worker, score_next
 from relex.jobs import NewJob
 from relex.labels import RELATIONS
 from relex.model import folder
+from relex.runs import TrainingFile
 from relex.settings import Settings
+from tests.faults.truth import HEADER, cell
 from tests.making import FakeScorer, example, prediction
 
 ROWS = 60
@@ -106,12 +110,26 @@ def test_the_figures_are_those_of_the_predictions_and_are_kept_with_the_version(
     assert (kept.micro_f1, kept.auprc) == (headline.micro_f1.value, headline.auprc.value)
 
 
-def test_the_figures_of_an_exact_job_are_shown_and_not_kept(database):
+def test_one_score_a_file_is_kept_and_that_in_fp32_wins(database):
     job_id = scored(database, "one")
     with database.transaction() as tx:
-        tx.exec_driver_sql("UPDATE jobs SET exact = true")
-    assert evaluate(database, load_judge(), job_id).judgement.rows == ROWS
-    assert stored(database, "one") == ()
+        tx.exec_driver_sql("""UPDATE model_versions SET digests = '{"member-1/parity.json": "0"}'""")
+
+    def kept(*, exact, label):
+        with database.transaction() as tx:
+            tx.exec_driver_sql("UPDATE jobs SET exact = %s", (exact,))
+            tx.exec_driver_sql("UPDATE predictions SET label = %s WHERE row_no = 1", (label,))
+        found = evaluate(database, load_judge(), job_id)
+        [score] = stored(database, "one")
+        is_this = score.micro_f1 == found.judgement.headline.micro_f1.value
+        return evaluation_data(found)["precision"], score.precision, is_this
+
+    right = labelled(1).label
+    assert kept(exact=False, label=right) == ("default", "default", True)
+    assert kept(exact=False, label="per:title") == ("default", "default", False)  # the first one stays
+    assert kept(exact=True, label="per:title") == ("fp32", "fp32", True)
+    assert kept(exact=False, label=right) == ("default", "fp32", False)
+    assert kept(exact=True, label=right) == ("fp32", "fp32", True)
 
 
 def test_judging_again_keeps_one_score_a_file(database):
@@ -119,6 +137,59 @@ def test_judging_again_keeps_one_score_a_file(database):
     evaluate(database, load_judge(), job_id)
     evaluate(database, load_judge(), job_id)
     assert len(stored(database, "one")) == 1
+
+
+def training_file(path, numbers):
+    """A file of these labelled rows as a training would have read it."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*HEADER, "label"])
+        for each in map(labelled, numbers):
+            writer.writerow([each.id, each.sentence, cell(each.subject), cell(each.object), each.label])
+    return TrainingFile(path.name, sha256_of(path), str(path))
+
+
+def warned(database, job_id, trained_on):
+    with database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE model_versions SET trained_on = NULL")
+        models.register(tx, "one", RELATIONS, {"config.json": "one"}, trained_on=trained_on)
+    found = evaluate(database, load_judge(), job_id)
+    assert evaluation_data(found)["seen_rows"] == [asdict(each) for each in found.seen]
+    text = evaluation_text(found)
+    assert all(str(each) in text for each in found.seen)
+    return [str(each) for each in found.seen]
+
+
+def test_who_was_trained_on_the_rows_is_not_praised_without_a_word(database, tmp_path):
+    job_id = scored(database, "one")
+    assert warned(database, job_id, None) == [
+        "note: one@1 does not say what it was trained on: if these rows were, its scores are too high"
+    ]
+    others = training_file(tmp_path / "others.csv", range(100, 110))
+    assert warned(database, job_id, [others]) == []
+    some = training_file(tmp_path / "some.csv", range(55, 70))
+    shared = "warning: 5 of 60 rows here are rows of some.csv, on which one@1 was trained: its scores are too high"
+    assert warned(database, job_id, [others, some]) == [shared]
+    same = TrainingFile("gold.csv", "0" * 64)
+    assert warned(database, job_id, [others, some, same]) == [
+        "warning: one@1 was trained on this file: its scores say nothing about other rows"
+    ]
+    (tmp_path / "some.csv").write_text("changed")
+    gone = ["note: one@1 was trained on {}, which is not here: its rows are not compared"] * 2
+    found = warned(database, job_id, [some, replace(others, path=None)])
+    assert found == [each.format(name) for each, name in zip(gone, ("some.csv", "others.csv"), strict=True)]
+
+
+def test_a_comparison_warns_of_both(database, tmp_path):
+    job_ids = scored(database, "one"), scored(database, "other", TURNED)
+    with database.transaction() as tx:
+        models.register(tx, "one", RELATIONS, {"config.json": "one"}, trained_on=[TrainingFile("gold.csv", "0" * 64)])
+    found = compare(database, load_judge(), Settings(home=tmp_path), job_ids)
+    assert [(each.certain, str(each)[:24]) for each in found.seen] == [
+        (True, "warning: one@1 was train"),
+        (False, "note: other@1 does not s"),
+    ]
+    assert all(str(each) in comparison_text(found) for each in found.seen)
 
 
 def test_a_target_file_weighs_the_rows(database):

@@ -111,6 +111,26 @@ ROWS_OF_0002 = f"""
 """
 
 
+DOUBLE_ROW = """
+    UPDATE shards SET end_row = 2 WHERE first_row = 0;
+    DELETE FROM shards WHERE first_row = 1;
+    INSERT INTO predictions VALUES ('j-old', 1, 'no_relation', array_fill(0.5::real, ARRAY[30]), true);
+    INSERT INTO row_errors VALUES ('j-old', 0, 'scoring-failed', 'both');
+"""
+
+
+@pytest.mark.parametrize("old_database", ["0002", "0004"], indirect=True)
+def test_of_two_results_of_a_row_the_prediction_wins_and_the_job_closes(old_database):
+    with old_database.transaction() as tx:
+        tx.exec_driver_sql(ROWS_OF_0002)
+        tx.exec_driver_sql(DOUBLE_ROW)
+    migrate.upgrade(old_database)
+    with old_database.transaction() as tx:
+        jobs.close_if_ended(tx, jobs.find(tx, "j-old").id)
+        ended = jobs.progress(tx, jobs.find(tx, "j-old"))
+    assert (ended.state, ended.done, ended.failed) == (JobState.DONE, 2, 0)
+
+
 @pytest.mark.parametrize("old_database", ["0002", "0003"], indirect=True)
 def test_a_job_of_before_is_an_ordinary_one_and_goes_on(old_database):
     with old_database.transaction() as tx:

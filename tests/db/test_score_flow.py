@@ -4,6 +4,7 @@ import pytest
 
 from relex.db import examples, jobs, models
 from relex.errors import BadCheckpoint, RelexError, Transient
+from relex.examples import RowError
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import MAX_ATTEMPTS, Worker, score_next
 from relex.flows.sweep import sweep
@@ -94,6 +95,84 @@ def test_a_device_that_breaks_midway_blames_no_row_either(database):
     assert score_next(database, worker(Breaking()))
     assert "CUDA error" in progress(database, job).reason
     assert (progress(database, job).failed, progress(database, job).done) == (0, 0)
+
+
+class Counted(Poisoned):
+    """Counts what is asked of it."""
+
+    def __init__(self, rows, fault=ValueError("bad row")):  # noqa: B008 - nobody changes it
+        super().__init__(rows, fault)
+        self.calls, self.asked = 0, 0
+
+    def score(self, examples):
+        self.calls += 1
+        self.asked += len(examples)
+        return super().score(examples)
+
+
+@pytest.mark.parametrize(("bad", "calls"), [({255}, 20), ({0}, 20), ({7, 300}, 36), (range(64, 80), 50)], ids=str)
+def test_bad_rows_are_found_by_halving(database, bad, calls):
+    job = make_job(database, rows=512, shard_rows=512)
+    scorer = Counted(bad)
+    assert score_next(database, worker(scorer))
+    ended = progress(database, job)
+    assert (ended.state, ended.failed, ended.done) == (JobState.DONE, len(bad), 512)
+    assert scorer.calls <= calls  # 513 where each row is scored alone
+    assert len(exported(database, job)) == 512 - len(bad)
+
+
+class Naming(FakeScorer):
+    """Says beside its predictions which rows are unfit, and counts how often it is asked."""
+
+    def __init__(self, unfit):
+        super().__init__()
+        self.unfit, self.calls = set(unfit), 0
+
+    def score(self, examples):
+        self.calls += 1
+        for batch in super().score(examples):
+            yield [self._result(item) for item in batch]
+
+    def _result(self, said):
+        return RowError(said.row_no, "cannot-be-scored", "unfit") if said.row_no in self.unfit else said
+
+
+def test_unfit_rows_that_the_scorer_names_cost_nothing(database):
+    job = make_job(database, rows=40, shard_rows=40)
+    scorer = Naming({0, 17})
+    assert score_next(database, worker(scorer))
+    assert (progress(database, job).state, progress(database, job).failed, scorer.calls) == (JobState.DONE, 2, 1)
+    with database.transaction() as tx:
+        assert [id_ for id_, *_ in examples.errors_of(tx, job.id)] == ["id-0", "id-17"]
+
+
+def test_a_device_that_breaks_beside_an_unfit_row_blames_no_other(database):
+    class Breaking(Naming):
+        def score(self, examples):
+            yield [self._result(prediction(item)) for item in examples if item.row_no in self.unfit]
+            raise RuntimeError("CUDA error")
+
+    job = make_job(database, rows=10, shard_rows=10)
+    assert score_next(database, worker(Breaking({3})))
+    assert (progress(database, job).failed, progress(database, job).done) == (0, 0)
+    assert "CUDA error" in progress(database, job).reason
+
+
+@pytest.mark.parametrize("working", range(1, 30))
+def test_a_device_that_breaks_while_a_bad_row_is_looked_for_blames_no_row(database, working):
+    class Breaking(Poisoned):
+        left = working  # calls
+
+        def score(self, examples):
+            self.left -= 1
+            if self.left < 0:
+                raise RuntimeError("CUDA error")
+            yield from super().score(examples)
+
+    job = make_job(database, rows=64, shard_rows=64)
+    assert score_next(database, worker(Breaking({13}, ValueError("bad row"))))
+    found = progress(database, job)
+    assert (found.done, found.failed) in [(64, 1), (0, 0)]
 
 
 def test_a_scorer_that_leaves_rows_out_completes_nothing(database):

@@ -16,6 +16,7 @@ from relex.db import studies
 from relex.errors import InvalidConfig, InvalidInput, RelexError, ServiceUnreachable
 from relex.flows.search import SearchOptions, search
 from relex.flows.train import load_trainer
+from relex.hints.models import NOTHING_LEARNED
 from relex.searching.opening import FIRST_COMPLETE
 from relex.searching.reading import load_search
 from relex.training.config import load_config
@@ -150,14 +151,15 @@ def test_a_grid_tries_every_combination_once_and_its_best_becomes_a_recipe(searc
 
 
 def test_a_real_training_is_searched(searched):
-    outcome = searched(GRID, 2, partial(load_trainer, "cpu"))
+    recipe = GRID + "validation: {metric: auprc}\n"  # so small a model finds no relation at all
+    outcome = searched(recipe, 2, partial(load_trainer, "cpu"))
     assert len(outcome.results) == 2
     folder = Path("again")
     history = []
     data = [read_labelled_examples(Path("data", name)) for name in ("train_data.csv", "valid_data.csv")]
     config = load_config(str(outcome.recipe))
     load_trainer("cpu").train(config, *data, folder, lambda told: history.append(told["history"]), Path("scratch"))
-    assert max(epoch["micro_f1"] for epoch in history[-1]) == outcome.best.score
+    assert max(epoch["auprc"] for epoch in history[-1]) == outcome.best.score
 
 
 def test_the_same_search_gives_the_same_trials_and_goes_on_where_it_ended(searched):
@@ -204,6 +206,13 @@ def test_where_all_fail_the_search_fails_and_leaves_no_file(searched):
 
     with pytest.raises(RelexError, match="came to a score; the last one: the loss is nan"):
         searched(GRID, 6, Trainer(score))
+    assert not Path("mine-best.yaml").exists()
+
+
+def test_where_nothing_was_learned_no_recipe_is_written(searched):
+    with pytest.raises(RelexError, match=r"the best of 6 trials .* 0\.00: nothing was learned.*\nhint: ") as refusal:
+        searched(GRID, 6, Trainer(lambda _: 0.004))
+    assert str(refusal.value).endswith(NOTHING_LEARNED)
     assert not Path("mine-best.yaml").exists()
 
 

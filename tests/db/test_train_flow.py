@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from cli.render import run_line, run_lines
+from relex.csvfile.source import sha256_of
 from relex.db import models as versions
 from relex.db import runs
 from relex.errors import InvalidCsv, RelexError, ServiceUnreachable
-from relex.flows import models
+from relex.flows import models, seen_rows
 from relex.flows import train as flow
 from relex.flows.cancel import cancel
 from relex.flows.status import status
@@ -67,7 +68,8 @@ def write_checkpoint(place, score, told=None, data="f" * 64):
     (place / folder.CONFIG).write_text(json.dumps({"id2label": dict(enumerate(RELATIONS)), "score": score}))
     told = score if told is None else told
     found = {"sha256": data, "examples": 75, "micro_f1": told, "auprc": told}
-    (place / folder.METRICS).write_text(json.dumps({"validation": found}))
+    learned = {"data": [{"file": "train_data.csv", "sha256": sha256_of(ROOT / "data" / "train_data.csv")}]}
+    (place / folder.METRICS).write_text(json.dumps({"validation": found, "training": learned}))
 
 
 SECTIONS = {
@@ -133,6 +135,35 @@ def test_only_a_better_version_becomes_current(database, train):
     for score, expected in ((50, "tiny@1"), (40, "tiny@1"), (60, "tiny@3")):
         train(FakeTrainer(score))
         assert current(database) == expected
+
+
+def test_a_version_knows_its_training_file_and_a_promotion_on_its_rows_is_logged(database, train, monkeypatch, caplog):
+    train(FakeTrainer(50))
+    with database.transaction() as tx:
+        [file] = versions.find(tx, "tiny@1").trained_on
+    training = ROOT / "data" / "train_data.csv"
+    assert (file.name, file.path, file.sha256) == ("train_data.csv", str(training), sha256_of(training))
+    assert "was trained" not in caplog.text
+    with database.transaction() as tx:  # as if the validation file had been cut from the training file
+        files = json.dumps([{"name": "both.csv", "path": str(ROOT / "data" / "valid_data.csv"), "sha256": file.sha256}])
+        tx.exec_driver_sql("UPDATE model_versions SET trained_on = %s", (files,))
+    monkeypatch.setattr(seen_rows, "sha256_of", lambda _: file.sha256)
+    train(FakeTrainer(60))
+    told = "75 of 75 rows here are rows of both.csv, on which tiny@1 was trained: its scores are too high"
+    assert [record.message for record in caplog.records if "was trained" in record.message] == [told]
+    assert current(database) == "tiny@2"
+    train(FakeTrainer(70, data=file.sha256))
+    assert "tiny@3 was trained on this file: its scores say nothing about other rows" in caplog.text
+
+
+def test_a_rival_scored_in_another_precision_is_judged_now(database, train):
+    train(FakeTrainer(50))
+    with database.transaction() as tx:
+        tx.exec_driver_sql("""UPDATE model_versions SET scores = jsonb_set(scores, '{0,precision}', '"default"')""")
+    train(FakeTrainer(60, rival=70))
+    assert current(database) == "tiny@1"
+    with database.transaction() as tx:
+        assert [(each.micro_f1, each.precision) for each in versions.find(tx, "tiny@1").scores] == [(70, "fp32")]
 
 
 def test_a_rival_that_was_never_judged_on_this_file_is_judged_now(database, train):

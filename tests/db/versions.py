@@ -64,6 +64,10 @@ ROWS = {
         UPDATE shards SET answered = 1 WHERE job_id = 'j-done';
         UPDATE predictions SET answer_key = gen_random_uuid() WHERE job_id = 'j-done';
     """,
+    "0005": """
+        UPDATE model_versions SET trained_on = '[{"name": "a.csv", "sha256": "0", "path": null}]'
+            WHERE model = 'fake@1';
+    """,
     "0006": """
         INSERT INTO runs (id, name, config, folder, state, error, worker, not_before)
             VALUES ('r-waiting', 'tiny', '{}', '/', 'queued', 'the model hub does not answer', 'host:1', now());

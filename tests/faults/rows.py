@@ -2,13 +2,14 @@
 
 import os
 import signal
+from dataclasses import replace
 from random import Random
 
 from tests.faults import truth
 from tests.faults.arena import Arena
 from tests.faults.catalogue import all_scored, fault
 from tests.faults.oracle import Expected
-from tests.faults.scorer import KILLS, RAISES, REFUSED
+from tests.faults.scorer import KILLS, PASSES, RAISES, REFUSED
 
 FEW = 48
 """Rows of a file with one that kills: of each shard half is scored again after every two deaths."""
@@ -37,6 +38,21 @@ def raising_rows(arena: Arena, draw: Random) -> list[Expected]:
 @fault("rows that the scorer refuses by name")
 def refused_rows(arena: Arena, draw: Random) -> list[Expected]:
     return _marked(arena, draw, REFUSED, arena.rows, 5, 12)
+
+
+@fault("an error that passes on equal rows")
+def passing_error(arena: Arena, draw: Random) -> list[Expected]:
+    """The first two rows of some shards are equal, and raise until their shard is scored in parts."""
+    shards = 12
+    step = -(-arena.rows // shards)  # rows of a shard
+    examples = truth.plain(arena.rows)
+    for shard in draw.sample(range(shards - 1), 4):
+        first, second = shard * step, shard * step + 1
+        equal = truth.with_mark(examples[first], f"{PASSES} {draw.randrange(10**9)}")  # never seen in earlier rounds
+        examples[first : second + 1] = [equal, replace(equal, row_no=second, id=examples[second].id)]
+    path = arena.folder / "marked.csv"
+    path.unlink(missing_ok=True)
+    return [Expected(arena.submit(truth.write_file(path, examples), shards=shards), examples)]
 
 
 @fault("out of memory in a batch")

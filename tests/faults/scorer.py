@@ -9,17 +9,24 @@ on.
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from relex.errors import RelexError, Transient
-from relex.examples import Example, Prediction
+from relex.errors import Transient
+from relex.examples import CANNOT_BE_SCORED, Example, Prediction, RowError, RowResult
 from relex.labels import RELATIONS
 from tests.making import FakeScorer, prediction
 
 KILLS, RAISES, REFUSED = "[kills]", "[raises]", "[refused]"
-"""Marks in a sentence: scoring it ends the process, raises an error of no known kind, or one that names the row."""
+"""Marks in a sentence: scoring it ends the process, raises an error of no known kind, or gives a row error."""
+
+PASSES = "[passes]"
+"""In a sentence: scoring it raises, twice in each process, and then works."""
+
+_raised: Counter[str] = Counter()
+"""How often a sentence that passes has raised in this process."""
 
 BATCHES = 8
 """In each shard of so many rows or more."""
@@ -31,13 +38,13 @@ HELD_SECONDS = 60.0
 class PlannedScorer(FakeScorer):
     """Says what the fake one says, unless a plan or a mark is met."""
 
-    def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
+    def score(self, examples: Sequence[Example]) -> Iterator[list[RowResult]]:
         size = -(-len(examples) // BATCHES)
         lies = False
         for number, start in enumerate(range(0, len(examples), size)):
             lies = meet(number) or lies
             batch = [_scored(item) for item in examples[start : start + size]]
-            yield [_lie(said) for said in batch] if lies else batch
+            yield [_lie(result) for result in batch] if lies else batch
 
 
 def meet(batch: int) -> bool:
@@ -65,17 +72,22 @@ def _wait(held: Path) -> bool:
     return word == "lie"
 
 
-def _scored(item: Example) -> Prediction:
+def _scored(item: Example) -> RowResult:
     if item.sentence.endswith(KILLS):
         os.kill(os.getpid(), signal.SIGKILL)
     if item.sentence.endswith(RAISES):
         raise ValueError("a row that the scorer cannot digest")
+    if PASSES in item.sentence and _raised[item.sentence] < 2:
+        _raised[item.sentence] += 1
+        raise ValueError("an error that passes")
     if item.sentence.endswith(REFUSED):
-        raise RelexError(f"id {item.id}: cannot be encoded")
+        return RowError(item.row_no, CANNOT_BE_SCORED, "cannot be encoded")
     return prediction(item)
 
 
-def _lie(said: Prediction) -> Prediction:
+def _lie(said: RowResult) -> RowResult:
     """What a worker says whose memory is not to be trusted: accepted too late, it shows as a wrong value."""
+    if isinstance(said, RowError):
+        return said
     label = RELATIONS[(RELATIONS.index(said.label) + 1) % len(RELATIONS)]
     return Prediction(said.row_no, label, said.probabilities, said.window_cut)

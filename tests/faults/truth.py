@@ -31,7 +31,7 @@ def plain(rows: int) -> list[Example]:
 
 def marked(rows: int, marks: Collection[int], mark: str) -> list[Example]:
     """The same with a mark behind some sentences, to which the scorer of `scorer.py` answers with a fault."""
-    return [_with(each, mark) if each.row_no in marks else each for each in plain(rows)]
+    return [with_mark(each, mark) if each.row_no in marks else each for each in plain(rows)]
 
 
 def exported(examples: Iterable[Example]) -> bytes:
@@ -44,7 +44,8 @@ def cell(entity: Entity) -> str:
     return repr({"word": entity.text, "start_idx": entity.start, "end_idx": entity.end - 1, "type": entity.type})
 
 
-def _with(plain: Example, mark: str) -> Example:
+def with_mark(plain: Example, mark: str) -> Example:
+    """The example with a mark behind its sentence."""
     sentence = f"{plain.sentence} {mark}"
     return Example(plain.row_no, plain.id, sentence, plain.subject, plain.object)
 

@@ -43,6 +43,7 @@ def facts():
         config=TrainingConfig.from_dict(data | {"train": {"seed": 7}, "input": {"max_length": 96}}),
         train=train,
         valid=valid,
+        train_sha256="1" * 64,
         valid_sha256="0" * 64,
         evaluation=evaluation(gold, probabilities, RELATIONS),
         elsewhere=Elsewhere(Reweighted(61.25, 0.64, 1200.4, 0.03, 0.01), 48.5, 77),
@@ -64,6 +65,8 @@ def test_metrics_hold_both_scores_the_labels_and_the_supports(facts):
     assert list(validation["per_label"]) == list(facts.evaluation.per_label.index)
     assert validation["per_label"]["per:religion"] == {"precision": 0, "recall": 0, "f1": 0, "support": 20}
     assert training["support"] == {"per:title": 3}
+    assert training["data"] == [{"file": "train.csv", "sha256": "1" * 64}]
+    assert validation["precision"] == "fp32"
     assert (training["best_epoch"], training["seconds"], training["device"]) == (3, 90.0, "2 CPU cores")
     assert len(training["history"]) == 4
 

@@ -51,6 +51,18 @@ def many(make_example):
     ]
 
 
+def test_an_example_that_one_member_cannot_score_has_its_error_and_spares_the_others(made, many, make_example):
+    scorer = open_scorer(made(), "cpu")
+    fits_the_first = make_example(1000, "비 " * 50 + "조", (0, 99), (100, 101))
+    fits_none = make_example(1001, "비 " * 200 + "조", (0, 399), (400, 401))
+    found = by_row(scorer, [fits_the_first, *many, fits_none])
+    errors = [found.pop(row_no) for row_no in (1000, 1001)]
+    assert found == by_row(scorer, many)
+    assert ["the window has room for 38" in error.message for error in errors] == [True, False]
+    assert ["the window has room for 158" in error.message for error in errors] == [False, True]
+    assert set(by_row(scorer, [fits_none])) == {1001}
+
+
 def by_row(scorer, examples):
     return {prediction.row_no: prediction for batch in scorer.score(examples) for prediction in batch}
 

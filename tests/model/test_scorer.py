@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from relex.encoding.batches import collate
-from relex.errors import BadCheckpoint, InvalidConfig, RelexError, Transient
+from relex.errors import BadCheckpoint, InvalidConfig, Transient
+from relex.examples import RowError
 from relex.model.checkpoint import load, save
 from relex.scoring import scorer as scoring
 from relex.scoring.scorer import Scorer
@@ -135,19 +136,56 @@ def test_other_faults_of_torch_are_not_taken_for_memory(scorer, many):
         list(scorer.score(many))
 
 
-def test_a_number_that_is_none_names_the_example_and_spares_its_neighbours(tmp_path, build, tokenizer, many):
+def packs_of(scorer, monkeypatch, examples):
+    """The results, and how many batches went through the network."""
+    network, passes = scorer._network, []
+
+    class Counting:
+        dtype, max_tokens, batches = network.dtype, network.max_tokens, network.batches
+
+        def __call__(self, batch):
+            passes.append(len(batch))
+            return network(batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scorer, "_network", Counting())
+        return flat(scorer.score(examples)), len(passes)
+
+
+def test_examples_that_cannot_be_encoded_cost_their_neighbors_nothing(scorer, many, make_example, monkeypatch):
+    unfit = [
+        make_example(1000, "비틀즈 \u200b", (0, 3), (4, 5)),
+        make_example(1001, "비 " * 200 + "조", (0, 399), (400, 401)),
+        make_example(1002, "비틀즈와 조지", (0, 3), (2, 4)),
+    ]
+    expected, passes = packs_of(scorer, monkeypatch, many)
+    found, with_unfit = packs_of(scorer, monkeypatch, [unfit[0], *many[:40], unfit[1], *many[40:], unfit[2]])
+    assert with_unfit == passes > 1
+    errors = {row_no: found.pop(row_no) for row_no in (1000, 1001, 1002)}
+    assert found == expected
+    assert {each.code for each in errors.values()} == {"cannot-be-scored"}
+    said = ("an entity has no character", "its entities take 205 tokens", "subject '비틀즈' and object '즈와' overlap")
+    for error, words in zip(errors.values(), said, strict=True):
+        assert error.message.startswith(words)
+
+
+def test_a_number_that_is_none_is_the_error_of_its_example_and_spares_its_neighbors(tmp_path, build, tokenizer, many):
     model = build()
+    whole = flat(_saved(tmp_path / "whole", model, tokenizer).score(many))
     lengths = {each.row_no: len(each.input_ids) for each in model.encoder(tokenizer).encode(many)}
-    longest = max(lengths, key=lengths.get)
+    longest = max(lengths.values())
     with torch.no_grad():
-        model.backbone.embeddings.position_embeddings.weight[lengths[longest] - 1 :] = torch.nan
-    save(tmp_path / "broken", model, tokenizer, {})
-    scorer = Scorer(tmp_path / "broken", device="cpu")
-    broken = sorted(f"id-{row_no}" for row_no, length in lengths.items() if length == lengths[longest])
-    with pytest.raises(RelexError, match=r": the model's output is not a number") as told:
-        list(scorer.score(many))
-    assert sorted(str(told.value).partition(":")[0].removeprefix("id ").split(", ")) == broken
-    assert flat(scorer.score([each for each in many if each.id not in broken]))
+        model.backbone.embeddings.position_embeddings.weight[longest - 1 :] = torch.nan
+    found = flat(_saved(tmp_path / "broken", model, tokenizer).score(many))
+    broken = {row_no for row_no, length in lengths.items() if length == longest}
+    assert {row_no for row_no, result in found.items() if isinstance(result, RowError)} == broken
+    assert all(found[row_no].message.startswith("the model's output is not a number") for row_no in broken)
+    assert all(found[row_no] == whole[row_no] for row_no in lengths.keys() - broken)
+
+
+def _saved(folder, model, tokenizer):
+    save(folder, model, tokenizer, {})
+    return Scorer(folder, device="cpu")
 
 
 def test_an_unknown_device_is_told(folder):

@@ -1,0 +1,133 @@
+"""Tokens of marked sentences in which a row's own text is only text: it can never become a control token.
+
+A tokenizer takes `[SEP]` or `[/E2-ORG]` for the control token of that name wherever it stands, and a sentence could end
+early or move its markers. Nearly no sentence holds such text, so each is encoded as a whole and looked at: where a
+control token stands that relex did not put there, the sentence is encoded again in pieces. All others get the tokens
+that they always had.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tokenizers import Encoding, Tokenizer
+
+from relex.encoding.markers import MarkedText, Range
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedText:
+    """The tokens of one marked sentence, with the special tokens of the tokenizer and the type sentence."""
+
+    ids: Sequence[int]
+    type_ids: Sequence[int]
+    offsets: Sequence[Range]
+    """The characters of each token; those of the sentence rise inside `sentence` only."""
+    sentence: range
+    """The tokens of the marked sentence; none, where the tokenizer knows no character of it."""
+
+
+class PlainTextTokenizer:
+    """A tokenizer that finds control tokens only where relex put them.
+
+    Args:
+        backend: without truncation and padding.
+        markers: the scheme's marker tokens.
+    """
+
+    def __init__(self, backend: Tokenizer, markers: Sequence[str]) -> None:
+        self._backend = backend
+        special = {number for number, token in backend.get_added_tokens_decoder().items() if token.special}
+        self._unknown = getattr(backend.model, "unk_token", None)
+        unknown = None if self._unknown is None else backend.token_to_id(self._unknown)
+        # A word that the vocabulary lacks is no control token, whatever it is called.
+        self._controls = frozenset({*special, *map(backend.token_to_id, markers)} - {unknown, None})
+        self._suspects = self._controls | {unknown}
+
+    def encode_batch(self, texts: Sequence[MarkedText]) -> Iterator[EncodedText]:
+        """Encode marked sentences in the given order, with one call of the tokenizer for all."""
+        encodings = self._backend.encode_batch([(text.text, text.pair) if text.pair else text.text for text in texts])
+        for text, encoding in zip(texts, encodings, strict=True):
+            encoded = _encoded(encoding)
+            yield encoded if self._is_faithful(encoding, encoded, text) else self._in_pieces(text)
+
+    def _is_faithful(self, encoding: Encoding, encoded: EncodedText, text: MarkedText) -> bool:
+        """Whether the control tokens are those that relex put there, and no others."""
+        found = [place for place, number in enumerate(encoded.ids) if number in self._suspects]
+        inside, pair_controls = [], 0
+        for place in found:
+            if place in encoded.sentence:
+                start, end = encoded.offsets[place]
+                if encoded.ids[place] in self._controls or text.text[start:end] == self._unknown:
+                    inside.append((start, end))
+            elif encoding.token_to_sequence(place) == 1:
+                start, end = encoded.offsets[place]
+                pair_controls += encoded.ids[place] in self._controls or str(text.pair)[start:end] == self._unknown
+        # A mask may take a space beside it along.
+        return (len(inside), pair_controls) == (len(text.controls), text.pair_controls) and all(
+            start <= first and last <= end for (start, end), (first, last) in zip(inside, text.controls, strict=True)
+        )
+
+    def _in_pieces(self, text: MarkedText) -> EncodedText:
+        """Encode the controls and the text between them apart, and join them as the tokenizer joins its texts."""
+        parts: list[tuple[int, Encoding]] = []
+        end = 0
+        for start, stop in text.controls:
+            parts += self._plain(text.text[end:start], end)
+            parts.append((start, self._backend.encode(text.text[start:stop], add_special_tokens=False)))
+            end = stop
+        parts += self._plain(text.text[end:], end)
+        shifts = [shift for shift, part in parts for _ in part.ids]
+        joined = self._backend.post_process(_merged(parts), self._pair(text), add_special_tokens=True)
+        # It forgets which tokens are of which text, but not which are its own.
+        first = joined.special_tokens_mask.index(0) if shifts else 0
+        offsets = joined.offsets
+        for place, shift in enumerate(shifts, first):
+            start, end = offsets[place]
+            offsets[place] = start + shift, end + shift
+        return EncodedText(joined.ids, joined.type_ids, offsets, range(first, first + len(shifts)))
+
+    def _pair(self, text: MarkedText) -> Encoding | None:
+        if text.pair is None:
+            return None
+        if text.pair_controls:  # masks stand for the entities' words, and nothing else in it is the row's own
+            return self._backend.encode(text.pair, add_special_tokens=False)
+        return _merged([*self._plain(text.pair, 0)])
+
+    def _plain(self, text: str, shift: int) -> Iterator[tuple[int, Encoding]]:
+        """Encode text as text, in pieces with the place where each begins.
+
+        A vocabulary may hold its control tokens as ordinary entries, too (Unigram): where text still became one, it is
+        cut inside it. One of a single character is left out.
+        """
+        encoding = self._textual.encode(text, add_special_tokens=False)
+        offsets = encoding.offsets
+        forged = [offsets[place] for place, number in enumerate(encoding.ids) if number in self._controls]
+        if not forged:
+            yield shift, encoding
+            return
+        pieces, begin = [], 0
+        for start, end in forged:
+            alone = end - start < 2  # noqa: PLR2004 - nothing to cut
+            pieces.append((begin, start if alone else start + 1))
+            begin = end if alone else start + 1
+        for start, end in [*pieces, (begin, len(text))]:
+            if start < end:
+                yield from self._plain(text[start:end], shift + start)
+
+    @cached_property
+    def _textual(self) -> Tokenizer:
+        """The same tokenizer, to which special tokens are text; few processes ever need it."""
+        copy = Tokenizer.from_str(self._backend.to_str())
+        copy.encode_special_tokens = True
+        return copy
+
+
+def _merged(parts: Sequence[tuple[int, Encoding]]) -> Encoding:
+    return Encoding.merge([part for _, part in parts], growing_offsets=False)
+
+
+def _encoded(encoding: Encoding) -> EncodedText:
+    sequences = encoding.sequence_ids
+    start = sequences.index(0) if 0 in sequences else 0
+    return EncodedText(encoding.ids, encoding.type_ids, encoding.offsets, range(start, start + sequences.count(0)))

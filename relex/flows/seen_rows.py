@@ -1,0 +1,68 @@
+"""Was a model trained on the rows that it is judged on? As far as that can be known, which every judgement says.
+
+A version knows the digests of its training files, if relex trained it. Rows are compared where such a file still lies
+where it was read, unchanged; a checkpoint that was made elsewhere can only be recognized by the file as a whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from relex.csvfile.reading import read_whole
+from relex.csvfile.source import sha256_of
+from relex.errors import RelexError, printable
+from relex.examples import Entity, Example
+from relex.runs import ModelVersion, TrainingFile
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRows:
+    """What is known about one version and one labelled file."""
+
+    text: str
+    """One sentence, for people."""
+    certain: bool
+    """Whether rows of the file were trained on, rather than nobody knowing."""
+
+    def __str__(self) -> str:
+        return f"{'warning' if self.certain else 'note'}: {self.text}"
+
+
+def seen_rows(version: ModelVersion, data_sha256: str, examples: Sequence[Example]) -> tuple[SeenRows, ...]:
+    """Find out which of the examples of the file with this digest a version was trained on; nothing if none."""
+    if version.trained_on is None:
+        return (
+            SeenRows(
+                f"{version} does not say what it was trained on: if these rows were, its scores are too high", False
+            ),
+        )
+    if any(file.sha256 == data_sha256 for file in version.trained_on):
+        return (SeenRows(f"{version} was trained on this file: its scores say nothing about other rows", True),)
+    return tuple(found for file in version.trained_on for found in _compared(version, file, examples))
+
+
+def _compared(version: ModelVersion, file: TrainingFile, examples: Sequence[Example]) -> Sequence[SeenRows]:
+    trained_on = _read(file)
+    name = printable(file.name)
+    if trained_on is None:
+        return [SeenRows(f"{version} was trained on {name}, which is not here: its rows are not compared", False)]
+    known = {_content(example) for example in trained_on}
+    seen = sum(_content(example) in known for example in examples)
+    if not seen:
+        return []
+    share = f"{seen:,} of {len(examples):,} rows here are rows of {name}, on which {version} was trained"
+    return [SeenRows(f"{share}: its scores are too high", True)]
+
+
+def _read(file: TrainingFile) -> list[Example] | None:
+    """The rows of a training file, if it lies where it was read and is the same."""
+    try:
+        if file.path is None or sha256_of(Path(file.path)) != file.sha256:
+            return None
+        return read_whole(Path(file.path))
+    except (OSError, RelexError):
+        return None
+
+
+def _content(example: Example) -> tuple[str, Entity, Entity]:
+    return example.sentence, example.subject, example.object
