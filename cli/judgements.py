@@ -23,8 +23,9 @@ def evaluation_text(evaluation: Evaluation) -> str:
     scored, judgement = evaluation.scored, evaluation.judgement
     precision = PRECISIONS[precision_of(scored)]
     parts = [
-        f"{scored.version} on {scored.job.file_name}: {counted(judgement.rows, 'row')}, "
-        f"job {scored.job.id}, {precision}{_seen(evaluation.seen)}",
+        f"{scored.version} on {scored.job.file_name}: {counted(judgement.rows, 'row')}, job {scored.job.id}, "
+        + precision
+        + _seen(evaluation.seen),
         _figures(judgement, evaluation.reweighted) + _warning(judgement.headline),
         _labels(judgement),
         _slices("by type pair", judgement.by_type_pair),

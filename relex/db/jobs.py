@@ -20,8 +20,7 @@ PROGRESS = text("""
     WITH spans AS (
         SELECT end_row - first_row AS rows, state = 'done' AS done, state <> 'running' AS over,
             CASE state WHEN 'running' THEN clock_timestamp() ELSE finished_at END AS ended,
-            CASE WHEN attempt = 1 AND not_before = '-infinity' THEN started_at
-                WHEN state = 'running' THEN clock_timestamp() ELSE finished_at END AS began
+            started_at AS began
         FROM shards
         WHERE job_id = :job_id AND started_at IS NOT NULL AND (
             state IN ('done', 'failed')

@@ -26,8 +26,7 @@ RUNNING = "running"
 
 CLAIMED = """
     state = 'running', token = nextval('fencing_tokens'), worker = :worker,
-    lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
-    started_at = COALESCE(started_at, clock_timestamp())
+    lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
 """
 """What every claim sets, with the parameters `worker` and `lease_seconds`."""
 

@@ -29,7 +29,7 @@ CLAIM = text(f"""
         ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     UPDATE runs
-    SET {leases.CLAIMED}, error = NULL
+    SET {leases.CLAIMED}, error = NULL, started_at = COALESCE(started_at, clock_timestamp())
     FROM picked WHERE runs.id = picked.id
     RETURNING runs.id
 """)  # noqa: S608 - a constant of ours

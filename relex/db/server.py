@@ -34,9 +34,8 @@ GIVEN_BACK = text("""
     WHERE jobs.finished_at IS NULL AND paused_at IS NULL
     GROUP BY job_id
     HAVING max(not_before) FILTER (WHERE shards.error IS NOT NULL AND state = 'pending')
-            > clock_timestamp() - interval '1 minute'
-        AND min(shards.started_at) FILTER (WHERE shards.error IS NOT NULL AND state = 'pending')
-            < clock_timestamp() - interval '2 minutes'
+            > clock_timestamp() - interval '5 minutes'
+        AND min(jobs.created_at) < clock_timestamp() - interval '2 minutes'
         AND COALESCE(max(shards.finished_at) < clock_timestamp() - interval '2 minutes', true)
     ORDER BY job_id
 """)

@@ -57,7 +57,7 @@ CLAIM = text(f"""
         WHERE id = (SELECT id FROM jobs WHERE id = :job_id FOR NO KEY UPDATE SKIP LOCKED)
     )
     UPDATE shards
-    SET {leases.CLAIMED}
+    SET {leases.CLAIMED}, started_at = clock_timestamp()
     FROM jobs
     WHERE jobs.id = :job_id AND paused_at IS NULL AND job_id = :job_id AND first_row = (
         SELECT first_row FROM shards

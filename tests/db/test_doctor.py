@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from relex.db import models as versions
 from relex.db.connection import WORKER, Database
 from relex.errors import BadCheckpoint
 from relex.flows import models
@@ -199,7 +200,9 @@ def test_a_current_model_without_its_folder_or_with_another_file(look, database,
     assert f"{home}/models/fake/1: config.json altered" in altered.text
     missing = look(database_url=database.url, home=tmp_path / "elsewhere")["model"]
     assert f"{model}: no folder" in missing.text
-    place, copy = tmp_path / "elsewhere" / "models" / "fake" / "1", tmp_path / "copy"
+    with database.transaction() as tx:
+        place = models.home_of(Settings(home=tmp_path / "elsewhere"), versions.find(tx, model))
+    copy = tmp_path / "copy"
     fill_checkpoint(copy)
     words = {f"OTHER_MACHINE:{place}": str(copy)}
     pasted(missing.remedy, environment(), words)
@@ -272,7 +275,7 @@ def test_a_shard_that_every_worker_gives_back(look, database):
     score_next(database, worker())
     assert "shards" not in look(database_url=database.url), "one try is no pattern"
     with database.transaction() as tx:
-        tx.exec_driver_sql("UPDATE shards SET started_at = now() - interval '5 minutes', not_before = now()")
+        tx.exec_driver_sql("UPDATE jobs SET created_at = now() - interval '5 minutes'")
     score_next(database, worker())
     found = look(database_url=database.url)["shards"]
     reason = "host:1 cannot load fake@1 and tries again in 15 s: fake@1: no folder here"

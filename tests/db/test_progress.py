@@ -40,8 +40,12 @@ def happened(database, shard, began, ended):
     with database.transaction() as tx:
         tx.exec_driver_sql(
             "UPDATE shards SET started_at = %s, finished_at = %s WHERE job_id = %s AND first_row = %s",
-            (NOW - timedelta(seconds=began), NOW - timedelta(seconds=ended), shard.job_id, shard.first_row),
+            (_ago(began), _ago(ended), shard.job_id, shard.first_row),
         )
+
+
+def _ago(seconds):
+    return None if seconds is None else NOW - timedelta(seconds=seconds)
 
 
 def progress(database, job, lease_seconds=LEASE_SECONDS):
@@ -75,12 +79,16 @@ def test_a_job_that_takes_turns_with_another_is_not_faster_for_it(database, job)
 
 
 def test_a_shard_that_was_given_back_does_not_count_the_time_until_it_was_taken_again(database, job):
-    do(database, shards.release, claim(database), "worker stopped")
+    first = claim(database)
+    happened(database, first, LONG_AGO, None)
+    do(database, shards.release, first, "worker stopped")
     for step in range(4):
-        score(database, LONG_AGO - 100 * step, LONG_AGO - 100 * step - 100)
-    score(database, LONG_AGO, 0)
+        score(database, 500 - 100 * step, 400 - 100 * step)
+    last = claim(database)
+    assert last.first_row == first.first_row
     found = progress(database, job)
-    assert (found.done, found.rows_per_second, found.seconds) == (ROWS, None, pytest.approx(400))
+    assert (found.done, found.seconds) == (8, pytest.approx(400, abs=120))
+    assert found.rows_per_second == pytest.approx(8 / 400)
 
 
 def test_a_paused_job_has_no_time_left(database, job):
