@@ -66,6 +66,8 @@ def train_folds(
 ) -> TrainingOutcome:
     """Train every fold and write the ensemble's checkpoint; errors as `trainer.train`."""
     validation.check("micro_f1")  # it only judges
+    # Before the hours of training, in which the files may be moved.
+    digests = sha256_of(config.data.train), sha256_of(config.data.valid)
     made_from = digest_of(config, train, validation.examples, validation.target)
     own = where.scratch / made_from[:16]
     folds = [
@@ -80,7 +82,7 @@ def train_folds(
             _train_fold(config, fold, progress.of_fold(number), device)
         progress.finished(fold.checkpoint)
     found = {fold.checkpoint: probabilities_of(fold.checkpoint, validation, device) for fold in folds}
-    return _put_together(config, train, validation, found, where.folder)
+    return _put_together(config, train, validation, digests, found, where.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,14 @@ def _put_together(
     config: TrainingConfig,
     train: Sequence[Example],
     validation: Validation,
+    digests: tuple[str, str],
     checkpoints: Mapping[Path, tuple[Probabilities, Sequence[str]]],
     folder: Path,
 ) -> TrainingOutcome:
     """Judge the folds' soft vote and write it down with its members.
 
-    `checkpoints` are the folds' own, with what each says of the validation's examples and the order of its labels.
+    `digests` are those of the training and the validation file, `checkpoints` the folds' own, with what each says of
+    the validation's examples and the order of its labels.
     """
     names = tuple(checkpoint.name for checkpoint in checkpoints)
     labels = next(iter(checkpoints.values()))[1]
@@ -140,12 +144,12 @@ def _put_together(
         ballot=ballot,
         vote=Vote.SOFT,
         file_name=config.data.valid.name,
-        file_sha256=sha256_of(config.data.valid),
+        file_sha256=digests[1],
         examples=len(validation.examples),
         made_by="relex train --config CHECKPOINT/train_config.yaml",
         licence=licence(config, train),
         further_scores=further_scores(elsewhere, config),
-        training={"folds": trainings, "data": [data_entry(config, sha256_of(config.data.train))]},
+        training={"folds": trainings, "data": [data_entry(config, digests[0])]},
     )
     texts = {METRICS: metrics_json(facts), TRAIN_CONFIG: config.to_yaml(), MODEL_CARD: ensemble_card(facts)}
     if ranks.is_first():

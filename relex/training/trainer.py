@@ -79,6 +79,8 @@ def _train_one(
     report: Report,
     where: Workplace,
 ) -> TrainingOutcome:
+    # Before the hours of training, in which the files may be moved.
+    train_sha256, valid_sha256 = sha256_of(config.data.train), sha256_of(config.data.valid)
     learned = learn(config, train, validation, report, where.scratch, device_named(where.device))
     logbook, model = learned.logbook, learned.model
     scores, elsewhere = learned.judge.verdict()
@@ -86,8 +88,8 @@ def _train_one(
         config=config,
         train=train,
         valid=validation.examples,
-        train_sha256=sha256_of(config.data.train),
-        valid_sha256=sha256_of(config.data.valid),
+        train_sha256=train_sha256,
+        valid_sha256=valid_sha256,
         evaluation=scores,
         elsewhere=elsewhere,
         history=logbook.history,

@@ -34,10 +34,11 @@ def _one_thread():
 
 @pytest.fixture(scope="module", autouse=True)
 def valid_file(tmp_path_factory):
-    """The recipe's validation file lies in the current folder; only its digest is taken."""
+    """The recipe's files lie in the current folder; only their digests are taken."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("current"))
-        Path("valid.csv").write_text("whatever", "utf-8")
+        for name in ("train.csv", "valid.csv"):
+            Path(name).write_text("whatever", "utf-8")
         yield
 
 

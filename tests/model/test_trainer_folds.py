@@ -28,7 +28,8 @@ def here(tmp_path_factory):
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("current"))
-        Path("valid.csv").write_text("whatever", "utf-8")
+        for name in ("train.csv", "valid.csv"):
+            Path(name).write_text("whatever", "utf-8")
         patch.setattr(logbook, "REPORT_SECONDS", 0)
         yield
     torch.set_num_threads(before)

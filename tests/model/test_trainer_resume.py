@@ -47,7 +47,8 @@ def here(tmp_path_factory):
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("current"))
-        Path("valid.csv").write_text("whatever", "utf-8")
+        for name in ("train.csv", "valid.csv"):
+            Path(name).write_text("whatever", "utf-8")
         patch.setattr(logbook, "REPORT_SECONDS", 0)
         patch.setattr(keeper, "time", SimpleNamespace(monotonic=itertools.count().__next__))
         yield

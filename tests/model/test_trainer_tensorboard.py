@@ -21,7 +21,8 @@ class Died(Exception):
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(logbook, "REPORT_SECONDS", 0)
-    Path("valid.csv").write_text("whatever", "utf-8")
+    for name in ("train.csv", "valid.csv"):
+        Path(name).write_text("whatever", "utf-8")
 
 
 def events(folder):
