@@ -1,9 +1,9 @@
 """The variables of the libraries below relex: each that one of them reads is decided upon, and the page shows how."""
 
-import importlib.util
 import os
 import re
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,8 @@ FOR_ALL = {"PATH", "PYTHONPATH", "HOME", "TERM", "SHELL", "CI", "NO_COLOR", "COL
 
 
 def variables_of(library):
-    folder = Path(importlib.util.find_spec(library).origin).parent
+    folder = Path(sysconfig.get_path("purelib"), library)
+    assert folder.is_dir()
     for path in folder.rglob("*.py"):
         if not NOT_RUN.search(str(path.relative_to(folder.parent))):
             yield from READ.findall(path.read_text("utf-8", "replace"))

@@ -165,7 +165,7 @@ def test_a_worker_outlives_a_redis_that_refuses_its_commands(worker, database, s
                 redis.execute_command(*refuse.format(primary=primary).split())
                 heard = (tmp_path / "worker.log").read_text().count(reason)
                 with pytest.raises(ServiceUnreachable, match=f"takes no doorbells.*{reason}"):
-                    wake_scorers(settings, 1)
+                    wake_scorers(settings, MOST_DOORBELLS)  # more than may ring already
                 job = make_job(database, key=str(number))
                 wait_until(
                     lambda heard=heard, reason=reason: (tmp_path / "worker.log").read_text().count(reason) > heard
