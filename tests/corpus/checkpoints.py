@@ -20,7 +20,7 @@ UNREAD = (
     "can run code when opened, so relex never reads it; train anew, or convert the weights to "
     f"{WEIGHTS} on a machine that you trust, and remove it"
 )
-NO_CLASSIFIER = "is no relation classifier of relex; as an encoder it can be trained: relex train --config base --set"
+NO_CLASSIFIER = "is no relation classifier of relex; `relex train --config base --set"
 NOT_OURS = "it is not relex's own"
 NOT_THE_LABELS = "its labels are not the 30 relations of KLUE-RE, each once: look at"
 LAST = RELATIONS[-1]
@@ -133,11 +133,11 @@ TABLE = {
     ),
     "config_a_list": (
         written(CONFIG, b"[1]"),
-        f": model_type none {NO_CLASSIFIER} backbone.name=config_a_list",
+        f": model_type none {NO_CLASSIFIER} backbone.name=config_a_list` trains it as an encoder",
     ),
     "config_of_bert": (
         config(lambda c: c.update(model_type="bert")),
-        f": model_type bert {NO_CLASSIFIER} backbone.name=config_of_bert",
+        f": model_type bert {NO_CLASSIFIER} backbone.name=config_of_bert` trains it as an encoder",
     ),
     "config_cut": (
         written(CONFIG, b'{"model_type": '),
