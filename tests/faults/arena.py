@@ -11,6 +11,7 @@ from random import Random
 from subprocess import DEVNULL, CompletedProcess, Popen
 
 from redis import RedisError
+from sqlalchemy import make_url
 
 from relex.csvfile.checking import check
 from relex.db import jobs, migrate
@@ -79,6 +80,20 @@ class Arena:
             models.register_shipped(self.database, self.settings)
         else:
             register_model(self.database, self.home)
+
+    @contextmanager
+    def other_database(self) -> Iterator[Database]:
+        """A second database on the same server, with all tables and no rows; its processes have the same home."""
+        with self.database.session() as session:
+            session.exec_driver_sql("CREATE DATABASE other")
+        other = Database(make_url(self.postgres.url).set(database="other").render_as_string(hide_password=False))
+        try:
+            migrate.upgrade(other)
+            yield other
+        finally:
+            other.close()
+            with self.database.session() as session:
+                session.exec_driver_sql("DROP DATABASE other WITH (FORCE)")
 
     def reset(self) -> None:
         """As if nothing had been: no job, no doorbell, no plan, no trap; services and the two workers are there."""

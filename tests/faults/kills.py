@@ -5,10 +5,16 @@ import signal
 import time
 from random import Random
 
+from relex.db import models
+from relex.flows.models import install, locate
+from relex.flows.unfinished import draft
+from relex.labels import RELATIONS
+from relex.model import folder
 from tests.faults.arena import LEASE, PAIR, Arena
 from tests.faults.catalogue import all_scored, fault
 from tests.faults.oracle import Expected
 from tests.faults.proxy import Connection, Cut, Moment
+from tests.making import fill_checkpoint
 
 
 def _killed_at(arena: Arena, draw: Random, moment: Moment, most: int) -> list[Expected]:
@@ -90,5 +96,24 @@ def told(arena: Arena, draw: Random) -> list[Expected]:
     mine = f"worker LIKE '%%:{process}' AND"
     assert arena.ask(f"SELECT count(*) FROM shards WHERE {mine} state = 'running'") == 0, "it kept its shard"
     assert arena.ask("SELECT sum(crashes) FROM shards") == 0, "it counted as a crash"
+    arena.fleet.start(worker)
+    return all_scored(arena, job)
+
+
+@fault("two databases share a home, and each has a model of the same name and number")
+def shared_home(arena: Arena, draw: Random) -> list[Expected]:
+    """Another database registers its own fake@1; then a worker dies, and its successor loads ours."""
+    job, worker, _ = arena.hold(draw)
+    with arena.other_database() as other:
+        config = f"{draw.random()}"
+        with other.transaction() as tx, draft(arena.settings, "fake") as checkpoint:
+            fill_checkpoint(checkpoint)
+            (checkpoint / "config.json").write_text(config)
+            theirs = models.register(tx, "fake", RELATIONS, folder.digests(checkpoint))
+            install(arena.settings, checkpoint, theirs)
+        assert str(theirs) == "fake@1", "it is not the same name and number"
+        found = locate(other, arena.settings, "fake@1")
+    assert (found / "config.json").read_text() == config, "the other database lost its model"
+    arena.fleet.kill(worker)
     arena.fleet.start(worker)
     return all_scored(arena, job)
