@@ -4,6 +4,7 @@ They end by themselves when idle, and are started again by whoever sees work wai
 status, because a process may have been killed or the machine restarted.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -69,9 +70,14 @@ def share_of_cores(processes: int) -> int:
 
 
 def lock_of(settings: Settings, queue: str, slot: int) -> Path:
-    """The file that the process in this slot of a queue holds locked while it works."""
+    """Return the file that the process in this slot of a queue holds locked while it works.
+
+    Databases that share a home have slots of their own: a process works for one database.
+    """
     make_home(settings.home)
-    return settings.home / f"{queue}-{slot}.lock"
+    url = settings.database_url
+    database = f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-" if url else ""
+    return settings.home / f"{queue}-{database}{slot}.lock"
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -21,6 +21,7 @@ from relex.errors import (
     quoted,
 )
 from relex.hints import doctor as hints
+from relex.hints import jobs
 
 DRIVER_ERRORS = (SQLAlchemyError, psycopg.Error, UnicodeEncodeError)
 """What can come out of a transaction; inside a COPY SQLAlchemy does not wrap psycopg's errors."""
@@ -74,12 +75,11 @@ def _locked(_: Any, __: str, database: str) -> RelexError:
 
 
 def _no_tables(_: Any, __: str, database: str) -> RelexError:
-    return RelexError(f"{database} has no relex tables yet: run `relex db upgrade`")
+    return RelexError(f"{database} has no relex tables yet: run `{jobs.UPGRADE}`")
 
 
 def _no_right(_: Any, message: str, database: str) -> RelexError:
-    remedy = "its owner can grant this role that right (relex db upgrade --help)"
-    return RelexError(f"{database}: {message}; {remedy}")
+    return RelexError(f"{database}: {message}; {jobs.grant_rights()}")
 
 
 def _read_only(_: Any, message: str, database: str) -> RelexError:

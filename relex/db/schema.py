@@ -52,7 +52,7 @@ def advice(revision: str | None) -> str:
 
 def remedy(revision: str | None) -> str:
     """Say the same for `relex doctor`, which prints commands without backticks."""
-    return hints.update_relex() if _is_newer(revision) else "relex db upgrade"
+    return hints.update_relex() if _is_newer(revision) else hints.UPGRADE
 
 
 def _is_newer(revision: str | None) -> bool:

@@ -112,6 +112,11 @@ def change() -> str:
     return "as in `--set train.epochs=3`"
 
 
+def name_data_file(key: str) -> str:
+    """Say, to who typed a command with a recipe, how to name a file that is there; FILE is the reader's."""
+    return f"`--set {key}=FILE` names another"
+
+
 def queues() -> str:
     """Show what a worker can work on."""
     return "as in `--queues score,train`"
@@ -182,9 +187,18 @@ def write_health(file: object) -> str:
     return f"`relex worker --health-file {path}` writes one, `relex health --file {path}` reads it"
 
 
+UPGRADE = "relex db upgrade"
+"""What brings the tables up to date."""
+
+
 def upgrade_tables() -> str:
     """Say how to bring the tables up to date."""
-    return "`relex db upgrade` brings them up to date"
+    return f"`{UPGRADE}` brings them up to date"
+
+
+def grant_rights() -> str:
+    """Say how the owner of the tables gives a role its rights."""
+    return f"their owner grants this role its rights: `{UPGRADE} --help`"
 
 
 def update_relex() -> str:

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 
 from relex.errors import LONGEST, InvalidConfig, did_you_mean, quoted, shortened
+from relex.hints import jobs as hints
 from relex.model.config import Pooling
 from relex.runs import MODEL_NAME
 from relex.training.recipes import Recipe, find_recipe, is_file, read_overrides, read_recipe, unknown_recipe
@@ -138,7 +139,7 @@ def _missing_files(whole: Recipe) -> Iterator[str]:
     for key in ("data.train", "data.valid", "validation.like"):
         name = whole.values.get(key)
         if isinstance(name, str) and not is_file(Path(name)):
-            yield f"{whole.place(key)}: {key}: there is no file {name} here; give one with --set {key}=FILE"
+            yield f"{whole.place(key)}: {key}: there is no file {name} here; {hints.name_data_file(key)}"
 
 
 def key_of(detail: ErrorDetails) -> str:

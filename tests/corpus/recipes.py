@@ -82,11 +82,11 @@ TABLE = {
     ),
     "no_such_file": (
         "backbone: {name: x}\ndata: {train: gone.csv, valid: data/valid_data.csv}",
-        ":2: data.train: there is no file gone.csv here; give one with --set data.train=FILE",
+        ":2: data.train: there is no file gone.csv here; `--set data.train=FILE` names another",
     ),
     "a_folder_as_file": (
         "backbone: {name: x}\ndata: {train: data, valid: data/valid_data.csv}",
-        ":2: data.train: there is no file data here; give one with --set data.train=FILE",
+        ":2: data.train: there is no file data here; `--set data.train=FILE` names another",
     ),
     "a_base_of_itself": ("base: a_base_of_itself.yaml", ":1: base a_base_of_itself.yaml goes round in a circle"),
     "no_such_base": line("base: bsae", f"no recipe 'bsae' (did you mean base?): {KNOWN}"),

@@ -10,7 +10,7 @@ from relex.db.connection import Database
 from relex.flows.models import SHIPPED
 from relex.hints import jobs as hints
 from tests.db.test_search import GRID, RATES, Trainer
-from tests.hints.trying import provokes
+from tests.hints.trying import provokes, typed
 from tests.processes import wait_until
 
 
@@ -199,3 +199,14 @@ def of_a_study_without_a_score(person):
 
 def broken(config):
     raise RuntimeError("the device is broken")
+
+
+@provokes(hints.name_data_file)
+def of_a_recipe_whose_data_are_not_here(person):
+    said = person.types("relex", "train", "--config", "scratch", "--set", "data.train=gone.csv", code=3)
+    hint = hints.name_data_file("data.train")
+    assert said.shows(hint)
+    (words,) = typed(hint, said)
+    person.types(*(word.replace("FILE", "data/train_data.csv") for word in words))
+    with person.database.transaction() as tx:
+        assert runs.claimable(tx) == 1

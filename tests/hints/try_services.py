@@ -1,6 +1,7 @@
 """Hints about workers and tables: see `trying.py` for how an entry is made."""
 
 import os
+import shlex
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -99,3 +100,40 @@ def of_tables_that_a_newer_relex_made(person):
         with person.database.transaction() as tx:
             tx.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{newest}'")
     assert "`" not in hints.update_relex()  # PyPI's relex is another program: no command is safe to advise
+
+
+@provokes(hints.UPGRADE)
+def of_a_command_where_nobody_upgraded(person):
+    """The command that the two hints above name, and doctor too."""
+    with person.database.transaction() as tx:
+        tx.exec_driver_sql("ALTER TABLE alembic_version RENAME TO elsewhere")
+    try:
+        said = person.types("relex", "doctor", code=1)
+        assert said.shows(hints.UPGRADE)
+    finally:
+        with person.database.transaction() as tx:
+            tx.exec_driver_sql("ALTER TABLE elsewhere RENAME TO alembic_version")
+    person.types(*shlex.split(hints.UPGRADE))
+
+
+@provokes(hints.grant_rights)
+def of_a_role_without_rights(person):
+    role = f"relex_hints_{os.getpid()}"
+    owner = person.database.url
+    with person.database.transaction() as tx:
+        tx.exec_driver_sql(f"CREATE ROLE {role} LOGIN")
+        tx.exec_driver_sql(f"GRANT SELECT ON alembic_version TO {role}")
+    try:
+        url = make_url(owner).set(username=role, drivername="postgresql")
+        person.patch.setenv("RELEX_DATABASE_URL", url.render_as_string(hide_password=False))
+        said = person.types("relex", "jobs", code=1)
+        (shown,) = person.follows(said, hints.grant_rights())
+        assert shown.shows("--client")
+        person.patch.setenv("RELEX_DATABASE_URL", owner)
+        person.types("relex", "db", "upgrade", "--client", role)
+        person.patch.setenv("RELEX_DATABASE_URL", url.render_as_string(hide_password=False))
+        person.types(*said.words)
+    finally:
+        with person.database.transaction() as tx:
+            tx.exec_driver_sql(f"DROP OWNED BY {role}")
+            tx.exec_driver_sql(f"DROP ROLE {role}")

@@ -94,7 +94,7 @@ def test_all_faults_are_told_at_once_each_with_its_line():
             "mine.yaml:12: input.type_sentence should be a valid boolean, not 1",
             "mine.yaml:13: unknown key epochs (did you mean train.epochs?)",
             "mine.yaml:14: loss should hold settings of its own, not nothing",
-            "mine.yaml:2: data.valid: there is no file gone.csv here; give one with --set data.valid=FILE",
+            "mine.yaml:2: data.valid: there is no file gone.csv here; `--set data.valid=FILE` names another",
         ]
     )
 
@@ -204,7 +204,7 @@ def test_faults_of_overrides_say_so():
     overrides["data.encoding"] = "utf-9"
     assert sorted(faults(MINIMAL, overrides)) == [
         "--set: data.encoding should be an encoding: unknown encoding 'utf-9'; try utf-8, cp949 or utf-16",
-        "--set: data.train: there is no file gone.csv here; give one with --set data.train=FILE",
+        "--set: data.train: there is no file gone.csv here; `--set data.train=FILE` names another",
         f"--set: pooling: '[a': not YAML: expected ',' or ']', but got '<stream end>'; {QUOTE}",
         "--set: train.seed should be a valid integer, not 'x'",
         "--set: unknown key train.epoch (did you mean train.epochs?)",

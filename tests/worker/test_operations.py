@@ -18,6 +18,7 @@ from relex.flows.health import health
 from relex.settings import Settings
 from tests.making import SlowScorer, make_job, register_model
 from tests.processes import ROOT, environment, kill, relex, started, wait_until
+from worker.background import lock_of
 
 
 class HangingScorer(SlowScorer):
@@ -147,6 +148,13 @@ def test_the_background_process_of_a_laptop_ends_although_a_job_waits_that_it_ca
     failures = [line["message"] for line in lines(log) if line["level"] == "ERROR"]
     assert len(failures) == 1, "it tries again in 15 seconds, and has ended before"
     assert "cannot load fake@1 and tries again in 15 s" in failures[0]
+
+
+def test_databases_that_share_a_home_do_not_wait_for_each_other(tmp_path):
+    """Each has slots of its own: the background process of one must not keep that of the other from beginning."""
+    urls = [None, "postgresql://localhost/one", "postgresql://localhost/two"]
+    slots = {lock_of(Settings(database_url=url, home=tmp_path), "score", slot) for url in urls for slot in (0, 1)}
+    assert len(slots) == 6
 
 
 @contextmanager
