@@ -87,6 +87,8 @@ class TrainingFile:
     sha256: str
     path: str | None = None
     """Where it was read; None for a checkpoint that was made elsewhere."""
+    encoding: str = "utf-8"
+    """How it was read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ class Settings:
             InvalidConfig: naming every unknown key of relex.toml, every unknown variable and every value of the wrong
                 type, or a scorer that a folder's files want to be run.
         """
-        folder = folder or Path.cwd()
+        folder = folder or Path()  # not by its whole path: a folder above it may be closed
         dotenv = _from_dotenv(folder / ".env")
         raw = _from_toml(folder / "relex.toml") | _from_variables(dotenv)
         if "scorer" in raw:

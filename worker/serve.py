@@ -11,22 +11,28 @@ import sys
 import time
 
 from celery.worker.consumer import Consumer
-from redis import ResponseError
 
 from worker.tasks import app
 
-REFUSED_SECONDS = 1.0
-"""Until the next try after Redis refused a command: Celery connects again at once, and would fill the log."""
+PAUSE_SECONDS = 1.0
+"""Until the next try after an error of the connection: Celery connects again at once, and would fill the log."""
 
 
 class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery carries no types
-    """Celery's consumer, which waits a moment where Redis answers and refuses: a replica, a full one, no right."""
+    """Celery's consumer, which pauses before it connects again.
+
+    Where Redis answers and refuses (a replica, a full one, no right), the next connection would end in the same way.
+    """
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """Log it as Celery does, and pause."""
+        super().on_connection_error_before_connected(exc)
+        time.sleep(PAUSE_SECONDS)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Clean up as Celery does, and pause where the next connection would end in the same way at once."""
+        """Clean up as Celery does, and pause."""
         super().on_connection_error_after_connected(exc)
-        if isinstance(exc, ResponseError):
-            time.sleep(REFUSED_SECONDS)
+        time.sleep(PAUSE_SECONDS)
 
 
 def main(arguments: list[str]) -> int:

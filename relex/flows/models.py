@@ -190,7 +190,7 @@ def scores_of(checkpoint: Path) -> Scores:
         scores = Scores(found["sha256"], int(found["examples"]), *figures, precision)
         if not (re.fullmatch(r"[\w.-]+", scores.data_sha256) and isfinite(sum(figures))):
             raise ValueError
-    except (KeyError, TypeError, ValueError) as fault:
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
         raise BadCheckpoint(f"{checkpoint / folder.METRICS}: no validation scores; it is not relex's own") from fault
     return scores
 

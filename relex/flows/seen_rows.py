@@ -59,7 +59,7 @@ def _read(file: TrainingFile) -> list[Example] | None:
     try:
         if file.path is None or sha256_of(Path(file.path)) != file.sha256:
             return None
-        return read_whole(Path(file.path))
+        return read_whole(Path(file.path), file.encoding)
     except (OSError, RelexError):
         return None
 

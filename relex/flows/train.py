@@ -166,7 +166,8 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
 
     facts = models.facts_of(folder)
     if files := facts.trained_on:  # now that it is known where they were read
-        facts = replace(facts, trained_on=[replace(each, path=str(config.data.train.resolve())) for each in files])
+        path, encoding = str(config.data.train.resolve()), config.data.encoding
+        facts = replace(facts, trained_on=[replace(each, path=path, encoding=encoding) for each in files])
 
     def register() -> ModelVersion:
         with database.transaction() as tx:
@@ -206,7 +207,7 @@ def _promote_if_better(
     try:
         with database.transaction() as tx:
             rival = table.current(tx)
-        valid = read_labelled_examples(config.data.valid)
+        valid = read_labelled_examples(config.data.valid, config.data.encoding)
         for found in (each for one in (version, rival) if one for each in seen_rows(one, scores.data_sha256, valid)):
             (logger.warning if found.certain else logger.info)("%s", found.text)
         if rival is None or _beats(database, means, config, scores, rival):

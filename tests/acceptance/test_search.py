@@ -11,6 +11,7 @@ backbone:
 input: {max_length: 32}
 loss: {name: focal}
 train: {epochs: 2, batch_size: 32, learning_rate: 1.0e-2}
+validation: {metric: auprc}
 data: {train: data/train_data.csv, valid: data/valid_data.csv}
 search: {method: grid, space: {loss: {gamma: [0, 2]}, dropout: [0.1]}}
 """
@@ -19,7 +20,7 @@ search: {method: grid, space: {loss: {gamma: [0, 2]}, dropout: [0.1]}}
 def test_the_best_trial_becomes_a_recipe_that_trains(laptop):
     (laptop.folder / "tiny.yaml").write_text(RECIPE, "utf-8")
     assert laptop.run("search", "--config", "tiny.yaml", "--trials", "2") == "tiny-best.yaml"
-    assert "trial 0  loss.gamma=0  dropout=0.1  micro_f1 " in laptop.said
+    assert "trial 0  loss.gamma=0  dropout=0.1  auprc " in laptop.said
     told = json.loads(laptop.run("search", "--config", "tiny.yaml", "--trials", "2", "--json"))
     assert (len(told["trials"]), told["recipe"]) == (2, "tiny-best.yaml")
     assert told["best"]["score"] == max(trial["score"] for trial in told["trials"])
@@ -30,7 +31,7 @@ def test_the_best_trial_becomes_a_recipe_that_trains(laptop):
 def test_a_bad_search_is_refused_before_anything_happens(laptop):
     (laptop.folder / "wrong.yaml").write_text(RECIPE.replace("gamma: [0, 2]", "gama: [-1]"), "utf-8")
     assert laptop.run("search", "--config", "wrong.yaml", "--trials", "2", expected=3) == ""
-    assert "wrong.yaml:8: search.space: unknown key loss.gama (did you mean loss.gamma?)" in laptop.said
+    assert "wrong.yaml:9: search.space: unknown key loss.gama (did you mean loss.gamma?)" in laptop.said
     assert not laptop.home.exists()
     laptop.run("search", "--config", "wrong.yaml", "--trials", "0", expected=2)
 

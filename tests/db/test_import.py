@@ -50,7 +50,7 @@ def test_pickled_files_are_refused_unread(database, settings, checkpoint, name):
 def test_another_architecture_is_refused_with_what_to_do(database, settings, checkpoint):
     config = checkpoint / folder.CONFIG
     config.write_text(config.read_text("utf-8").replace('"model_type": "relex"', '"model_type": "bert"'), "utf-8")
-    with pytest.raises(BadCheckpoint, match=r"model_type bert .* relex train"):
+    with pytest.raises(BadCheckpoint, match=r"model_type bert .* `relex train"):
         import_folder(database, settings, checkpoint, "mine")
 
 

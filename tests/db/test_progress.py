@@ -10,12 +10,18 @@ from tests.making import example, make_job, prediction
 
 ROWS, SHARD_ROWS, LEASE_SECONDS = 10, 2, 30.0
 LONG_AGO = 152_000
-NOW = datetime.now(UTC)
 """Shards here take minutes, so that it does not matter how long a test does."""
+
+
+class Clock:
+    """The moment at which a test begins: the module may have been read long before."""
+
+    now: datetime
 
 
 @pytest.fixture
 def job(database):
+    Clock.now = datetime.now(UTC)
     return make_job(database, ROWS, SHARD_ROWS)
 
 
@@ -45,7 +51,7 @@ def happened(database, shard, began, ended):
 
 
 def _ago(seconds):
-    return None if seconds is None else NOW - timedelta(seconds=seconds)
+    return None if seconds is None else Clock.now - timedelta(seconds=seconds)
 
 
 def progress(database, job, lease_seconds=LEASE_SECONDS):

@@ -1,5 +1,6 @@
 """The command line killed at work: a submit leaves nothing, an export leaves no file that looks whole."""
 
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -83,7 +84,7 @@ def _scored(arena: Arena) -> tuple[JobId, Path]:
     out = arena.folder / "exports"
     out.mkdir(exist_ok=True)
     for path in out.iterdir():
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     return job, out
 
 

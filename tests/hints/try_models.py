@@ -126,7 +126,7 @@ def ends(url, run):
 
     def claimed():
         with database.transaction() as tx:
-            found = runs.claim(tx, 60)
+            found = runs.claim(tx, "worker", 60)
             if found:
                 runs.complete(tx, found, "fake@1", {})
         return found is not None

@@ -231,7 +231,8 @@ def test_a_training_state_runs_nothing(trap, tmp_path, monkeypatch, name):
             raise Died
 
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "valid.csv").touch()
+    for file in ("train.csv", "valid.csv"):
+        (tmp_path / file).touch()
     monkeypatch.setattr(keeper.Keeper, "_save_is_due", True)
     monkeypatch.setattr("relex.training.logbook.REPORT_SECONDS", 0)
     examples, valid = tiny_data()

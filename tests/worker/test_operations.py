@@ -184,7 +184,7 @@ def test_a_worker_without_tables_ends_with_the_remedy_told_once(worker, without_
     with worker(database_url=without_tables) as process:
         assert process.wait(60) == 1
     (told,) = [line["message"] for line in lines(log) if line["level"] == "ERROR"]
-    assert "run `relex db upgrade`" in told
+    assert "`relex db upgrade`" in told
     assert "Traceback" not in log.read_text()
 
 
