@@ -25,8 +25,8 @@ def purge_command(age: timedelta, *, dry_run: bool, yes: bool) -> None:
     """Delete the jobs that ended longer ago than AGE with their rows, predictions and errors; prints their ids.
 
     On a terminal it lists them and asks first; elsewhere it needs --yes. Jobs that have not ended stay, however old
-    they are. Rows of a deleted job answer for no other job any more: where such content comes again, it is scored
-    anew. A purge that is interrupted is finished by the next one.
+    they are. Predictions of a deleted job are not reused any more: if such rows are submitted again, they are scored
+    again. A purge that is interrupted is finished by the next one.
 
     Example: relex purge --older-than 30d --dry-run
     """
@@ -48,10 +48,10 @@ def _approved(_: Sequence[Job]) -> None:
 
 
 def _ask(jobs: Sequence[Job]) -> None:
-    """Let a person decide.
+    """List the jobs and ask the person at the terminal.
 
     Raises:
-        RelexError: they shall stay.
+        RelexError: the answer is no.
     """
     for job in jobs:
         click.echo(_line(job), err=True)

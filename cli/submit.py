@@ -80,9 +80,9 @@ def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
     for note in facts.notes:
         console.print(f"note: {note}")
     if facts.rejected and not options.skip_invalid:
+        way_out = f"      {hints.skip_invalid()}" if facts.accepted else ""
         raise InvalidCsv(
-            f"{describe_faults(facts, csv.name)}\nnothing was uploaded; {_where(facts, rejected)}      "
-            f"{hints.skip_invalid()}"
+            f"{describe_faults(facts, csv.name)}\nnothing was uploaded; {_where(facts, rejected)}{way_out}"
         )
     if facts.rejected:
         left_out = "1 bad row is left out" if facts.rejected == 1 else f"{facts.rejected:,} bad rows are left out"

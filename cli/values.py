@@ -36,7 +36,7 @@ class Age(click.ParamType[timedelta]):
         """Read it, or say what is wrong."""
         found = re.fullmatch(r"(\d{1,4})([mhdw])", value, re.ASCII)
         if found is None:
-            self.fail(f"'{value}' is no age: write up to four digits and m, h, d or w, {hints.age()}", param, ctx)
+            self.fail(f"'{value}' is not an age: write up to four digits and m, h, d or w, {hints.age()}", param, ctx)
         return timedelta(minutes=int(found[1]) * MINUTES[found[2]])
 
 

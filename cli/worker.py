@@ -23,7 +23,7 @@ QUEUES = ("score", "train")
     help="Written while all is well: `relex health`.",
 )
 def worker_command(queues: str, concurrency: int | None, health_file: Path | None) -> None:
-    """Work until told to end (SIGTERM): take shards, score them, execute training runs.
+    """Work until stopped by SIGTERM: take shards, score them, execute training runs.
 
     SIGTERM lets it give back what it holds, between two batches, and end. Its log on stderr is plain text on a
     terminal and JSON elsewhere (RELEX_LOG_FORMAT).

@@ -174,7 +174,7 @@ class Progress:
     rows_per_second: float | None = None
     """Mean speed since the work last began (started, resumed or retried), or None where it cannot be known."""
     started_at: datetime | None = None
-    """When its first shard was claimed."""
+    """When the earliest of its shards was claimed; a shard that is claimed again counts from its last claim."""
     reason: str | None = None
     """Why the job or a shard of it failed, in words."""
 

@@ -21,8 +21,8 @@ MOST_PROCESSES = 4
 STAY = "--stay"
 """Tells such a process to wait for more work for ever."""
 
-WITH_PARENT = "--with-parent"
-"""Tells such a process to end with the one that started it."""
+WITH_PARENT = "--with-parent="
+"""Flag for a process that ends when the one that started it ends."""
 
 
 def revive(settings: Settings, waiting: Waiting) -> None:

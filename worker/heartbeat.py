@@ -1,7 +1,7 @@
 """The health file: fresh while a worker is well, so that a container's probe can ask without a network.
 
 A thread of every worker writes it, `relex health` reads it (`relex.flows.health`). A worker that cannot reach Postgres,
-or whose process holds a shard and makes no progress, writes nothing: its file grows old, and whoever runs the container
+or whose process holds a shard and makes no progress, writes nothing: its file grows old, and the orchestrator
 starts it again.
 """
 

@@ -5,6 +5,7 @@ waits. The number is a slot: one process a slot of a home folder, held apart by 
 """
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Collection, Iterator
@@ -23,11 +24,14 @@ from relex.flows.unloadable import UnloadableModels
 from relex.settings import Settings
 from worker import heartbeat, shared
 from worker.background import STAY, WITH_PARENT, lock_of, revive
-from worker.loop import RETRY_SECONDS, Loop, Pace, Work
+from worker.loop import POLL_SECONDS, RETRY_SECONDS, Loop, Pace, Work
 from worker.queues import SCORE
 from worker.scorers import score_waiting, scoring_worker
 
 logger = logging.getLogger(__name__)
+
+STALLED = 75
+"""The exit code of a training process that made no progress: sysexits' EX_TEMPFAIL."""
 
 
 class Scoring:
@@ -64,7 +68,7 @@ class Training:
         if not waiting.runs:
             return False
         trainer, gate = load_trainer(self._settings.device), load_gate(self._settings.device)
-        return train_next(self._database, trainer, self._settings, shared.stopping, gate)
+        return train_next(self._database, trainer, self._settings, shared.stopping, gate, on_stall=_end_process)
 
     def unloadable(self) -> Collection[str]:
         """Return nothing: runs are not pinned to a model version."""
@@ -72,6 +76,11 @@ class Training:
 
     def close(self) -> None:
         """Nothing is left running."""
+
+
+def _end_process() -> None:
+    """End a training process that hangs: whoever started it has a free slot again, and another resumes the run."""
+    os._exit(STALLED)
 
 
 class LocalWorker:
@@ -102,6 +111,8 @@ class LocalWorker:
                 if held:
                     self._loop.run()
             again = self._stay or (held and self._something_waits())
+            if again:
+                shared.wait(POLL_SECONDS)
 
     @contextmanager
     def _held(self) -> Iterator[bool]:
@@ -132,8 +143,9 @@ def main(arguments: list[str]) -> int:
     queue, slot, *flags = arguments
     settings = Settings.from_env()
     logs.set_up(settings.log_format)
-    if WITH_PARENT in flags:
-        shared.stop_with_parent()
+    for flag in flags:
+        if flag.startswith(WITH_PARENT):
+            shared.stop_with_parent(int(flag.removeprefix(WITH_PARENT)))
     signal.signal(signal.SIGTERM, shared.request_stop)
     signal.signal(signal.SIGINT, shared.request_stop)
     try:

@@ -1,4 +1,4 @@
-"""The one loop of every worker: sweep, let some of what waits be done, and again, until idle or asked to stop.
+"""The one loop of every worker: sweep, do some of the waiting work, and repeat until idle or asked to stop.
 
 What is done differs (:class:`Work`): a process without Celery scores or trains by itself; the parent of a Celery worker
 notifies its children and keeps training processes. How it is done does not: claims, leases and commits are in
@@ -27,7 +27,7 @@ POLL_SECONDS = 0.5
 """Between two looks of a process that does the work itself."""
 
 RETRY_SECONDS = 5.0
-"""Before a database is tried again that does not answer."""
+"""Pause, in seconds, before a database that does not answer is tried again."""
 
 
 class Work(Protocol):
@@ -45,7 +45,7 @@ class Work(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a loop goes on without work, and how long it waits between two looks, in seconds."""
+    """How long a loop continues without work, and how long it waits between two turns, in seconds."""
 
     idle_seconds: float = inf
     """Infinite for a worker that stays."""
@@ -104,7 +104,7 @@ class Loop:
             work.close()
 
     def _turn(self, database: Database, work: Work) -> bool:
-        """Sweep and work once. What fails here is tried again, unless no retry can help."""
+        """Sweep and work once. A worker that stays tries again what failed, unless no retry can help."""
         try:
             return work.do(self._sweep(database, work))
         except Transient as error:
@@ -112,6 +112,8 @@ class Loop:
         except RelexError:
             raise
         except Exception:
+            if not self._pace.stays:
+                raise
             logger.exception("an unexpected error; the next turn tries again")
         return False
 

@@ -1,7 +1,7 @@
 """The Celery worker as a process: `python -P -m worker.serve score,train 4`.
 
 Celery's own command puts the current folder first on the path of modules and takes its options from `CELERY_`
-variables: whoever may write to a folder could run code in a worker that is started there.
+variables: anyone who may write to a folder could run code in a worker that is started there.
 """
 
 import logging
@@ -36,7 +36,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery carries no type
 
 
 def main(arguments: list[str]) -> int:
-    """Serve the named queues with so many child processes until told to end; return the exit code."""
+    """Serve the named queues with so many child processes until SIGTERM; return the exit code."""
     queues, concurrency = arguments
     worker = app.Worker(
         hostname=f"relex-{os.getpid()}@{socket.gethostname()}",

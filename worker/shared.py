@@ -39,10 +39,10 @@ def stopping() -> bool:
     return _flags[_STOP] == 1 or (_parent is not None and os.getppid() != _parent)
 
 
-def stop_with_parent() -> None:
+def stop_with_parent(parent: int) -> None:
     """From now on, let the end of the parent process be a request to stop."""
     global _parent  # noqa: PLW0603 - set once, at the start of a process
-    _parent = os.getppid()
+    _parent = parent
 
 
 def request_look() -> None:

@@ -5,14 +5,19 @@ from scoring.
 """
 
 import logging
+import os
 import sys
-from subprocess import Popen
+from subprocess import Popen, TimeoutExpired
+from time import monotonic
 
 from relex.settings import Settings
 from worker import background
 from worker.queues import TRAIN
 
 logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 45.0
+"""How long a training may take to its next step, where it gives back its run; service managers allow a minute."""
 
 
 class TrainingProcesses:
@@ -27,12 +32,18 @@ class TrainingProcesses:
         self._running = [process for process in self._running if process.poll() is None]
         room = self._settings.training_processes - len(self._running)
         for _ in range(min(room, waiting)):
-            command = [sys.executable, "-P", "-m", "worker.local", TRAIN, "0", background.WITH_PARENT]
+            command = [sys.executable, "-P", "-m", "worker.local", TRAIN, "0", f"{background.WITH_PARENT}{os.getpid()}"]
             self._running.append(Popen(command, env=background.environment(self._settings)))
 
     def stop(self) -> None:
-        """Let every process give back its run, and wait for its end."""
+        """Let every process give back its run, and end those that do not in time."""
         for process in self._running:
             process.terminate()
+        deadline = monotonic() + STOP_SECONDS
         for process in self._running:
-            process.wait()
+            try:
+                process.wait(timeout=max(deadline - monotonic(), 0))
+            except TimeoutExpired:
+                logger.error("the training process %d does not stop: it is killed, and its run resumed", process.pid)
+                process.kill()
+                process.wait()

@@ -12,12 +12,14 @@ from collections.abc import Collection
 from threading import Thread
 from typing import Any
 
+from billiard import current_process
 from billiard.util import get_logger
 from celery.signals import (
     celeryd_after_setup,
     celeryd_init,
     setup_logging,
     task_prerun,
+    worker_process_init,
     worker_ready,
     worker_shutdown,
     worker_shutting_down,
@@ -47,7 +49,7 @@ class HandOn:
 
     def do(self, waiting: Waiting) -> bool:
         """Ring for waiting shards and start processes for waiting runs; nothing of it is done here."""
-        if shared.stopping():  # a child was told to stop: its worker ends whole
+        if shared.stopping():  # a child was asked to stop, so the whole worker stops
             return False
         if self._training:
             self._training.start(waiting.runs)
@@ -92,6 +94,7 @@ class Watch:
 
     def _run(self) -> None:
         """Run the loop; where it ends, the whole worker does."""
+        status = 1
         try:
             database_url(self._settings)
             pace = Pace(poll_seconds=self._settings.sweep_seconds)
@@ -99,9 +102,9 @@ class Watch:
             status = os.EX_OK
         except RelexError as error:
             logger.error("%s", error)
-            status = 1
-        shared.request_stop()
-        state.should_stop = state.should_stop or status
+        finally:
+            shared.request_stop()
+            state.should_stop = state.should_stop or status
 
 
 def database_url(settings: Settings) -> str:
@@ -116,7 +119,7 @@ def database_url(settings: Settings) -> str:
 
 
 def _log(**_: Any) -> None:
-    """Log in relex' own form. Celery tells its end on stdout, in its own: only a person wants to read that."""
+    """Log in relex' own format; what Celery prints on stdout is shown only on a terminal."""
     logs.set_up(Settings.from_env().log_format)
     get_logger().propagate = True  # the pool logs which children died
     if not sys.stdout.isatty():
@@ -124,11 +127,16 @@ def _log(**_: Any) -> None:
 
 
 def _stop_on_sigterm(**_: Any) -> None:
-    """In a child: whoever ends a service may signal each of its processes; by default that kills one with a shard.
+    """Stop on SIGTERM in a child: service managers signal each process, and the default would kill it with a shard.
 
     Before a task, because the pool sets handlers of its own after a child is initialized.
     """
     signal.signal(signal.SIGTERM, shared.request_stop)
+
+
+def _forget_predecessor(**_: Any) -> None:
+    """In a new child: the one before it in its slot may have been killed while it held a shard."""
+    shared.ProcessHeartbeat(getattr(current_process(), "index", 0))
 
 
 _watch = Watch()
@@ -136,6 +144,7 @@ _watch = Watch()
 celeryd_init.connect(_log)  # before Celery warns of anything
 setup_logging.connect(_log)  # who listens here keeps Celery from setting up its own
 celeryd_after_setup.connect(_watch.set_up)
+worker_process_init.connect(_forget_predecessor)
 task_prerun.connect(_stop_on_sigterm)
 worker_ready.connect(_watch.start)
 worker_shutting_down.connect(shared.request_stop)

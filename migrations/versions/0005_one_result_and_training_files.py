@@ -1,17 +1,17 @@
 """Postgres refuses a prediction and a row error for one row; versions say what they were trained on.
 
-A relex of before could record both for a row that equals another one; such a job never closed. There the prediction
+Earlier versions could record both for a row that equals another one; such a job never closed. There the prediction
 wins: it is what the model said, so the row error is deleted and the job closes at the next sweep.
 
 The check is one probe of an index for each new row, whatever Postgres knows of the other table, made once for a
-statement. It needs no lock of its own: whoever
+statement. It needs no lock of its own: a worker that
 writes a result holds the lock on the row's shard until the transaction ends, so no two transactions write results of
 one row at the same moment. The function keeps the search path under which the tables were made, since a restored dump
 fills them under none.
 
-What a version of before was trained on is not known, and stays NULL.
+What existing versions were trained on is not known, and stays NULL.
 
-There is no way back. Workers of before go on as they are.
+There is no downgrade. Workers of an earlier relex keep working after this migration (not after 0006).
 """
 
 from alembic import op

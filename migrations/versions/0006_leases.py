@@ -3,7 +3,7 @@
 `attempt` of a shard counted its claims; now it counts the tries that failed by an error of the whole shard, so a lease
 that is lost in an outage is not held against it.
 
-There is no way back. Workers of an earlier relex must have ended before the upgrade.
+There is no downgrade. Stop all workers of an earlier relex before the upgrade.
 """
 
 from alembic import op

@@ -79,7 +79,7 @@ class _Contest:
             for precision in {runner.precision: None for runner in runners}:  # each once, in a fixed order
                 self._ceiling.measure(precision)
         if not runners:
-            raise InvalidInput("nothing is left to measure: none of the contestants that were named runs here")
+            raise InvalidInput("nothing to measure: none of the engines that were named runs on this machine")
         reference = next((runner.predictions for runner in runners if runner.name == REFERENCE), None)
         return Report(
             network=network,

@@ -44,7 +44,7 @@ def check_names(file: str, line: int, names: Sequence[str]) -> None:
     repeated = sorted(column for column, times in Counter(names).items() if column and times > 1)
     if repeated:
         column = shortened(repeated[0])
-        raise InvalidCsv(f"{file}: line {line}: column {column} stands there twice; remove one")
+        raise InvalidCsv(f"{file}: line {line}: column {column} appears twice; remove one")
     missing = [column for column in REQUIRED if column not in names]
     if missing:
         unknown = [column for column in names if column not in KNOWN]

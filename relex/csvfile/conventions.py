@@ -1,9 +1,9 @@
-"""What holds for a whole file and stands nowhere in it: the majority of the rows decides, odd rows are faults."""
+"""Conventions that a file does not state: the majority of its rows decides them, and the other rows are rejected."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from relex.errors import counted, quoted
+from relex.errors import counted, did_you_mean, quoted
 from relex.labels import RELATIONS
 
 LONGEST_PLACEHOLDER = 100
@@ -48,7 +48,7 @@ class Votes:
         """Those of the majority; `given` are the ones under which the rows were read."""
         label, times = next(iter(self.labels.most_common(1)), ("", 0))
         return Conventions(
-            placeholder=label if 2 * times > self.rows else None,
+            placeholder=label if 2 * times > self.rows and not did_you_mean(label, RELATIONS) else None,
             end_exclusive=given.end_exclusive != (self.misplaced > self.placed),
         )
 

@@ -108,14 +108,30 @@ def publish_beside(draft: Path, path: Path) -> Path:
     for number in count(1):
         target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
         try:
-            target.touch(exist_ok=False)
+            _name(draft, target)
         except FileExistsError:
             if digest_of(target) == digest_of(draft):
                 return target
-            continue
-        draft.replace(target)
-        return target
+        else:
+            return target
     raise AssertionError  # count() has no end
+
+
+def _name(draft: Path, target: Path) -> None:
+    """Give a draft its name, which nobody else has at any moment.
+
+    Raises:
+        FileExistsError: somebody has it.
+    """
+    try:
+        os.link(draft, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        target.touch(exist_ok=False)
+        draft.replace(target)
+    else:
+        draft.unlink()
 
 
 def digest_of(path: Path) -> str | None:
@@ -136,7 +152,7 @@ def _publish(drafts: Path, folder: Path, own: Mapping[str, str], last: str) -> N
             if there == digest_of(draft):
                 continue  # an equal file will do
             if target.is_symlink() or there != own.get(draft.name, ""):
-                raise RelexError(f"{target} is there already, and is not what would be written\n{hints.MOVE_IT_AWAY}")
+                raise RelexError(f"{target} is there already with other content\n{hints.MOVE_IT_AWAY}")
         new.append(draft)
     # The one that comes last goes first: with it the folder counts as complete.
     outdated = {name for name in own if not (drafts / name).exists()} | {
@@ -146,10 +162,20 @@ def _publish(drafts: Path, folder: Path, own: Mapping[str, str], last: str) -> N
         if digest_of(folder / name) == own.get(name, ""):
             (folder / name).unlink()
     for draft in new:
-        try:
-            draft.replace(folder / draft.name)
-        except OSError as exc:
-            raise _unwritable(folder / draft.name, exc) from exc
+        _move(draft, folder / draft.name, own)
+
+
+def _move(draft: Path, target: Path, own: Mapping[str, str]) -> None:
+    """Put a draft in its place; only what relex vouches for gives way, whatever came there in this moment."""
+    try:
+        if draft.name in own:
+            draft.replace(target)
+        else:
+            _name(draft, target)
+    except FileExistsError as exc:
+        raise RelexError(f"{target} is there already with other content\n{hints.MOVE_IT_AWAY}") from exc
+    except OSError as exc:
+        raise _unwritable(target, exc) from exc
 
 
 def _hidden_name() -> str:

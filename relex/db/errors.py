@@ -67,11 +67,11 @@ def _not_utf8(_: Any, message: str, database: str) -> RelexError:
 
 
 def _invalid(_: Any, message: str, __: str) -> RelexError:
-    return InvalidInput(f"Postgres does not take what was given: {message}; leave that out")
+    return InvalidInput(f"Postgres rejects a value: {message}; leave it out")
 
 
 def _locked(_: Any, __: str, database: str) -> RelexError:
-    return LockTimeout(f"Postgres at {database}: a worker holds what this waits for; try again soon")
+    return LockTimeout(f"Postgres at {database}: another process holds a lock that this needs; try again soon")
 
 
 def _no_tables(_: Any, __: str, database: str) -> RelexError:

@@ -50,7 +50,7 @@ def find_id(tx: Transaction, table: Table, given: str, missing: type[NotFound]) 
             a script whose variable is unset must not get whichever job there is.
     """
     if not given.strip():
-        raise missing(f"an empty id is the id of no {WORDS[table]}; {LIST[table]()}")
+        raise missing(f"the id of the {WORDS[table]} is empty; {LIST[table]()}")
     newest_first = select(table.c.id).order_by(table.c.seq.desc())
     if table is jobs:
         newest_first = newest_first.where(KEPT)

@@ -12,8 +12,8 @@ from relex.db.tables import jobs
 from relex.errors import JobNotFound, RelexError
 from relex.jobs import Job, JobId, NewJob, Progress
 
-# When the job was worked on follows from when its shards were. A shard that was claimed more than once does not say
-# when its last claim began, so it counts as the moment of its end. Where nobody worked for longer than two shards
+# The times of its shards show when workers worked on the job. Each claim of a shard replaces the time of the claim
+# before it, so only the last claim counts. Where nobody worked for longer than two shards
 # usually take (a pause, no worker, the time before a retry), one stretch of work ends and the next one begins; a
 # shorter gap is the turn of another job. The speed is that of the last stretch, and of an open job only while it lasts.
 PROGRESS = text("""

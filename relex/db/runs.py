@@ -52,8 +52,8 @@ def _row(run: TrainingRun) -> ColumnElement[bool]:
 
 
 def _loss(tx: Transaction, run: TrainingRun) -> str:
-    cancelled = _get(tx, run.id).state is RunState.CANCELLED
-    return f"{run.id}: {'cancelled' if cancelled else 'another worker has this run'}"
+    state = _get(tx, run.id).state
+    return f"{run.id}: {'another worker has this run' if state is RunState.RUNNING else state}"
 
 
 LEASED = Leased[TrainingRun](runs, RunState.QUEUED, silences="attempt", row=_row, loss=_loss)

@@ -16,7 +16,8 @@ from relex.jobs import JobState, MaxFailed, Progress
 # What went wrong before is forgotten: the shard has all its attempts again.
 RETRY_SHARDS = text("""
     UPDATE shards
-    SET state = 'pending', attempt = 0, crashes = 0, not_before = '-infinity', worker = NULL,
+    SET state = 'pending', token = nextval('fencing_tokens'), attempt = 0, crashes = 0, not_before = '-infinity',
+        worker = NULL,
         started_at = NULL, finished_at = NULL, error = NULL
     WHERE job_id = :job_id AND state IN ('failed', 'cancelled')
 """)
@@ -44,7 +45,8 @@ CUT_OUT_ERRORS = text("""
         job_id, first_row, end_row, state, token, attempt, worker, started_at, finished_at, windows_cut, answered
     )
     SELECT job_id, pieces.first_row, pieces.end_row,
-        CASE WHEN wrong THEN 'pending' ELSE state END, token,
+        CASE WHEN wrong THEN 'pending' ELSE state END,
+        CASE WHEN wrong THEN nextval('fencing_tokens') ELSE token END,  -- what an old claim writes late is refused
         CASE WHEN wrong THEN 0 ELSE attempt END,
         CASE WHEN NOT wrong THEN worker END,
         CASE WHEN NOT wrong THEN started_at END,

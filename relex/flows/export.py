@@ -1,5 +1,6 @@
 """From a job to files: the predictions, the labels' order, and a manifest that says where they came from."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -20,6 +21,9 @@ from relex.hints import jobs as hints
 from relex.jobs import JOB_ID, JobId, JobState, Progress
 from relex.runs import ModelVersion
 from relex.times import iso
+
+SEAL = "sha256_of_the_rest"
+"""The key of a manifest's own digest."""
 
 ENDINGS = (".csv", ".errors.csv", ".labels.json", ".excel.csv", ".errors.excel.csv")
 """Of the files beside a manifest."""
@@ -100,7 +104,10 @@ def _write(tx: Transaction, folder: Path, progress: Progress, *, excel: bool) ->
 def _vouched(manifest: Path) -> Mapping[str, str]:
     """The digests of an earlier export into the same folder, by file name, its manifest's among them."""
     try:
-        files = dict(json.loads(manifest.read_text("utf-8"))["files"])
+        content = dict(json.loads(manifest.read_text("utf-8")))
+        files = dict(content["files"])
+        if content.pop(SEAL) != _sealed(content)[SEAL]:  # somebody edited it
+            return {}
     except (OSError, ValueError, TypeError, KeyError):
         return {}
     job_id = manifest.name.partition(".")[0]
@@ -126,22 +133,30 @@ def _way_to_the_rest(progress: Progress) -> str:
 
 def _manifest(progress: Progress, model: ModelVersion, folder: Path) -> Mapping[str, Any]:
     job = progress.job
-    return {
-        "job": job.id,
-        "state": progress.state,
-        "partial": progress.state is not JobState.DONE,
-        "input": {"file": job.file_name, "sha256": job.file_sha256},
-        "model": {"version": str(model), "sha256": dict(model.digests), "exact": job.exact},
-        "fresh": job.fresh,
-        "rows": {
-            "accepted": job.total,
-            "rejected": job.rejected,
-            "done": progress.done,
-            "failed": progress.failed,
-            "answered": progress.answered,
-            "windows_cut": progress.windows_cut,
-        },
-        "files": {path.name: digest_of(path) for path in sorted(folder.iterdir())},
-        "submitted_at": iso(job.created_at),
-        "finished_at": iso(job.finished_at),
-    }
+    return _sealed(
+        {
+            "job": job.id,
+            "state": progress.state,
+            "partial": progress.state is not JobState.DONE,
+            "input": {"file": job.file_name, "sha256": job.file_sha256},
+            "model": {"version": str(model), "sha256": dict(model.digests), "exact": job.exact},
+            "fresh": job.fresh,
+            "rows": {
+                "accepted": job.total,
+                "rejected": job.rejected,
+                "done": progress.done,
+                "failed": progress.failed,
+                "answered": progress.answered,
+                "windows_cut": progress.windows_cut,
+            },
+            "files": {path.name: digest_of(path) for path in sorted(folder.iterdir())},
+            "submitted_at": iso(job.created_at),
+            "finished_at": iso(job.finished_at),
+        }
+    )
+
+
+def _sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content with the digest of the rest, by which a manifest that somebody edited is recognized."""
+    rest = json.dumps(content, ensure_ascii=False, sort_keys=True, default=str)
+    return {**content, SEAL: hashlib.sha256(rest.encode()).hexdigest()}

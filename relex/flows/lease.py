@@ -18,7 +18,7 @@ from relex.errors import LeaseLost, ServiceUnreachable
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
-"""After a renewal that Postgres did not answer: the lease may have run out by the time it is back."""
+"""Pause, in seconds, after a renewal that Postgres did not answer; short, as the lease may run out meanwhile."""
 
 
 class Stopped(Exception):
@@ -43,6 +43,8 @@ class LeaseTerms:
     stall_seconds: float
     stopping: Callable[[], bool]
     heartbeat: Heartbeat | None = None
+    on_stall: Callable[[], None] | None = None
+    """Called from the lease's thread once the lease was given up: the work itself may never hear of it."""
 
 
 class Lease:
@@ -96,6 +98,8 @@ class Lease:
             if monotonic() - self._progress_at > self._terms.stall_seconds:
                 self._lost = LeaseLost(f"no progress for {self._terms.stall_seconds:.0f} s: the lease is given up")
                 logger.error("%s", self._lost)
+                if self._terms.on_stall:
+                    self._terms.on_stall()
                 return
             try:
                 self._renew()

@@ -185,7 +185,7 @@ def scores_of(checkpoint: Path) -> Scores:
     """
     try:
         found = folder.read_metrics(checkpoint)["validation"]
-        precision = found.get("precision", FP32)  # checkpoints of before were judged so, too
+        precision = found.get("precision", FP32)  # earlier versions of relex evaluated in fp32 and did not record it
         figures = float(found["micro_f1"]), float(found["auprc"])
         scores = Scores(found["sha256"], int(found["examples"]), *figures, precision)
         if not (re.fullmatch(r"[\w.-]+", scores.data_sha256) and isfinite(sum(figures))):

@@ -174,9 +174,9 @@ def _failing(
     error = attempt(examples) if examples else None
     if error is None:
         return []
-    if len(examples) == 1:
-        return [(examples[0], error)]
     rest = rows.among(examples)
+    if len(rest) <= 1:
+        return [(example, error) for example in rest]
     middle = len(rest) // 2
     return [*_failing(attempt, rows, rest[:middle]), *_failing(attempt, rows, rest[middle:])]
 

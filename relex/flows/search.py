@@ -230,7 +230,7 @@ def _check_free(file: Path, study: str) -> None:
     require_writable(file.parent)
     if os.path.lexists(file) and not _is_own(file, study):
         other = hints.recipe_file(file.with_stem(f"{file.stem}-2"))
-        raise InvalidInput(f"{file} is there already, and not as the study {study} wrote it; {other}")
+        raise InvalidInput(f"{file} is there already and is not an unchanged recipe of the study {study}; {other}")
 
 
 def _write_best(study: Study, wanted: Search, file: Path) -> tuple[TrialResult, Path]:

@@ -9,7 +9,7 @@ from relex.runs import TrainingRun
 def status(database: Database, given: str, lease_seconds: float = 0.0) -> Progress | TrainingRun:
     """Find the job or training run meant by an id, a unique prefix or `@last` (the newest of both).
 
-    `lease_seconds` is the length of the workers' leases, which tells who of them is silent.
+    `lease_seconds` is the length of the workers' leases; it decides which workers count as silent.
 
     Raises:
         NotFound: there is nothing yet.

@@ -31,7 +31,7 @@ from relex.training.config import TrainingConfig
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0
-"""Before a run is tried again that a service outside, such as the model hub, made impossible for now."""
+"""Delay before a run is tried again after an external service, such as the model hub, did not answer."""
 
 TRAINER = "relex.training.launching:Launcher"
 
@@ -72,6 +72,7 @@ class _Means:
     settings: Settings
     stopping: Callable[[], bool]
     gate: Gate
+    on_stall: Callable[[], None] | None
 
 
 def load_trainer(device: str) -> Trainer:
@@ -93,9 +94,16 @@ def queue(database: Database, config: TrainingConfig) -> RunId:
 
 
 def train_next(
-    database: Database, trainer: Trainer, settings: Settings, stopping: Callable[[], bool], gate: Gate = no_gate
+    database: Database,
+    trainer: Trainer,
+    settings: Settings,
+    stopping: Callable[[], bool],
+    gate: Gate = no_gate,
+    on_stall: Callable[[], None] | None = None,
 ) -> bool:
     """Execute the run that waited longest; False where none waits. Its checkpoint passes the gate before it is kept.
+
+    `on_stall` is called once a run made no progress for so long that its lease was given up.
 
     Raises:
         DatabaseUnreachable: Postgres went away; the run's lease ends by itself and it is queued again.
@@ -107,7 +115,7 @@ def train_next(
         return False
     with holding(run=run.id):
         try:
-            _execute(database, run, _Means(trainer, settings, stopping, gate))
+            _execute(database, run, _Means(trainer, settings, stopping, gate, on_stall))
         except LeaseLost as fault:
             logger.warning("%s", fault)
     remove_leftovers(database, settings)
@@ -152,12 +160,13 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
     def report(progress: Mapping[str, Any]) -> None:
         nonlocal told
         told = dict(progress)
-        with suppress(DatabaseUnreachable):  # the lease's thread goes on trying
+        lease.record_progress()  # first: a lease that was given up must not be taken up again
+        with suppress(DatabaseUnreachable):  # the lease's thread keeps trying
             renew()
-        lease.record_progress()
 
     folder = checkpoint_of(means.settings, run.id)
-    terms = LeaseTerms(means.settings.lease_seconds, means.settings.train_stall_seconds, means.stopping)
+    lease_seconds, stall_seconds = means.settings.lease_seconds, means.settings.train_stall_seconds
+    terms = LeaseTerms(lease_seconds, stall_seconds, means.stopping, on_stall=means.on_stall)
     with Lease(renew, terms) as lease:
         paths = (config.data.train, config.data.valid)
         train, valid = (read_labelled_examples(path, config.data.encoding) for path in paths)
@@ -173,7 +182,12 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
         with database.transaction() as tx:
             if done := runs.model_of(tx, run):  # by an earlier try, whose answer was lost
                 return table.find(tx, done)
-            runs.hold(tx, run)  # first: of a cancelled run no file is moved
+            try:
+                runs.hold(tx, run)  # first: of a cancelled run no file is moved
+            except LeaseLost:
+                if done := runs.model_of(tx, run):  # the COMMIT of an earlier try was still on its way
+                    return table.find(tx, done)
+                raise
             version = models.keep(tx, means.settings, config.name, facts, folder, run.id)
             runs.complete(tx, run, str(version), told)
         logger.info("%s is registered as %s", run.id, version)

@@ -64,7 +64,7 @@ class Broker:
 
 def doctor() -> str:
     """Return the command that looks for the cause."""
-    return "`relex doctor` says what helps"
+    return "`relex doctor` suggests a fix"
 
 
 def unexpected_error() -> str:
@@ -161,7 +161,7 @@ def name_primary(address: Address) -> str:
 
 
 def allow_writes(address: Address, source: str) -> str:
-    """Return the command that takes back the default by which a database is read-only; `source` is where it stands."""
+    """Return the command that resets the read-only default; `source` is where pg_settings says it was set."""
     role, name = (f'"{each}"' for each in (address.user, address.name))
     where = {"database": f"DATABASE {name}", "user": f"ROLE {role}", "database user": f"ROLE {role} IN DATABASE {name}"}
     change = f"ALTER {where.get(source, 'SYSTEM')} RESET default_transaction_read_only"

@@ -1,8 +1,8 @@
-"""What relex advises, in one place: each is run by a test against what provokes it."""
+"""Messages about backbones that cannot be had; a test reproduces each problem."""
 
 
 def unknown_backbone(name: str) -> str:
-    """A name that the hub does not know, or does not show to this user."""
+    """Return the message for a name that the hub does not know, or does not show to this user."""
     return (
         f"backbone {name}: neither a folder here nor a model of the hub that you may read; "
         "check the name, or set HF_TOKEN for a private one"
@@ -10,17 +10,17 @@ def unknown_backbone(name: str) -> str:
 
 
 def gated_backbone(name: str, endpoint: str) -> str:
-    """A model of the hub whose terms must be accepted by a person."""
+    """Return the message for a model whose terms a person must accept first."""
     return f"backbone {name}: accept its terms at {endpoint}/{name} and set HF_TOKEN"
 
 
 def offline_backbone(name: str) -> str:
-    """The hub's library was told not to use the network."""
-    return f"backbone {name}: no whole copy is here, and HF_HUB_OFFLINE forbids to fetch one; set HF_HUB_OFFLINE=0"
+    """Return the message for a backbone that is not cached while HF_HUB_OFFLINE is set."""
+    return f"backbone {name}: not complete in the cache, and HF_HUB_OFFLINE forbids the download; set HF_HUB_OFFLINE=0"
 
 
 def unreachable_hub(name: str) -> str:
-    """No network, or the hub is down; passes by itself."""
+    """Return the message for a hub that does not answer, which is a transient error."""
     return (
         f"backbone {name}: the model hub does not answer and no copy is here; "
         "try again with a network, or give a local folder"
@@ -28,12 +28,12 @@ def unreachable_hub(name: str) -> str:
 
 
 def unwritable_cache(name: str, error: OSError, folder: str) -> str:
-    """The disk of the hub's cache is full, or the folder belongs to somebody else."""
+    """Return the message for a hub cache that cannot be written: a full disk, or somebody else's folder."""
     return f"backbone {name}: cannot be kept in {folder}: {error.strerror}; set HF_HOME to another folder"
 
 
 def unreadable_pickle(name: str, file: str, reason: str) -> str:
-    """A pickle of weights that is more than weights, or damaged."""
+    """Return the message for pickled weights that are damaged or hold more than tensors."""
     return (
         f"backbone {name}: torch's restricted loader refuses {file}: {reason}; "
         "choose another backbone, or a folder with model.safetensors"

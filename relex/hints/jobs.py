@@ -70,12 +70,12 @@ def export_row_errors(job_id: str) -> str:
 
 
 def submit_again() -> str:
-    """Say, to who submitted a file before, how to make a new job of it."""
+    """Say how to make a new job of a file that was submitted before."""
     return "`--again` makes a new job"
 
 
 def skip_invalid() -> str:
-    """Say, to who submitted a file with bad rows, how to take the others."""
+    """Say how to submit only the good rows of a file with bad rows."""
     return "`--skip-invalid` takes the good rows only"
 
 
@@ -85,12 +85,12 @@ def start_worker() -> str:
 
 
 def wait_for_background(job_id: str) -> str:
-    """Say how to get work done on a machine without a broker, where every status starts who is missing."""
+    """Say how a job gets scored without a broker: each `relex status` starts missing background processes."""
     return f"a background process of this machine scores it; {follow(job_id)}"
 
 
 def purge_without_asking() -> str:
-    """Say, to who purged without a terminal, how to delete and how to look first."""
+    """Say how to delete, or only list, jobs without a terminal."""
     return "`--yes` deletes without asking, `--dry-run` only lists"
 
 
@@ -113,7 +113,7 @@ def change() -> str:
 
 
 def name_data_file(key: str) -> str:
-    """Say, to who typed a command with a recipe, how to name a file that is there; FILE is the reader's."""
+    """Say how to replace a missing data file of a recipe; FILE is a placeholder."""
     return f"`--set {key}=FILE` names another"
 
 

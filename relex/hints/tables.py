@@ -17,12 +17,12 @@ MOVE_IT_AWAY = "hint: move it away, or name another place"
 
 
 def columns(names: Sequence[str]) -> str:
-    """How to fix a header."""
+    """Return the hint that names the columns of a header."""
     return f"hint: relex reads the columns {', '.join(names)}; rename them in the first line"
 
 
 def encoding(name: str, path: Path) -> str:
-    """How to read a file whose encoding is known: by an option, or converted where other files differ."""
+    """Return the hint for a file whose encoding is known: name it with an option, or convert the file."""
     if name == "utf-8":
         return "hint: --encoding utf-8 reads it"
     target = path.with_name(f"{path.stem}.utf8.csv")
@@ -32,13 +32,13 @@ def encoding(name: str, path: Path) -> str:
 
 
 def unpack(program: str, path: Path) -> str:
-    """How to unpack a compressed file."""
+    """Return the hint with the command that unpacks a compressed file."""
     target = path.with_name(f"{path.name.partition('.')[0]}.unpacked.csv")
     return f"hint: unpack it first: {program} -dc < {shlex.quote(str(path))} > {shlex.quote(str(target))}"
 
 
 def from_json(path: Path, *, lines: bool) -> str:
-    """How to make a CSV of JSON."""
+    """Return the hint with the command that converts JSON to a CSV."""
     target = path.with_name(f"{path.stem}.from-json.csv")
     options = "dtype=False, lines=True" if lines else "dtype=False"
     code = f"pd.read_json(sys.argv[1], {options}).to_csv(sys.argv[2], index=False)"

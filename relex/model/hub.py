@@ -8,6 +8,7 @@ twenty seconds a file; this asks once and says one clear line.
 import errno
 import logging
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
     XetDownloadError,
 )
+from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 from tqdm.std import tqdm
 
 from relex.errors import InvalidConfig, ModelNotFound, RelexError, ServiceUnreachable
@@ -139,14 +141,21 @@ def _conversion_of(name: str, commit: str) -> str | None:
 
 
 def _keep_conversion(fetched: Path, converted: Path) -> Path:
-    """Remember the conversion of a commit, so that it is found without asking the hub again."""
+    """Remember the conversion of a commit, so that it is found without asking the hub again.
+
+    The folder of links appears whole; several processes may do this at once.
+    """
     if not _has_weights(fetched):
         return fetched
-    converted.mkdir(exist_ok=True)
-    for path in fetched.iterdir():
-        link = converted / path.name
-        link.unlink(missing_ok=True)  # of a hub's cache that was emptied or moved
-        link.symlink_to(path.resolve())
+    with WeakFileLock(converted.with_name(f"{converted.name}.lock")):
+        if not _has_weights(converted):
+            unfinished = converted.with_name(f"{converted.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
+            unfinished.mkdir()
+            for path in fetched.iterdir():
+                (unfinished / path.name).symlink_to(path.resolve())
+            shutil.rmtree(converted, ignore_errors=True)  # links into a cache that was emptied or moved
+            unfinished.rename(converted)
     return converted
 
 
@@ -228,7 +237,7 @@ class _Watch:
         return Bar
 
     def moved(self, fetched: int, total: int) -> None:
-        """Tell how far it is; called by the threads that fetch."""
+        """Report the progress of the download; called by the threads that fetch."""
         if not self._fetched:
             logger.info("fetching the backbone %s from %s", self._name, _hub())
         self._fetched = fetched

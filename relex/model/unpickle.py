@@ -79,6 +79,8 @@ def main(target: str, *sources: str) -> int:
     try:
         for path in paths:
             state |= tensors_of(torch.load(path, map_location="cpu", weights_only=True))
+    except MemoryError:
+        raise  # the machine's fault, not the file's
     except Exception as error:  # noqa: BLE001 - whatever a damaged file makes of the loader
         print(json.dumps({"refused": reason_of(error)}))  # noqa: T201 - read by the parent
         return 1

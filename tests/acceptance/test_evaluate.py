@@ -10,8 +10,14 @@ from tests.acceptance.test_train import RECIPE
 from tests.processes import wait_until
 
 
-def test_models_are_evaluated_and_compared_by_their_predictions(laptop):
+def test_models_are_evaluated_compared_and_combined(laptop):
+    """In one test, because the training of its two models takes the most time."""
     train(laptop, "tiny", "other")
+    models_are_evaluated_and_compared_by_their_predictions(laptop)
+    models_that_vote_are_a_model_like_any_other(laptop)
+
+
+def models_are_evaluated_and_compared_by_their_predictions(laptop):
     text = laptop.run(
         "evaluate", "tiny", "--on", "data/valid_data.csv", "--like", "data/test_data.csv", "--out", "judged"
     )
@@ -37,8 +43,7 @@ def test_models_are_evaluated_and_compared_by_their_predictions(laptop):
     assert len(flips) == sum(told["flips"].values())
 
 
-def test_models_that_vote_are_a_model_like_any_other(laptop):
-    train(laptop, "tiny", "other")
+def models_that_vote_are_a_model_like_any_other(laptop):
     text = laptop.run("ensemble", "tiny", "other", "--on", "data/valid_data.csv")
     assert "weighted vote" in text
     assert not any("both" in model for model in registered(laptop))

@@ -11,7 +11,7 @@ from relex.flows.score import Worker, score_next
 from tests.corpus import ids
 from tests.making import FakeScorer, make_job
 
-UNSTORABLE = "Postgres does not take what was given: PostgreSQL text fields cannot contain NUL (0x00) bytes"
+UNSTORABLE = "Postgres rejects a value: PostgreSQL text fields cannot contain NUL (0x00) bytes"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_an_empty_id_is_not_the_only_job_there_is(ask, id_):
 def test_an_id_that_cannot_be_looked_for(ask, id_):
     (line,) = ask(id_, code=3)
     shown = f"{id_[:-1]}·"
-    says = f"{UNSTORABLE}; leave that out" if "\0" in id_ else f"'{shown}' is not Unicode text; write it in UTF-8"
+    says = f"{UNSTORABLE}; leave it out" if "\0" in id_ else f"'{shown}' is not Unicode text; write it in UTF-8"
     assert line == f"error: {says}"
 
 

@@ -108,4 +108,4 @@ def test_a_typo_in_a_variable_is_told_by_every_command(command, monkeypatch):
 
 def test_a_number_that_postgres_does_not_take(command):
     (line,) = command.refuses("jobs", "-n", "9" * 20).lines
-    assert line == "error: Postgres does not take what was given: bigint out of range; leave that out"
+    assert line == "error: Postgres rejects a value: bigint out of range; leave it out"

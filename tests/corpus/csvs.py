@@ -96,7 +96,7 @@ WHOLE = (
     Bad(
         "columns_twice",
         table(header="id,sentence,subject_entity,object_entity,sentence"),
-        "error: columns_twice.csv: line 1: column sentence stands there twice; remove one",
+        "error: columns_twice.csv: line 1: column sentence appears twice; remove one",
     ),
     Bad(
         "colours_in_the_header",

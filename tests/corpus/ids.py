@@ -33,4 +33,4 @@ NOT_UNICODE = ("\udcff", "j-\udcff", "r-\ud800", "a\0b", "r-\0")
 
 EMPTY = ("", " ", "\t", "\u3000")
 """What an unset variable of a script makes of an id."""
-EMPTY_SAYS = "an empty id is the id of no job; `relex jobs` lists them"
+EMPTY_SAYS = "the id of the job is empty; `relex jobs` lists them"

@@ -338,7 +338,7 @@ def test_a_recipe_that_somebody_changed_stays(searched):
     changed = text.replace("base:", "# mine\nbase:")
     written.write_text(changed, "utf-8")
     trainer = Trainer()
-    with pytest.raises(InvalidInput, match=r"is there already, and not as the study .* wrote it"):
+    with pytest.raises(InvalidInput, match=r"is there already and is not an unchanged recipe of the study"):
         searched(GRID, 2, trainer)
     assert (trainer.trained, written.read_text("utf-8")) == ([], changed)
     written.write_text(text, "utf-8")

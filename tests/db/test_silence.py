@@ -12,6 +12,7 @@ from relex.flows.cancel import cancel
 from relex.flows.sweep import Waiting, sweep
 from relex.runs import RunState
 from tests.making import example, make_job, prediction
+from tests.processes import wait_until
 
 
 def claim(database):
@@ -112,6 +113,22 @@ def test_a_sweep_waits_for_no_row_that_a_frozen_process_has_locked(database, mon
         assert jobs.find(tx, other.id).finished_at
         states = set(tx.exec_driver_sql("SELECT state FROM shards UNION SELECT state FROM runs").scalars())
     assert states == {"pending", "done", "queued", "failed"}
+
+
+def test_a_process_that_is_silent_in_a_sweep_or_a_verb_is_ended_soon(database, monkeypatch):
+    """Whoever holds the sweep's lock holds up every recovery and every verb of the others."""
+    monkeypatch.setattr(locks, "SILENCE", "100ms")
+    make_job(database, rows=4)
+    claim(database)
+    with pytest.raises(DatabaseUnreachable):
+        fall_silent_in_a_sweep(database)
+
+
+def fall_silent_in_a_sweep(database):
+    with database.transaction() as silent:
+        assert locks.try_lock_sweep(silent)
+        wait_until(lambda: sweep(database).shards == 1)
+        jobs.ended(silent)
 
 
 def job_of(tx):

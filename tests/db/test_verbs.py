@@ -13,6 +13,23 @@ from tests.making import example, make_job, prediction
 ROWS, SHARD_ROWS = 10, 4
 
 
+def test_what_an_old_claim_writes_after_a_retry_is_refused(database):
+    """All rows of a shard failed, so what waits again has the same bounds; only its token is another."""
+    job = make_job(database, rows=4)
+    old = claim(database)
+    complete(database, old, wrong=range(4))
+    do(database, verbs.retry, job.id, rows=True)
+    with pytest.raises(LeaseLost):
+        complete(database, old, wrong=range(4))
+    assert progress(database, job).failed == 0
+    do(database, shards.fail, claim(database), "broken")
+    do(database, jobs.close_if_ended, job.id)
+    failed = do(database, jobs.find, job.id)
+    do(database, verbs.retry, failed.id, rows=False)
+    with pytest.raises(LeaseLost):
+        complete(database, old)
+
+
 def do(database, verb, *arguments, **wishes):
     with database.transaction() as tx:
         return verb(tx, *arguments, **wishes)

@@ -27,6 +27,13 @@ def test_work_that_does_not_move_loses_its_lease():
     assert renewals
 
 
+def test_a_stall_is_reported_even_if_the_work_never_hears_of_it():
+    stalled = Event()
+    terms_ = LeaseTerms(0.03, 0.1, lambda: False, on_stall=stalled.set)
+    with Lease(lambda: None, terms_):
+        assert stalled.wait(10)
+
+
 def test_a_lost_lease_is_told_at_the_next_move():
     asked = Event()
 

@@ -2,16 +2,20 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from relex.db import runs
-from relex.flows.status import job_status, newest_runs
+from relex.flows.status import job_status, newest_runs, status
 from relex.flows.train import queue
 from relex.runs import RunState
+from relex.settings import Settings
 from relex.training.config import TrainingConfig
 from tests.making import make_job, register_model
 from tests.processes import ROOT, environment, started, wait_until
+from worker import training
 
 ENDLESS = {
     "name": "tiny",
@@ -20,6 +24,14 @@ ENDLESS = {
     "train": {"epochs": 1_000, "precision": "fp32"},
     "data": {"train": "data/train_data.csv", "valid": "data/valid_data.csv"},
 }
+
+
+DEAF = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path(sys.argv[1]).touch()
+time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -52,6 +64,27 @@ def test_a_worker_trains_one_run_while_it_scores_and_gives_it_back_when_it_ends(
     assert states(database) == [RunState.QUEUED, RunState.QUEUED]
     with database.transaction() as tx:
         assert tx.exec_driver_sql("SELECT sum(attempt) FROM runs").scalar() == 0
+
+
+def test_a_training_process_that_does_not_stop_is_killed(monkeypatch, tmp_path):
+    """Its slot must not be lost, nor may the end of its worker wait for ever."""
+    monkeypatch.setattr(training, "STOP_SECONDS", 0.2)
+    processes = training.TrainingProcesses(Settings(home=tmp_path))
+    ready = tmp_path / "ready"
+    process = subprocess.Popen([sys.executable, "-c", DEAF, str(ready)])
+    processes._running.append(process)
+    wait_until(ready.exists)
+    processes.stop()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_training_process_that_makes_no_progress_ends_and_frees_its_slot(database, env, tmp_path, two_runs):
+    """Reading its data and importing torch takes longer than it may be silent here."""
+    log = tmp_path / "worker.log"
+    hasty = env | {"RELEX_TRAIN_STALL_SECONDS": "0.1", "RELEX_LEASE_SECONDS": "0.3"}
+    with started("worker", "--queues", "train", env=hasty, log=log):
+        wait_until(lambda: log.read_text().count("the lease is given up") == 2)
+    assert not any(status(database, run).state.ended for run in two_runs)
 
 
 @pytest.mark.usefixtures("two_runs")

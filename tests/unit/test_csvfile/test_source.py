@@ -81,8 +81,8 @@ def test_utf16_without_its_mark(save, row):
         (b"id,sentence,subject_entity,object_entity\n\n", "there are no rows under the header"),
         (b"id;sentence;subject_entity\n1;a;b;c\n", "line 1: no column object_entity"),
         (b"id\tsentence\tsubject_entity\tobject_entity\n", "there are no rows under the header"),
-        (b"id,sentence,sentence,subject_entity,object_entity\n", "column sentence stands there twice"),
-        (b"id,sentence,note,note,subject_entity,object_entity\n", "column note stands there twice"),
+        (b"id,sentence,sentence,subject_entity,object_entity\n", "column sentence appears twice"),
+        (b"id,sentence,note,note,subject_entity,object_entity\n", "column note appears twice"),
         (
             b"id,sentense,subject_entity,x\n",
             "line 1: no column sentence, object_entity; not known: sentense (did you mean sentence?), x",
