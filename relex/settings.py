@@ -80,7 +80,7 @@ class Settings:
         if self.broker_url and not self.database_url:
             raise InvalidConfig(
                 "RELEX_BROKER_URL is set but RELEX_DATABASE_URL is not: "
-                "Celery workers need a Postgres that all of them can reach"
+                f"Celery workers need a Postgres that all of them can reach; {hints.name_database()}"
             )
         if self.broker_url and not _is_redis_url(self.broker_url):
             raise InvalidConfig(f"RELEX_BROKER_URL is not a URL such as redis://localhost:6379/0; {ENCODE}")

@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 from relex.embedded import locks
+from relex.errors import InvalidConfig
 from relex.flows.sweep import Waiting
+from relex.hints import doctor as hints
 from relex.settings import Settings, make_home
 from worker.queues import SCORE, TRAIN
 
@@ -74,7 +76,10 @@ def lock_of(settings: Settings, queue: str, slot: int) -> Path:
 
     Databases that share a home have slots of their own: a process works for one database.
     """
-    make_home(settings.home)
+    try:
+        make_home(settings.home)
+    except OSError as error:
+        raise InvalidConfig(f"{settings.home}: cannot be made: {error.strerror}; {hints.other_home()}") from error
     url = settings.database_url
     database = f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-" if url else ""
     return settings.home / f"{queue}-{database}{slot}.lock"

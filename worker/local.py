@@ -105,6 +105,8 @@ class LocalWorker:
         Raises:
             Transient: a service went away; a process that stays tries again instead.
         """
+        if self._stay:
+            logger.info("relex worker on the queue %s: waits for work until Ctrl-C or SIGTERM", self._queue)
         again = True
         while again and not shared.stopping():
             with self._held() as held:

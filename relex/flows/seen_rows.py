@@ -45,7 +45,11 @@ def _compared(version: ModelVersion, file: TrainingFile, examples: Sequence[Exam
     trained_on = _read(file)
     name = printable(file.name)
     if trained_on is None:
-        return [SeenRows(f"{version} was trained on {name}, which is not here: its rows are not compared", False)]
+        return [
+            SeenRows(
+                f"{version} was trained on {name}, which is not where it was read: its rows are not compared", False
+            )
+        ]
     known = {_content(example) for example in trained_on}
     seen = sum(_content(example) in known for example in examples)
     if not seen:

@@ -126,7 +126,7 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
     registered = register(database, settings, assembled, Vote.SOFT, "both")
     assert registered.version.trained_on == tuple(files)
     text = ballot_text(assembled, registered)
-    assert "note: even@1 was trained on a.csv, which is not here: its rows are not compared" in text
+    assert "note: even@1 was trained on a.csv, which is not where it was read: its rows are not compared" in text
     assert "warning: odd@1 was trained on this file: its scores say nothing about other rows" in text
     assert ensemble_data(assembled, registered)["precision"] == "fp32"
     elsewhere = Settings(home=tmp_path / "elsewhere")

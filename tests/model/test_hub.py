@@ -5,8 +5,10 @@ import io
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -15,7 +17,7 @@ from safetensors.torch import load
 
 from relex.errors import InvalidConfig, RelexError
 from relex.model import pickled
-from relex.model.hub import backbone_folder, weights_folder
+from relex.model.hub import _keep_conversion, backbone_folder, weights_folder
 from relex.training.building import build_classifier
 from relex.training.config import load_config
 from relex.training.recipes import shipped_names
@@ -97,6 +99,20 @@ def test_the_hubs_own_conversion_comes_before_the_pickle(hub):
     assert hub.downloads()["pytorch_model.bin"] == 0
     assert weight() == 0.3
     assert hub.downloads()["model.safetensors"] == hub.asked("/discussions") == 1
+
+
+def test_processes_that_find_a_conversion_at_once_keep_it_whole(tmp_path):
+    fetched, converted = tmp_path / "fetched", tmp_path / "converted"
+    fetched.mkdir()
+    for number in range(20):
+        (fetched / f"model-{number}.safetensors").touch()
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: _keep_conversion(fetched, converted), range(16))) == {converted}
+    assert {path.name for path in converted.iterdir()} == {path.name for path in fetched.iterdir()}
+    shutil.rmtree(fetched)  # a cache that was emptied
+    fetched.mkdir()
+    (fetched / "model.safetensors").touch()
+    assert [path.name for path in _keep_conversion(fetched, converted).iterdir()] == ["model.safetensors"]
 
 
 @pytest.mark.parametrize(

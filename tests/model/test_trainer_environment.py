@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from relex.environment import RULES, Decision
 from tests.processes import environment
 
@@ -50,4 +52,6 @@ def test_a_training_takes_nothing_from_variables_of_other_programs(tmp_path):
         assert done.returncode == 0, done.stderr
         histories.append(json.loads(done.stdout.splitlines()[-1]))
     assert histories[0]
-    assert histories[1] == histories[0]
+    # bf16 or another batch size would show in the third digit; the last bits differ between two processes at times.
+    assert [loss for _, loss in histories[1]] == pytest.approx([loss for _, loss in histories[0]], rel=1e-5)
+    assert [epoch for epoch, _ in histories[1]] == [epoch for epoch, _ in histories[0]]

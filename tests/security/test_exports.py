@@ -124,8 +124,9 @@ def test_a_manifest_vouches_for_nothing_but_its_own_export(database, job, tmp_pa
     content = json.loads(manifest.read_text())
     content["files"] |= {"../other.csv": hashlib.sha256(b"mine").hexdigest()}
     manifest.write_text(json.dumps(content))
-    export(database, job, out)
-    assert other.read_text() == "mine"
+    with pytest.raises(RelexError, match=r"manifest\.json is there already with other content"):
+        export(database, job, out)
+    assert (other.read_text(), json.loads(manifest.read_text())) == ("mine", content)
 
 
 @pytest.mark.parametrize("evil", ["../../evil", "/evil", "j-../..", "j-abcdef\n", "..", "j-abcdefg"])

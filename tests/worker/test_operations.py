@@ -150,6 +150,16 @@ def test_the_background_process_of_a_laptop_ends_although_a_job_waits_that_it_ca
     assert "cannot load fake@1 and tries again in 15 s" in failures[0]
 
 
+def test_a_worker_whose_home_cannot_be_made_says_so_in_one_line(log):
+    env = environment(home="/proc/relex/home")
+    with started("worker", "--queues", "score", env=env, log=log) as process:
+        assert process.wait(60) == 1
+    errors = [line["message"] for line in lines(log) if line["level"] == "ERROR"]
+    assert len(errors) == 1, errors
+    assert errors[0].startswith("/proc/relex/home: cannot be made: ")
+    assert "Traceback" not in log.read_text()
+
+
 def test_databases_that_share_a_home_do_not_wait_for_each_other(tmp_path):
     """Each has slots of its own: the background process of one must not keep that of the other from beginning."""
     urls = [None, "postgresql://localhost/one", "postgresql://localhost/two"]

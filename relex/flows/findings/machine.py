@@ -58,7 +58,7 @@ def disk(folder: Path) -> Finding:
     there = _existing(folder)
     usage = shutil.disk_usage(there)
     text = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB free at {there}"
-    if usage.free < SCARCE:
+    if usage.total and usage.free < SCARCE:  # a file system without a size, such as /proc, has none to lack
         return (broken if usage.free < FULL else warning)("disk", f"only {text}", hints.free_space(there))
     return Finding("disk", text)
 
