@@ -2,6 +2,7 @@
 
 import io
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -55,12 +56,13 @@ def test_a_command_on_a_terminal_of_another_encoding(command, named_job, monkeyp
 
 
 def test_an_error_that_nobody_expected_is_one_line(command):
-    with Database(command.database_url).transaction() as tx:
-        tx.exec_driver_sql("ALTER TABLE jobs RENAME COLUMN priority TO precedence")
-    try:
-        (line,) = command.run("jobs").lines
-    finally:
-        with Database(command.database_url).transaction() as tx:
-            tx.exec_driver_sql("ALTER TABLE jobs RENAME COLUMN precedence TO priority")
+    with closing(Database(command.database_url)) as database:
+        with database.transaction() as tx:
+            tx.exec_driver_sql("ALTER TABLE jobs RENAME COLUMN priority TO precedence")
+        try:
+            (line,) = command.run("jobs").lines
+        finally:
+            with database.transaction() as tx:
+                tx.exec_driver_sql("ALTER TABLE jobs RENAME COLUMN precedence TO priority")
     assert "UndefinedColumn" in line
     assert line.endswith(unexpected_error())

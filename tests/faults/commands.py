@@ -32,7 +32,7 @@ def _killed(arena: Arena, moment: Moment, nth: int, *arguments: str | Path) -> N
 
 @fault("submit killed in its upload")
 def killed_in_upload(arena: Arena, draw: Random) -> list[Expected]:
-    _killed(arena, Moment.UPLOADING, draw.randint(1, 1 + arena.rows // 200), "submit", arena.file())
+    _killed(arena, Moment.UPLOADING, draw.randint(1, 1 + arena.rows // 300), "submit", arena.file())
     return _nothing_then_all(arena)
 
 
