@@ -112,11 +112,6 @@ def name_database() -> str:
     return "export RELEX_DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME"
 
 
-def name_broker() -> str:
-    """Return the command that names a Redis."""
-    return "export RELEX_BROKER_URL=redis://:PASSWORD@HOST:6379/0"
-
-
 def stop_embedded() -> str:
     """Return the command after which an embedded Postgres that was left over has stopped in good order."""
     return "relex jobs  # the last command to end stops the embedded Postgres"

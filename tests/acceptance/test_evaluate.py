@@ -12,6 +12,7 @@ from tests.processes import wait_until
 
 def test_models_are_evaluated_compared_and_combined(laptop):
     """In one test, because the training of its two models takes the most time."""
+    laptop.env["RELEX_IDLE_SECONDS"] = "6"  # one process scores for several commands
     train(laptop, "tiny", "other")
     models_are_evaluated_and_compared_by_their_predictions(laptop)
     models_that_vote_are_a_model_like_any_other(laptop)

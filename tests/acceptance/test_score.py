@@ -138,7 +138,7 @@ def test_redis_down_is_a_warning_and_the_job_is_queued(team):
     assert json.loads(team.run("status", job, "--json"))["state"] == "queued"
 
 
-KLUE_ROWS = 1500
+KLUE_ROWS = 1000
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_wrong_values_are_refused_with_the_remedy(team):
     for arguments, words in (
         (
             ["purge", "--older-than", "soon"],
-            "no age: write up to four digits and m, h, d or w, as in `--older-than 30d`",
+            "not an age: write up to four digits and m, h, d or w, as in `--older-than 30d`",
         ),
         (
             ["submit", "data/test_data.csv", "--max-failed", "some"],
