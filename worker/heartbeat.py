@@ -13,7 +13,7 @@ from threading import Event, Thread
 from relex import logs
 from relex.db import schema
 from relex.db.connection import Database
-from relex.errors import RelexError
+from relex.errors import RelexError, UnexpectedError
 from relex.flows.files import write_json
 from relex.settings import Settings
 from worker import shared
@@ -62,5 +62,7 @@ def _keep_writing(settings: Settings, database: Database, left: Event) -> None:
             write(settings)
         except RelexError as error:
             logger.warning("%s", error)
+        except UnexpectedError:  # the thread must outlive it, as the loop does
+            logger.exception("the health file is not written")
         if left.wait(settings.sweep_seconds):
             return

@@ -79,7 +79,7 @@ class Training:
 
 
 def _end_process() -> None:
-    """End a training process that hangs: whoever started it has a free slot again, and another resumes the run."""
+    """End a training process that hangs, which frees its slot; another process resumes the run."""
     os._exit(STALLED)
 
 

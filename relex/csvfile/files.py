@@ -32,11 +32,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         RelexError: the folder cannot be written to or the disk is full.
     """
-    draft = path.with_name(_hidden_name())
-    try:
-        file = draft.open("xb")
-    except OSError as exc:
-        raise _unwritable(path, exc) from exc
+    draft, file = _open_draft(path)
     try:
         with file:
             yield file
@@ -86,11 +82,7 @@ def new_files(folder: Path, own: Mapping[str, str] = NOTHING_OWN, last: str = ""
 @contextmanager
 def drafting(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
     """A hidden file in the folder of `path`, removed at the end if it still goes by its hidden name."""
-    draft = path.with_name(_hidden_name())
-    try:
-        file = draft.open("xb")
-    except OSError as exc:
-        raise _unwritable(path, exc) from exc
+    draft, file = _open_draft(path)
     try:
         yield draft, file
     finally:
@@ -176,6 +168,15 @@ def _move(draft: Path, target: Path, own: Mapping[str, str]) -> None:
         raise RelexError(f"{target} is there already with other content\n{hints.MOVE_IT_AWAY}") from exc
     except OSError as exc:
         raise _unwritable(target, exc) from exc
+
+
+def _open_draft(path: Path) -> tuple[Path, BinaryIO]:
+    """Open a new hidden file in the folder of `path`."""
+    draft = path.with_name(_hidden_name())
+    try:
+        return draft, draft.open("xb")
+    except OSError as exc:
+        raise _unwritable(path, exc) from exc
 
 
 def _hidden_name() -> str:

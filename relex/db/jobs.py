@@ -178,7 +178,7 @@ def progress(tx: Transaction, job: Job, lease_seconds: float = 0.0) -> Progress:
     Args:
         tx: the transaction.
         job: which job.
-        lease_seconds: the length of the workers' leases, which tells who is silent; with 0 a worker is silent only once
+        lease_seconds: the length of the workers' leases; it decides who is silent; with 0 a worker is silent only once
             its lease ran out.
     """
     values = {"job_id": job.id, "renewed": lease_seconds * SILENT_SHARE, "idle": IDLE_SECONDS}

@@ -30,7 +30,7 @@ class Waiting:
 def sweep(database: Database, unloadable: Collection[str] = ()) -> Waiting:
     """Recover what silent workers left, close the jobs that are complete, and return what waits.
 
-    Shards of the model versions in `unloadable` are not counted: whoever asks cannot score them.
+    Shards of the model versions in `unloadable` are not counted: the caller cannot score them.
 
     Raises:
         RelexError: the tables were upgraded, or never made: no one may write to them with this relex.

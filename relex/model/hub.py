@@ -210,7 +210,7 @@ def _hub() -> str:
 
 
 class _Watch:
-    """Follows one download for the log and for whoever asked."""
+    """Follows one download for the log and for the caller."""
 
     def __init__(self, name: str, progress: Progress | None) -> None:
         self._name = name
