@@ -24,6 +24,11 @@ POSTGRES = os.environ.get("RELEX_TEST_DATABASE_URL", "postgresql://postgres@127.
 REDIS = os.environ.get("RELEX_TEST_BROKER_URL", "redis://127.0.0.1:6379")
 REDIS_IS_NAMED = "RELEX_TEST_BROKER_URL" in os.environ  # asked now: some tests clear the environment
 ROOT = Path(__file__).parent.parent
+# A process that an earlier test killed may have a session left, whose locks a TRUNCATE would deadlock with.
+END_OTHER_SESSIONS = """
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
 KLUE = ROOT.parent / "shared" / "klue-re"
 
 
@@ -63,6 +68,7 @@ def migrated_url(server_url: str) -> Iterator[str]:
 def database_url(migrated_url: str) -> str:
     """A database with all tables and no rows."""
     with psycopg.connect(_libpq(migrated_url), autocommit=True) as connection:
+        connection.execute(END_OTHER_SESSIONS)
         connection.execute("TRUNCATE runs, model_versions, jobs RESTART IDENTITY CASCADE")
     return migrated_url
 
