@@ -48,14 +48,14 @@ def test_every_command_has_a_section_with_its_options():
 
 
 def test_every_command_and_option_says_what_it_does():
-    silent = [name for name, command in commands() if not command.short_help]
-    silent += [
+    unexplained = [name for name, command in commands() if not command.short_help]
+    unexplained += [
         f"{name} {option.opts[0]}"
         for name, command in commands()
         for option in command.params
         if option.param_type_name == "option" and not option.help
     ]
-    assert not silent
+    assert not unexplained
 
 
 def test_every_setting_and_recipe_key_has_a_meaning():
