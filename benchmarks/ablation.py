@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relex.analysis import resampling
-from relex.analysis.metrics import auprc, micro_f1
-from relex.csvfile.reading import read_labelled_examples
+from relex.domain.examples import Example, all_predicted
 from relex.errors import RelexError
-from relex.examples import Example, all_predicted
-from relex.scoring.scorer import Scorer
-from relex.training.config import TrainingConfig, load_config
+from relex.evaluation import intervals
+from relex.evaluation.metrics import auprc, micro_f1
+from relex.files.reading import read_labelled_examples
+from relex.inference.scorer import Scorer
+from relex.training.recipe.config import TrainingConfig, load_config
 from relex.training.trainer import train
-from relex.training.validation import new_examples
+from relex.training.validation import unseen_examples
 
 logger = logging.getLogger("ablation")
 
@@ -56,7 +56,7 @@ SETTINGS = {
     "train.precision": "fp32",
 }
 """The same in every step: the encoder, and what one from random weights wants (the recipes think of a large one)."""
-SHOWN = {"micro_f1": "micro-F1", "auprc": "AUPRC", "micro_f1_new": "micro-F1, new names"}
+SHOWN = {"micro_f1": "micro-F1", "auprc": "AUPRC", "micro_f1_unseen": "micro-F1, new names"}
 
 Scores = Mapping[str, NDArray[np.float64]]
 """Each of SHOWN on the file itself (place 0) and on its resamples: the mean of the seeds."""
@@ -110,7 +110,7 @@ def _train(config: TrainingConfig, learned: Sequence[Example], valid: Sequence[E
 
 def _table(out: Path, seeds: Sequence[int], learned: Sequence[Example], valid: Sequence[Example]) -> str:
     """A row a step, in Markdown: its scores, and what it adds to the step that it changes."""
-    new = new_examples(valid, learned)
+    new = unseen_examples(valid, learned)
     scores = {recipe: [_scores(_kept(out, recipe, seed), valid, new) for seed in seeds] for recipe in STEPS}
     lines = [
         f"| step | {' | '.join(SHOWN.values())} | gain in micro-F1 | gain in AUPRC |",
@@ -130,9 +130,9 @@ def _scores(kept: Path, valid: Sequence[Example], new: Sequence[int]) -> Scores:
     predicted = [labels[place] for place in probabilities.argmax(axis=1)]
     new_gold, new_predicted = ([each[place] for place in new] for each in (gold, predicted))
     return {
-        "micro_f1": np.append(micro_f1(gold, predicted), resampling.micro_f1s(gold, predicted)),
-        "auprc": np.append(auprc(gold, probabilities, labels), resampling.auprcs(gold, probabilities, labels)),
-        "micro_f1_new": np.append(micro_f1(new_gold, new_predicted), resampling.micro_f1s(new_gold, new_predicted)),
+        "micro_f1": np.append(micro_f1(gold, predicted), intervals.micro_f1s(gold, predicted)),
+        "auprc": np.append(auprc(gold, probabilities, labels), intervals.auprcs(gold, probabilities, labels)),
+        "micro_f1_unseen": np.append(micro_f1(new_gold, new_predicted), intervals.micro_f1s(new_gold, new_predicted)),
     }
 
 
@@ -149,7 +149,7 @@ def _gain(scores: Mapping[str, Sequence[Scores]], recipe: str, before: str, metr
 
 
 def _with_interval(score: NDArray[np.float64], form: str) -> str:
-    low, high = resampling.interval(score[1:])
+    low, high = intervals.interval(score[1:])
     return f"{score[0]:{form}} ({low:{form}} to {high:{form}})"
 
 

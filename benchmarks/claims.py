@@ -14,9 +14,9 @@ from statistics import median
 from benchmarks.scratch import arguments, new_job, scratch_database, timed
 from relex.db import jobs, shards
 from relex.db.connection import Database, Transaction
-from relex.examples import Outcome
+from relex.domain.examples import Outcome
+from relex.domain.jobs import JobId
 from relex.flows.sweep import sweep
-from relex.jobs import JobId
 
 THREADS = 20
 SHARD_ROWS = 512

@@ -17,11 +17,11 @@ from uuid import UUID
 from psycopg import sql
 
 from benchmarks.scratch import arguments, compared, in_turns, many, new_job, scratch_database, timed
-from relex.csvfile.writing import write_predictions
 from relex.db import examples, predictions
 from relex.db.connection import Database, driver
-from relex.examples import Example, Outcome, Prediction
-from relex.jobs import JobId
+from relex.domain.examples import Example, Outcome, Prediction
+from relex.domain.jobs import JobId
+from relex.files.writing import write_predictions
 from relex.labels import RELATIONS
 
 SHARD_ROWS = 512
@@ -109,7 +109,7 @@ def row_by_row(database: Database, job_id: JobId, outcomes: Iterable[Outcome]) -
         with database.transaction() as tx, driver(tx).cursor() as cursor, cursor.copy(PREDICTIONS_IN) as copy:
             copy.set_types(["text", "int4", "text", "float4[]", "bool", "uuid"])
             for item in outcome.scored:
-                values = (item.row_no, item.label, list(item.probabilities), item.window_cut)
+                values = (item.row_no, item.label, list(item.probabilities), item.truncated)
                 copy.write_row((job_id, *values, outcome.keys[item.row_no]))
 
 

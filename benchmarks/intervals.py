@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from relex.analysis import resampling
-from relex.analysis.metrics import micro_f1
-from relex.analysis.shift import source, type_pair
-from relex.csvfile.reading import read_labelled_examples
+from relex.domain.examples import Example
+from relex.domain.mix import source, type_pair
 from relex.errors import RelexError
-from relex.examples import Example
+from relex.evaluation import intervals
+from relex.evaluation.metrics import micro_f1
+from relex.files.reading import read_labelled_examples
 from relex.labels import NO_RELATION, RELATIONS
 
 FEWEST = 30
@@ -65,7 +65,7 @@ def _alone(labels: Sequence[str], label: str) -> list[str]:
 
 
 def _line(name: str, gold: Sequence[str], predicted: Sequence[str]) -> str:
-    low, high = resampling.interval(resampling.micro_f1s(gold, predicted))
+    low, high = intervals.interval(intervals.micro_f1s(gold, predicted))
     relations = sum(label != NO_RELATION for label in gold)
     return f"| {name} | {micro_f1(gold, predicted):.1f} | {low:.1f} to {high:.1f} | {relations:,} |"
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import click
 import torch
 
-from relex.benching.plan import SHAPES
-from relex.benching.shapes import tokenizer_from, tokenizer_in, write_random
-from relex.csvfile.reading import read_whole
-from relex.examples import Example
-from relex.model.precision import half_precision
-from relex.scoring.scorer import Scorer
+from relex.benchmark.plan import SHAPES
+from relex.benchmark.shapes import tokenizer_from, tokenizer_in, write_random
+from relex.domain.examples import Example
+from relex.files.reading import read_whole
+from relex.inference.scorer import Scorer
+from relex.model.devices import half_precision
 
 ROUNDS = 4
 COUNT = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"

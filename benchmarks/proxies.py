@@ -14,14 +14,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from relex.analysis import resampling
-from relex.analysis.metrics import auprc, micro_f1
-from relex.csvfile.reading import read_labelled_examples, read_whole
-from relex.encoding.renaming import renamed
+from relex.domain.examples import Example
+from relex.encoding.markers import replace_entities
 from relex.errors import RelexError
-from relex.examples import Example
-from relex.training.judging import probabilities_of
-from relex.training.validation import Validation, predicted_labels
+from relex.evaluation import intervals
+from relex.evaluation.metrics import auprc, micro_f1
+from relex.files.reading import read_labelled_examples, read_whole
+from relex.training.validation import Validation, predicted_labels, probabilities_of
 
 COLUMNS = ["checkpoint", "micro-F1", "AUPRC", "by the target's mix", "new names", "names hidden", "names changed"]
 
@@ -41,7 +40,7 @@ def main() -> None:
         cells = [
             checkpoint.name,
             *scores(checkpoint, validation),
-            alone(checkpoint, validation, hide_entities=True),
+            alone(checkpoint, validation, entity_mask_prob=True),
             alone(checkpoint, changed),
         ]
         print(f"| {' | '.join(cells)} |", flush=True)  # noqa: T201
@@ -57,7 +56,9 @@ def with_other_words(examples: Sequence[Example], trained_on: Sequence[Example],
     choices = {kind: sorted(found) for kind, found in words.items()}
     generator = random.Random(seed)  # noqa: S311 - no secret
     return [
-        renamed(example, *(generator.choice(choices[entity.type]) for entity in (example.subject, example.object)))
+        replace_entities(
+            example, *(generator.choice(choices[entity.type]) for entity in (example.subject, example.object))
+        )
         for example in examples
     ]
 
@@ -71,25 +72,25 @@ def scores(checkpoint: Path, validation: Validation) -> list[str]:
     area = auprc(validation.gold, probabilities, labels)
     return [
         with_interval(validation.gold, predicted),
-        f"{area:.1f} {_interval(resampling.auprcs(validation.gold, probabilities, labels))}",
+        f"{area:.1f} {_interval(intervals.auprcs(validation.gold, probabilities, labels))}",
         f"{elsewhere.shifted.micro_f1:.1f}" if elsewhere.shifted else "",
         with_interval(gold, guess),
     ]
 
 
-def alone(checkpoint: Path, validation: Validation, *, hide_entities: bool = False) -> str:
+def alone(checkpoint: Path, validation: Validation, *, entity_mask_prob: bool = False) -> str:
     """Micro-F1 on a form of the file."""
-    found = probabilities_of(checkpoint, validation, "cpu", hide_entities=hide_entities)
+    found = probabilities_of(checkpoint, validation, "cpu", entity_mask_prob=entity_mask_prob)
     return with_interval(validation.gold, predicted_labels(*found))
 
 
 def with_interval(gold: Sequence[str], predicted: Sequence[str]) -> str:
     """Micro-F1 and where 95 % of its resamples lie, x100."""
-    return f"{micro_f1(gold, predicted):.1f} {_interval(resampling.micro_f1s(gold, predicted))}"
+    return f"{micro_f1(gold, predicted):.1f} {_interval(intervals.micro_f1s(gold, predicted))}"
 
 
-def _interval(resampled: resampling.Resampled) -> str:
-    low, high = resampling.interval(resampled)
+def _interval(resampled: intervals.Resampled) -> str:
+    low, high = intervals.interval(resampled)
     return f"({low:.1f} to {high:.1f})"
 
 

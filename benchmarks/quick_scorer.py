@@ -8,7 +8,7 @@ from pathlib import Path
 from struct import pack, unpack
 from zlib import crc32
 
-from relex.examples import Example, Prediction
+from relex.domain.examples import Example, Prediction
 from relex.labels import RELATIONS
 
 BATCH = 64

@@ -20,11 +20,11 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from benchmarks.scratch import arguments, scratch_database
-from relex.csvfile.reading import read_whole
 from relex.db import jobs
 from relex.db.connection import Database
+from relex.domain.examples import Entity
 from relex.embedded import locks
-from relex.examples import Entity
+from relex.files.reading import read_whole
 from relex.settings import Settings
 from worker.background import lock_of
 from worker.queues import SCORE
@@ -109,7 +109,7 @@ def measure(database: Database, folder: Path, path: Path) -> list[Stage]:
         progress = jobs.progress(tx, jobs.find(tx, "@last"))
     scored = Stage(f"score, {WORKERS} workers", progress.seconds, peaks)
     exported = Stage("export", *relex.run(("cli.main", "export", "--out", folder / "out", "--quiet")))
-    if progress.done != progress.job.total or progress.answered or progress.failed:
+    if progress.done != progress.job.total or progress.reused or progress.failed:
         raise SystemExit(f"not all rows were scored: {progress}")
     return [submitted, scored, exported]
 

@@ -18,12 +18,12 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
-from relex.csvfile.reading import read_whole
-from relex.db import jobs, migrate, models
+from relex.db import jobs, migrate, model_versions
 from relex.db.connection import Database
+from relex.domain.examples import Example
+from relex.domain.jobs import JobId, NewJob
 from relex.embedded.users import use
-from relex.examples import Example
-from relex.jobs import JobId, NewJob
+from relex.files.reading import read_whole
 from relex.labels import RELATIONS
 
 
@@ -62,8 +62,8 @@ def many(csv: Path, rows: int) -> list[Example]:
 def new_job(database: Database, key: str, rows: int) -> JobId:
     """A job of a made-up model, without examples and shards."""
     with database.transaction() as tx:
-        model = models.current(tx) or models.register(tx, "made-up", RELATIONS, {"config.json": "none"})
-        models.promote(tx, model)
+        model = model_versions.current(tx) or model_versions.register(tx, "made-up", RELATIONS, {"config.json": "none"})
+        model_versions.promote(tx, model)
         job_id = jobs.insert_job(tx, NewJob(key, "made-up.csv", "0" * 64, str(model), rows, 0))
     if job_id is None:
         raise ValueError(f"there is a job with the key {key}")

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import click
 
-from relex.benching.plan import SHAPES
-from relex.benching.shapes import tokenizer_from, tokenizer_in, write_random
-from relex.csvfile.reading import read_whole
-from relex.examples import Example
+from relex.benchmark.plan import SHAPES
+from relex.benchmark.shapes import tokenizer_from, tokenizer_in, write_random
+from relex.domain.examples import Example
+from relex.files.reading import read_whole
+from relex.inference.ensemble import Ensemble, open_scorer
+from relex.inference.scorer import Scorer
 from relex.model.parity import Parity, write_parity
-from relex.scoring.ensemble import Ensemble, open_scorer
-from relex.scoring.scorer import Scorer
 
 ROUNDS = 3
 NAME = "whole-job"

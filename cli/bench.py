@@ -7,12 +7,11 @@ from typing import Any
 import click
 
 from cli.context import encoding_option, json_option, opened, quiet_option, talk
-from relex.benching.plan import CONTESTANTS, SHAPES, Plan
-from relex.benching.report import report_data
-from relex.benching.text import as_text
+from relex.benchmark.plan import ENGINES, SHAPES, Plan
+from relex.benchmark.report import as_text, report_data
 from relex.errors import did_you_mean
 from relex.flows.bench import bench
-from relex.flows.models import locate
+from relex.registry.model_versions import locate
 from relex.settings import Settings
 
 KLUE = Path("../shared/klue-tokenizer")
@@ -32,9 +31,9 @@ class Names(click.ParamType[tuple[str, ...]]):
             return value
         found = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
         for name in found:
-            if name not in CONTESTANTS:
-                known = ", ".join(CONTESTANTS)
-                self.fail(f"no contestant {name!r}{did_you_mean(name, CONTESTANTS)}; there are {known}", param, ctx)
+            if name not in ENGINES:
+                known = ", ".join(ENGINES)
+                self.fail(f"no contestant {name!r}{did_you_mean(name, ENGINES)}; there are {known}", param, ctx)
         return found
 
 
@@ -61,7 +60,7 @@ class Names(click.ParamType[tuple[str, ...]]):
 @click.option("--passes", default=3, show_default=True, type=click.IntRange(1), help="The first, and the warm ones.")
 @click.option(
     "--contestants",
-    default=",".join(CONTESTANTS),
+    default=",".join(ENGINES),
     show_default=True,
     type=Names(),
     metavar="NAME,...",

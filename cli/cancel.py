@@ -3,9 +3,9 @@
 import click
 
 from cli.context import opened
+from relex.domain.jobs import Progress
 from relex.errors import counted
-from relex.flows.cancel import cancel
-from relex.jobs import Progress
+from relex.flows.control import cancel
 
 
 @click.command("cancel", short_help="Cancel a job or a training run.")

@@ -9,7 +9,7 @@ from cli.context import opened
 from cli.judgements import comparison_text
 from cli.judging import Judging, judging_options
 from relex.flows.compare import compare, comparison_data, rivals, write_comparison
-from relex.flows.judging import load_judge
+from relex.flows.judging import load_evaluator
 
 
 @click.command("compare", short_help="Say whether model B is better than model A on a labelled CSV.")
@@ -32,5 +32,5 @@ def compare_command(a: str, b: str, **asked: Any) -> None:
         first, second = (judging.queue(database, settings, facts, version) for version in versions)
         judging.wait(database, settings, first)
         judging.wait(database, settings, second)
-        comparison = compare(database, load_judge(), settings, (first, second))
+        comparison = compare(database, load_evaluator(), settings, (first, second))
     judging.tell(comparison_text(comparison), comparison_data(comparison), partial(write_comparison, comparison))

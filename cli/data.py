@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from cli.context import encoding_option, quiet_option, talk
-from relex.analysis.page import as_html
-from relex.analysis.text import as_text
-from relex.csvfile.files import new_files
+from relex.datasets.page import as_html
+from relex.datasets.tables import as_text
 from relex.errors import counted, printable
+from relex.files.atomic import new_files
 from relex.flows.data import DEFAULT_TOKENIZER, describe_files, split_file
 
 csv_path = click.Path(path_type=Path, dir_okay=False)

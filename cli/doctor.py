@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from cli.context import answer, json_option
 from cli.exits import Exit
+from relex.flows.checks.result import CheckResult, State
 from relex.flows.doctor import examine
-from relex.flows.findings.finding import Finding, State
 from relex.settings import Settings
 
 COLOURS = {State.OK: "green", State.WARNING: "yellow", State.BROKEN: "red"}
@@ -36,7 +36,7 @@ def doctor_command(ignored: Sequence[str] | None, *, as_json: bool) -> None:
         sys.exit(Exit.FAILED)
 
 
-def _show(findings: Sequence[Finding]) -> None:
+def _show(findings: Sequence[CheckResult]) -> None:
     for finding in findings:
         mark = f"[{COLOURS[finding.state]}]{finding.state:8}[/]"
         answer().print(f"{mark} {finding.name:11} {escape(finding.text)}")

@@ -9,11 +9,11 @@ from rich.console import Console
 from cli.exits import Exit
 from cli.render import duration, job_reason
 from relex.db.connection import Database
+from relex.domain.jobs import JobState, Progress
+from relex.domain.runs import RunState, TrainingRun
 from relex.errors import counted, printable
 from relex.flows.export import export
 from relex.hints import jobs as hints
-from relex.jobs import JobState, Progress
-from relex.runs import RunState, TrainingRun
 
 
 def export_to(

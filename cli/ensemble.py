@@ -8,7 +8,14 @@ import click
 from cli.context import opened
 from cli.judgements import ballot_text
 from cli.judging import Judging, judging_options
-from relex.flows.ensemble import assemble, ensemble_data, load_balloter, members_of, register, write_votes
+from relex.flows.ensemble import (
+    ensemble_data,
+    evaluate_ensemble,
+    load_vote_evaluator,
+    members_of,
+    register,
+    write_votes,
+)
 from relex.model.ensemble import Vote
 
 
@@ -40,7 +47,7 @@ def ensemble_command(models: tuple[str, ...], vote: str, name: str | None, **ask
         job_ids = [judging.queue(database, settings, facts, version) for version in versions]
         for job_id in job_ids:
             judging.wait(database, settings, job_id)
-        ensemble = assemble(database, load_balloter(), job_ids)
+        ensemble = evaluate_ensemble(database, load_vote_evaluator(), job_ids)
         registered = register(database, settings, ensemble, Vote(vote), name) if name else None
     found = ensemble, registered
     judging.tell(ballot_text(*found), ensemble_data(*found), partial(write_votes, *found))

@@ -9,9 +9,9 @@ import click
 from cli.context import opened
 from cli.judgements import evaluation_text
 from cli.judging import Judging, judging_options
-from relex.csvfile.reading import read_whole
+from relex.files.reading import read_whole
 from relex.flows.evaluate import evaluate, evaluation_data, write_evaluation
-from relex.flows.judging import load_judge
+from relex.flows.judging import load_evaluator
 
 
 @click.command("evaluate", short_help="Score a labelled CSV and say how good the model is.")
@@ -40,5 +40,5 @@ def evaluate_command(model: str, like: Path | None, **asked: Any) -> None:
     with opened() as (settings, database):
         job_id = judging.queue(database, settings, facts, model)
         judging.wait(database, settings, job_id)
-        evaluation = evaluate(database, load_judge(), job_id, target)
+        evaluation = evaluate(database, load_evaluator(), job_id, target)
     judging.tell(evaluation_text(evaluation), evaluation_data(evaluation), partial(write_evaluation, evaluation))

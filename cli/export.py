@@ -7,7 +7,7 @@ import click
 from cli.context import opened, quiet_option, talk
 from cli.ending import export_to
 from relex.db.ids import LAST
-from relex.flows.files import require_writable
+from relex.files.atomic import require_writable
 
 
 @click.command("export", short_help="Write a job's predictions to files.")

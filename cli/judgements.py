@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from relex.analysis.judged import Difference, Figure, Headline, Judgement, SliceScore
-from relex.analysis.reweighting import Reweighted
-from relex.analysis.shift import verdict
+from relex.domain.mix import describe_psi
+from relex.domain.versions import PRECISIONS
 from relex.errors import counted
+from relex.evaluation.reports import Difference, EvaluationReport, Figure, Headline, SliceScore
+from relex.evaluation.shift import Reweighted
 from relex.flows.compare import Comparison
-from relex.flows.ensemble import Assembled, Registered
+from relex.flows.ensemble import EnsembleEvaluation, Registered
 from relex.flows.evaluate import Evaluation, precision_of
 from relex.flows.seen_rows import SeenRows
-from relex.runs import PRECISIONS
 
 CONFUSIONS_SHOWN = 15
 NOTHING = "-"
@@ -49,7 +49,7 @@ def comparison_text(comparison: Comparison) -> str:
     return "\n\n".join(parts)
 
 
-def ballot_text(ensemble: Assembled, registered: Registered | None) -> str:
+def ballot_text(ensemble: EnsembleEvaluation, registered: Registered | None) -> str:
     """Every member alone, every vote, and what became of the chosen one."""
     ballot, job = ensemble.ballot, ensemble.members[0].job
     alone = [(name, *_headline(headline)) for name, headline in zip(ballot.members, ballot.headlines, strict=True)]
@@ -76,7 +76,7 @@ def _headline(headline: Headline) -> Row:
     return (*_figure(headline.micro_f1), *_figure(headline.auprc), f"{headline.average_precision:.2f}")
 
 
-def _figures(judgement: Judgement, reweighted: Reweighted | None) -> str:
+def _figures(judgement: EvaluationReport, reweighted: Reweighted | None) -> str:
     headline = judgement.headline
     rows = [
         ("micro-F1", *_figure(headline.micro_f1)),
@@ -102,13 +102,13 @@ def _warning(*headlines: Headline) -> str:
 
 def _trust(reweighted: Reweighted) -> str:
     return (
-        f"to the other file's mix: PSI {reweighted.psi:.2f} ({verdict(reweighted.psi)}), worth "
+        f"to the other file's mix: PSI {reweighted.psi:.2f} ({describe_psi(reweighted.psi)}), worth "
         f"{reweighted.effective_rows:,.0f} rows, {100 * reweighted.unreached:.1f} % of that file not reached, "
         f"{100 * reweighted.underweighed:.1f} % weighed too low"
     )
 
 
-def _labels(judgement: Judgement) -> str:
+def _labels(judgement: EvaluationReport) -> str:
     rows = [
         (score.label, f"{score.support:,}", f"{score.precision:.2f}", f"{score.recall:.2f}", f"{score.f1:.2f}")
         for score in judgement.per_label
@@ -129,7 +129,7 @@ def _slices(title: str, slices: Sequence[SliceScore]) -> str:
     return _table((title, "rows", "relations", "micro-F1"), rows)
 
 
-def _confusions(judgement: Judgement) -> str:
+def _confusions(judgement: EvaluationReport) -> str:
     shown = judgement.confusions[:CONFUSIONS_SHOWN]
     rows = [(each.gold, f"{each.rows:,}", each.predicted) for each in shown]
     return _table(("most confused: gold label", "rows", "predicted"), rows) if rows else "no row is wrong"

@@ -12,13 +12,13 @@ from rich.console import Console
 from cli.context import encoding_option, json_option, quiet_option, talk
 from cli.waking import wake
 from cli.watching import watch_job
-from relex.csvfile.facts import FileFacts
-from relex.csvfile.reading import check_labelled
 from relex.db.connection import Database
+from relex.domain.jobs import JobId
 from relex.errors import counted, printable
-from relex.flows.files import require_writable
+from relex.files.atomic import require_writable
+from relex.files.problems import FileFacts
+from relex.files.reading import check_labelled
 from relex.flows.submit import SubmitOptions, submit
-from relex.jobs import JobId
 from relex.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -10,16 +10,16 @@ from rich.markup import escape
 
 from cli.context import answer, encoding_option, json_option, opened
 from cli.render import model_data
-from relex.csvfile.reading import read_labelled_examples
+from relex.domain.examples import Example
+from relex.domain.versions import PRECISIONS
 from relex.errors import counted
-from relex.examples import Example
-from relex.flows import models
-from relex.flows.gate import Gate, load_gate
+from relex.files.reading import read_labelled_examples
+from relex.flows.gate import ParityCheck, load_parity_check
 from relex.flows.importing import import_folder
-from relex.flows.rehearsal import Rehearsal, load_rehearsal
+from relex.flows.rehearsal import SmokeTest, load_smoke_test
 from relex.model.folder import classifiers
 from relex.model.parity import read_parity
-from relex.runs import PRECISIONS
+from relex.registry import model_versions
 from relex.times import local
 
 
@@ -34,7 +34,7 @@ def models_command(ctx: click.Context, *, as_json: bool) -> None:
     if ctx.invoked_subcommand:
         return
     with opened() as (_, database):
-        versions = models.every(database)
+        versions = model_versions.every(database)
     if as_json:
         click.echo(json.dumps([model_data(version) for version in versions]))
         return
@@ -60,7 +60,7 @@ def promote_command(given: str) -> None:
     Example: relex models promote large_focal@2
     """
     with opened() as (_, database):
-        version = models.promote(database, given)
+        version = model_versions.promote(database, given)
     click.echo(f"{version} is current", err=True)
 
 
@@ -87,12 +87,12 @@ def import_command(source: Path, name: str | None, labelled: Path | None, encodi
     """
     examples = read_labelled_examples(labelled, encoding) if labelled else None
     with opened() as (settings, database):
-        examine = partial(_examined, load_rehearsal(), load_gate(settings.device), examples)
+        examine = partial(_examined, load_smoke_test(), load_parity_check(settings.device), examples)
         version = import_folder(database, settings, source, source.resolve().name if name is None else name, examine)
     click.echo(version)
 
 
-def _examined(rehearse: Rehearsal, gate: Gate, examples: Sequence[Example] | None, folder: Path) -> None:
+def _examined(rehearse: SmokeTest, gate: ParityCheck, examples: Sequence[Example] | None, folder: Path) -> None:
     """Let it score a sentence; measure, if there are examples, and say what is known now of each classifier in it."""
     rehearse(folder)
     if not examples:

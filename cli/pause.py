@@ -4,7 +4,7 @@ import click
 
 from cli.context import opened, talk
 from cli.waking import wake
-from relex.flows.pause import pause, resume
+from relex.flows.control import pause, resume
 
 
 @click.command("pause", short_help="Pause a job: running shards finish, no new ones start.")

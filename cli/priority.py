@@ -4,7 +4,7 @@ import click
 
 from cli.context import opened
 from cli.values import PRIORITY
-from relex.flows.pause import prioritize
+from relex.flows.control import prioritize
 
 
 @click.command(

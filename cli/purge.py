@@ -8,10 +8,10 @@ import click
 
 from cli.context import opened
 from cli.values import AGE
+from relex.domain.jobs import Job
 from relex.errors import RelexError, counted, printable
 from relex.flows.purge import purge, to_purge
 from relex.hints import jobs as hints
-from relex.jobs import Job
 from relex.times import local
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from rich.markup import escape
 
+from relex.domain.jobs import JobState, Progress
+from relex.domain.runs import RunState, TrainingRun
+from relex.domain.versions import ModelVersion
 from relex.errors import printable
 from relex.hints import jobs as hints
-from relex.jobs import JobState, Progress
-from relex.runs import ModelVersion, RunState, TrainingRun
 from relex.settings import Settings
 from relex.times import iso, local
 
@@ -24,8 +25,8 @@ COLOURS: Mapping[str, str] = {
 METRICS = {
     "micro_f1": "micro-F1",
     "auprc": "AUPRC",
-    "micro_f1_shifted": "micro-F1, shifted",
-    "micro_f1_new": "micro-F1, new names",
+    "micro_f1_reweighted": "micro-F1, shifted",
+    "micro_f1_unseen": "micro-F1, new names",
 }
 """The scores that may choose an epoch, as people call them."""
 MINUTE, HOUR = 60, 3600
@@ -60,8 +61,8 @@ def job_data(progress: Progress) -> dict[str, Any]:
         "unscored": progress.unscored,
         "failed": progress.failed,
         "rejected": job.rejected,
-        "answered": progress.answered,
-        "windows_cut": progress.windows_cut,
+        "reused": progress.reused,
+        "truncated_rows": progress.truncated_rows,
         "shards": {
             "pending": progress.pending_shards,
             "running": progress.running_shards,
@@ -70,7 +71,7 @@ def job_data(progress: Progress) -> dict[str, Any]:
             "cancelled": progress.cancelled_shards,
         },
         "workers": progress.workers,
-        "silent_workers": progress.silent_workers,
+        "stalled_workers": progress.stalled_workers,
         "rows_per_second": progress.rows_per_second,
         "seconds_left": progress.seconds_left,
         "reason": job_reason(progress),
@@ -113,8 +114,8 @@ def job_details(progress: Progress) -> str:
         shards.append(f"{progress.failed_shards} failed")
     if progress.cancelled_shards:
         shards.append(f"{progress.cancelled_shards} cancelled")
-    rows = f"{progress.answered:,} answered  {progress.windows_cut:,} windows cut  {progress.failed:,} failed"
-    silent = f" ({progress.silent_workers} silent)" if progress.silent_workers else ""
+    rows = f"{progress.reused:,} reused  {progress.truncated_rows:,} truncated  {progress.failed:,} failed"
+    silent = f" ({progress.stalled_workers} silent)" if progress.stalled_workers else ""
     return f"shards {'  '.join(shards)}    workers {progress.workers}{silent}    {rows}"
 
 
@@ -143,7 +144,7 @@ def job_hint(progress: Progress, settings: Settings) -> str | None:
     if progress.state is JobState.DONE and progress.failed:
         failed = f"{progress.failed:,} of {progress.job.total:,} rows could not be scored"
         return f"note: {failed}; {hints.export_row_errors(progress.job.id)}"
-    if progress.silent_workers and not progress.workers:
+    if progress.stalled_workers and not progress.workers:
         return "note: the worker that holds a shard is silent; another gets the shard when its lease ends"
     if progress.pending_shards and not progress.running_shards:
         return f"note: no worker holds a shard at this moment; {_who_scores(progress, settings)}"

@@ -5,9 +5,9 @@ import click
 from cli.context import opened, talk
 from cli.values import BUDGET
 from cli.waking import wake
+from relex.domain.jobs import MaxFailed
 from relex.errors import counted
-from relex.flows.retry import retry
-from relex.jobs import MaxFailed
+from relex.flows.control import retry
 
 
 @click.command("retry", short_help="Score what an ended job left unscored.")

@@ -12,11 +12,11 @@ from rich.console import Console
 from cli.changes import changes_of
 from cli.context import data_encoding_option, json_option, opened, quiet_option, talk
 from relex.errors import counted
-from relex.flows.search import SearchOptions, SearchOutcome, search
 from relex.flows.train import load_trainer
+from relex.flows.tune import SearchOptions, SearchOutcome, search
 from relex.hints import jobs as hints
-from relex.searching.reading import load_search
-from relex.searching.trials import TrialEnd, TrialResult
+from relex.tuning.section import load_search
+from relex.tuning.trials import TrialEnd, TrialResult
 
 
 @click.command("search", short_help="Try settings of a recipe and write the best as a new one.")

@@ -10,9 +10,9 @@ from cli.ending import end_with
 from cli.render import job_counts, job_data, job_details, job_head, job_hint, job_since, run_data, run_head, run_lines
 from cli.watching import look_after, watch_job, watch_run
 from relex.db.ids import LAST
+from relex.domain.jobs import Progress
+from relex.domain.runs import TrainingRun
 from relex.flows.status import status
-from relex.jobs import Progress
-from relex.runs import TrainingRun
 from relex.settings import Settings
 
 

@@ -14,14 +14,13 @@ from cli.ending import end_with, export_to
 from cli.values import BUDGET, PRIORITY
 from cli.waking import wake
 from cli.watching import watch_job
-from relex.csvfile.checking import check
-from relex.csvfile.describing import describe_faults
-from relex.csvfile.facts import FileFacts
+from relex.domain.jobs import JobState
 from relex.errors import InvalidCsv, counted, printable
-from relex.flows.files import require_writable
+from relex.files.atomic import require_writable
+from relex.files.problems import FileFacts, describe_problems
+from relex.files.validation import check
 from relex.flows.submit import Submission, SubmitOptions, submit
 from relex.hints import jobs as hints
-from relex.jobs import JobState
 from relex.settings import Settings
 
 LONGEST_STEM = 80
@@ -33,7 +32,7 @@ LONGEST_STEM = 80
 @click.option("--model", metavar="NAME[@N]", help="Model version to score with.  [default: the current one]")
 @encoding_option
 @click.option("--skip-invalid", is_flag=True, help="Take the good rows of a file that has bad ones.")
-@click.option("--again", is_flag=True, help="Make a new job of a file that has one; known rows are answered.")
+@click.option("--again", is_flag=True, help="Make a new job of a file that has one; known predictions are reused.")
 @click.option("--fresh", is_flag=True, help="Score every row anew, known ones too; implies --again.")
 @click.option("--exact", is_flag=True, help="Score in fp32 even where fewer bits are known to be as good.")
 @click.option("--priority", metavar="N", type=PRIORITY, help="Higher ones come first.  [default: 0]")
@@ -82,7 +81,7 @@ def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
     if facts.rejected and not options.skip_invalid:
         way_out = f"      {hints.skip_invalid()}" if facts.accepted else ""
         raise InvalidCsv(
-            f"{describe_faults(facts, csv.name)}\nnothing was uploaded; {_where(facts, rejected)}{way_out}"
+            f"{describe_problems(facts, csv.name)}\nnothing was uploaded; {_where(facts, rejected)}{way_out}"
         )
     if facts.rejected:
         left_out = "1 bad row is left out" if facts.rejected == 1 else f"{facts.rejected:,} bad rows are left out"

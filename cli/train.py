@@ -10,8 +10,8 @@ from cli.ending import end_with
 from cli.watching import watch_run
 from relex.errors import ServiceUnreachable
 from relex.flows.train import queue
-from relex.training.config import load_config
-from worker.dispatch import wake_trainers
+from relex.training.recipe.config import load_config
+from worker.dispatch import notify_trainers
 
 
 @click.command("train", short_help="Train a model by a recipe and register it.")
@@ -36,7 +36,7 @@ def train_command(
     with opened() as (settings, database):
         run_id = queue(database, config)
         try:
-            wake_trainers(settings)
+            notify_trainers(settings)
         except ServiceUnreachable as fault:
             console.print(f"warning: {fault}")
         click.echo(json.dumps({"run": run_id, "name": config.name}) if as_json else run_id)

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from relex.domain.jobs import MaxFailed
 from relex.errors import InvalidInput
 from relex.hints import jobs as hints
-from relex.jobs import MaxFailed
 
 PRIORITY = click.IntRange(-100, 100)
 MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080}

@@ -4,12 +4,12 @@ from rich.console import Console
 
 from relex.errors import ServiceUnreachable
 from relex.settings import Settings
-from worker.dispatch import wake_scorers
+from worker.dispatch import notify_scorers
 
 
 def wake(settings: Settings, shards: int, console: Console) -> None:
     """Ring for so many shards; a Redis that does not answer is a warning, for workers also look by themselves."""
     try:
-        wake_scorers(settings, shards)
+        notify_scorers(settings, shards)
     except ServiceUnreachable as fault:
         console.print(f"warning: {fault}")

@@ -10,11 +10,11 @@ from rich.progress import Progress as Bars
 
 from cli.render import duration, epoch_line, job_counts, run_lines
 from relex.db.connection import Database
+from relex.domain.jobs import JobState, Progress
+from relex.domain.runs import TrainingRun
 from relex.flows.status import job_status, run_status
 from relex.flows.sweep import sweep
 from relex.hints import jobs as hints
-from relex.jobs import JobState, Progress
-from relex.runs import TrainingRun
 from relex.settings import Settings
 from worker.background import revive
 
@@ -126,7 +126,7 @@ def _idle(progress: Progress) -> str:
         return ""
     if progress.state is JobState.PAUSED:
         return "paused"
-    return "its worker is silent" if progress.silent_workers else "waiting for a worker"
+    return "its worker is silent" if progress.stalled_workers else "waiting for a worker"
 
 
 def _speed(progress: Progress) -> str:

@@ -8,8 +8,8 @@ from ruamel.yaml.error import YAMLError
 
 from relex.encoding.markers import Scheme
 from relex.errors import InvalidConfig
-from relex.training.config import words
-from relex.training.sections import ScratchBackbone, Section
+from relex.training.recipe.config import words
+from relex.training.recipe.sections import ScratchBackbone, Section
 
 
 class Texts(Section):

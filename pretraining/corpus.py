@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pretraining.config import Texts
-from relex.csvfile.composing import composed
-from relex.csvfile.reading import read_labelled_examples
 from relex.encoding.markers import mark
 from relex.errors import InvalidConfig
+from relex.files.lookalikes import composed
+from relex.files.reading import read_labelled_examples
 
 
 def corpus_lines(files: Sequence[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pretraining.config import PretrainingConfig
 from pretraining.corpus import corpus_lines, task_lines
 from relex.encoding.markers import marker_tokens
 from relex.errors import InvalidConfig
-from relex.training.vocabulary import END, MASK, PAD, START, UNKNOWN, train_wordpiece
+from relex.training.model_factory import END, MASK, PAD, START, UNKNOWN, train_wordpiece
 
 FOLDER = "tokenizer"
 

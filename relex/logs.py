@@ -32,7 +32,7 @@ def worker_name() -> str:
 
 
 @contextmanager
-def holding(**ids: object) -> Iterator[None]:
+def log_context(**ids: object) -> Iterator[None]:
     """Let every line that is logged inside bear these ids: job, shard (its first row), model, run.
 
     A thread that is started inside must be given a copy of the context.
@@ -66,7 +66,7 @@ class PlainFormatter(logging.Formatter):
         return f"{super().format(record)} [{ids}]" if ids and not record.exc_info else super().format(record)
 
 
-def set_up(form: str, level: int = logging.INFO, stream: TextIO | None = None) -> None:
+def configure_logging(form: str, level: int = logging.INFO, stream: TextIO | None = None) -> None:
     """Send all that this process logs, warns of, or dies of, to stderr in the form of `FORMATS`."""
     handler = logging.StreamHandler(stream or sys.stderr)
     plain = form == PLAIN or (form == AUTO and handler.stream.isatty())

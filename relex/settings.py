@@ -73,7 +73,7 @@ class Settings:
     """What `relex worker` writes while it is well and `relex health` reads; None: nothing is written."""
     output_dir: Path | None = None
     """Folder of files that no option names: bad rows of `submit`, recipe of `search`; None: the current one."""
-    scorer: str = "relex.scoring.ensemble:open_scorer"
+    scorer: str = "relex.inference.ensemble:open_scorer"
     """What opens a checkpoint for scoring, as module:name; the tests' fake one goes in here."""
 
     def __post_init__(self) -> None:

@@ -5,10 +5,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from relex.db import examples, jobs, models, shards
+from relex.db import examples, jobs, model_versions, shards
 from relex.db.connection import Database
-from relex.examples import Entity, Example, Prediction
-from relex.jobs import Job, NewJob
+from relex.domain.examples import Entity, Example, Prediction
+from relex.domain.jobs import Job, NewJob
 from relex.labels import RELATIONS
 from relex.model import folder
 
@@ -28,7 +28,7 @@ def prediction(item: Example) -> Prediction:
     best = int(hashlib.sha256(item.sentence.encode()).hexdigest(), 16) % len(RELATIONS)
     rest = 0.5 / (len(RELATIONS) - 1)
     probabilities = tuple(0.5 if index == best else rest for index in range(len(RELATIONS)))
-    return Prediction(item.row_no, RELATIONS[best], probabilities, window_cut=item.row_no % 10 == 0)
+    return Prediction(item.row_no, RELATIONS[best], probabilities, truncated=item.row_no % 10 == 0)
 
 
 class FakeScorer:
@@ -60,8 +60,8 @@ def register_model(database: Database, home: Path | None = None) -> str:
     if home and not (home / "models").exists():
         digests = folder.digests(fill_checkpoint(home / "models" / "fake" / "1"))
     with database.transaction() as tx:
-        version = models.current(tx) or models.register(tx, "fake", RELATIONS, digests)
-        models.promote(tx, version)
+        version = model_versions.current(tx) or model_versions.register(tx, "fake", RELATIONS, digests)
+        model_versions.promote(tx, version)
     return str(version)
 
 

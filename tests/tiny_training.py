@@ -2,9 +2,9 @@
 
 import random
 
-from relex.examples import Entity, Example
+from relex.domain.examples import Entity, Example
 from relex.labels import NO_RELATION
-from relex.training.config import TrainingConfig
+from relex.training.recipe.config import TrainingConfig
 
 LABEL_OF_TYPE = {"DAT": "per:date_of_birth", "ORG": "per:employee_of", "LOC": NO_RELATION}
 """What there is to learn: the object's type decides."""

@@ -59,7 +59,7 @@ def start(settings: Settings, queue: str, wanted: int) -> None:
 def default_concurrency(settings: Settings) -> int:
     """How many processes score: while one reads, tokenizes or writes a shard, another computes.
 
-    Two keep a GPU busy. On a CPU each has its share of the cores (a lane a core, `relex.scoring.lanes`), and few hold
+    Two keep a GPU busy. On a CPU each has its share of the cores (a lane a core, `relex.inference.lanes`), and few hold
     the weights of a large machine's many cores.
     """
     on_gpu = settings.device.startswith("cuda") or (settings.device == "auto" and Path("/dev/nvidiactl").exists())

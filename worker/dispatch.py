@@ -23,22 +23,22 @@ MOST_DOORBELLS = 64
 """Doorbells that may lie in a queue: one a waiting process is enough, one a shard would flood Redis."""
 
 
-def wake_scorers(settings: Settings, shards: int) -> None:
+def notify_scorers(settings: Settings, shards: int) -> None:
     """See to it that `shards` waiting shards find someone who scores.
 
     Raises:
         ServiceUnreachable: Redis takes no doorbells; the workers' own sweep will find the work.
     """
-    _wake(settings, SCORE, shards)
+    _notify(settings, SCORE, shards)
 
 
-def wake_trainers(settings: Settings) -> None:
+def notify_trainers(settings: Settings) -> None:
     """See to it that a waiting training run finds someone who trains.
 
     Raises:
         ServiceUnreachable: Redis takes no doorbells; the workers' own sweep will find the run.
     """
-    _wake(settings, TRAIN, 1)
+    _notify(settings, TRAIN, 1)
 
 
 def run_worker(settings: Settings, queues: Sequence[str], concurrency: int | None) -> None:
@@ -68,7 +68,7 @@ def _divided(settings: Settings, queues: Sequence[str], concurrency: int | None)
     return replace(settings, training_processes=concurrency or settings.training_processes), 1
 
 
-def _wake(settings: Settings, queue: str, wanted: int) -> None:
+def _notify(settings: Settings, queue: str, wanted: int) -> None:
     if settings.broker_url is None:
         background.start(settings, queue, wanted)
         return

@@ -14,7 +14,7 @@ from relex import logs
 from relex.db import schema
 from relex.db.connection import Database
 from relex.errors import RelexError, UnexpectedError
-from relex.flows.files import write_json
+from relex.files.atomic import write_json
 from relex.settings import Settings
 from worker import shared
 

@@ -17,7 +17,7 @@ from relex.db.connection import WORKER, Database
 from relex.embedded import locks
 from relex.errors import RelexError
 from relex.flows.database import open_database
-from relex.flows.gate import load_gate
+from relex.flows.gate import load_parity_check
 from relex.flows.sweep import Waiting, sweep
 from relex.flows.train import load_trainer, train_next
 from relex.flows.unloadable import UnloadableModels
@@ -67,7 +67,7 @@ class Training:
         """Execute a run if one waits."""
         if not waiting.runs:
             return False
-        trainer, gate = load_trainer(self._settings.device), load_gate(self._settings.device)
+        trainer, gate = load_trainer(self._settings.device), load_parity_check(self._settings.device)
         return train_next(self._database, trainer, self._settings, shared.stopping, gate, on_stall=_end_process)
 
     def unloadable(self) -> Collection[str]:
@@ -144,7 +144,7 @@ def main(arguments: list[str]) -> int:
     """Work through a queue: its name, the slot, and a flag of `worker.background`."""
     queue, slot, *flags = arguments
     settings = Settings.from_env()
-    logs.set_up(settings.log_format)
+    logs.configure_logging(settings.log_format)
     for flag in flags:
         if flag.startswith(WITH_PARENT):
             shared.stop_with_parent(int(flag.removeprefix(WITH_PARENT)))

@@ -11,11 +11,11 @@ from math import inf
 from time import monotonic
 
 from relex.db.connection import Database
-from relex.flows import models
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Scorer, Worker, score_next
 from relex.flows.unloadable import UnloadableModels
 from relex.logs import worker_name
+from relex.registry import model_versions
 from relex.settings import Settings
 from worker import shared
 
@@ -41,7 +41,7 @@ class Scorers:
         """
         wanted = (model, exact)
         if wanted not in self._loaded:
-            folder = models.locate(self._database, self._settings, model)
+            folder = model_versions.locate(self._database, self._settings, model)
             while len(self._loaded) >= MAX_LOADED:
                 self._loaded.popitem(last=False)
             logger.info("loading %s%s", model, " (exact)" if exact else "")

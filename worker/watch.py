@@ -32,7 +32,7 @@ from relex.flows.sweep import Waiting
 from relex.settings import Settings
 from worker import heartbeat, shared
 from worker.background import share_of_cores
-from worker.dispatch import wake_scorers
+from worker.dispatch import notify_scorers
 from worker.loop import Loop, Pace
 from worker.queues import TRAIN
 from worker.training import TrainingProcesses
@@ -54,7 +54,7 @@ class HandOn:
         if self._training:
             self._training.start(waiting.runs)
         if waiting.shards:
-            wake_scorers(self._settings, waiting.shards)
+            notify_scorers(self._settings, waiting.shards)
         return False
 
     def unloadable(self) -> Collection[str]:
@@ -120,7 +120,7 @@ def database_url(settings: Settings) -> str:
 
 def _log(**_: Any) -> None:
     """Log in relex' own format; what Celery prints on stdout is shown only on a terminal."""
-    logs.set_up(Settings.from_env().log_format)
+    logs.configure_logging(Settings.from_env().log_format)
     get_logger().propagate = True  # the pool logs which children died
     if not sys.stdout.isatty():
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

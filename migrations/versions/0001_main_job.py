@@ -92,7 +92,7 @@ CREATE TABLE shards (
     not_before  timestamptz NOT NULL DEFAULT '-infinity',
     started_at  timestamptz,
     finished_at timestamptz,
-    windows_cut integer NOT NULL DEFAULT 0,
+    truncated_rows integer NOT NULL DEFAULT 0,
     error       text,
     PRIMARY KEY (job_id, first_row),
     CHECK (end_row > first_row),
@@ -108,7 +108,7 @@ CREATE TABLE predictions (
     row_no        integer NOT NULL,
     label         text NOT NULL,
     probabilities real[] NOT NULL CHECK (cardinality(probabilities) = 30),
-    window_cut    boolean NOT NULL,
+    truncated    boolean NOT NULL,
     PRIMARY KEY (job_id, row_no)
 );
 

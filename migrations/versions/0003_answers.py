@@ -1,4 +1,4 @@
-"""Rows are answered from what was scored before; a job may ask for full precision, or for every row to be scored anew.
+"""Rows are reused from what was scored before; a job may ask for full precision, or for every row to be scored anew.
 
 No question that a worker asks again and again looks at shards that are done, or at all that wait.
 
@@ -16,14 +16,14 @@ UPGRADE = """
 ALTER TABLE jobs
     ADD COLUMN exact boolean NOT NULL DEFAULT false,
     ADD COLUMN fresh boolean NOT NULL DEFAULT false;
-ALTER TABLE shards ADD COLUMN answered integer NOT NULL DEFAULT 0;
-ALTER TABLE predictions ADD COLUMN answer_key uuid;
+ALTER TABLE shards ADD COLUMN reused integer NOT NULL DEFAULT 0;
+ALTER TABLE predictions ADD COLUMN cache_key uuid;
 DROP INDEX jobs_open, shards_pending, shards_leased;
 CREATE INDEX jobs_open ON jobs (seq) WHERE finished_at IS NULL;  -- without served_at, which each claim changes
 CREATE INDEX shards_pending ON shards (job_id, not_before, first_row) WHERE state = 'pending';
 CREATE INDEX shards_running ON shards (job_id, first_row) WHERE state = 'running';
 CREATE INDEX shards_crashed ON shards (job_id, first_row) WHERE state = 'pending' AND crashes > 0;
-CREATE INDEX predictions_answers ON predictions (answer_key) WHERE answer_key IS NOT NULL;
+CREATE INDEX predictions_answers ON predictions (cache_key) WHERE cache_key IS NOT NULL;
 """
 
 

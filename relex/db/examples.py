@@ -8,8 +8,8 @@ from sqlalchemy import Row, select
 
 from relex.db.connection import Transaction, driver
 from relex.db.tables import examples, predictions, row_errors
-from relex.examples import Entity, Example, Prediction
-from relex.jobs import JobId, Shard
+from relex.domain.examples import Entity, Example, Prediction
+from relex.domain.jobs import JobId, Shard
 
 COPY_IN = """
     COPY examples (job_id, row_no, id, sentence, subject_text, subject_start, subject_end, subject_type,
@@ -79,13 +79,13 @@ def with_predictions(tx: Transaction, job_id: JobId) -> tuple[list[Example], lis
     """
     same = (examples.c.job_id == predictions.c.job_id) & (examples.c.row_no == predictions.c.row_no)
     statement = (
-        select(examples, predictions.c.label.label("predicted"), predictions.c.probabilities, predictions.c.window_cut)
+        select(examples, predictions.c.label.label("predicted"), predictions.c.probabilities, predictions.c.truncated)
         .join_from(predictions, examples, same)
         .where(predictions.c.job_id == job_id)
         .order_by(predictions.c.row_no)
     )
     rows = tx.execute(statement).all()
-    said = [Prediction(row.row_no, row.predicted, tuple(row.probabilities), row.window_cut) for row in rows]
+    said = [Prediction(row.row_no, row.predicted, tuple(row.probabilities), row.truncated) for row in rows]
     return [_example(row) for row in rows], said
 
 

@@ -9,8 +9,8 @@ from relex.db import locks
 from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
 from relex.db.tables import jobs
+from relex.domain.jobs import Job, JobId, NewJob, Progress
 from relex.errors import JobNotFound, RelexError
-from relex.jobs import Job, JobId, NewJob, Progress
 
 # The times of its shards show when workers worked on the job. Each claim of a shard replaces the time of the claim
 # before it, so only the last claim counts. Where nobody worked for longer than two shards
@@ -53,8 +53,8 @@ PROGRESS = text("""
         COALESCE(sum(end_row - first_row) FILTER (WHERE state IN ('pending', 'running')), 0)::integer AS open,
         COALESCE(sum(end_row - first_row) FILTER (WHERE state IN ('failed', 'cancelled')), 0)::integer AS unscored,
         (SELECT count(*) FROM row_errors WHERE job_id = :job_id) AS failed,
-        COALESCE(sum(answered), 0)::integer AS answered,
-        COALESCE(sum(windows_cut), 0)::integer AS windows_cut,
+        COALESCE(sum(reused), 0)::integer AS reused,
+        COALESCE(sum(truncated_rows), 0)::integer AS truncated_rows,
         count(*) FILTER (WHERE state = 'pending') AS pending_shards,
         count(*) FILTER (WHERE state = 'running') AS running_shards,
         count(*) FILTER (WHERE state = 'done') AS done_shards,
@@ -65,7 +65,7 @@ PROGRESS = text("""
         ) AS workers,
         count(DISTINCT worker) FILTER (
             WHERE state = 'running' AND lease_until <= clock_timestamp() + make_interval(secs => :renewed)
-        ) AS silent_workers,
+        ) AS stalled_workers,
         COALESCE((SELECT sum(seconds) FROM stretches), 0) AS seconds,
         (SELECT speed FROM last_stretch) AS rows_per_second,
         min(started_at) AS started_at,
@@ -190,7 +190,7 @@ def ended(tx: Transaction) -> list[JobId]:
     return [JobId(each) for each in tx.scalars(ENDED, {"job_id": None})]
 
 
-def hold(tx: Transaction, given: str, timeout: str | None = None) -> Progress:
+def lock_job(tx: Transaction, given: str, timeout: str | None = None) -> Progress:
     """A job, and how far it is, as they stay until the transaction ends: nobody else changes the job's state.
 
     Workers go on with its shards. The sweep is kept out, or it might halve a shard unseen; it never waits for a job's
@@ -218,7 +218,7 @@ def close_if_ended(tx: Transaction, job_id: JobId) -> None:
     """
     if tx.scalar(ENDED, {"job_id": job_id}) is None:
         return
-    held = hold(tx, job_id, CLOSE_TIMEOUT)
+    held = lock_job(tx, job_id, CLOSE_TIMEOUT)
     if tx.scalar(ENDED, {"job_id": job_id}) is None:  # somebody else closed it, and it may have been retried since
         return
     most = held.job.max_failed

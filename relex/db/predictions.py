@@ -4,21 +4,27 @@ The standard library's `struct` packs it: in a fraction of the time of psycopg's
 than NumPy, which must first turn every Python float and which no command should wake (docs/speed.md). A row is its
 number of columns, then for each column the length in bytes and the value, all big-endian:
 
-    job_id text, row_no int4, label text, probabilities float4[], window_cut bool, answer_key uuid or NULL
+    job_id text, row_no int4, label text, probabilities float4[], truncated bool, cache_key uuid or NULL
+
+What a model version has said before of the same content, in any job: such rows need no scoring.
+
+The key stands on the prediction itself, so that answers go when their job goes and nothing can point to them in vain.
+Only rows that were really scored carry one: the index holds each content about once, however often it comes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
+from hashlib import blake2b
 from itertools import chain
 from struct import Struct, pack
 from uuid import UUID
 
 from relex.db.connection import Transaction, driver
-from relex.examples import Outcome, Prediction
-from relex.jobs import JobId
+from relex.domain.examples import Example, Outcome, Prediction
+from relex.domain.jobs import JobId
 
 COPY_IN = """
-    COPY predictions (job_id, row_no, label, probabilities, window_cut, answer_key) FROM STDIN (FORMAT BINARY)
+    COPY predictions (job_id, row_no, label, probabilities, truncated, cache_key) FROM STDIN (FORMAT BINARY)
 """
 HEADER = b"PGCOPY\n\xff\r\n\0" + pack("!ii", 0, 0)
 TRAILER = pack("!h", -1)
@@ -39,8 +45,8 @@ def copy_in(tx: Transaction, job_id: JobId, outcome: Outcome) -> None:
 def copy_buffer(job_id: JobId, outcome: Outcome) -> bytes:
     """A shard's predictions in the form of binary COPY: about 340 bytes a row."""
     scored = _rows(job_id, outcome.scored, outcome.keys)
-    answered = _rows(job_id, outcome.answered, {})
-    return b"".join(chain((HEADER,), scored, answered, (TRAILER,)))
+    reused = _rows(job_id, outcome.reused, {})
+    return b"".join(chain((HEADER,), scored, reused, (TRAILER,)))
 
 
 def _rows(job_id: JobId, predictions: Sequence[Prediction], keys: Mapping[int, UUID]) -> Iterator[bytes]:
@@ -53,7 +59,7 @@ def _rows(job_id: JobId, predictions: Sequence[Prediction], keys: Mapping[int, U
         cells[1::2] = item.probabilities
         key = keys.get(item.row_no)
         yield start + INT4.pack(4, item.row_no) + labels[item.label] + head + floats.pack(*cells)
-        yield FLAGS[item.window_cut] + (NULL if key is None else KEY_LENGTH + key.bytes)
+        yield FLAGS[item.truncated] + (NULL if key is None else KEY_LENGTH + key.bytes)
 
 
 def _text(value: str) -> bytes:
@@ -67,3 +73,42 @@ def _array(count: int) -> tuple[bytes, Struct]:
     elements = Struct("!" + "if" * count)
     no_nulls, lower_bound = 0, 1
     return pack("!6i", 20 + elements.size, 1, no_nulls, FLOAT4_OID, count, lower_bound), elements
+
+
+SCORING = 2
+"""Raised by whoever changes the numbers that a model gives: what was said before then answers nobody."""
+
+# One probe of the index a key, whatever Postgres' statistics say: they are none while a first job is being scored.
+KNOWN = """
+    SELECT asked.key, said.row_no, said.label, said.probabilities, said.truncated
+    FROM unnest(%s::uuid[]) AS asked (key) CROSS JOIN LATERAL (
+        SELECT row_no, label, probabilities, truncated FROM predictions
+        WHERE cache_key = asked.key
+        ORDER BY (SELECT created_at FROM jobs WHERE id = job_id) DESC, job_id DESC, row_no DESC
+        LIMIT 1
+    ) AS said
+"""
+
+
+def cache_key(model: str, exact: bool, example: Example) -> UUID:
+    """Equal where the same model version, in the same mode, sees the same content: 16 bytes of BLAKE2b.
+
+    The sentence comes last and no other part can hold a line end, so different contents make different texts. An
+    entity's own text follows from its place.
+    """
+    subject, object_ = example.subject, example.object
+    content = (
+        f"{SCORING}\n{model}\n{exact:d}\n{subject.start}\n{subject.end}\n{subject.type}\n"
+        f"{object_.start}\n{object_.end}\n{object_.type}\n{example.sentence}"
+    )
+    return UUID(bytes=blake2b(content.encode(), digest_size=16).digest())
+
+
+def lookup(tx: Transaction, keys: Collection[UUID]) -> dict[UUID, Prediction]:
+    """The predictions with these keys, as far as there are any; of several that of the newest job, its last row.
+
+    Each has the row number that it had in its own job.
+    """
+    with driver(tx).cursor(binary=True) as cursor:  # thirty numbers a row as text would take twice as long
+        found = cursor.execute(KNOWN, [list(keys)]).fetchall()
+    return {key: Prediction(row_no, label, tuple(values), cut) for key, row_no, label, values, cut in found}

@@ -20,8 +20,8 @@ from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
 from relex.db.leases import Leased
 from relex.db.tables import fencing_tokens, runs
+from relex.domain.runs import RunId, RunState, TrainingRun
 from relex.errors import LeaseLost, RelexError, RunNotFound
-from relex.runs import RunId, RunState, TrainingRun
 
 CLAIM = text(f"""
     WITH picked AS (
@@ -104,7 +104,7 @@ def cancel(tx: Transaction, run: TrainingRun) -> None:
         raise RelexError(f"{run.id} is {_get(tx, run.id).state} already: there is nothing to cancel")
 
 
-def hold(tx: Transaction, run: TrainingRun) -> None:
+def lock_run(tx: Transaction, run: TrainingRun) -> None:
     """Make sure of a claimed run until the transaction ends: nobody else claims or cancels it meanwhile.
 
     Raises:

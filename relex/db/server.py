@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, text
 
-from relex.db import models, runs, shards
+from relex.db import model_versions, runs, shards
 from relex.db.connection import WORKER, Transaction
 from relex.db.tables import jobs
-from relex.jobs import JobId
-from relex.runs import ModelVersion
+from relex.domain.jobs import JobId
+from relex.domain.versions import ModelVersion
 
 # Every role may read these; whose connection it is shows only by its application_name.
 FACTS = text("""
@@ -87,4 +87,4 @@ def given_back(tx: Transaction) -> list[GivenBack]:
 def open_models(tx: Transaction) -> list[ModelVersion]:
     """The versions that jobs which have not ended are pinned to."""
     names = tx.scalars(select(jobs.c.model).where(jobs.c.finished_at.is_(None)).distinct()).all()
-    return [models.find(tx, name) for name in names]
+    return [model_versions.find(tx, name) for name in names]

@@ -141,8 +141,8 @@ shards = Table(
     _moment("not_before", nullable=False),
     _moment("started_at"),
     _moment("finished_at"),
-    Column("windows_cut", Integer, nullable=False),
-    Column("answered", Integer, nullable=False),
+    Column("truncated_rows", Integer, nullable=False),
+    Column("reused", Integer, nullable=False),
     Column("error", Text),
 )
 
@@ -153,8 +153,8 @@ predictions = Table(
     Column("row_no", Integer, primary_key=True),
     Column("label", Text, nullable=False),
     Column("probabilities", ARRAY(REAL), nullable=False),
-    Column("window_cut", Boolean, nullable=False),
-    Column("answer_key", Uuid),
+    Column("truncated", Boolean, nullable=False),
+    Column("cache_key", Uuid),
 )
 
 row_errors = Table(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from relex.embedded.binaries import ENVIRONMENT
+from relex.embedded.layout import ENVIRONMENT
 from relex.errors import ServiceUnreachable
 
 REMEDY = "run relex as an ordinary user, set RELEX_HOME to a folder that others may enter, or set RELEX_DATABASE_URL"

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from relex.embedded.account import Account, server_account
-from relex.embedded.binaries import programs_folder
-from relex.embedded.places import Places
+from relex.embedded.layout import Places, programs_folder
 from relex.errors import ServiceUnreachable
 from relex.settings import make_home
 

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from relex.embedded.account import person
-from relex.embedded.binaries import MAJOR
 from relex.embedded.cluster import Cluster
+from relex.embedded.layout import MAJOR
 from relex.errors import ServiceUnreachable
 
 DATABASE = "relex"

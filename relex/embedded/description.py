@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relex.embedded import locks
-from relex.embedded.binaries import programs_folder, version
 from relex.embedded.cluster import find_cluster
 from relex.embedded.creation import check
-from relex.embedded.places import Places
+from relex.embedded.layout import Places, programs_folder, version
 from relex.embedded.server import find_server
 
 

@@ -14,8 +14,7 @@ from relex.embedded import locks
 from relex.embedded.account import person
 from relex.embedded.cluster import Cluster, find_cluster
 from relex.embedded.creation import DATABASE, ensure_created
-from relex.embedded.server import ensure_started, stop
-from relex.embedded.sockets import PORT
+from relex.embedded.server import PORT, ensure_started, stop
 from relex.errors import ServiceUnreachable
 
 PLAIN = {

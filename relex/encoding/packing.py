@@ -21,7 +21,7 @@ SET_SIZE = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Segment:
     """Neighbours of equal length, which attend in one call: `count` examples of `length` tokens, from token `start`."""
 
     start: int
@@ -34,7 +34,7 @@ class Pack:
     """N examples in T tokens, and the same in K sets of C for the head, the last one filled up with anything."""
 
     examples: list[EncodedExample]
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[Segment, ...]
     input_ids: Tensor
     """Shape: [1, T], int64; padding at the end."""
     position_ids: Tensor
@@ -75,7 +75,7 @@ class Pack:
         return replace(self, **moved)
 
 
-def by_pack(encoded: Sequence[EncodedExample], total: int) -> Iterator[list[EncodedExample]]:
+def pack_best_fit(encoded: Sequence[EncodedExample], total: int) -> Iterator[list[EncodedExample]]:
     """Groups of examples that fill `total` tokens as well as may be, longest first.
 
     Each pack takes the longest example that still has room, again and again: packs come out 98 % full. An example
@@ -91,7 +91,7 @@ def by_pack(encoded: Sequence[EncodedExample], total: int) -> Iterator[list[Enco
         yield group
 
 
-def lay(group: list[EncodedExample], total: int, pad_token_id: int) -> Pack:
+def collate_packed(group: list[EncodedExample], total: int, pad_token_id: int) -> Pack:
     """Lay a group of `by_pack` end to end."""
     lengths = [_length(example) for example in group]
     starts = [0, *accumulate(lengths)]
@@ -116,11 +116,11 @@ def _length(example: EncodedExample) -> int:
     return len(example.input_ids)
 
 
-def _stretches(lengths: Sequence[int]) -> Iterator[Stretch]:
+def _stretches(lengths: Sequence[int]) -> Iterator[Segment]:
     start = 0
     for length, equals in groupby(lengths):
         count = len(list(equals))
-        yield Stretch(start, count, length)
+        yield Segment(start, count, length)
         start += count * length
 
 

@@ -4,15 +4,19 @@ A tokenizer takes `[SEP]` or `[/E2-ORG]` for the control token of that name wher
 early or move its markers. Nearly no sentence holds such text, so each is encoded as a whole and looked at: where a
 control token stands that relex did not put there, the sentence is encoded again in pieces. All others get the tokens
 that they always had.
+
+How many tokens a text has, asked of a tokenizer file alone: no model, no torch.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
 from relex.encoding.markers import MarkedText, Range
+from relex.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +135,19 @@ def _encoded(encoding: Encoding) -> EncodedText:
     sequences = encoding.sequence_ids
     start = sequences.index(0) if 0 in sequences else 0
     return EncodedText(encoding.ids, encoding.type_ids, encoding.offsets, range(start, start + sequences.count(0)))
+
+
+def token_counts(tokenizer_file: Path, texts: Sequence[str]) -> list[int]:
+    """Tokens of each text, special tokens included and markers not.
+
+    Raises:
+        InvalidInput: the file is not a tokenizer.json.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    except Exception as fault:  # the library raises Exception itself
+        raise InvalidInput(f"{tokenizer_file}: not a tokenizer.json: {fault}") from fault
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True  # a text that spells one is a text
+    return [len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]

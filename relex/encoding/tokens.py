@@ -10,11 +10,11 @@ from operator import itemgetter
 
 from transformers import PreTrainedTokenizerFast
 
+from relex.domain.examples import CANNOT_BE_SCORED, Example, RowError
 from relex.encoding.markers import MarkedText, Range, Scheme, mark, marker_tokens
 from relex.encoding.plain_text import EncodedText, PlainTextTokenizer
-from relex.encoding.window import FarApart, apart, moved, window
+from relex.encoding.windows import Overflow, apart, moved, window
 from relex.errors import InvalidInput
-from relex.examples import CANNOT_BE_SCORED, Example, RowError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class EncodedExample:
     """The subject's opening marker, or its first token where the scheme has none."""
     object_marker: int
     """The object's opening marker, or its first token where the scheme has none."""
-    window_cut: bool
+    truncated: bool
 
 
 class Encoder:
@@ -41,7 +41,7 @@ class Encoder:
 
     The tokenizer must know the scheme's marker tokens already and keeps neither truncation nor padding of its
     own. An input longer than `max_length` tokens keeps its special tokens, its type sentence, both entities
-    with their markers, and the words nearest to them; see :func:`relex.encoding.window.window`.
+    with their markers, and the words nearest to them; see :func:`relex.encoding.windows.window`.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class Encoder:
         scheme: Scheme,
         type_sentence: bool,
         max_length: int,
-        far_apart: FarApart = FarApart.CUT,
+        on_overflow: Overflow = Overflow.TRUNCATE,
     ) -> None:
         self.tokenizer = tokenizer
         self._scheme = scheme
         self._type_sentence = type_sentence
         self._max_length = max_length
-        self._far_apart = far_apart
+        self._on_overflow = on_overflow
         backend = tokenizer.backend_tokenizer
         # Files of some backbones ask for these; they would cut entities and make a result depend on neighbours.
         backend.no_truncation()
@@ -130,7 +130,7 @@ class Encoder:
             object=moved(object_, kept),
             subject_marker=bisect_left(kept, subject_block[0]),
             object_marker=bisect_left(kept, object_block[0]),
-            window_cut=len(kept) < len(ids),
+            truncated=len(kept) < len(ids),
         )
 
     def _kept(self, text: range, length: int, blocks: list[Range]) -> Sequence[int]:
@@ -145,11 +145,11 @@ class Encoder:
                 f"its entities take {needed} tokens, the window has room for {max(room, 0)}; "
                 "mark shorter entities or use a model with a larger max_length"
             )
-        if self._far_apart is FarApart.REFUSE and apart(blocks, room):
+        if self._on_overflow is Overflow.REJECT and apart(blocks, room):
             raise InvalidInput(
                 f"its entities and all between them take {blocks[1][1] - blocks[0][0]} tokens, the "
                 f"window has room for {room}; leave the row out, or use a model with a larger max_length or one that "
-                "was trained with input.far_apart: cut"
+                "was trained with input.on_overflow: cut"
             )
         return [*range(text.start), *window(text, blocks, room), *range(text.stop, length)]
 

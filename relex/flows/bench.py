@@ -1,6 +1,6 @@
 """Scorers against each other on the rows of a file.
 
-What the contest must do is said here, by its user (:class:`Bench`); `relex.benching.contest` fits it.
+What the contest must do is said here, by its user (:class:`Bench`); `relex.benchmark.benchmark` fits it.
 """
 
 import pkgutil
@@ -10,13 +10,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
-from relex.benching.plan import Plan
-from relex.benching.report import Report
-from relex.csvfile.reading import read_whole
+from relex.benchmark.plan import Plan
+from relex.benchmark.report import Report
+from relex.domain.examples import Example
 from relex.errors import counted
-from relex.examples import Example
+from relex.files.reading import read_whole
 
-BENCH = "relex.benching.contest"
+BENCH = "relex.benchmark.benchmark"
 
 
 class Bench(Protocol):

@@ -5,22 +5,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from relex.analysis.judged import PairedComparison
-from relex.csvfile.files import new_files
-from relex.csvfile.writing import write_flips
 from relex.db.connection import Database
+from relex.domain.examples import Example
+from relex.domain.versions import ModelVersion
 from relex.errors import BadCheckpoint, InvalidInput
-from relex.examples import Example
-from relex.flows import models
+from relex.evaluation.reports import PairedComparison
+from relex.files.atomic import new_files, write_json
+from relex.files.writing import write_flips
 from relex.flows.evaluate import Scored, complete, precision_of, remember, seen_in
-from relex.flows.files import write_json
-from relex.flows.judging import Judge
+from relex.flows.judging import Evaluator
 from relex.flows.seen_rows import SeenRows
 from relex.hints import jobs as hints
 from relex.model.folder import TRAIN_CONFIG
-from relex.runs import ModelVersion
+from relex.registry import model_versions
 from relex.settings import Settings
-from relex.training.recipes import read_recipe
+from relex.training.recipe.reader import read_recipe
 
 FOUND, FLIPS = "comparison.json", "flips.csv"
 
@@ -72,13 +71,13 @@ def rivals(database: Database, a: str, b: str) -> tuple[str, str]:
         InvalidInput: both are the same one.
     """
     with database.transaction() as tx:
-        first, second = models.choose(tx, a), models.choose(tx, b)
+        first, second = model_versions.choose(tx, a), model_versions.choose(tx, b)
     if str(first) == str(second):
         raise InvalidInput(f"{a} and {b} are both {first}: name two versions; {hints.list_models()}")
     return str(first), str(second)
 
 
-def compare(database: Database, judge: Judge, settings: Settings, job_ids: tuple[str, str]) -> Comparison:
+def compare(database: Database, judge: Evaluator, settings: Settings, job_ids: tuple[str, str]) -> Comparison:
     """Judge two jobs of the same labelled file and remember the scores with their model versions.
 
     Raises:
@@ -105,7 +104,7 @@ def settings_of(settings: Settings, version: ModelVersion) -> Mapping[str, Any]:
     Raises:
         BadCheckpoint: the folder is not on this machine, or does not say.
     """
-    path = models.checkpoint_folder(settings, version) / TRAIN_CONFIG
+    path = model_versions.checkpoint_folder(settings, version) / TRAIN_CONFIG
     if not path.is_file():
         raise BadCheckpoint(f"{version} does not say how it was trained: it has no {TRAIN_CONFIG}")
     faults: list[str] = []

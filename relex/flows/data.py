@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relex.analysis.describing import Description, describe
-from relex.analysis.splitting import Split, grouped, stratified
-from relex.csvfile.copying import copy_records
-from relex.csvfile.files import new_files
-from relex.csvfile.reading import check_labelled, read_examples, read_whole
-from relex.csvfile.source import shown_path
-from relex.encoding.counting import token_counts
-from relex.flows.models import SHIPPED
+from relex.datasets.describe import Description, describe
+from relex.datasets.split import Split, grouped, stratified
+from relex.encoding.plain_text import token_counts
+from relex.files.atomic import new_files
+from relex.files.reading import check_labelled, copy_records, read_examples, read_whole
+from relex.files.text import shown_path
+from relex.registry.model_versions import SHIPPED
 
 DEFAULT_TOKENIZER = SHIPPED / "starter" / "tokenizer.json"
 

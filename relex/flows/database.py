@@ -10,7 +10,7 @@ from relex.db.grants import Part, grant
 from relex.embedded.cluster import scarcity
 from relex.embedded.users import use
 from relex.errors import DatabaseUnreachable
-from relex.flows import models
+from relex.registry import model_versions
 from relex.settings import Settings
 
 MIGRATE = "relex.db.migrate:upgrade"
@@ -31,7 +31,7 @@ def open_database(settings: Settings, client: str = "relex") -> Iterator[Databas
     with _connected(settings, client) as database:
         if settings.database_url:
             schema.require_newest(database)
-        elif schema.found(database) != schema.newest() or not models.shipped_is_registered(database):
+        elif schema.found(database) != schema.newest() or not model_versions.shipped_is_registered(database):
             _prepare(database, settings)
         yield database
 
@@ -69,4 +69,4 @@ def _connected(settings: Settings, client: str) -> Iterator[Database]:
 
 def _prepare(database: Database, settings: Settings) -> None:
     pkgutil.resolve_name(MIGRATE)(database)
-    models.register_shipped(database, settings)
+    model_versions.register_shipped(database, settings)

@@ -7,24 +7,24 @@ from importlib.metadata import version
 from relex.db.connection import Database
 from relex.embedded.users import use
 from relex.errors import InvalidConfig, RelexError, UnexpectedError
-from relex.flows.findings import machine, postgres
-from relex.flows.findings.broker import broker
-from relex.flows.findings.finding import Finding, broken
-from relex.flows.findings.work import work
+from relex.flows.checks import machine, services
+from relex.flows.checks.result import CheckResult, error
+from relex.flows.checks.services import broker
+from relex.flows.checks.work import work
 from relex.hints import doctor as hints
 from relex.settings import Settings
 
 
 def examine(
     settings: Settings, clock: Callable[[], float] = time.time, ignored: Sequence[str] = ()
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Look at everything in turn; a fault in one place does not hide the next.
 
     `ignored` names the variables of other programs that `relex.environment` has cleared.
     """
-    yield Finding("relex", f"{version('relex')}, torch {version('torch')}")
+    yield CheckResult("relex", f"{version('relex')}, torch {version('torch')}")
     if ignored:
-        yield Finding("environment", f"{', '.join(ignored)}: set for other programs, ignored by relex")
+        yield CheckResult("environment", f"{', '.join(ignored)}: set for other programs, ignored by relex")
     yield machine.device(settings.device)
     yield machine.home(settings.home)
     yield machine.disk(settings.home)
@@ -35,7 +35,7 @@ def examine(
     yield broker(settings.broker_url)
 
 
-def _embedded(settings: Settings, clock: Callable[[], float]) -> Iterator[Finding]:
+def _embedded(settings: Settings, clock: Callable[[], float]) -> Iterator[CheckResult]:
     """The embedded Postgres; one that is there and whole is started for the look, where it is not running."""
     finding, usable = machine.embedded(settings.home)
     yield finding
@@ -48,22 +48,22 @@ def _embedded(settings: Settings, clock: Callable[[], float]) -> Iterator[Findin
         yield _embedded_refused(settings, exc)
 
 
-def _database(settings: Settings, url: str, clock: Callable[[], float]) -> Iterator[Finding]:
+def _database(settings: Settings, url: str, clock: Callable[[], float]) -> Iterator[CheckResult]:
     try:
         database = Database(url)
     except InvalidConfig as fault:  # whatever stands in such a URL is not repeated
-        yield broken("database", str(fault), hints.name_database())
+        yield error("database", str(fault), hints.name_database())
         return
     try:
-        yield postgres.tables(database, embedded=settings.database_url is None)
-        yield from postgres.usable(database, clock)
-        if postgres.are_newest(database):
+        yield services.tables(database, embedded=settings.database_url is None)
+        yield from services.usable(database, clock)
+        if services.are_newest(database):
             yield from work(database, settings)
     except (RelexError, UnexpectedError) as exc:
-        yield postgres.refused(database.address, exc) if settings.database_url else _embedded_refused(settings, exc)
+        yield services.refused(database.address, exc) if settings.database_url else _embedded_refused(settings, exc)
     finally:
         database.close()
 
 
-def _embedded_refused(settings: Settings, exc: Exception) -> Finding:
-    return broken("database", str(exc), hints.read_log(settings.home / "logs" / "postgres.log"))
+def _embedded_refused(settings: Settings, exc: Exception) -> CheckResult:
+    return error("database", str(exc), hints.read_log(settings.home / "logs" / "postgres.log"))

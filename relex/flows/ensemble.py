@@ -1,7 +1,7 @@
 """Several model versions as one that votes: judged from the predictions of ordinary jobs, registered as a version.
 
 Every member scores the labelled file once, as a job; all kinds of vote are judged from those predictions. What a
-balloter must do is said here, by its user (:class:`Balloter`); `relex.analysis.balloting` fits it.
+balloter must do is said here, by its user (:class:`Balloter`); `relex.evaluation.evaluator` fits it.
 """
 
 import pkgutil
@@ -11,48 +11,47 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from relex.analysis.ensemble_card import EnsembleFacts, ensemble_card, metrics_json
-from relex.analysis.judged import Ballot
-from relex.csvfile.files import new_files
-from relex.db import models as table
+from relex.db import model_versions as table
 from relex.db.connection import Database, Transaction
+from relex.domain.examples import Example, Prediction
+from relex.domain.versions import FP32, MODEL_NAME, PRECISIONS, ModelVersion, TrainingFile
 from relex.errors import InvalidInput
-from relex.examples import Example, Prediction
-from relex.flows import models
+from relex.evaluation.ensemble_card import EnsembleFacts, ensemble_card, metrics_json
+from relex.evaluation.reports import EnsembleReport
+from relex.files.atomic import new_files, write_json
 from relex.flows.evaluate import Scored, complete, precision_of, remember, seen_in
-from relex.flows.files import write_json
 from relex.flows.seen_rows import SeenRows
-from relex.flows.unfinished import draft
 from relex.hints import jobs as hints
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.model.folder import METRICS, MODEL_CARD
-from relex.runs import FP32, MODEL_NAME, PRECISIONS, ModelVersion, TrainingFile
+from relex.registry import model_versions
+from relex.registry.workspace import staging_folder
 from relex.settings import Settings
 
-BALLOTER = "relex.analysis.balloting"
+BALLOTER = "relex.evaluation.evaluator"
 
 
-class Balloter(Protocol):
+class VoteEvaluator(Protocol):
     """Judges models alone and in every kind of vote."""
 
     def ballot(
         self, examples: Sequence[Example], members: Sequence[tuple[str, Sequence[Prediction], Sequence[str]]]
-    ) -> Ballot:
+    ) -> EnsembleReport:
         """Each member with its name, its predictions for the examples, and the label order of their probabilities."""
 
 
-def load_balloter() -> Balloter:
+def load_vote_evaluator() -> VoteEvaluator:
     """The balloter, which wakes numpy, scipy and scikit-learn: named, not imported, as in `flows.judging`."""
-    balloter: Balloter = pkgutil.resolve_name(BALLOTER)
+    balloter: VoteEvaluator = pkgutil.resolve_name(BALLOTER)
     return balloter
 
 
 @dataclass(frozen=True, slots=True)
-class Assembled:
+class EnsembleEvaluation:
     """Members on one labelled file, and what they are worth alone and together."""
 
     members: tuple[Scored, ...]
-    ballot: Ballot
+    ballot: EnsembleReport
     seen: tuple[SeenRows, ...]
     """Whether members were trained on these rows, as far as that is known."""
 
@@ -77,7 +76,7 @@ def members_of(database: Database, given: Sequence[str], name: str | None) -> tu
     if name is not None and not re.fullmatch(MODEL_NAME, name):
         raise InvalidInput(f"{name}: a model's name has 1 to 64 letters, digits, _ and -; {hints.name_model()}")
     with database.transaction() as tx:
-        versions = tuple(str(models.choose(tx, each)) for each in given)
+        versions = tuple(str(model_versions.choose(tx, each)) for each in given)
     twice = sorted({each for each in versions if versions.count(each) > 1})
     if twice:
         raise InvalidInput(f"{twice[0]} is named twice: each member votes once; {hints.list_models()}")
@@ -86,7 +85,7 @@ def members_of(database: Database, given: Sequence[str], name: str | None) -> tu
     return versions
 
 
-def assemble(database: Database, balloter: Balloter, job_ids: Sequence[str]) -> Assembled:
+def evaluate_ensemble(database: Database, balloter: VoteEvaluator, job_ids: Sequence[str]) -> EnsembleEvaluation:
     """Judge jobs of one labelled file, one a member, and remember the scores with their versions.
 
     Raises:
@@ -101,10 +100,10 @@ def assemble(database: Database, balloter: Balloter, job_ids: Sequence[str]) -> 
     ballot = balloter.ballot(examples, [(str(each.version), each.predictions, each.version.labels) for each in members])
     for member, headline in zip(members, ballot.headlines, strict=True):
         remember(database, member, headline)
-    return Assembled(members, ballot, tuple(found for member in members for found in seen_in(member)))
+    return EnsembleEvaluation(members, ballot, tuple(found for member in members for found in seen_in(member)))
 
 
-def register(database: Database, settings: Settings, ensemble: Assembled, vote: Vote, name: str) -> Registered:
+def register(database: Database, settings: Settings, ensemble: EnsembleEvaluation, vote: Vote, name: str) -> Registered:
     """Write the ensemble's checkpoint and register it; it becomes current where it is known to be better.
 
     Better than its best member, that is, and than the current version, on this same file.
@@ -114,18 +113,18 @@ def register(database: Database, settings: Settings, ensemble: Assembled, vote: 
     """
     with database.transaction() as tx:
         versions = [table.find(tx, member) for member in ensemble.ballot.members]
-    checkpoints = [models.checkpoint_folder(settings, version) for version in versions]
+    checkpoints = [model_versions.checkpoint_folder(settings, version) for version in versions]
     config = EnsembleConfig(vote=vote, members=ensemble.ballot.members, weights=ensemble.ballot.voted(vote).weights)
-    with draft(settings, name) as checkpoint:
+    with staging_folder(settings, name) as checkpoint:
         write_ensemble(checkpoint, checkpoints, config, _texts(ensemble, vote, name))
-        facts = replace(models.facts_of(checkpoint), trained_on=_trained_on(versions))
+        facts = replace(model_versions.facts_of(checkpoint), trained_on=_trained_on(versions))
         with database.transaction() as tx:
-            version = models.keep(tx, settings, name, facts, checkpoint)
+            version = model_versions.keep(tx, settings, name, facts, checkpoint)
     with database.transaction() as tx:
         return _promote_if_better(tx, version, ensemble, vote)
 
 
-def ensemble_data(ensemble: Assembled, registered: Registered | None) -> Mapping[str, Any]:
+def ensemble_data(ensemble: EnsembleEvaluation, registered: Registered | None) -> Mapping[str, Any]:
     """Everything that was found, as plain data."""
     job = ensemble.members[0].job
     return {
@@ -142,7 +141,7 @@ def ensemble_data(ensemble: Assembled, registered: Registered | None) -> Mapping
     }
 
 
-def write_votes(ensemble: Assembled, registered: Registered | None, out: Path) -> tuple[Path, ...]:
+def write_votes(ensemble: EnsembleEvaluation, registered: Registered | None, out: Path) -> tuple[Path, ...]:
     """Write `votes.json` to a folder.
 
     Raises:
@@ -153,7 +152,7 @@ def write_votes(ensemble: Assembled, registered: Registered | None, out: Path) -
     return (out / name,)
 
 
-def _promote_if_better(tx: Transaction, version: ModelVersion, ensemble: Assembled, vote: Vote) -> Registered:
+def _promote_if_better(tx: Transaction, version: ModelVersion, ensemble: EnsembleEvaluation, vote: Vote) -> Registered:
     rival = table.current(tx)
     if version.note:
         return Registered(version, promoted=False, reason=version.note)
@@ -181,12 +180,12 @@ def _trained_on(members: Sequence[ModelVersion]) -> tuple[TrainingFile, ...] | N
     return tuple(files.values())
 
 
-def _precision(ensemble: Assembled) -> str:
+def _precision(ensemble: EnsembleEvaluation) -> str:
     """That of the members' jobs: fp32 if it is that of all."""
     return next((each for each in map(precision_of, ensemble.members) if each != FP32), FP32)
 
 
-def _texts(ensemble: Assembled, vote: Vote, name: str) -> Mapping[str, str]:
+def _texts(ensemble: EnsembleEvaluation, vote: Vote, name: str) -> Mapping[str, str]:
     job = ensemble.members[0].job
     facts = EnsembleFacts(
         name=name,
@@ -202,7 +201,7 @@ def _texts(ensemble: Assembled, vote: Vote, name: str) -> Mapping[str, str]:
     return {METRICS: metrics_json(facts), MODEL_CARD: ensemble_card(facts)}
 
 
-def _training(ensemble: Assembled) -> Mapping[str, Any] | None:
+def _training(ensemble: EnsembleEvaluation) -> Mapping[str, Any] | None:
     """What metrics.json says about the members' training files."""
     files = _trained_on([member.version for member in ensemble.members])
     return None if files is None else {"data": [{"file": file.name, "sha256": file.sha256} for file in files]}

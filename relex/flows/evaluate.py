@@ -8,23 +8,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from relex.analysis.judged import Headline, Judgement
-from relex.analysis.reweighting import Reweighted, reweighted
-from relex.csvfile.files import new_files
-from relex.csvfile.writing import write_judged
 from relex.db import examples as rows
 from relex.db import jobs
-from relex.db import models as table
+from relex.db import model_versions as table
 from relex.db.connection import Database
+from relex.domain.examples import Example, Prediction
+from relex.domain.jobs import Job, JobState
+from relex.domain.versions import DEFAULT_PRECISION, FP32, ModelVersion, Scores
 from relex.errors import JobUnfinished, RelexError, counted
-from relex.examples import Example, Prediction
-from relex.flows.files import write_json
-from relex.flows.judging import Judge
+from relex.evaluation.reports import EvaluationReport, Headline
+from relex.evaluation.shift import Reweighted, reweighted
+from relex.files.atomic import new_files, write_json
+from relex.files.writing import write_judged
+from relex.flows.judging import Evaluator
 from relex.flows.seen_rows import SeenRows, seen_rows
 from relex.hints import jobs as hints
-from relex.jobs import Job, JobState
 from relex.model.folder import PARITY
-from relex.runs import DEFAULT_PRECISION, FP32, ModelVersion, Scores
 
 FOUND, PREDICTIONS = "evaluation.json", "predictions.csv"
 
@@ -44,14 +43,14 @@ class Evaluation:
     """What was found, and from what."""
 
     scored: Scored
-    judgement: Judgement
+    judgement: EvaluationReport
     reweighted: Reweighted | None
     """Where a target file was given."""
     seen: tuple[SeenRows, ...]
     """Whether the version was trained on these rows, as far as that is known."""
 
 
-def evaluate(database: Database, judge: Judge, job_id: str, target: Sequence[Example] | None = None) -> Evaluation:
+def evaluate(database: Database, judge: Evaluator, job_id: str, target: Sequence[Example] | None = None) -> Evaluation:
     """Judge a job of a labelled file and remember the scores with its model version.
 
     Args:

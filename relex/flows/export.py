@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relex.csvfile.files import digest_of, new_files
-from relex.csvfile.spreadsheet import write_spreadsheet
-from relex.csvfile.writing import write_errors, write_predictions
 from relex.db import examples, jobs
-from relex.db import models as table
+from relex.db import model_versions as table
 from relex.db.connection import Database, Transaction
+from relex.domain.jobs import JOB_ID, JobId, JobState, Progress
+from relex.domain.versions import ModelVersion
 from relex.errors import JobUnfinished, RelexError, counted
-from relex.flows.files import write_json
+from relex.files.atomic import digest_of, new_files, write_json
+from relex.files.writing import write_errors, write_predictions, write_spreadsheet
 from relex.hints import jobs as hints
-from relex.jobs import JOB_ID, JobId, JobState, Progress
-from relex.runs import ModelVersion
 from relex.times import iso
 
 SEAL = "sha256_of_the_rest"
@@ -146,8 +144,8 @@ def _manifest(progress: Progress, model: ModelVersion, folder: Path) -> Mapping[
                 "rejected": job.rejected,
                 "done": progress.done,
                 "failed": progress.failed,
-                "answered": progress.answered,
-                "windows_cut": progress.windows_cut,
+                "reused": progress.reused,
+                "truncated_rows": progress.truncated_rows,
             },
             "files": {path.name: digest_of(path) for path in sorted(folder.iterdir())},
             "submitted_at": iso(job.created_at),

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from relex.db import models as table
+from relex.db import model_versions as table
 from relex.db.connection import Database
+from relex.domain.versions import MODEL_NAME, ModelVersion
 from relex.errors import BadCheckpoint, InvalidInput, quoted
-from relex.flows import models
-from relex.flows.unfinished import draft
 from relex.hints import jobs as hints
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.model.ensemble import check_votes
 from relex.model.parity import read_parity
-from relex.runs import MODEL_NAME, ModelVersion
+from relex.registry import model_versions
+from relex.registry.workspace import staging_folder
 from relex.settings import Settings
 
 
@@ -41,9 +41,9 @@ def import_folder(
     for checkpoint in folder.classifiers(source):
         _check_classifier(checkpoint)
     judged = (source / folder.METRICS).is_file()
-    scores, note = ([models.scores_of(source)], models.note_of(source)) if judged else ([], None)
-    trained_on = models.trained_on(source) if judged else None
-    with draft(settings, name) as copy:
+    scores, note = ([model_versions.scores_of(source)], model_versions.note_of(source)) if judged else ([], None)
+    trained_on = model_versions.trained_on(source) if judged else None
+    with staging_folder(settings, name) as copy:
         _copy(source, copy)
         try:
             if examine:
@@ -54,7 +54,7 @@ def import_folder(
         with database.transaction() as tx:
             labels = folder.read_labels(source)
             version = table.register(tx, name, labels, digests, scores, note=note, trained_on=trained_on)
-            models.install(settings, copy, version)
+            model_versions.install(settings, copy, version)
     return version
 
 

@@ -1,21 +1,51 @@
-"""Keeping a lease while work makes progress, and only then.
+"""Writing a result that no outage may lose: what took an hour to compute is held until Postgres is back.
+
+Keeping a lease while work makes progress, and only then.
 
 A thread renews it, because the device may be busy for longer than a lease. It stops renewing when the work has made
 no progress for `stall_seconds`: a hung device must lose its shard although its process is alive.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass
+from itertools import chain, repeat
 from threading import Event, Thread
 from time import monotonic
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from relex.errors import LeaseLost, ServiceUnreachable
+from relex.errors import DatabaseUnreachable, LeaseLost, ServiceUnreachable
 
 logger = logging.getLogger(__name__)
+
+FIRST_PAUSES = (0.25, 0.5, 1.0)
+LAST_PAUSE = 2.0
+"""Short, because another worker may claim the shard as soon as Postgres is back and its lease has run out."""
+
+Written = TypeVar("Written")
+
+
+def retry_until_written(write: Callable[[], Written], stopping: Callable[[], bool]) -> Written:
+    """Call `write` until Postgres takes it, and return what it returns.
+
+    A connection that breaks during COMMIT leaves doubt: `write` must look before it writes again.
+
+    Raises:
+        DatabaseUnreachable: Postgres is still away and this worker was asked to stop.
+    """
+    pauses = chain(FIRST_PAUSES, repeat(LAST_PAUSE))
+    while True:
+        try:
+            return write()
+        except DatabaseUnreachable as error:
+            if stopping():
+                raise
+            logger.warning("not written yet: %s", error)
+            time.sleep(next(pauses))
+
 
 RETRY_SECONDS = 1.0
 """Pause, in seconds, after a renewal that Postgres did not answer; short, as the lease may run out meanwhile."""

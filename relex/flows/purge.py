@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from relex.db import purging
+from relex.db import deletion
 from relex.db.connection import Database
-from relex.jobs import Job
+from relex.domain.jobs import Job
 
 STEP_ROWS = 20_000
 """Rows a transaction: a second's work at most."""
@@ -14,7 +14,7 @@ STEP_ROWS = 20_000
 def to_purge(database: Database, age: timedelta) -> Sequence[Job]:
     """The jobs that ended longer ago than `age`, oldest first; nothing is deleted."""
     with database.transaction() as tx:
-        return purging.expired(tx, age)
+        return deletion.expired(tx, age)
 
 
 def purge(
@@ -42,10 +42,10 @@ def purge(
     if jobs:
         approve(jobs)
     with database.transaction() as tx:
-        left = purging.marked(tx)
+        left = deletion.marked(tx)
     for job in jobs:
         with database.transaction() as tx:
-            left += [job] * purging.mark(tx, job, age)
+            left += [job] * deletion.mark(tx, job, age)
     for job in left:
         _delete(database, job, step_rows)
         purged(job)
@@ -55,6 +55,6 @@ def purge(
 def _delete(database: Database, job: Job, step_rows: int) -> None:
     for first_row in range(0, job.total, step_rows):
         with database.transaction() as tx:
-            purging.delete_rows(tx, job, first_row, first_row + step_rows)
+            deletion.delete_rows(tx, job, first_row, first_row + step_rows)
     with database.transaction() as tx:
-        purging.delete_job(tx, job.id)
+        deletion.delete_job(tx, job.id)

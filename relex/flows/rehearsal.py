@@ -4,13 +4,13 @@ import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 
-REHEARSE = "relex.scoring.rehearsal:rehearse"
+REHEARSE = "relex.registry.smoke_test:run_smoke_test"
 
-Rehearsal = Callable[[Path], None]
+SmokeTest = Callable[[Path], None]
 """Raises BadCheckpoint where the checkpoint in a folder cannot score."""
 
 
-def load_rehearsal() -> Rehearsal:
+def load_smoke_test() -> SmokeTest:
     """The rehearsal, which loads torch: named, not imported, so that it sleeps until then."""
-    rehearsal: Rehearsal = pkgutil.resolve_name(REHEARSE)
+    rehearsal: SmokeTest = pkgutil.resolve_name(REHEARSE)
     return rehearsal

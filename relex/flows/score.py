@@ -1,6 +1,6 @@
 """Scoring one shard: claim, score, commit. Whatever happens, the shard ends done, failed or back in the queue.
 
-What a scorer must do is said here, by its user (:class:`Scorer`); `relex.scoring` fits it, and so does the fake
+What a scorer must do is said here, by its user (:class:`Scorer`); `relex.inference` fits it, and so does the fake
 one of the tests.
 """
 
@@ -12,15 +12,14 @@ from typing import Protocol
 
 from relex.db import shards
 from relex.db.connection import Database
+from relex.domain.examples import CANNOT_BE_SCORED, SCORING_FAILED, Example, Outcome, Prediction, RowError, RowResult
+from relex.domain.jobs import Shard
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
-from relex.examples import CANNOT_BE_SCORED, SCORING_FAILED, Example, Outcome, Prediction, RowError, RowResult
-from relex.flows.lease import Lease, LeaseTerms, Stopped
+from relex.flows.lease import Lease, LeaseTerms, Stopped, retry_until_written
 from relex.flows.pending_rows import PendingRows
-from relex.flows.retry_write import retry_until_written
 from relex.flows.sweep import close
 from relex.flows.unloadable import UnloadableModels
-from relex.jobs import Shard
-from relex.logs import holding
+from relex.logs import log_context
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ def score_next(database: Database, worker: Worker) -> bool:
         shard = shards.claim(tx, worker.name, worker.terms.lease_seconds, worker.unloadable.names())
     if shard is None:
         return False
-    with holding(job=shard.job_id, shard=shard.first_row, model=shard.model):
+    with log_context(job=shard.job_id, shard=shard.first_row, model=shard.model):
         _score_claimed(database, worker, shard)
         close(database, shard.job_id)
     return True
@@ -77,8 +76,8 @@ def _score_claimed(database: Database, worker: Worker, shard: Shard) -> None:
         with _lease(database, shard, worker) as lease:
             outcome = _score(database, shard, worker, lease)
         retry_until_written(lambda: _commit(database, shard, outcome), worker.terms.stopping)
-        counts = len(outcome.scored), len(outcome.answered), len(outcome.errors)
-        logger.info("rows: %d scored, %d answered, %d failed", *counts)
+        counts = len(outcome.scored), len(outcome.reused), len(outcome.errors)
+        logger.info("rows: %d scored, %d reused, %d failed", *counts)
     except CannotLoad as error:
         pause = worker.unloadable.add(shard.model)
         reason = f"{worker.name} cannot load {shard.model} and tries again in {pause:.0f} s: {error}"

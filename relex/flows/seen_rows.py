@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relex.csvfile.reading import read_whole
-from relex.csvfile.source import sha256_of
+from relex.domain.examples import Entity, Example
+from relex.domain.versions import ModelVersion, TrainingFile
 from relex.errors import RelexError, printable
-from relex.examples import Entity, Example
-from relex.runs import ModelVersion, TrainingFile
+from relex.files.reading import read_whole
+from relex.files.text import sha256_of
 
 
 @dataclass(frozen=True, slots=True)

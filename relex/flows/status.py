@@ -2,8 +2,8 @@
 
 from relex.db import ids, jobs, runs
 from relex.db.connection import Database
-from relex.jobs import Progress
-from relex.runs import TrainingRun
+from relex.domain.jobs import Progress
+from relex.domain.runs import TrainingRun
 
 
 def status(database: Database, given: str, lease_seconds: float = 0.0) -> Progress | TrainingRun:

@@ -8,14 +8,14 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from relex.csvfile.facts import FileFacts
-from relex.csvfile.reading import read_examples
-from relex.csvfile.source import shown_path
-from relex.db import examples, jobs, shards, verbs
+from relex.db import examples, job_control, jobs, shards
 from relex.db.connection import Database
+from relex.domain.jobs import JobId, JobState, MaxFailed, NewJob
 from relex.errors import InvalidCsv
-from relex.flows import models
-from relex.jobs import JobId, JobState, MaxFailed, NewJob
+from relex.files.problems import FileFacts
+from relex.files.reading import read_examples
+from relex.files.text import shown_path
+from relex.registry import model_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
     if not facts.accepted:
         raise InvalidCsv(f"{path.name}: no row can be scored; mend one of them first")
     with database.transaction() as tx:
-        new = _new(path, facts, str(models.choose(tx, options.model)), options)
+        new = _new(path, facts, str(model_versions.choose(tx, options.model)), options)
         job_id = jobs.insert_job(tx, new)
         while job_id is None:
             before = jobs.with_key(tx, new.idempotency_key)
@@ -75,7 +75,7 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
             state = jobs.progress(tx, before).state
             if state not in (JobState.FAILED, JobState.CANCELLED):
                 jobs.make_newest(tx, before.id)
-                changes = verbs.adjust(tx, before.id, options.priority, options.max_failed)
+                changes = job_control.adjust(tx, before.id, options.priority, options.max_failed)
                 state = jobs.progress(tx, jobs.find(tx, before.id)).state
                 return Submission(before.id, new.model, 0, state, changes)
             job_id = jobs.insert_instead(tx, new, before.id)

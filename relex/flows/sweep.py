@@ -8,10 +8,10 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from relex.db import jobs, locks, recovery, runs, schema, shards
+from relex.db import jobs, locks, runs, schema, shards
 from relex.db.connection import Database
+from relex.domain.jobs import JobId
 from relex.errors import DatabaseUnreachable, LockTimeout, RelexError
-from relex.jobs import JobId
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def _recover(database: Database) -> None:
         with database.transaction() as tx:
             locks.limit_waits(tx, LOCK_TIMEOUT)
             if locks.try_lock_sweep(tx):
-                recovered = recovery.recover(tx), runs.recover(tx)
+                recovered = shards.recover(tx), runs.recover(tx)
                 if any(recovered):
                     logger.info("recovered %d shards and %d training runs of silent workers", *recovered)
     except LockTimeout as error:

@@ -11,29 +11,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from relex.csvfile.reading import check_labelled, read_labelled_examples
-from relex.db import models as table
+from relex.db import model_versions as table
 from relex.db import runs
 from relex.db.connection import Database
+from relex.domain.examples import Example
+from relex.domain.runs import RunId, TrainingRun
+from relex.domain.versions import DEFAULT_PRECISION, FP32, ModelVersion, Scores
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
-from relex.examples import Example
-from relex.flows import models
-from relex.flows.gate import Gate, no_gate
-from relex.flows.lease import Lease, LeaseTerms, Stopped
-from relex.flows.retry_write import retry_until_written
+from relex.files.reading import check_labelled, read_labelled_examples
+from relex.flows.gate import ParityCheck, no_parity_check
+from relex.flows.lease import Lease, LeaseTerms, Stopped, retry_until_written
 from relex.flows.seen_rows import seen_rows
-from relex.flows.unfinished import checkpoint_of, remove_leftovers, scratch_of
-from relex.logs import holding, worker_name
-from relex.runs import DEFAULT_PRECISION, FP32, ModelVersion, RunId, Scores, TrainingRun
+from relex.logs import log_context, worker_name
+from relex.registry import model_versions
+from relex.registry.workspace import checkpoint_dir, remove_stale_workspaces, scratch_dir
 from relex.settings import Settings
-from relex.training.config import TrainingConfig
+from relex.training.recipe.config import TrainingConfig
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0
 """Delay before a run is tried again after an external service, such as the model hub, did not answer."""
 
-TRAINER = "relex.training.launching:Launcher"
+TRAINER = "relex.training.launcher:DistributedLauncher"
 
 
 class Outcome(Protocol):
@@ -71,7 +71,7 @@ class _Means:
     trainer: Trainer
     settings: Settings
     stopping: Callable[[], bool]
-    gate: Gate
+    gate: ParityCheck
     on_stall: Callable[[], None] | None
 
 
@@ -98,7 +98,7 @@ def train_next(
     trainer: Trainer,
     settings: Settings,
     stopping: Callable[[], bool],
-    gate: Gate = no_gate,
+    gate: ParityCheck = no_parity_check,
     on_stall: Callable[[], None] | None = None,
 ) -> bool:
     """Execute the run that waited longest; False where none waits. Its checkpoint passes the gate before it is kept.
@@ -108,17 +108,17 @@ def train_next(
     Raises:
         DatabaseUnreachable: Postgres went away; the run's lease ends by itself and it is queued again.
     """
-    remove_leftovers(database, settings)
+    remove_stale_workspaces(database, settings)
     with database.transaction() as tx:
         run = runs.claim(tx, worker_name(), settings.lease_seconds)
     if run is None:
         return False
-    with holding(run=run.id):
+    with log_context(run=run.id):
         try:
             _execute(database, run, _Means(trainer, settings, stopping, gate, on_stall))
         except LeaseLost as fault:
             logger.warning("%s", fault)
-    remove_leftovers(database, settings)
+    remove_stale_workspaces(database, settings)
     return True
 
 
@@ -164,16 +164,16 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
         with suppress(DatabaseUnreachable):  # the lease's thread keeps trying
             renew()
 
-    folder = checkpoint_of(means.settings, run.id)
+    folder = checkpoint_dir(means.settings, run.id)
     lease_seconds, stall_seconds = means.settings.lease_seconds, means.settings.train_stall_seconds
     terms = LeaseTerms(lease_seconds, stall_seconds, means.stopping, on_stall=means.on_stall)
     with Lease(renew, terms) as lease:
         paths = (config.data.train, config.data.valid)
         train, valid = (read_labelled_examples(path, config.data.encoding) for path in paths)
-        means.trainer.train(config, train, valid, folder, report, scratch_of(means.settings, run.id))
+        means.trainer.train(config, train, valid, folder, report, scratch_dir(means.settings, run.id))
         _pass(means.gate, folder, valid)
 
-    facts = models.facts_of(folder)
+    facts = model_versions.facts_of(folder)
     if files := facts.trained_on:  # now that it is known where they were read
         path, encoding = str(config.data.train.resolve()), config.data.encoding
         facts = replace(facts, trained_on=[replace(each, path=path, encoding=encoding) for each in files])
@@ -183,12 +183,12 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
             if done := runs.model_of(tx, run):  # by an earlier try, whose answer was lost
                 return table.find(tx, done)
             try:
-                runs.hold(tx, run)  # first: of a cancelled run no file is moved
+                runs.lock_run(tx, run)  # first: of a cancelled run no file is moved
             except LeaseLost:
                 if done := runs.model_of(tx, run):  # the COMMIT of an earlier try was still on its way
                     return table.find(tx, done)
                 raise
-            version = models.keep(tx, means.settings, config.name, facts, folder, run.id)
+            version = model_versions.keep(tx, means.settings, config.name, facts, folder, run.id)
             runs.complete(tx, run, str(version), told)
         logger.info("%s is registered as %s", run.id, version)
         return version
@@ -196,7 +196,7 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
     return retry_until_written(register, means.stopping), facts.scores
 
 
-def _pass(gate: Gate, folder: Path, valid: Sequence[Example]) -> None:
+def _pass(gate: ParityCheck, folder: Path, valid: Sequence[Example]) -> None:
     """Without an answer the checkpoint is scored in float32; that must not cost a training of hours."""
     try:
         gate(folder, valid)
@@ -243,7 +243,7 @@ def _beats(
     known = rival.score_on(scores.data_sha256)
     if known is None or known.precision == DEFAULT_PRECISION:  # compared is like with like
         valid = read_labelled_examples(config.data.valid, config.data.encoding)
-        outcome = means.trainer.evaluate(models.checkpoint_folder(means.settings, rival), valid)
+        outcome = means.trainer.evaluate(model_versions.checkpoint_folder(means.settings, rival), valid)
         known = Scores(scores.data_sha256, len(valid), outcome.micro_f1, outcome.auprc, FP32)
         with database.transaction() as tx:
             table.add_scores(tx, rival, known)

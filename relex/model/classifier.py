@@ -166,7 +166,7 @@ class RelationClassifier(PreTrainedModel):
     def encoder(self, tokenizer: PreTrainedTokenizerFast) -> Encoder:
         """The encoder that makes this model's inputs."""
         relation = self.relation
-        return Encoder(tokenizer, relation.scheme, relation.type_sentence, relation.max_length, relation.far_apart)
+        return Encoder(tokenizer, relation.scheme, relation.type_sentence, relation.max_length, relation.on_overflow)
 
     def forward(  # noqa: PLR0913, PLR0917 - the tensors of a Batch, by name
         self,

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from relex.encoding.markers import Scheme
-from relex.encoding.window import FarApart
+from relex.encoding.windows import Overflow
 from relex.errors import BadCheckpoint
 from relex.labels import NO_RELATION, RELATIONS
 
@@ -38,7 +38,7 @@ class ModelConfig(BaseModel):
     pooling: Pooling = Pooling.MEAN
     max_length: int = Field(default=160, ge=16, le=512)
     """The window: longer inputs are cut round both entities."""
-    far_apart: FarApart = FarApart.CUT
+    on_overflow: Overflow = Overflow.TRUNCATE
     """What becomes of entities that the window cannot hold in one piece; checkpoints of before do not say."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
 

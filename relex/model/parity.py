@@ -1,7 +1,7 @@
 """Whether a checkpoint may be scored in 16 bit: measured once, on labelled examples, before it is registered.
 
 16 bit is twice as fast and more, and changes probabilities in the third digit. How often that changes a label depends
-on the checkpoint, so the checkpoint carries the answer. Pure, no tensor: `relex.scoring.parity` measures.
+on the checkpoint, so the checkpoint carries the answer. Pure, no tensor: `relex.registry.parity_check` measures.
 """
 
 import json

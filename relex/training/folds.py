@@ -15,26 +15,24 @@ from typing import Any
 import torch
 from sklearn.model_selection import StratifiedKFold
 
-from relex.analysis.balloting import ballot_of
-from relex.analysis.ensemble_card import EnsembleFacts, ensemble_card, metrics_json
-from relex.analysis.metrics import Probabilities
-from relex.analysis.voting import stacked, vote
-from relex.csvfile.source import sha256_of
+from relex.domain.examples import Example
 from relex.errors import InvalidCsv
-from relex.examples import Example
+from relex.evaluation.ensemble_card import EnsembleFacts, ensemble_card, metrics_json
+from relex.evaluation.evaluator import ballot_of
+from relex.evaluation.metrics import Probabilities
+from relex.evaluation.voting import stacked, vote
+from relex.files.text import sha256_of
 from relex.model.checkpoint import save
-from relex.model.devices import device_named
+from relex.model.devices import resolve_device
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.model.folder import METRICS, MODEL_CARD, TRAIN_CONFIG, read_metrics
-from relex.training import ranks
-from relex.training.card import data_entry, further_scores, licence
-from relex.training.config import TrainingConfig
-from relex.training.judging import probabilities_of
-from relex.training.learning import learn, save_dtype
-from relex.training.logbook import Report
-from relex.training.outcome import TrainingOutcome, Workplace
-from relex.training.scratch import Scratch, digest_of
-from relex.training.validation import Validation, gold_labels, predicted_labels
+from relex.training import distributed
+from relex.training.fitting import save_dtype, train_classifier
+from relex.training.history import Report
+from relex.training.model_card import data_entry, further_scores, licence
+from relex.training.recipe.config import TrainingConfig
+from relex.training.validation import Validation, gold_labels, predicted_labels, probabilities_of
+from relex.training.workspace import Scratch, TrainingOutcome, TrainingPaths, digest_of
 
 Part = tuple[Sequence[Example], Sequence[Example]]
 """What a fold's classifier learns from, and the examples that choose its epoch."""
@@ -62,7 +60,7 @@ def train_folds(
     train: Sequence[Example],
     validation: Validation,
     report: Report,
-    where: Workplace,
+    where: TrainingPaths,
 ) -> TrainingOutcome:
     """Train every fold and write the ensemble's checkpoint; errors as `trainer.train`."""
     validation.check("micro_f1")  # it only judges
@@ -75,7 +73,7 @@ def train_folds(
         for number, (learned, held) in enumerate(_parts_of(config, train), 1)
     ]
     progress = _Progress(report, len(folds))
-    device = device_named(where.device)
+    device = resolve_device(where.device)
     finished = [fold.checkpoint.is_dir() for fold in folds]  # asked once: all processes must agree
     for number, fold in enumerate(folds, 1):
         if not finished[number - 1]:
@@ -109,14 +107,14 @@ def _checked(
 
 def _train_fold(config: TrainingConfig, fold: _Fold, report: Report, device: torch.device) -> None:
     scratch = fold.checkpoint.with_name(f"{fold.checkpoint.name}.scratch")
-    learned = learn(config, fold.train, fold.validation, report, scratch, device)
+    learned = train_classifier(config, fold.train, fold.validation, report, scratch, device)
     logbook = learned.logbook
     training = {"history": logbook.history, "best_epoch": logbook.best_epoch, "seconds": logbook.seconds}
     texts = {METRICS: json.dumps({"training": training}, indent=2) + "\n"}
-    if ranks.is_first():
+    if distributed.is_first():
         save(fold.checkpoint, learned.model, learned.tokenizer, texts, save_dtype(config))
-    ranks.wait_for_all()
-    if ranks.is_first():  # all have read the best weights by now
+    distributed.wait_for_all()
+    if distributed.is_first():  # all have read the best weights by now
         Scratch(scratch, made_from="").forget()
 
 
@@ -152,7 +150,7 @@ def _put_together(
         training={"folds": trainings, "data": [data_entry(config, digests[0])]},
     )
     texts = {METRICS: metrics_json(facts), TRAIN_CONFIG: config.to_yaml(), MODEL_CARD: ensemble_card(facts)}
-    if ranks.is_first():
+    if distributed.is_first():
         folder.parent.mkdir(parents=True, exist_ok=True)
         write_ensemble(folder, list(checkpoints), EnsembleConfig(vote=Vote.SOFT, members=names), texts)
     headline = ballot.voted(Vote.SOFT).headline

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
-from relex.training.sections import LossSettings
+from relex.training.recipe.sections import LossSettings
 
 LEAST_DOUBT = 1e-7
 """Below this `1 - p` counts as this: its power has no finite slope at 0 when gamma is under 1."""

@@ -15,11 +15,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from relex.csvfile.reading import read_labelled_examples
 from relex.errors import RelexError
-from relex.training import ranks
-from relex.training.config import TrainingConfig
-from relex.training.launching import FAULT, OUTCOME, PROGRESS, Order
+from relex.files.reading import read_labelled_examples
+from relex.training import distributed
+from relex.training.launcher import FAULT, OUTCOME, PROGRESS, Order
+from relex.training.recipe.config import TrainingConfig
 from relex.training.trainer import train
 
 logger = logging.getLogger(__name__)
@@ -34,14 +34,14 @@ def main(order_file: str) -> int:
     answers = Path(order.answers)
 
     def report(progress: Mapping[str, Any]) -> None:
-        if ranks.is_first():
+        if distributed.is_first():
             _write(answers / PROGRESS, dict(progress))
 
     config = TrainingConfig.from_dict(order.config)
     try:
         paths = (config.data.train, config.data.valid)
         learned, valid = (read_labelled_examples(path, config.data.encoding) for path in paths)
-        with ranks.joined(order.device, answers / "meeting"):
+        with distributed.joined(order.device, answers / "meeting"):
             place = Path(order.folder), report, Path(order.scratch)
             outcome = train(config, learned, valid, *place, device=order.device)
     except Exception as fault:

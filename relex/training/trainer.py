@@ -13,22 +13,21 @@ from pathlib import Path
 import torch
 from transformers.utils.logging import disable_progress_bar
 
-from relex.analysis.metrics import Evaluation, evaluation
-from relex.csvfile.reading import read_whole
-from relex.csvfile.source import sha256_of
-from relex.examples import Example
+from relex.domain.examples import Example
+from relex.evaluation.metrics import Evaluation, evaluation
+from relex.files.reading import read_whole
+from relex.files.text import sha256_of
 from relex.model.checkpoint import save
-from relex.model.devices import device_named
+from relex.model.devices import resolve_device
 from relex.model.folder import METRICS, MODEL_CARD, TRAIN_CONFIG
-from relex.training import ranks
-from relex.training.card import TrainingFacts, metrics_json, model_card
-from relex.training.config import TrainingConfig
+from relex.training import distributed
+from relex.training.fitting import save_dtype, train_classifier
 from relex.training.folds import train_folds
-from relex.training.judging import probabilities_of
-from relex.training.learning import learn, save_dtype
-from relex.training.logbook import Report
-from relex.training.outcome import TrainingOutcome, Workplace
-from relex.training.validation import Validation
+from relex.training.history import Report
+from relex.training.model_card import TrainingFacts, metrics_json, model_card
+from relex.training.recipe.config import TrainingConfig
+from relex.training.validation import Validation, probabilities_of
+from relex.training.workspace import TrainingOutcome, TrainingPaths
 
 
 def train(  # noqa: PLR0913 - what every training needs, by name where it is not plain
@@ -67,7 +66,7 @@ def train(  # noqa: PLR0913 - what every training needs, by name where it is not
     target = read_whole(config.validation.like, config.data.encoding) if config.validation.like else []
     validation = Validation(valid, str(config.data.valid), trained_on=train, target=target)
     with nullcontext(scratch) if scratch else tempfile.TemporaryDirectory() as place:
-        where = Workplace(folder, Path(place), device)
+        where = TrainingPaths(folder, Path(place), device)
         how = train_folds if config.train.folds else _train_one
         return how(config, train, validation, report, where)
 
@@ -77,11 +76,11 @@ def _train_one(
     train: Sequence[Example],
     validation: Validation,
     report: Report,
-    where: Workplace,
+    where: TrainingPaths,
 ) -> TrainingOutcome:
     # Before the hours of training, in which the files may be moved.
     train_sha256, valid_sha256 = sha256_of(config.data.train), sha256_of(config.data.valid)
-    learned = learn(config, train, validation, report, where.scratch, device_named(where.device))
+    learned = train_classifier(config, train, validation, report, where.scratch, resolve_device(where.device))
     logbook, model = learned.logbook, learned.model
     scores, elsewhere = learned.judge.verdict()
     facts = TrainingFacts(
@@ -100,7 +99,7 @@ def _train_one(
         parameters=model.num_parameters(),
     )
     texts = {METRICS: metrics_json(facts), TRAIN_CONFIG: config.to_yaml(), MODEL_CARD: model_card(facts)}
-    if ranks.is_first():
+    if distributed.is_first():
         where.folder.parent.mkdir(parents=True, exist_ok=True)
         save(where.folder, model, learned.tokenizer, texts, save_dtype(config))
     return TrainingOutcome(scores.micro_f1, scores.auprc, len(logbook.history))
@@ -120,12 +119,12 @@ def evaluate(folder: Path, examples: Sequence[Example], device: str = "auto") ->
         InvalidConfig: this machine has no such device.
     """
     validation = Validation(examples, "evaluation")
-    return evaluation(validation.gold, *probabilities_of(folder, validation, device_named(device)))
+    return evaluation(validation.gold, *probabilities_of(folder, validation, resolve_device(device)))
 
 
 def _device_name(device: torch.device) -> str:
     """A name for people: the GPUs', or the processor's kind and how many of its cores were used."""
-    together = f"{ranks.count()} x " if ranks.count() > 1 else ""
+    together = f"{distributed.count()} x " if distributed.count() > 1 else ""
     if device.type == "cuda":
         return f"{together}{torch.cuda.get_device_name(device)}"
     return f"{together}{torch.get_num_threads()} CPU cores ({platform.machine()})"

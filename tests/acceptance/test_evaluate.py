@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from relex.analysis.metrics import auprc, micro_f1
+from relex.evaluation.metrics import auprc, micro_f1
 from tests.acceptance.test_train import RECIPE
 from tests.processes import wait_until
 

@@ -11,7 +11,7 @@ MOST = 128 * 1024
 
 SCORED = f"""
     UPDATE shards SET state = 'done', started_at = now(), finished_at = now() WHERE end_row <= {ROWS - BY_WORKER};
-    INSERT INTO predictions (job_id, row_no, label, probabilities, window_cut)
+    INSERT INTO predictions (job_id, row_no, label, probabilities, truncated)
     SELECT jobs.id, row_no, 'no_relation', array_fill(0.0333::real, ARRAY[30]), false
     FROM jobs, generate_series(0, (SELECT max(end_row) FROM shards WHERE state = 'done') - 1) AS row_no;
 """
@@ -30,7 +30,7 @@ def test_the_memory_of_submit_worker_and_export_stays_flat(database, tmp_path):
     _, (export,) = relex.run(("cli.main", "export", "--out", tmp_path / "out", "--quiet"))
     with database.transaction() as tx:
         ended = jobs.progress(tx, jobs.find(tx, "@last"))
-    assert (ended.done, ended.failed, ended.answered) == (ROWS, 0, 0)
+    assert (ended.done, ended.failed, ended.reused) == (ROWS, 0, 0)
     [exported] = (tmp_path / "out").glob("j-??????.csv")
     with exported.open("rb") as file:
         assert sum(1 for _ in file) == 1 + ROWS

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from relex.flows.models import SHIPPED
-from relex.flows.rehearsal import load_rehearsal
+from relex.flows.rehearsal import load_smoke_test
+from relex.registry.model_versions import SHIPPED
 from tests.corpus import checkpoints
 from tests.processes import environment, relex
 
@@ -83,7 +83,7 @@ def test_the_rehearsal_runs_no_pickle(tmp_path, monkeypatch):
     folder = shutil.copytree(SHIPPED / "starter", tmp_path / "mine")
     checkpoints.written("labels.pkl", checkpoints.PICKLE)(folder)
     with pytest.raises(Exception, match="can run code"):
-        load_rehearsal()(folder)
+        load_smoke_test()(folder)
     assert not (tmp_path / "pwned").exists()
 
 

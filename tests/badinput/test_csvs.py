@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relex.csvfile.checking import check
+from relex.files.validation import check
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from tests.corpus import csvs

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from relex.csvfile import entities
-from relex.csvfile.cells import BadCell
-from relex.csvfile.checking import check
-from relex.csvfile.describing import describe_faults
-from relex.csvfile.entities import read_entity
-from relex.csvfile.reading import read_examples
-from relex.encoding.window import apart, moved, window
+from relex.encoding.windows import apart, moved, window
 from relex.errors import InvalidConfig, InvalidCsv, did_you_mean, printable, quoted
+from relex.files import entities
+from relex.files.columns import BadCell
+from relex.files.entities import read_entity
+from relex.files.problems import describe_problems
+from relex.files.reading import read_examples
+from relex.files.validation import check
 from relex.labels import ENTITY_TYPES, RELATIONS
-from relex.training.config import TrainingConfig, load_config
+from relex.training.recipe.config import TrainingConfig, load_config
 from tests.corpus import csvs, recipes
 
 NASTY = st.sampled_from(
@@ -105,7 +105,7 @@ def test_a_file_is_read_exactly_or_refused_in_words(tmp_path, content, encoding)
             assert "\0" not in text
             text.encode()
     if facts.rejected:
-        assert all(map(str.isprintable, describe_faults(facts, "june.csv").splitlines()))
+        assert all(map(str.isprintable, describe_problems(facts, "june.csv").splitlines()))
         assert sum(facts.fault_counts.values()) >= facts.rejected
     assert (facts.rejected_to is not None) == bool(facts.rejected)
 

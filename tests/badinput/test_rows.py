@@ -6,15 +6,15 @@ import shutil
 
 import pytest
 
-from relex.csvfile.checking import check
-from relex.csvfile.reading import read_examples
 from relex.errors import RelexError
+from relex.files.reading import read_examples
+from relex.files.validation import check
 from relex.flows.lease import LeaseTerms
-from relex.flows.models import SHIPPED
 from relex.flows.pending_rows import MAX_MESSAGE_CHARS
 from relex.flows.score import Worker, score_next
 from relex.flows.submit import SubmitOptions, submit
-from relex.scoring.ensemble import open_scorer
+from relex.inference.ensemble import open_scorer
+from relex.registry.model_versions import SHIPPED
 from tests.corpus.checkpoints import config
 from tests.corpus.csvs import OBJECT, SENTENCE, SUBJECT, row, table
 from tests.making import FakeScorer
@@ -120,7 +120,7 @@ def test_the_shipped_model_scores_all_that_can_be_scored(scored, model):
         assert errors[id_]["message"].startswith(words)
     for prediction in predictions.values():
         assert sum(json.loads(prediction["probs"])) == pytest.approx(1, abs=1e-4)
-    assert manifest["rows"]["windows_cut"] == 3  # a-megabyte, long, far-apart: one word is one unknown token
+    assert manifest["rows"]["truncated_rows"] == 3  # a-megabyte, long, far-apart: one word is one unknown token
 
 
 @pytest.mark.parametrize("name", ["a-megabyte", "long", "far-apart"])
@@ -128,7 +128,7 @@ def test_a_sentence_that_is_too_long_keeps_both_entities(tmp_path, model, name):
     (tmp_path / "rows.csv").write_text(table(ROWS["good"], ROWS[name]), "utf-8")
     facts = check(tmp_path / "rows.csv")
     short, long = model._encoder.encode(list(read_examples(tmp_path / "rows.csv", facts)))
-    assert (short.window_cut, long.window_cut) == (False, True)
+    assert (short.truncated, long.truncated) == (False, True)
     assert long.input_ids[slice(*long.subject)] == short.input_ids[slice(*short.subject)]
     assert long.object[1] > long.object[0]
     assert len(long.input_ids) == model._encoder._max_length
@@ -137,12 +137,12 @@ def test_a_sentence_that_is_too_long_keeps_both_entities(tmp_path, model, name):
 def test_entities_too_far_apart_are_an_error_where_the_recipe_said_so(scored, model, tmp_path):
     rows = [ROWS[name] for name in ("good", "long", "far-apart")]
     folder = shutil.copytree(SHIPPED / "starter", tmp_path / "strict")
-    config(lambda content: content["relation"].update(far_apart="refuse"))(folder)
+    config(lambda content: content["relation"].update(on_overflow="reject"))(folder)
     strict, errors, manifest = scored(rows, open_scorer(folder, "cpu", exact=True))
     assert set(strict) == {"good", "long"}
     assert errors["far-apart"]["message"].startswith("its entities and all between them take ")
-    assert manifest["rows"]["windows_cut"] == 1
+    assert manifest["rows"]["truncated_rows"] == 1
     usual, errors, manifest = scored(rows, model)
     assert not errors
-    assert manifest["rows"]["windows_cut"] == 2
+    assert manifest["rows"]["truncated_rows"] == 2
     assert {id_: usual[id_] for id_ in strict} == strict

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from relex.db import verbs
+from relex.db import job_control
 from relex.db.connection import Database
 from relex.hints.doctor import unexpected_error
 from tests.making import make_job
@@ -20,7 +20,7 @@ def named_job(database):
     job = make_job(database)
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE jobs SET file_name = %s", (NAME.replace("\udcff", ""),))
-        verbs.cancel(tx, job.id)  # nothing waits, so no background process is started
+        job_control.cancel(tx, job.id)  # nothing waits, so no background process is started
     yield job
     with database.transaction() as tx:
         tx.exec_driver_sql("TRUNCATE jobs CASCADE")

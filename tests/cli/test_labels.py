@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 
 from cli.labels import labels_command
-from relex.csvfile.checking import check
+from relex.files.validation import check
 from relex.label_examples import ENTITY_TYPE_EXAMPLES, RELATION_EXAMPLES
 from relex.labels import ENTITY_TYPES, RELATIONS
 

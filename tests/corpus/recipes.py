@@ -6,7 +6,7 @@
 import os
 from itertools import pairwise
 
-from relex.training.recipes import shipped_names
+from relex.training.recipe.reader import shipped_names
 from tests.corpus.bad import Bad
 
 GOOD = "backbone: {name: some/encoder}\ndata: {train: data/train_data.csv, valid: data/valid_data.csv}\n"
@@ -72,7 +72,7 @@ TABLE = {
     "no_key": line("'': 3", "unknown key ''"),
     "a_list_as_key": line("? [a]\n: 1", "a key must be one word"),
     "colours": line('"\\e[31mpooling": mean', "unknown key ·[31mpooling (did you mean pooling?)"),
-    "far_aprat": line("input: {far_apart: split}", "input.far_apart: 'split' is none of cut, refuse"),
+    "far_aprat": line("input: {on_overflow: split}", "input.on_overflow: 'split' is none of truncate, reject"),
     "nul": line('name: "a\\0b"', f"name: 'a·b' {STORE}"),
     "nul_in_a_list": line('search: {space: {pooling: ["a\\0"]}}', f"search.space.pooling: '['a\\x00']' {STORE}"),
     "half_a_pair": ('backbone: {name: "a\\ud800b"}\n' + DATA, f":1: backbone.name: 'a·b' {STORE}"),

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from relex.db import answers, examples, jobs, models, shards
+from relex.db import examples, jobs, model_versions, predictions, shards
+from relex.domain.jobs import JobState, NewJob
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
-from relex.jobs import JobState, NewJob
 from relex.labels import RELATIONS
 from tests.making import FakeScorer, example, prediction, register_model
 
@@ -70,9 +70,14 @@ ITEMS = [example(n) for n in range(10)]
 
 def test_the_same_rows_are_scored_once_and_come_out_the_same(scored):
     first, asked, lines = scored(ITEMS)
-    assert (first.answered, len(asked)) == (0, 10)
+    assert (first.reused, len(asked)) == (0, 10)
     second, asked, again = scored(ITEMS)
-    assert (second.state, second.answered, second.windows_cut, asked) == (JobState.DONE, 10, first.windows_cut, [])
+    assert (second.state, second.reused, second.truncated_rows, asked) == (
+        JobState.DONE,
+        10,
+        first.truncated_rows,
+        [],
+    )
     assert again == lines
 
 
@@ -89,7 +94,7 @@ def test_a_job_whose_rows_are_all_known_loads_no_model(database, queued, scored)
 def test_answers_come_in_any_order_and_beside_new_rows(scored):
     _, _, lines = scored(ITEMS)
     found, asked, mixed = scored([example(11), *ITEMS[::-1], example(12)])
-    assert (found.answered, sorted(asked)) == (10, sorted(example(n).sentence for n in (11, 12)))
+    assert (found.reused, sorted(asked)) == (10, sorted(example(n).sentence for n in (11, 12)))
     assert mixed[1:-1] == lines[::-1]
 
 
@@ -97,7 +102,7 @@ def test_answers_come_in_any_order_and_beside_new_rows(scored):
 def test_duplicates_inside_a_file_are_scored_once_within_a_shard_and_across_shards(scored, shard_rows):
     items = [replace(ITEMS[n % 3], id=f"id {n}") for n in range(20)]
     found, asked, lines = scored(items, shard_rows=shard_rows)
-    assert (found.answered, sorted(asked)) == (17, sorted(item.sentence for item in ITEMS[:3]))
+    assert (found.reused, sorted(asked)) == (17, sorted(item.sentence for item in ITEMS[:3]))
     assert [line.partition(",")[0] for line in lines] == [f"id {n}" for n in range(20)]
     assert len({line.partition(",")[2] for line in lines}) == len({prediction(item).label for item in ITEMS[:3]})
 
@@ -106,7 +111,7 @@ def test_the_index_holds_each_content_once(database, scored):
     for _ in range(3):
         scored([*ITEMS, *ITEMS])
     with database.transaction() as tx:
-        counts = tx.exec_driver_sql("SELECT count(answer_key), count(DISTINCT answer_key), count(*) FROM predictions")
+        counts = tx.exec_driver_sql("SELECT count(cache_key), count(DISTINCT cache_key), count(*) FROM predictions")
         assert counts.one() == (10, 10, 60)
 
 
@@ -131,7 +136,7 @@ def moved(entity, **changes):
 def test_other_content_is_scored(scored, change):
     scored(ITEMS[:4])
     found, asked, _ = scored([change(item) for item in ITEMS[:4]])
-    assert (found.answered, len(asked)) == (0, 4)
+    assert (found.reused, len(asked)) == (0, 4)
 
 
 def test_ids_labels_and_sources_are_no_content(scored):
@@ -139,17 +144,17 @@ def test_ids_labels_and_sources_are_no_content(scored):
     found, _, lines = scored(
         [replace(item, id="new" + item.id, label="no_relation", source=None) for item in ITEMS[:4]]
     )
-    assert found.answered == 4
+    assert found.reused == 4
     assert lines[0].startswith("newid-0,")
 
 
 def test_another_model_and_another_mode_are_not_asked(database, scored):
     scored(ITEMS[:4])
     with database.transaction() as tx:
-        models.register(tx, "fake", RELATIONS, {"config.json": "another"})
+        model_versions.register(tx, "fake", RELATIONS, {"config.json": "another"})
     for how in ({"model": "fake@2"}, {"exact": True}, {"model": "fake@2", "exact": True}):
-        assert scored(ITEMS[:4], **how)[0].answered == 0
-        assert scored(ITEMS[:4], **how)[0].answered == 4
+        assert scored(ITEMS[:4], **how)[0].reused == 0
+        assert scored(ITEMS[:4], **how)[0].reused == 4
 
 
 def test_a_fresh_job_scores_every_row_and_answers_later_ones(database, scored):
@@ -158,25 +163,25 @@ def test_a_fresh_job_scores_every_row_and_answers_later_ones(database, scored):
         tx.exec_driver_sql("UPDATE predictions SET label = 'no_relation'")
     items = [ITEMS[0], *ITEMS[:4]]
     found, asked, lines = scored(items, fresh=True)
-    assert (found.answered, asked) == (0, [item.sentence for item in items])
-    answered, asked, again = scored(items)
-    assert (answered.answered, asked, again) == (5, [], lines)
+    assert (found.reused, asked) == (0, [item.sentence for item in items])
+    reused, asked, again = scored(items)
+    assert (reused.reused, asked, again) == (5, [], lines)
 
 
 def test_a_row_error_is_tried_again_while_the_others_are_answered(scored):
     found, asked, lines = scored(ITEMS, bad={ITEMS[3].sentence}, shard_rows=10)
     assert (found.state, found.failed, len(lines)) == (JobState.DONE, 1, 9)
     again, asked, _ = scored(ITEMS, bad={ITEMS[3].sentence}, shard_rows=10)
-    assert (again.state, again.failed, again.answered) == (JobState.DONE, 1, 9)
+    assert (again.state, again.failed, again.reused) == (JobState.DONE, 1, 9)
     assert len(asked) == 2  # a reused row before and after the search, to see whether the scorer works at all
     healed, asked, _ = scored(ITEMS, shard_rows=10)
-    assert (healed.failed, healed.answered, asked) == (0, 9, [ITEMS[3].sentence])
+    assert (healed.failed, healed.reused, asked) == (0, 9, [ITEMS[3].sentence])
 
 
 def test_every_twin_of_a_bad_row_has_its_own_error(database, scored):
     bad = {ITEMS[3].sentence, ITEMS[5].sentence}
     found, _, _ = scored([*ITEMS, *ITEMS], bad=bad, shard_rows=20)
-    assert (found.state, found.failed, found.answered) == (JobState.DONE, 4, 8)
+    assert (found.state, found.failed, found.reused) == (JobState.DONE, 4, 8)
     with database.transaction() as tx:
         assert [id_ for id_, *_ in examples.errors_of(tx, found.job.id)] == ["id-3", "id-5"] * 2
 
@@ -188,13 +193,13 @@ def test_deleting_a_job_takes_its_answers_along_and_leaves_what_they_answered(da
         tx.exec_driver_sql("DELETE FROM jobs WHERE id = %s", (first.job.id,))
         assert b"".join(map(bytes, examples.copy_out(tx, second.job.id))).decode().splitlines() == lines
     third, asked, again = scored(ITEMS)
-    assert (third.answered, len(asked), again) == (0, 10, lines)
+    assert (third.reused, len(asked), again) == (0, 10, lines)
 
 
 def test_of_several_answers_the_newest_jobs_is_given(database, scored):
     _, middle, _ = [scored(ITEMS[:1], fresh=True)[0].job.id for _ in range(3)]
-    key = answers.key_of("fake@1", False, ITEMS[0])
+    key = predictions.cache_key("fake@1", False, ITEMS[0])
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE jobs SET created_at = created_at + interval '1 day' WHERE id = %s", (middle,))
         tx.exec_driver_sql("UPDATE predictions SET label = 'per:title' WHERE job_id = %s", (middle,))
-        assert answers.known(tx, [key])[key].label == "per:title"
+        assert predictions.lookup(tx, [key])[key].label == "per:title"

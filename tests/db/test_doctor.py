@@ -11,17 +11,17 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from relex.db import models as versions
+from relex.db import model_versions as versions
 from relex.db.connection import WORKER, Database
 from relex.errors import BadCheckpoint
-from relex.flows import models
+from relex.flows.checks import machine
+from relex.flows.checks.result import State
+from relex.flows.checks.services import broker
 from relex.flows.doctor import examine
-from relex.flows.findings import machine
-from relex.flows.findings.broker import broker
-from relex.flows.findings.finding import State
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.hints import doctor as hints
+from relex.registry import model_versions
 from relex.settings import Settings
 from tests.db.own_services import FEW, PASSWORD, crowd, fill, own_postgres, own_redis, small_disk
 from tests.making import fill_checkpoint, make_job, register_model
@@ -201,7 +201,7 @@ def test_a_current_model_without_its_folder_or_with_another_file(look, database,
     missing = look(database_url=database.url, home=tmp_path / "elsewhere")["model"]
     assert f"{model}: no folder" in missing.text
     with database.transaction() as tx:
-        place = models.home_of(Settings(home=tmp_path / "elsewhere"), versions.find(tx, model))
+        place = model_versions.version_dir(Settings(home=tmp_path / "elsewhere"), versions.find(tx, model))
     copy = tmp_path / "copy"
     fill_checkpoint(copy)
     words = {f"OTHER_MACHINE:{place}": str(copy)}
@@ -237,8 +237,8 @@ def test_a_model_that_only_an_open_job_asks_for(database, tmp_path):
     old = register_model(database, home)
     make_job(database)
     with database.transaction() as tx:
-        labels = models.table.find(tx, old).labels
-        models.table.promote(tx, models.table.register(tx, "other", labels, {"config.json": "0"}))
+        labels = model_versions.table.find(tx, old).labels
+        model_versions.table.promote(tx, model_versions.table.register(tx, "other", labels, {"config.json": "0"}))
     (home / "models" / "fake" / "1" / "config.json").unlink()
     assert {finding.text.split(":")[0] for finding in broken_models(database, home)} == {
         str(home / "models" / "fake" / "1"),

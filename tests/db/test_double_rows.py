@@ -7,10 +7,10 @@ from psycopg import errors
 
 from relex.db import examples, jobs, shards
 from relex.db.connection import driver
-from relex.examples import Outcome, RowError
+from relex.domain.examples import Outcome, RowError
+from relex.domain.jobs import JobState, NewJob
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
-from relex.jobs import JobState, NewJob
 from tests.accounts import assert_books_balance
 from tests.making import FakeScorer, example, make_job, prediction, register_model
 

@@ -7,19 +7,19 @@ from dataclasses import asdict, replace
 import pytest
 
 from cli.judgements import ballot_text
-from relex.analysis.metrics import micro_f1
-from relex.db import examples, jobs, models, shards
+from relex.db import examples, jobs, model_versions, shards
+from relex.domain.jobs import NewJob
+from relex.domain.versions import TrainingFile
 from relex.errors import BadCheckpoint, InvalidInput, JobUnfinished, ModelNotFound
-from relex.flows.ensemble import assemble, ensemble_data, load_balloter, members_of, register
+from relex.evaluation.metrics import micro_f1
+from relex.flows.ensemble import ensemble_data, evaluate_ensemble, load_vote_evaluator, members_of, register
 from relex.flows.importing import import_folder
 from relex.flows.lease import LeaseTerms
-from relex.flows.models import checkpoint_folder, home_of
 from relex.flows.score import Worker, score_next
-from relex.jobs import NewJob
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.model.ensemble import Vote, read_ensemble
-from relex.runs import TrainingFile
+from relex.registry.model_versions import checkpoint_folder, version_dir
 from relex.settings import Settings
 from tests.making import FakeScorer, example, prediction
 
@@ -75,7 +75,7 @@ def scored(database, settings):
             config = {"id2label": dict(enumerate(RELATIONS)), "model_type": "relex", "name": name}
             (place / folder.CONFIG).write_text(json.dumps(config))
         with database.transaction() as tx:
-            version = models.register(tx, name, RELATIONS, folder.digests(place))
+            version = model_versions.register(tx, name, RELATIONS, folder.digests(place))
             job_id = jobs.insert_job(tx, NewJob(f"{name}-{first}", "gold.csv", FILE, str(version), ROWS, 0))
             rows = (example(first + row) for row in range(ROWS))
             gold = (replace(row, row_no=row.row_no - first, label=prediction(row).label) for row in rows)
@@ -90,12 +90,12 @@ def scored(database, settings):
 
 def current(database):
     with database.transaction() as tx:
-        version = models.current(tx)
+        version = model_versions.current(tx)
         return version and str(version)
 
 
 def test_models_that_make_up_for_each_other_become_one(database, settings, scored):
-    assembled = assemble(database, load_balloter(), [scored("even"), scored("odd")])
+    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
     assert assembled.ballot.members == ("even@1", "odd@1")
     gold = [str(each.label) for each in assembled.members[0].examples]
     alone = [micro_f1(gold, [each.label for each in member.predictions]) for member in assembled.members]
@@ -107,7 +107,7 @@ def test_models_that_make_up_for_each_other_become_one(database, settings, score
     assert registered.version.note is None
     assert current(database) == "both@1"
     place = checkpoint_folder(settings, registered.version)
-    assert place == home_of(settings, registered.version)
+    assert place == version_dir(settings, registered.version)
     assert read_ensemble(place).members == ("even@1", "odd@1")
     assert list((settings.home / "models" / ".unfinished").iterdir()) == []
     again = register(database, settings, assembled, Vote.SOFT, "both")
@@ -122,7 +122,7 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
         for name, file in zip(("even@1", "odd@1"), files, strict=True):
             stored = json.dumps([asdict(file)])
             tx.exec_driver_sql("UPDATE model_versions SET trained_on = %s WHERE model = %s", (stored, name))
-    assembled = assemble(database, load_balloter(), ids)
+    assembled = evaluate_ensemble(database, load_vote_evaluator(), ids)
     registered = register(database, settings, assembled, Vote.SOFT, "both")
     assert registered.version.trained_on == tuple(files)
     text = ballot_text(assembled, registered)
@@ -130,44 +130,44 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
     assert "warning: odd@1 was trained on this file: its scores say nothing about other rows" in text
     assert ensemble_data(assembled, registered)["precision"] == "fp32"
     elsewhere = Settings(home=tmp_path / "elsewhere")
-    place = home_of(settings, registered.version)
+    place = version_dir(settings, registered.version)
     assert import_folder(database, elsewhere, place, "brought").trained_on == tuple(files)
 
 
 def test_the_members_scores_are_remembered(database, scored):
-    assemble(database, load_balloter(), [scored("even"), scored("odd")])
+    evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
     with database.transaction() as tx:
-        assert models.find(tx, "even@1").score_on(FILE).examples == ROWS
+        assert model_versions.find(tx, "even@1").score_on(FILE).examples == ROWS
 
 
 def test_the_weights_of_the_weighted_vote_are_kept(database, settings, scored):
-    assembled = assemble(database, load_balloter(), [scored("good"), scored("bad"), scored("worse")])
+    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("good"), scored("bad"), scored("worse")])
     registered = register(database, settings, assembled, Vote.WEIGHTED, "weighed")
-    weights = read_ensemble(home_of(settings, registered.version)).weights
+    weights = read_ensemble(version_dir(settings, registered.version)).weights
     assert weights == assembled.ballot.voted("weighted").weights
     assert weights[0] > max(weights[1:])
 
 
 def test_what_loses_to_its_best_member_is_registered_as_such_and_never_current(database, settings, scored):
-    assembled = assemble(database, load_balloter(), [scored("good"), scored("bad"), scored("worse")])
+    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("good"), scored("bad"), scored("worse")])
     registered = register(database, settings, assembled, Vote.HARD, "all")
     assert registered.version.note.startswith("no better on gold.csv than its member good@1: micro-F1 ")
     assert registered.promoted is False
     assert current(database) is None
-    card = (home_of(settings, registered.version) / folder.MODEL_CARD).read_text("utf-8")
+    card = (version_dir(settings, registered.version) / folder.MODEL_CARD).read_text("utf-8")
     assert "**No better on gold.csv than its member good@1" in card
 
 
 def test_only_what_beats_the_current_version_on_the_same_file_becomes_current(database, settings, scored):
     ids = [scored("even"), scored("odd")]
     with database.transaction() as tx:
-        rival = models.register(tx, "rival", RELATIONS, {"config.json": "rival"})
-        models.promote(tx, rival)
-    assembled = assemble(database, load_balloter(), ids)
+        rival = model_versions.register(tx, "rival", RELATIONS, {"config.json": "rival"})
+        model_versions.promote(tx, rival)
+    assembled = evaluate_ensemble(database, load_vote_evaluator(), ids)
     registered = register(database, settings, assembled, Vote.SOFT, "both")
     assert (registered.promoted, registered.reason) == (False, "rival@1 was never judged on this file")
     with database.transaction() as tx:
-        models.add_scores(tx, rival, replace(registered.version.score_on(FILE), micro_f1=99.0))
+        model_versions.add_scores(tx, rival, replace(registered.version.score_on(FILE), micro_f1=99.0))
     registered = register(database, settings, assembled, Vote.SOFT, "both")
     assert (registered.promoted, current(database)) == (True, "both@1")
     assert registered.reason == "micro-F1 100.00 against 99.00 of rival@1"
@@ -175,11 +175,11 @@ def test_only_what_beats_the_current_version_on_the_same_file_becomes_current(da
 
 def test_the_same_ensemble_is_judged_anew_by_another_file(database, settings, scored):
     """On the first file it wins, on the other it loses: what was found there decides, not what was found before."""
-    assembled = assemble(database, load_balloter(), [scored("even"), scored("odd")])
+    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
     register(database, settings, assembled, Vote.SOFT, "both")
     with database.transaction() as tx:
-        rival = models.register(tx, "rival", RELATIONS, {"config.json": "rival"})
-        models.promote(tx, rival)
+        rival = model_versions.register(tx, "rival", RELATIONS, {"config.json": "rival"})
+        model_versions.promote(tx, rival)
     members = tuple(replace(each, job=replace(each.job, file_sha256="1" * 64)) for each in assembled.members)
     lost = replace(assembled.ballot.voted("soft"), headline=assembled.ballot.headlines[0])
     other = replace(assembled, members=members, ballot=replace(assembled.ballot, votes=(lost,)))
@@ -192,8 +192,8 @@ def test_the_same_ensemble_is_judged_anew_by_another_file(database, settings, sc
 
 @pytest.mark.parametrize("fault", ["votes", "kind", "labels"])
 def test_a_broken_ensemble_is_not_imported(database, settings, scored, tmp_path, fault):
-    assembled = assemble(database, load_balloter(), [scored("even"), scored("odd")])
-    place = home_of(settings, register(database, settings, assembled, Vote.SOFT, "both").version)
+    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
+    place = version_dir(settings, register(database, settings, assembled, Vote.SOFT, "both").version)
     broken = shutil.copytree(place, tmp_path / "broken")
     member = broken / "member-2" / folder.CONFIG
     config = json.loads(member.read_text())
@@ -208,12 +208,12 @@ def test_a_broken_ensemble_is_not_imported(database, settings, scored, tmp_path,
 
 
 def test_an_ensemble_can_be_imported(database, settings, scored, tmp_path):
-    assembled = assemble(database, load_balloter(), [scored("even"), scored("odd")])
-    place = home_of(settings, register(database, settings, assembled, Vote.SOFT, "both").version)
+    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
+    place = version_dir(settings, register(database, settings, assembled, Vote.SOFT, "both").version)
     elsewhere = Settings(home=tmp_path / "elsewhere")
     version = import_folder(database, elsewhere, place, "brought")
     assert (str(version), version.labels) == ("brought@1", RELATIONS)
-    assert checkpoint_folder(elsewhere, version) == home_of(elsewhere, version)
+    assert checkpoint_folder(elsewhere, version) == version_dir(elsewhere, version)
 
 
 def test_what_makes_no_vote_is_refused(database, scored):
@@ -233,19 +233,19 @@ def test_what_makes_no_vote_is_refused(database, scored):
 def test_jobs_of_other_rows_and_unfinished_jobs_are_refused(database, scored):
     even = scored("even")
     with pytest.raises(InvalidInput, match="different examples"):
-        assemble(database, load_balloter(), [even, scored("odd", first=7)])
+        evaluate_ensemble(database, load_vote_evaluator(), [even, scored("odd", first=7)])
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("open", "gold.csv", FILE, "odd@1", ROWS, 0))
         examples.copy_in(tx, job_id, map(example, range(ROWS)))
         shards.cut(tx, job_id, ROWS, 16)
     with pytest.raises(JobUnfinished):
-        assemble(database, load_balloter(), [even, job_id])
+        evaluate_ensemble(database, load_vote_evaluator(), [even, job_id])
 
 
 def test_a_member_whose_files_are_not_here_leaves_nothing_behind(database, settings, scored):
-    assembled = assemble(database, load_balloter(), [scored("even"), scored("odd")])
+    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
     with pytest.raises(BadCheckpoint, match="no folder"):
         register(database, Settings(home=settings.home / "other"), assembled, Vote.SOFT, "both")
     assert not list((settings.home / "other").rglob("*.json"))
     with database.transaction() as tx, pytest.raises(ModelNotFound):
-        models.find(tx, "both")
+        model_versions.find(tx, "both")

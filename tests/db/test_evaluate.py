@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from cli.judgements import comparison_text, evaluation_text
-from relex.analysis.metrics import auprc, micro_f1
-from relex.csvfile.source import sha256_of
-from relex.db import examples, jobs, models, shards
+from relex.db import examples, jobs, model_versions, shards
+from relex.domain.jobs import NewJob
+from relex.domain.versions import TrainingFile
 from relex.errors import InvalidInput, JobUnfinished, ModelNotFound, RelexError
+from relex.evaluation.metrics import auprc, micro_f1
+from relex.files.text import sha256_of
 from relex.flows.compare import (
     Change,
     compare,
@@ -22,13 +24,11 @@ from relex.flows.compare import (
     write_comparison,
 )
 from relex.flows.evaluate import evaluate, evaluation_data, write_evaluation
-from relex.flows.judging import load_judge
+from relex.flows.judging import load_evaluator
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
-from relex.jobs import NewJob
 from relex.labels import RELATIONS
 from relex.model import folder
-from relex.runs import TrainingFile
 from relex.settings import Settings
 from tests.faults.truth import HEADER, cell
 from tests.making import FakeScorer, example, prediction
@@ -72,7 +72,7 @@ SCORERS = {"one@1": FakeScorer(), "other@1": OtherScorer(), "poisoned@1": Poison
 def queued(database, name, labels=RELATIONS, first=0):
     """The id of a queued job of labelled rows for the version `name@1`."""
     with database.transaction() as tx:
-        version = models.register(tx, name, labels, {"config.json": name})
+        version = model_versions.register(tx, name, labels, {"config.json": name})
         job_id = jobs.insert_job(tx, NewJob(f"{name}-{first}", "gold.csv", "0" * 64, str(version), ROWS, 0))
         examples.copy_in(tx, job_id, (replace(labelled(first + n), row_no=n) for n in range(ROWS)))
         shards.cut(tx, job_id, ROWS, 16)
@@ -89,7 +89,7 @@ def scored(database, name, labels=RELATIONS, first=0):
 
 def stored(database, name):
     with database.transaction() as tx:
-        return models.find(tx, name).scores
+        return model_versions.find(tx, name).scores
 
 
 def rows_of(path):
@@ -99,7 +99,7 @@ def rows_of(path):
 
 def test_the_figures_are_those_of_the_predictions_and_are_kept_with_the_version(database):
     job_id = scored(database, "one")
-    found = evaluate(database, load_judge(), job_id)
+    found = evaluate(database, load_evaluator(), job_id)
     gold, said = [labelled(n).label for n in range(ROWS)], [prediction(example(n)) for n in range(ROWS)]
     headline = found.judgement.headline
     assert 30 < headline.micro_f1.value < 70
@@ -119,7 +119,7 @@ def test_one_score_a_file_is_kept_and_that_in_fp32_wins(database):
         with database.transaction() as tx:
             tx.exec_driver_sql("UPDATE jobs SET exact = %s", (exact,))
             tx.exec_driver_sql("UPDATE predictions SET label = %s WHERE row_no = 1", (label,))
-        found = evaluate(database, load_judge(), job_id)
+        found = evaluate(database, load_evaluator(), job_id)
         [score] = stored(database, "one")
         is_this = score.micro_f1 == found.judgement.headline.micro_f1.value
         return evaluation_data(found)["precision"], score.precision, is_this
@@ -134,8 +134,8 @@ def test_one_score_a_file_is_kept_and_that_in_fp32_wins(database):
 
 def test_judging_again_keeps_one_score_a_file(database):
     job_id = scored(database, "one")
-    evaluate(database, load_judge(), job_id)
-    evaluate(database, load_judge(), job_id)
+    evaluate(database, load_evaluator(), job_id)
+    evaluate(database, load_evaluator(), job_id)
     assert len(stored(database, "one")) == 1
 
 
@@ -152,8 +152,8 @@ def training_file(path, numbers):
 def warned(database, job_id, trained_on):
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE model_versions SET trained_on = NULL")
-        models.register(tx, "one", RELATIONS, {"config.json": "one"}, trained_on=trained_on)
-    found = evaluate(database, load_judge(), job_id)
+        model_versions.register(tx, "one", RELATIONS, {"config.json": "one"}, trained_on=trained_on)
+    found = evaluate(database, load_evaluator(), job_id)
     assert evaluation_data(found)["seen_rows"] == [asdict(each) for each in found.seen]
     text = evaluation_text(found)
     assert all(str(each) in text for each in found.seen)
@@ -183,8 +183,10 @@ def test_who_was_trained_on_the_rows_is_not_praised_without_a_word(database, tmp
 def test_a_comparison_warns_of_both(database, tmp_path):
     job_ids = scored(database, "one"), scored(database, "other", TURNED)
     with database.transaction() as tx:
-        models.register(tx, "one", RELATIONS, {"config.json": "one"}, trained_on=[TrainingFile("gold.csv", "0" * 64)])
-    found = compare(database, load_judge(), Settings(home=tmp_path), job_ids)
+        model_versions.register(
+            tx, "one", RELATIONS, {"config.json": "one"}, trained_on=[TrainingFile("gold.csv", "0" * 64)]
+        )
+    found = compare(database, load_evaluator(), Settings(home=tmp_path), job_ids)
     assert [(each.certain, str(each)[:24]) for each in found.seen] == [
         (True, "warning: one@1 was train"),
         (False, "note: other@1 does not s"),
@@ -194,28 +196,28 @@ def test_a_comparison_warns_of_both(database, tmp_path):
 
 def test_a_target_file_weighs_the_rows(database):
     job_id = scored(database, "one")
-    found = evaluate(database, load_judge(), job_id, [example(n) for n in range(10)])
+    found = evaluate(database, load_evaluator(), job_id, [example(n) for n in range(10)])
     assert found.reweighted.micro_f1 == pytest.approx(found.judgement.headline.micro_f1.value)
     with pytest.raises(InvalidInput):
-        evaluate(database, load_judge(), job_id, [replace(example(0), source="elsewhere")])
+        evaluate(database, load_evaluator(), job_id, [replace(example(0), source="elsewhere")])
 
 
 def test_an_open_job_is_not_judged(database):
     job_id = queued(database, "one")
     with pytest.raises(JobUnfinished, match=f"{job_id} is queued"):
-        evaluate(database, load_judge(), job_id)
+        evaluate(database, load_evaluator(), job_id)
     assert stored(database, "one") == ()
 
 
 def test_a_job_with_rows_that_failed_has_no_score(database):
     job_id = scored(database, "poisoned")
     with pytest.raises(RelexError, match="1 of 60 rows could not be scored"):
-        evaluate(database, load_judge(), job_id)
+        evaluate(database, load_evaluator(), job_id)
     assert stored(database, "poisoned") == ()
 
 
 def test_the_files_hold_what_was_judged(database, tmp_path):
-    found = evaluate(database, load_judge(), scored(database, "one"))
+    found = evaluate(database, load_evaluator(), scored(database, "one"))
     evaluation, predictions = write_evaluation(found, tmp_path / "new" / "folder")
     assert write_evaluation(found, tmp_path / "new" / "folder") == (evaluation, predictions)  # equal files will do
     told = json.loads(evaluation.read_text("utf-8"))
@@ -233,7 +235,7 @@ def test_the_files_hold_what_was_judged(database, tmp_path):
 def test_two_models_are_compared_row_by_row_whatever_their_label_order(database, tmp_path):
     settings = Settings(home=tmp_path)
     job_ids = scored(database, "one"), scored(database, "other", TURNED)
-    found = compare(database, load_judge(), settings, job_ids)
+    found = compare(database, load_evaluator(), settings, job_ids)
     changed = [n for n in range(ROWS) if n % 5 == 0]
     assert [flip.example.row_no for flip in found.flips] == changed
     lost = sum(labelled(n).label == prediction(example(n)).label for n in changed)
@@ -258,7 +260,7 @@ def test_two_models_are_compared_row_by_row_whatever_their_label_order(database,
 def test_jobs_of_different_rows_are_not_compared(database, tmp_path):
     job_ids = scored(database, "one"), scored(database, "other", TURNED, first=1)
     with pytest.raises(InvalidInput, match="different examples"):
-        compare(database, load_judge(), Settings(home=tmp_path), job_ids)
+        compare(database, load_evaluator(), Settings(home=tmp_path), job_ids)
 
 
 def test_a_version_is_no_rival_of_itself(database):
@@ -278,7 +280,7 @@ def test_settings_are_read_from_the_checkpoint(database, tmp_path):
         (checkpoint / name).write_text(name)
     (checkpoint / folder.TRAIN_CONFIG).write_text("name: mine\ntrain:\n  epochs: 3\n  scheduler: linear\n")
     with database.transaction() as tx:
-        version = models.register(tx, "mine", RELATIONS, folder.digests(checkpoint))
+        version = model_versions.register(tx, "mine", RELATIONS, folder.digests(checkpoint))
     found = settings_of(Settings(home=tmp_path), version)
     assert found == {"name": "mine", "train.epochs": 3, "train.scheduler": "linear"}
     other = {"name": "mine", "train.epochs": 4, "loss.gamma": 1.0, "train.scheduler": "linear"}

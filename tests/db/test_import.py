@@ -4,12 +4,12 @@ import shutil
 
 import pytest
 
-from relex.db import models as versions
+from relex.db import model_versions as versions
 from relex.errors import BadCheckpoint, InvalidInput
-from relex.flows import models
 from relex.flows.importing import import_folder
 from relex.labels import RELATIONS
 from relex.model import folder
+from relex.registry import model_versions
 from relex.settings import Settings
 
 
@@ -21,14 +21,14 @@ def settings(tmp_path):
 @pytest.fixture
 def checkpoint(tmp_path):
     """A copy of the checkpoint that ships with relex."""
-    return shutil.copytree(models.SHIPPED / "starter", tmp_path / "mine")
+    return shutil.copytree(model_versions.SHIPPED / "starter", tmp_path / "mine")
 
 
 def test_an_imported_folder_is_a_version_that_can_be_located(database, settings, checkpoint):
     (checkpoint / "notes.txt").write_text("not part of it")
     version = import_folder(database, settings, checkpoint, "mine")
     assert (str(version), version.current) == ("mine@1", False)
-    place = models.locate(database, settings, "mine")
+    place = model_versions.locate(database, settings, "mine")
     assert sorted(path.name for path in place.iterdir()) == sorted(folder.KNOWN)
     assert checkpoint.is_dir()
     assert version.scores[0].micro_f1 > 70
@@ -63,7 +63,7 @@ def test_a_note_is_kept_with_the_version_that_it_is_about(database):
     with database.transaction() as tx:
         versions.register(tx, "plain", RELATIONS, {"config.json": "0"})
         versions.register(tx, "noted", RELATIONS, {"config.json": "1"}, note="worse than its best member")
-    assert {version.name: version.note for version in models.every(database)} == {
+    assert {version.name: version.note for version in model_versions.every(database)} == {
         "plain": None,
         "noted": "worse than its best member",
     }

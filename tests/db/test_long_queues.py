@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from relex.db import jobs, recovery, shards
+from relex.db import jobs, shards
 from tests.making import make_job
 
 DONE = 3000
@@ -12,9 +12,9 @@ ASKED = {
     "claim": (shards.CLAIM, {"worker": "worker", "lease_seconds": 60}),
     "claimable": (shards.CLAIMABLE, {"many": 10, "unloadable": ["other@1"]}),
     "ended": (jobs.ENDED, {}),
-    "recover": (recovery.RECOVER, {}),
-    "halve": (recovery.HALVE, {"crashes": 2}),
-    "quarantine": (recovery.QUARANTINE_ROW, {"crashes": 2}),
+    "recover": (shards.RECOVER, {}),
+    "halve": (shards.HALVE, {"crashes": 2}),
+    "quarantine": (shards.QUARANTINE_ROW, {"crashes": 2}),
 }
 
 

@@ -9,7 +9,7 @@ from psycopg.copy import LibpqWriter
 
 from relex.db import predictions
 from relex.db.connection import driver
-from relex.examples import Outcome, Prediction
+from relex.domain.examples import Outcome, Prediction
 from relex.labels import RELATIONS
 from tests.making import make_job
 
@@ -20,7 +20,7 @@ def as_float4(value):
     return struct.unpack("f", struct.pack("f", value))[0]
 
 
-def drawn(seed, scored=40, answered=10):
+def drawn(seed, scored=40, reused=10):
     """An outcome of random predictions, with the values that floats go wrong at."""
     rng = random.Random(seed)
     edges = [0.0, -0.0, 1.0, 1e-45, 1.17549435e-38, 0.1, 1 / 3]
@@ -29,9 +29,9 @@ def drawn(seed, scored=40, answered=10):
         values = tuple(as_float4(rng.choice(edges) if rng.random() < 0.2 else rng.random()) for _ in RELATIONS)
         return Prediction(row_no, rng.choice(RELATIONS), values, rng.random() < 0.3)
 
-    made = [prediction(row_no) for row_no in rng.sample(range(2**31), scored + answered)]
+    made = [prediction(row_no) for row_no in rng.sample(range(2**31), scored + reused)]
     keys = {item.row_no: UUID(int=rng.getrandbits(128)) for item in made}
-    return Outcome(made[:scored], answered=made[scored:], keys=keys)
+    return Outcome(made[:scored], reused=made[scored:], keys=keys)
 
 
 class Listening(LibpqWriter):
@@ -51,9 +51,9 @@ def written_by_psycopg(tx, job_id, outcome):
         writer = Listening(cursor)
         with cursor.copy(predictions.COPY_IN, writer=writer) as copy:
             copy.set_types(TYPES)
-            for items, keys in ((outcome.scored, outcome.keys), (outcome.answered, {})):
+            for items, keys in ((outcome.scored, outcome.keys), (outcome.reused, {})):
                 for item in items:
-                    values = (item.row_no, item.label, list(item.probabilities), item.window_cut)
+                    values = (item.row_no, item.label, list(item.probabilities), item.truncated)
                     copy.write_row((job_id, *values, keys.get(item.row_no)))
     return bytes(writer.sent)
 
@@ -69,13 +69,13 @@ def test_postgres_reads_back_every_bit(database):
     job_id, outcome = make_job(database).id, drawn(7)
     with database.transaction() as tx:
         predictions.copy_in(tx, job_id, outcome)
-        statement = "SELECT row_no, label, probabilities, window_cut, answer_key FROM predictions"
+        statement = "SELECT row_no, label, probabilities, truncated, cache_key FROM predictions"
         found = {row[0]: tuple(row[1:]) for row in tx.exec_driver_sql(statement)}
     assert len(found) == 50
-    for items, keys in ((outcome.scored, outcome.keys), (outcome.answered, {})):
+    for items, keys in ((outcome.scored, outcome.keys), (outcome.reused, {})):
         for item in items:
-            label, values, window_cut, key = found[item.row_no]
-            assert (label, window_cut, key) == (item.label, item.window_cut, keys.get(item.row_no))
+            label, values, truncated, key = found[item.row_no]
+            assert (label, truncated, key) == (item.label, item.truncated, keys.get(item.row_no))
             assert struct.pack("30f", *values) == struct.pack("30f", *item.probabilities)
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relex.db import jobs, shards, verbs
-from relex.examples import Outcome
+from relex.db import job_control, jobs, shards
+from relex.domain.examples import Outcome
 from tests.making import example, make_job, prediction
 
 ROWS, SHARD_ROWS, LEASE_SECONDS = 10, 2, 30.0
@@ -101,7 +101,7 @@ def test_a_paused_job_has_no_time_left(database, job):
     score(database, 400, 0)
     claim(database)
     assert progress(database, job).seconds_left
-    do(database, verbs.pause, job.id)
+    do(database, job_control.pause, job.id)
     found = progress(database, job)
     assert (found.rows_per_second, found.seconds_left) == (None, None)
 
@@ -134,6 +134,6 @@ def test_a_worker_that_does_not_renew_its_lease_is_silent_before_it_runs_out(dat
             (lease_left, shard.first_row),
         )
     found = progress(database, job)
-    assert (found.workers, found.silent_workers) == counts
+    assert (found.workers, found.stalled_workers) == counts
     if lease_left > 0:  # who does not know how long leases are goes by their end
         assert progress(database, job, 0).workers == 1

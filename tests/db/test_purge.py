@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from relex.db import examples, ids, jobs, purging, shards, verbs
+from relex.db import deletion, examples, ids, job_control, jobs, shards
+from relex.domain.examples import Outcome, RowError
+from relex.domain.jobs import NewJob
 from relex.errors import DatabaseUnreachable, NotFound
-from relex.examples import Outcome, RowError
 from relex.flows import purge as flow
 from relex.flows.purge import purge, to_purge
-from relex.jobs import NewJob
 from tests.making import example, make_job, prediction
 
 MONTH = timedelta(days=30)
@@ -54,7 +54,7 @@ def test_only_what_ended_long_ago_is_deleted_and_the_dry_run_says_the_same(datab
 def test_a_purged_job_is_found_by_nobody_from_the_first_moment_on(database):
     kept, job = ended(database, "kept", days=1), ended(database, "old", days=31)
     with database.transaction() as tx:
-        assert purging.mark(tx, jobs.find(tx, job.id), MONTH)
+        assert deletion.mark(tx, jobs.find(tx, job.id), MONTH)
     with database.transaction() as tx:
         for given in (job.id, job.id[:6]):
             with pytest.raises(NotFound):
@@ -67,7 +67,7 @@ def test_a_purged_job_is_found_by_nobody_from_the_first_moment_on(database):
 
 def test_a_purge_that_was_killed_is_finished_by_the_next(database, monkeypatch):
     job = ended(database, "old", days=31)
-    real, steps = purging.delete_rows, []
+    real, steps = deletion.delete_rows, []
 
     def killed(tx, job, first_row, end_row):
         if steps:
@@ -88,8 +88,8 @@ def test_no_step_deletes_more_rows_than_it_may(database):
     job = ended(database, "old", days=31)
     with database.transaction() as tx:
         found = jobs.find(tx, job.id)
-        purging.mark(tx, found, MONTH)
-        purging.delete_rows(tx, found, 0, 4)
+        deletion.mark(tx, found, MONTH)
+        deletion.delete_rows(tx, found, 0, 4)
     assert rows_of(database, job) == 23 - 4 - 4
 
 
@@ -108,6 +108,6 @@ def test_an_export_that_has_begun_reads_all_rows_of_its_moment(database):
 def test_a_cancelled_job_ages_from_its_cancelling(database):
     job = make_job(database)
     with database.transaction() as tx:
-        verbs.cancel(tx, job.id)
+        job_control.cancel(tx, job.id)
     assert to_purge(database, timedelta(minutes=1)) == []
     assert [each.id for each in to_purge(database, timedelta(0))] == [job.id]

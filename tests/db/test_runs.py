@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from relex.db import ids, runs
+from relex.domain.runs import RunState
 from relex.errors import JobNotFound, LeaseLost, NotFound, RelexError, RunNotFound
-from relex.flows.cancel import cancel
+from relex.flows.control import cancel
 from relex.flows.status import newest_runs, status
 from relex.flows.sweep import sweep
-from relex.runs import RunState
 from tests.making import make_job
 from tests.processes import wait_until
 
@@ -67,7 +67,7 @@ def test_whatever_the_worker_of_a_cancelled_run_writes_is_refused_and_says_why(d
     run = claim(60)
     cancel(database, run_id)
     writes = (
-        lambda tx: runs.hold(tx, run),
+        lambda tx: runs.lock_run(tx, run),
         lambda tx: runs.renew(tx, run, 60, {"step": 1}),
         lambda tx: runs.complete(tx, run, "tiny@1", {}),
         lambda tx: runs.fail(tx, run, "late"),
@@ -112,7 +112,7 @@ def test_cancelling_while_a_version_is_registered_comes_too_late(database, queue
     run = claim(60)
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as tx:
-            runs.hold(tx, run)
+            runs.lock_run(tx, run)
             cancelling = pool.submit(cancel, database, run_id)
             wait_until(lambda: waits_for_a_lock(database))
             runs.complete(tx, run, "tiny@1", {})
@@ -127,7 +127,7 @@ def test_registering_while_the_run_is_cancelled_comes_too_late(database, queue, 
 
     def register():
         with database.transaction() as tx:
-            runs.hold(tx, run)
+            runs.lock_run(tx, run)
 
     with ThreadPoolExecutor(1) as pool:
         with database.transaction() as tx:

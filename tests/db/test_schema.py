@@ -9,14 +9,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import make_url
 
-from relex.db import ids, jobs, migrate, models, runs, schema, shards, verbs
+from relex.db import ids, job_control, jobs, migrate, model_versions, runs, schema, shards
 from relex.db.connection import Database
 from relex.db.tables import metadata
+from relex.domain.examples import Outcome
+from relex.domain.jobs import JobState
+from relex.domain.runs import RunState
 from relex.errors import RelexError
-from relex.examples import Outcome
-from relex.jobs import JobState
 from relex.labels import RELATIONS
-from relex.runs import RunState
 from tests.making import example, prediction
 
 
@@ -89,7 +89,7 @@ def test_what_was_there_before_a_migration_is_there_after_it(old_database):
         assert list(found) == ["r-done", "r-failed", "r-queued"]
         assert [found[name].state for name in ("r-queued", "r-failed")] == [RunState.QUEUED, RunState.FAILED]
         assert (found["r-done"].model, found["r-failed"].error) == ("tiny@1", "because")
-        version = models.current(tx)
+        version = model_versions.current(tx)
         assert (str(version), version.run_id, version.note) == ("tiny@1", "r-done", None)
         assert jobs.find(tx, "@last").id == "j-old"
         assert runs.recover(tx) == 0
@@ -105,7 +105,7 @@ ROWS_OF_0002 = f"""
         VALUES ('j-old', 'key', 'a.csv', '0', 'tiny@1', 2, 0);
     INSERT INTO examples SELECT 'j-old', row_no, 'id', '비틀즈', '비', 0, 1, 'ORG', '즈', 2, 3, 'PER', NULL, NULL
         FROM generate_series(0, 1) AS row_no;
-    INSERT INTO shards (job_id, first_row, end_row, state, finished_at, windows_cut) VALUES
+    INSERT INTO shards (job_id, first_row, end_row, state, finished_at, truncated_rows) VALUES
         ('j-old', 0, 1, 'done', now(), 1), ('j-old', 1, 2, 'pending', NULL, 0);
     INSERT INTO predictions VALUES ('j-old', 0, 'no_relation', array_fill(0.5::real, ARRAY[30]), true);
 """
@@ -138,13 +138,13 @@ def test_a_job_of_before_is_an_ordinary_one_and_goes_on(old_database):
     migrate.upgrade(old_database)
     with old_database.transaction() as tx:
         before = jobs.progress(tx, jobs.find(tx, "j-old"))
-        assert (before.done, before.windows_cut, before.pending_shards) == (1, 1, 1)
+        assert (before.done, before.truncated_rows, before.pending_shards) == (1, 1, 1)
         assert (before.job.exact, before.job.fresh) == (False, False)
         assert (before.job.priority, before.job.max_failed, before.state) == (0, None, JobState.RUNNING)
-        assert verbs.cancel(tx, before.job.id).unscored == 1
-        assert verbs.retry(tx, before.job.id, rows=False).open == 1
+        assert job_control.cancel(tx, before.job.id).unscored == 1
+        assert job_control.retry(tx, before.job.id, rows=False).open == 1
         shard = shards.claim(tx, "worker", 60)
         assert (shard.first_row, shard.model, shard.exact, shard.fresh) == (1, "tiny@1", False, False)
         shards.complete(tx, shard, Outcome([prediction(example(1))]))
         jobs.close_if_ended(tx, before.job.id)
-        assert (jobs.progress(tx, before.job).done, jobs.progress(tx, before.job).answered) == (2, 0)
+        assert (jobs.progress(tx, before.job).done, jobs.progress(tx, before.job).reused) == (2, 0)

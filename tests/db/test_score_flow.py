@@ -2,14 +2,14 @@
 
 import pytest
 
-from relex.db import examples, jobs, models
+from relex.db import examples, jobs, model_versions
+from relex.domain.examples import RowError
+from relex.domain.jobs import JobState
 from relex.errors import BadCheckpoint, RelexError, Transient
-from relex.examples import RowError
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import MAX_ATTEMPTS, Worker, score_next
 from relex.flows.sweep import sweep
 from relex.flows.unloadable import UnloadableModels
-from relex.jobs import JobState
 from relex.labels import RELATIONS
 from tests.making import FakeScorer, example, make_job, prediction
 
@@ -47,7 +47,7 @@ def test_every_row_is_predicted_once_and_comes_out_in_order(database):
     while score_next(database, worker(FakeScorer())):
         pass
     ended = progress(database, job)
-    assert (ended.state, ended.done, ended.failed, ended.windows_cut) == (JobState.DONE, 23, 0, 3)
+    assert (ended.state, ended.done, ended.failed, ended.truncated_rows) == (JobState.DONE, 23, 0, 3)
     lines = exported(database, job)
     assert [line.split(",")[:2] for line in lines] == [[f"id-{n}", prediction(example(n)).label] for n in range(23)]
 
@@ -221,7 +221,7 @@ def test_a_worker_that_cannot_load_a_model_leaves_its_job_to_others_and_says_so(
 
 def test_a_job_of_a_model_that_cannot_be_loaded_starves_no_other_however_urgent_it_is(database):
     with database.transaction() as tx:
-        broken = str(models.register(tx, "broken", RELATIONS, {"config.json": "other"}))
+        broken = str(model_versions.register(tx, "broken", RELATIONS, {"config.json": "other"}))
     healthy = make_job(database, rows=40, shard_rows=4)
     urgent = make_job(database, rows=40, shard_rows=4, key="urgent")
     with database.transaction() as tx:
@@ -241,14 +241,14 @@ def test_a_job_of_a_model_that_cannot_be_loaded_starves_no_other_however_urgent_
 
 def test_the_pause_after_a_failed_load_doubles_and_a_success_forgets_it():
     now = 0.0
-    models = UnloadableModels(lambda: now)
-    pauses = [models.add("a@1") for _ in range(6)]
+    model_versions = UnloadableModels(lambda: now)
+    pauses = [model_versions.add("a@1") for _ in range(6)]
     assert pauses == [15, 30, 60, 120, 240, 240]
-    assert models.names() == ["a@1"]
+    assert model_versions.names() == ["a@1"]
     now += 240
-    assert models.names() == []
-    models.forget("a@1")
-    assert models.add("a@1") == 15
+    assert model_versions.names() == []
+    model_versions.forget("a@1")
+    assert model_versions.add("a@1") == 15
 
 
 def test_trouble_outside_is_no_attempt(database):

@@ -11,15 +11,15 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from relex.csvfile.reading import read_labelled_examples
 from relex.db import studies
 from relex.errors import InvalidConfig, InvalidInput, RelexError, ServiceUnreachable
-from relex.flows.search import SearchOptions, search
+from relex.files.reading import read_labelled_examples
 from relex.flows.train import load_trainer
+from relex.flows.tune import SearchOptions, search
 from relex.hints.models import NOTHING_LEARNED
-from relex.searching.opening import FIRST_COMPLETE
-from relex.searching.reading import load_search
-from relex.training.config import load_config
+from relex.training.recipe.config import load_config
+from relex.tuning.section import load_search
+from relex.tuning.study import FIRST_COMPLETE
 from tests.processes import ROOT, environment, kill, wait_until
 
 RECIPE = """
@@ -40,8 +40,8 @@ PROCESS = """
 import sys, time
 from pathlib import Path
 from relex.db.connection import Database
-from relex.flows.search import SearchOptions, search
-from relex.searching.reading import load_search
+from relex.flows.tune import SearchOptions, search
+from relex.tuning.section import load_search
 from tests.db.test_search import Listener, Trainer
 url, trials, seconds = sys.argv[1:]
 

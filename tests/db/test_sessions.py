@@ -10,8 +10,8 @@ import pytest
 from psycopg.pq import Conninfo
 from sqlalchemy import make_url
 
-from relex.db import examples, jobs, session
-from relex.db.connection import Database
+from relex.db import examples, jobs
+from relex.db.connection import EXACT, Database
 from relex.embedded.users import use
 from relex.environment import isolate
 from relex.flows.lease import LeaseTerms
@@ -60,7 +60,7 @@ def test_defaults_of_a_role_and_a_database_change_no_byte(database, snapshot):
     try:
         assert exported(other, job) == before
         with other.transaction(snapshot=snapshot) as tx:
-            for setting, value in (session.EXACT | {"client_encoding": "UTF8"}).items():
+            for setting, value in (EXACT | {"client_encoding": "UTF8"}).items():
                 assert tx.exec_driver_sql(f"SHOW {setting}").scalar() == value
             isolation = tx.exec_driver_sql("SHOW transaction_isolation").scalar()
             assert isolation == ("repeatable read" if snapshot else "read committed")

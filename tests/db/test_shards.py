@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from relex.db import jobs, recovery, shards
+from relex.db import jobs, shards
+from relex.domain.examples import Outcome, RowError
+from relex.domain.jobs import JobState
 from relex.errors import LeaseLost, RelexError
-from relex.examples import Outcome, RowError
 from relex.flows.sweep import sweep
-from relex.jobs import JobState
 from tests.making import example, make_job, prediction
 
 
@@ -25,7 +25,7 @@ def complete(database, shard):
 
 def recover(database):
     with database.transaction() as tx:
-        return recovery.recover(tx)
+        return shards.recover(tx)
 
 
 def progress(database, job):
@@ -154,7 +154,7 @@ def test_a_worker_that_comes_back_after_its_lease_is_accepted_until_another_has_
 
 def test_a_shard_that_was_halved_meanwhile_is_not_accepted_as_a_whole(database):
     job = make_job(database, rows=4)
-    for _ in range(recovery.CRASHES_BEFORE_HALVING):
+    for _ in range(shards.CRASHES_BEFORE_HALVING):
         late = claim(database, lease_seconds=0)
         recover(database)
     for write in (lambda tx: shards.renew(tx, late, 60), lambda tx: shards.fail(tx, late, "late")):
@@ -169,7 +169,7 @@ def test_a_shard_that_was_halved_meanwhile_is_not_accepted_as_a_whole(database):
 
 def test_a_quarantined_row_is_not_accepted_from_the_worker_that_it_seemed_to_kill(database):
     make_job(database, rows=1)
-    for _ in range(recovery.CRASHES_BEFORE_HALVING):
+    for _ in range(shards.CRASHES_BEFORE_HALVING):
         late = claim(database, lease_seconds=0)
         recover(database)
     with pytest.raises(LeaseLost):

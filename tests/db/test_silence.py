@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from relex.db import jobs, locks, predictions, recovery, runs, shards, verbs
+from relex.db import job_control, jobs, locks, predictions, runs, shards
 from relex.db.connection import Database
+from relex.domain.examples import Outcome
+from relex.domain.runs import RunState
 from relex.errors import DatabaseUnreachable, LockTimeout
-from relex.examples import Outcome
-from relex.flows.cancel import cancel
+from relex.flows.control import cancel
 from relex.flows.sweep import Waiting, sweep
-from relex.runs import RunState
 from tests.making import example, make_job, prediction
 from tests.processes import wait_until
 
@@ -33,9 +33,9 @@ def test_the_others_are_recovered_while_one_is_silent_in_its_commit(database):
         shards.complete(frozen, silent, Outcome([prediction(example(n)) for n in range(4)]))
         with database.transaction() as tx:
             tx.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
-            assert recovery.recover(tx) == len(others)
+            assert shards.recover(tx) == len(others)
     with database.transaction() as tx:
-        assert (recovery.recover(tx), shards.is_done(tx, silent)) == (0, True)
+        assert (shards.recover(tx), shards.is_done(tx, silent)) == (0, True)
 
 
 def test_a_verb_that_a_silent_worker_holds_up_gives_up_and_holds_up_nobody_else(database, monkeypatch):
@@ -45,11 +45,11 @@ def test_a_verb_that_a_silent_worker_holds_up_gives_up_and_holds_up_nobody_else(
     with database.transaction() as frozen:
         shards.complete(frozen, silent, Outcome([prediction(example(n)) for n in range(4)]))
         with pytest.raises(DatabaseUnreachable, match="try again soon"), database.transaction() as tx:
-            verbs.cancel(tx, job.id)
+            job_control.cancel(tx, job.id)
         with database.transaction() as tx:
             assert locks.try_lock_sweep(tx)
     with database.transaction() as tx:
-        assert verbs.hold(tx, job.id).done == 4
+        assert job_control.hold(tx, job.id).done == 4
 
 
 def test_a_training_process_that_freezes_while_it_registers_holds_up_no_sweep_and_no_cancel(database, monkeypatch):
@@ -62,7 +62,7 @@ def test_a_training_process_that_freezes_while_it_registers_holds_up_no_sweep_an
         registering, silent = (runs.insert_run(tx, "tiny", {}, "/") for _ in range(2))
         run, _ = runs.claim(tx, "frozen", 0), runs.claim(tx, "silent", 0)
     with database.transaction() as frozen:
-        runs.hold(frozen, run)
+        runs.lock_run(frozen, run)
         hasty = Database(f"{database.url}?options=-c%20lock_timeout%3D2s")
         assert sweep(hasty) == Waiting(shards=1, runs=1)
         hasty.close()
@@ -144,7 +144,7 @@ def test_postgres_ends_a_session_that_is_silent_in_a_transaction(database_url, d
         fall_silent(hasty, shard, copying=copying)
     hasty.close()
     with database.transaction() as tx:
-        assert recovery.recover(tx) == 1
+        assert shards.recover(tx) == 1
 
 
 def fall_silent(database, shard, *, copying):

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from relex.csvfile.checking import check
-from relex.db import jobs, purging, shards, verbs
+from relex.db import deletion, job_control, jobs, shards
+from relex.domain.jobs import JobState, MaxFailed
+from relex.files.validation import check
 from relex.flows.submit import SubmitOptions, submit
-from relex.jobs import JobState, MaxFailed
 from tests.making import example, register_model
 
 
@@ -58,22 +58,22 @@ def test_a_job_is_queued_with_its_priority_and_its_error_budget(database, submit
 def test_a_paused_job_is_found_again_and_a_cancelled_one_makes_place_for_a_new_one(database, submitted):
     first = submitted().job_id
     with database.transaction() as tx:
-        verbs.pause(tx, first)
+        job_control.pause(tx, first)
     assert (submitted().job_id, submitted().known) == (first, JobState.PAUSED)
     with database.transaction() as tx:
-        verbs.cancel(tx, first)
+        job_control.cancel(tx, first)
     assert submitted().job_id != first
 
 
 def test_a_submit_that_finds_a_job_while_it_is_purged_makes_a_new_one(database, submitted, monkeypatch):
     first, real = submitted().job_id, jobs.insert_job
     with database.transaction() as tx:
-        ended = verbs.cancel(tx, first).job
+        ended = job_control.cancel(tx, first).job
 
     def purged_after_it_was_found(tx, new):
         made = real(tx, new)
         with database.transaction() as other:
-            purging.mark(other, ended, timedelta(0))
+            deletion.mark(other, ended, timedelta(0))
         return made
 
     monkeypatch.setattr(jobs, "insert_job", purged_after_it_was_found)

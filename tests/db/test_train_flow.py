@@ -10,21 +10,23 @@ from pathlib import Path
 import pytest
 
 from cli.render import run_line, run_lines
-from relex.csvfile.source import sha256_of
-from relex.db import models as versions
+from relex.db import model_versions as versions
 from relex.db import runs
+from relex.domain.runs import RunState
+from relex.domain.versions import Scores
 from relex.errors import InvalidCsv, RelexError, ServiceUnreachable
-from relex.flows import models, seen_rows
+from relex.files.text import sha256_of
+from relex.flows import seen_rows
 from relex.flows import train as flow
-from relex.flows.cancel import cancel
+from relex.flows.control import cancel
 from relex.flows.status import status
 from relex.flows.train import load_trainer, queue, train_next
-from relex.flows.unfinished import remove_leftovers, scratch_of
 from relex.labels import RELATIONS
 from relex.model import folder
-from relex.runs import RunState, Scores
+from relex.registry import model_versions
+from relex.registry.workspace import remove_stale_workspaces, scratch_dir
 from relex.settings import Settings
-from relex.training.config import TrainingConfig
+from relex.training.recipe.config import TrainingConfig
 from tests.processes import ROOT
 
 
@@ -112,7 +114,7 @@ def test_nothing_waits(database, settings):
 def test_a_run_becomes_a_version_whose_files_are_found(database, settings, train):
     run = train(FakeTrainer())
     assert (run.state, run.model, run.progress["step"]) == (RunState.DONE, "tiny@1", 1)
-    place = models.locate(database, settings, "tiny@1")
+    place = model_versions.locate(database, settings, "tiny@1")
     assert place.parent == settings.home / "models" / "tiny"
     assert list((settings.home / "models" / ".unfinished").iterdir()) == []
     assert current(database) == "tiny@1"
@@ -212,16 +214,16 @@ def test_a_rival_whose_files_are_not_here_does_not_cost_the_new_version(database
 
 def test_what_an_uncommitted_registration_left_is_taken(database, settings, train):
     train(FakeTrainer())
-    place = models.locate(database, settings, "tiny@1")
+    place = model_versions.locate(database, settings, "tiny@1")
     with database.transaction() as tx:
         tx.exec_driver_sql("TRUNCATE model_versions CASCADE")
     assert train(FakeTrainer()).model == "tiny@1"
-    assert models.locate(database, settings, "tiny@1") == place
+    assert model_versions.locate(database, settings, "tiny@1") == place
 
 
 def test_the_same_outcome_again_is_the_same_version_and_its_files_stay(database, settings, train):
     train(FakeTrainer())
-    place = models.locate(database, settings, "tiny@1")
+    place = model_versions.locate(database, settings, "tiny@1")
     inode = (place / folder.WEIGHTS).stat().st_ino
     assert train(FakeTrainer()).model == "tiny@1"
     assert (place / folder.WEIGHTS).stat().st_ino == inode
@@ -260,13 +262,13 @@ def test_a_service_that_does_not_answer_sends_the_run_back_to_the_queue(database
         with database.transaction() as tx:
             assert runs.recover(tx) == 0
             tx.exec_driver_sql("UPDATE runs SET not_before = '-infinity'")
-        scratch_of(settings, run.id).rmdir()  # the fake trainer makes it anew
+        scratch_dir(settings, run.id).rmdir()  # the fake trainer makes it anew
         assert train_next(database, away, settings, lambda: False)
         run = status(database, run.id)
     with database.transaction() as tx:
         assert tx.exec_driver_sql("SELECT attempt FROM runs").scalar() == 0
         tx.exec_driver_sql("UPDATE runs SET not_before = '-infinity'")
-    scratch_of(settings, run.id).rmdir()
+    scratch_dir(settings, run.id).rmdir()
     assert train_next(database, FakeTrainer(), settings, lambda: False)
     run = status(database, run.id)
     assert (run.state, run.error, run.model) == (RunState.DONE, None, "tiny@1")
@@ -276,7 +278,7 @@ def test_a_service_that_does_not_answer_sends_the_run_back_to_the_queue(database
 def test_a_run_that_is_cancelled_leaves_no_version_and_no_file(database, settings, train, moment):
     run = train(FakeTrainer(**{moment: lambda: cancel(database, "@last")}))
     assert (run.state, run.model, run.error) == (RunState.CANCELLED, None, None)
-    assert models.every(database) == []
+    assert model_versions.every(database) == []
     assert [path.name for path in (settings.home / "models").rglob("*")] == [".unfinished"]
 
 
@@ -311,54 +313,54 @@ def test_what_runs_left_that_ended_without_their_worker_is_removed_and_nothing_e
     for name in [*gone, *kept]:
         (unfinished / name).mkdir(parents=True)
         (unfinished / name / "checkpoint").touch()
-    remove_leftovers(database, settings)
+    remove_stale_workspaces(database, settings)
     assert sorted(path.name for path in unfinished.iterdir()) == sorted(kept)
     os.utime(unfinished / draft, (0, 0))
-    remove_leftovers(database, settings)
+    remove_stale_workspaces(database, settings)
     assert not (unfinished / draft).exists()
 
 
 def test_an_altered_checkpoint_is_refused(database, settings, train):
     train(FakeTrainer())
-    (models.locate(database, settings, "tiny@1") / folder.WEIGHTS).write_text("altered")
+    (model_versions.locate(database, settings, "tiny@1") / folder.WEIGHTS).write_text("altered")
     with pytest.raises(RelexError, match="altered since the model was registered"):
-        models.locate(database, settings, "tiny@1")
+        model_versions.locate(database, settings, "tiny@1")
 
 
 def test_shipped_checkpoints_are_registered_once_and_replaced_by_newer_ones(database, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(model_versions, "SHIPPED", tmp_path / "shipped")
     write_checkpoint(tmp_path / "shipped" / "starter", 1)
-    assert not models.shipped_is_registered(database)
+    assert not model_versions.shipped_is_registered(database)
     for _ in range(2):
-        models.register_shipped(database, settings)
-    assert models.shipped_is_registered(database)
+        model_versions.register_shipped(database, settings)
+    assert model_versions.shipped_is_registered(database)
     assert current(database) == "starter@1"
     (tmp_path / "shipped" / "starter" / folder.WEIGHTS).write_text("a better one")
-    models.register_shipped(database, settings)
+    model_versions.register_shipped(database, settings)
     assert current(database) == "starter@2"
     for number in (1, 2):
-        assert models.locate(database, settings, f"starter@{number}").is_dir()
+        assert model_versions.locate(database, settings, f"starter@{number}").is_dir()
 
 
 def test_what_shipped_under_another_name_gives_way_and_stays_usable(database, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "SHIPPED", tmp_path / "earlier")
+    monkeypatch.setattr(model_versions, "SHIPPED", tmp_path / "earlier")
     former = tmp_path / "earlier" / "scratch"
     write_checkpoint(former, 1)
-    models.register_shipped(database, settings)
-    monkeypatch.setattr(models, "FORMER_WEIGHTS", {folder.digests(former)[folder.WEIGHTS]})
-    monkeypatch.setattr(models, "SHIPPED", tmp_path / "now")
+    model_versions.register_shipped(database, settings)
+    monkeypatch.setattr(model_versions, "FORMER_WEIGHTS", {folder.digests(former)[folder.WEIGHTS]})
+    monkeypatch.setattr(model_versions, "SHIPPED", tmp_path / "now")
     write_checkpoint(tmp_path / "now" / "starter", 2)
-    models.register_shipped(database, settings)
+    model_versions.register_shipped(database, settings)
     assert current(database) == "starter@1"
-    assert models.locate(database, settings, "scratch@1").is_dir()
+    assert model_versions.locate(database, settings, "scratch@1").is_dir()
 
 
 def test_a_version_that_was_trained_here_stays_current(database, settings, tmp_path, monkeypatch, train):
     train(FakeTrainer())
-    monkeypatch.setattr(models, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(model_versions, "SHIPPED", tmp_path / "shipped")
     for weights in ("first", "second"):
         write_checkpoint(tmp_path / "shipped" / "tiny", 1)
         (tmp_path / "shipped" / "tiny" / folder.WEIGHTS).write_text(weights)
-        models.register_shipped(database, settings)
+        model_versions.register_shipped(database, settings)
         shutil.rmtree(tmp_path / "shipped")
     assert current(database) == "tiny@1"

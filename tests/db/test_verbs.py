@@ -2,11 +2,11 @@
 
 import pytest
 
-from relex.db import examples, jobs, shards, verbs
+from relex.db import examples, job_control, jobs, shards
+from relex.domain.examples import Outcome, RowError
+from relex.domain.jobs import JobState, MaxFailed
 from relex.errors import JobNotFound, LeaseLost, RelexError
-from relex.examples import Outcome, RowError
 from relex.flows.sweep import sweep
-from relex.jobs import JobState, MaxFailed
 from tests.accounts import assert_books_balance
 from tests.making import example, make_job, prediction
 
@@ -18,14 +18,14 @@ def test_what_an_old_claim_writes_after_a_retry_is_refused(database):
     job = make_job(database, rows=4)
     old = claim(database)
     complete(database, old, wrong=range(4))
-    do(database, verbs.retry, job.id, rows=True)
+    do(database, job_control.retry, job.id, rows=True)
     with pytest.raises(LeaseLost):
         complete(database, old, wrong=range(4))
     assert progress(database, job).failed == 0
     do(database, shards.fail, claim(database), "broken")
     do(database, jobs.close_if_ended, job.id)
     failed = do(database, jobs.find, job.id)
-    do(database, verbs.retry, failed.id, rows=False)
+    do(database, job_control.retry, failed.id, rows=False)
     with pytest.raises(LeaseLost):
         complete(database, old)
 
@@ -79,7 +79,7 @@ def running(database, _job):
 
 def paused(database, job):
     running(database, job)
-    do(database, verbs.pause, job.id)
+    do(database, job_control.pause, job.id)
 
 
 def done(database, _job):
@@ -99,16 +99,16 @@ def failed(database, job):
 
 def cancelled(database, job):
     running(database, job)
-    do(database, verbs.cancel, job.id)
+    do(database, job_control.cancel, job.id)
 
 
 VERBS = {
-    "cancel": verbs.cancel,
-    "retry": lambda tx, job_id: verbs.retry(tx, job_id, rows=False),
-    "retry --rows": lambda tx, job_id: verbs.retry(tx, job_id, rows=True),
-    "pause": verbs.pause,
-    "resume": verbs.resume,
-    "priority": lambda tx, job_id: verbs.prioritize(tx, job_id, 7),
+    "cancel": job_control.cancel,
+    "retry": lambda tx, job_id: job_control.retry(tx, job_id, rows=False),
+    "retry --rows": lambda tx, job_id: job_control.retry(tx, job_id, rows=True),
+    "pause": job_control.pause,
+    "resume": job_control.resume,
+    "priority": lambda tx, job_id: job_control.prioritize(tx, job_id, 7),
 }
 UNENDED = "only a job that has ended can be tried again"
 NOT_PAUSED = "only a paused job can be resumed"
@@ -182,9 +182,9 @@ def test_from_every_state_a_job_comes_to_a_whole_end(database, state):
     other = make_job(database, ROWS, SHARD_ROWS, key="other")
     state(database, other)
     if progress(database, other).job.paused_at:
-        do(database, verbs.resume, other.id)
+        do(database, job_control.resume, other.id)
     if progress(database, other).unscored or progress(database, other).failed:
-        do(database, verbs.retry, other.id, rows=True)
+        do(database, job_control.retry, other.id, rows=True)
     with database.transaction() as tx:  # whoever held a shard is gone
         tx.exec_driver_sql("UPDATE shards SET lease_until = '-infinity' WHERE state = 'running'")
     sweep(database)
@@ -198,7 +198,7 @@ def test_a_cancelled_job_keeps_what_is_done_and_refuses_whoever_holds_the_rest(d
     job = make_job(database, ROWS, SHARD_ROWS)
     complete(database, claim(database))
     held = claim(database)
-    ended = do(database, verbs.cancel, job.id)
+    ended = do(database, job_control.cancel, job.id)
     assert (ended.state, ended.done, ended.unscored, ended.cancelled_shards) == (JobState.CANCELLED, 4, 6, 2)
     assert ended.since == ended.job.cancelled_at
     assert claim(database) is None
@@ -215,9 +215,9 @@ def test_a_cancelled_job_keeps_what_is_done_and_refuses_whoever_holds_the_rest(d
 def test_a_retry_scores_what_is_left_and_touches_nothing_else(database):
     job = make_job(database, ROWS, SHARD_ROWS)
     complete(database, claim(database), wrong={2})
-    do(database, verbs.cancel, job.id)
+    do(database, job_control.cancel, job.id)
     before = written(database)
-    again = do(database, verbs.retry, job.id, rows=False)
+    again = do(database, job_control.retry, job.id, rows=False)
     assert (again.state, again.done, again.failed, again.open, again.unscored) == (JobState.RUNNING, 4, 1, 6, 0)
     assert again.job.cancelled_at is None
     assert [shard.attempt for shard in (claim(database), claim(database))] == [0, 0]
@@ -228,9 +228,9 @@ def test_rows_that_failed_are_cut_out_and_scored_anew(database):
     job = make_job(database, rows=12, shard_rows=6)
     wrong = {0, 3, 4, 11}
     score_all(database, wrong)
-    windows_cut, before = progress(database, job).windows_cut, written(database)
-    again = do(database, verbs.retry, job.id, rows=True)
-    assert (again.done, again.failed, again.open, again.windows_cut) == (8, 0, 4, windows_cut)
+    truncated_rows, before = progress(database, job).truncated_rows, written(database)
+    again = do(database, job_control.retry, job.id, rows=True)
+    assert (again.done, again.failed, again.open, again.truncated_rows) == (8, 0, 4, truncated_rows)
     assert_books_balance(database)
     taken = []
     while shard := claim(database):
@@ -247,8 +247,8 @@ def test_rows_that_failed_are_cut_out_and_scored_anew(database):
 def test_a_worker_that_held_a_shard_before_the_retry_doubles_nothing(database):
     job = make_job(database, rows=4)
     late = claim(database)
-    do(database, verbs.cancel, job.id)
-    do(database, verbs.retry, job.id, rows=False)
+    do(database, job_control.cancel, job.id)
+    do(database, job_control.retry, job.id, rows=False)
     with pytest.raises(LeaseLost):  # while the shard waits
         complete(database, late)
     second = claim(database)
@@ -264,20 +264,20 @@ def test_a_worker_that_held_a_shard_before_the_retry_doubles_nothing(database):
 def test_a_paused_job_is_not_claimed_but_what_is_held_is_finished(database):
     job = make_job(database, ROWS, SHARD_ROWS)
     held = claim(database)
-    told = do(database, verbs.pause, job.id)
+    told = do(database, job_control.pause, job.id)
     assert (told.state, told.running_shards, told.since) == (JobState.PAUSED, 1, told.job.paused_at)
     assert claim(database) is None
     assert sweep(database).shards == 0
     complete(database, held)
     assert progress(database, job).done == 4
-    do(database, verbs.resume, job.id)
+    do(database, job_control.resume, job.id)
     score_all(database)
     assert progress(database, job).state is JobState.DONE
 
 
 def test_a_pause_between_the_two_questions_of_a_claim_is_heard(database):
     job = make_job(database, rows=4)
-    do(database, verbs.pause, job.id)
+    do(database, job_control.pause, job.id)
     asked = {"job_id": job.id, "worker": "worker", "lease_seconds": 60}
     with database.transaction() as tx:
         assert tx.execute(shards.CLAIM, asked).one_or_none() is None
@@ -286,7 +286,7 @@ def test_a_pause_between_the_two_questions_of_a_claim_is_heard(database):
 def test_a_paused_job_whose_last_shard_is_finished_ends(database):
     job = make_job(database, rows=4)
     held = claim(database)
-    do(database, verbs.pause, job.id)
+    do(database, job_control.pause, job.id)
     complete(database, held)
     assert progress(database, job).state is JobState.DONE
 
@@ -295,7 +295,7 @@ def test_a_higher_priority_comes_first_and_can_be_given_later(database):
     usual = make_job(database, rows=8, key="usual")
     urgent = make_job(database, rows=8, key="urgent")
     assert claim(database).job_id == usual.id
-    do(database, verbs.prioritize, urgent.id, 1)
+    do(database, job_control.prioritize, urgent.id, 1)
     assert [claim(database).job_id for _ in range(3)] == [urgent.id, urgent.id, usual.id]
 
 
@@ -362,14 +362,14 @@ def test_a_job_whose_budget_is_spent_goes_on_with_another_one_or_with_its_rows(d
     with pytest.raises(
         RelexError, match="--max-failed allows 0; `--rows` tries those again too, `--max-failed 2` allows them"
     ):
-        do(database, verbs.retry, job.id, rows=False)
+        do(database, job_control.retry, job.id, rows=False)
     with pytest.raises(RelexError, match="--max-failed allows 1"):
-        do(database, verbs.retry, job.id, rows=False, budget=MaxFailed.parse("10%"))
-    again = do(database, verbs.retry, job.id, rows=False, budget=MaxFailed.parse("20%"))
+        do(database, job_control.retry, job.id, rows=False, budget=MaxFailed.parse("10%"))
+    again = do(database, job_control.retry, job.id, rows=False, budget=MaxFailed.parse("20%"))
     assert (again.state, again.failed, again.job.max_failed, again.job.error) == (JobState.RUNNING, 2, 2, None)
     complete(database, claim(database), wrong={4})
     assert progress(database, job).state is JobState.FAILED
-    again = do(database, verbs.retry, job.id, rows=True)
+    again = do(database, job_control.retry, job.id, rows=True)
     assert (again.failed, again.open) == (0, 5)
     score_all(database)
     assert progress(database, job).state is JobState.DONE
@@ -381,7 +381,7 @@ def test_a_larger_budget_alone_makes_a_wholly_scored_job_done(database):
         tx.exec_driver_sql("UPDATE jobs SET max_failed = 0")
     score_all(database, wrong={1})
     assert progress(database, job).state is JobState.FAILED
-    assert do(database, verbs.retry, job.id, rows=False, budget=MaxFailed.parse("1")).state is JobState.DONE
+    assert do(database, job_control.retry, job.id, rows=False, budget=MaxFailed.parse("1")).state is JobState.DONE
 
 
 @pytest.mark.parametrize("verb", VERBS)

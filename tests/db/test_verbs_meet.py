@@ -7,13 +7,13 @@ from threading import Event
 
 import pytest
 
-from relex.db import examples, jobs, locks, purging, recovery, shards, verbs
+from relex.db import deletion, examples, job_control, jobs, locks, shards
+from relex.domain.examples import Outcome
+from relex.domain.jobs import JobState
 from relex.errors import LeaseLost, RelexError, Transient
-from relex.examples import Outcome
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.flows.sweep import sweep
-from relex.jobs import JobState
 from tests.accounts import assert_books_balance
 from tests.interleaving import while_open
 from tests.making import FakeScorer, example, make_job, prediction
@@ -46,14 +46,14 @@ def job(database):
 
 def test_a_commit_before_a_cancel_is_kept(database, job):
     shard = claim(database)
-    ended = while_open(database, lambda tx: complete(tx, shard), lambda: do(database, verbs.cancel, job.id))
+    ended = while_open(database, lambda tx: complete(tx, shard), lambda: do(database, job_control.cancel, job.id))
     assert (ended.state, ended.done, ended.unscored) == (JobState.CANCELLED, 4, 6)
 
 
 def test_a_commit_behind_a_cancel_is_refused(database, job):
     shard = claim(database)
     with pytest.raises(LeaseLost):
-        while_open(database, lambda tx: verbs.cancel(tx, job.id), lambda: do(database, complete, shard))
+        while_open(database, lambda tx: job_control.cancel(tx, job.id), lambda: do(database, complete, shard))
     assert progress(database, job).done == 0
 
 
@@ -62,7 +62,7 @@ def test_a_claim_before_a_cancel_is_worth_nothing(database, job):
     ended = while_open(
         database,
         lambda tx: held.append(shards.claim(tx, "worker", 60)),
-        lambda: do(database, verbs.cancel, job.id),
+        lambda: do(database, job_control.cancel, job.id),
     )
     assert (ended.running_shards, ended.cancelled_shards) == (0, 3)
     with pytest.raises(LeaseLost):
@@ -70,7 +70,7 @@ def test_a_claim_before_a_cancel_is_worth_nothing(database, job):
 
 
 def test_a_claim_behind_a_cancel_finds_nothing_and_waits_for_nobody(database, job):
-    assert while_open(database, lambda tx: verbs.cancel(tx, job.id), lambda: claim(database)) is None
+    assert while_open(database, lambda tx: job_control.cancel(tx, job.id), lambda: claim(database)) is None
 
 
 def test_a_cancel_behind_the_commit_of_the_last_shard_lets_the_job_be_done(database, job):
@@ -78,7 +78,7 @@ def test_a_cancel_behind_the_commit_of_the_last_shard_lets_the_job_be_done(datab
     do(database, complete, claim(database))
     last = claim(database)
     with pytest.raises(RelexError, match="every shard has ended already"):
-        while_open(database, lambda tx: complete(tx, last), lambda: do(database, verbs.cancel, job.id))
+        while_open(database, lambda tx: complete(tx, last), lambda: do(database, job_control.cancel, job.id))
     do(database, jobs.close_if_ended, job.id)
     assert progress(database, job).state is JobState.DONE
 
@@ -89,16 +89,16 @@ def test_a_sweep_that_halves_before_a_cancel_hides_no_half_from_it(database, job
 
     def halve(tx):
         assert locks.try_lock_sweep(tx)
-        recovery.recover(tx)
+        shards.recover(tx)
 
-    ended = while_open(database, halve, lambda: do(database, verbs.cancel, job.id))
+    ended = while_open(database, halve, lambda: do(database, job_control.cancel, job.id))
     assert (ended.pending_shards, ended.cancelled_shards) == (0, 6)
 
 
 def test_a_sweep_behind_a_cancel_leaves_the_job_alone(database, job):
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE shards SET crashes = 2")
-    while_open(database, lambda tx: verbs.cancel(tx, job.id), lambda: sweep(database))
+    while_open(database, lambda tx: job_control.cancel(tx, job.id), lambda: sweep(database))
     assert progress(database, job).cancelled_shards == 3
 
 
@@ -109,7 +109,7 @@ def test_of_a_close_and_a_cancel_the_first_one_holds(database, job):
         while_open(
             database,
             lambda tx: jobs.close_if_ended(tx, job.id),
-            lambda: do(database, verbs.cancel, job.id),
+            lambda: do(database, job_control.cancel, job.id),
         )
     assert progress(database, job).state is JobState.DONE
 
@@ -119,9 +119,9 @@ def test_a_close_that_looked_before_a_retry_does_not_end_the_job_again(database,
         do(database, shards.fail, shard, "broken")
 
     def close_and_retry(tx):
-        jobs.hold(tx, job.id)
+        jobs.lock_job(tx, job.id)
         jobs.close_if_ended(tx, job.id)
-        verbs.retry(tx, job.id, rows=False)
+        job_control.retry(tx, job.id, rows=False)
 
     # It sees a job without open shards, then waits; meanwhile all of them are queued again.
     while_open(database, close_and_retry, lambda: do(database, jobs.close_if_ended, job.id))
@@ -129,21 +129,21 @@ def test_a_close_that_looked_before_a_retry_does_not_end_the_job_again(database,
 
 
 def test_two_retries_queue_everything_once(database, job):
-    do(database, verbs.cancel, job.id)
+    do(database, job_control.cancel, job.id)
     with pytest.raises(RelexError, match="only a job that has ended"):
         while_open(
             database,
-            lambda tx: verbs.retry(tx, job.id, rows=True),
-            lambda: do(database, verbs.retry, job.id, rows=True),
+            lambda tx: job_control.retry(tx, job.id, rows=True),
+            lambda: do(database, job_control.retry, job.id, rows=True),
         )
     assert progress(database, job).open == 10
 
 
 def test_a_late_commit_beside_a_retry_is_refused_in_either_order(database, job):
     late = claim(database)
-    do(database, verbs.cancel, job.id)
+    do(database, job_control.cancel, job.id)
     with pytest.raises(LeaseLost):
-        while_open(database, lambda tx: verbs.retry(tx, job.id, rows=False), lambda: do(database, complete, late))
+        while_open(database, lambda tx: job_control.retry(tx, job.id, rows=False), lambda: do(database, complete, late))
     second = claim(database)
     assert second.first_row == late.first_row
     with pytest.raises(LeaseLost):
@@ -156,7 +156,7 @@ def test_a_claim_before_a_pause_is_finished_and_one_behind_it_finds_nothing(data
     while_open(
         database,
         lambda tx: held.append(shards.claim(tx, "worker", 60)),
-        lambda: do(database, verbs.pause, job.id),
+        lambda: do(database, job_control.pause, job.id),
     )
     assert claim(database) is None
     do(database, complete, held[0])
@@ -165,23 +165,23 @@ def test_a_claim_before_a_pause_is_finished_and_one_behind_it_finds_nothing(data
 
 def test_a_claim_does_not_wait_for_a_verb_on_another_job(database, job):
     other = make_job(database, rows=4, key="other")
-    claimed = while_open(database, lambda tx: verbs.cancel(tx, other.id), lambda: claim(database))
+    claimed = while_open(database, lambda tx: job_control.cancel(tx, other.id), lambda: claim(database))
     assert claimed.job_id == job.id
 
 
 def test_a_retry_before_a_purge_saves_the_job_and_one_behind_it_finds_none(database, job):
-    ended = do(database, verbs.cancel, job.id).job
+    ended = do(database, job_control.cancel, job.id).job
     assert not while_open(
         database,
-        lambda tx: verbs.retry(tx, job.id, rows=False),
-        lambda: do(database, purging.mark, ended, timedelta(0)),
+        lambda tx: job_control.retry(tx, job.id, rows=False),
+        lambda: do(database, deletion.mark, ended, timedelta(0)),
     )
-    do(database, verbs.cancel, job.id)
+    do(database, job_control.cancel, job.id)
     with pytest.raises(RelexError, match="no job has the id"):
         while_open(
             database,
-            lambda tx: purging.mark(tx, ended, timedelta(0)),
-            lambda: do(database, verbs.retry, job.id, rows=False),
+            lambda tx: deletion.mark(tx, ended, timedelta(0)),
+            lambda: do(database, job_control.retry, job.id, rows=False),
         )
 
 
@@ -213,11 +213,11 @@ def test_verbs_and_workers_together_lose_and_double_nothing(database, seed):
                 over.wait(0.01)
 
     chosen = [
-        lambda tx, job: verbs.cancel(tx, job.id),
-        lambda tx, job: verbs.retry(tx, job.id, rows=False),
-        lambda tx, job: verbs.retry(tx, job.id, rows=True),
-        lambda tx, job: verbs.pause(tx, job.id),
-        lambda tx, job: verbs.resume(tx, job.id),
+        lambda tx, job: job_control.cancel(tx, job.id),
+        lambda tx, job: job_control.retry(tx, job.id, rows=False),
+        lambda tx, job: job_control.retry(tx, job.id, rows=True),
+        lambda tx, job: job_control.pause(tx, job.id),
+        lambda tx, job: job_control.resume(tx, job.id),
     ]
     with ThreadPoolExecutor(2) as pool:
         working = [pool.submit(work, number) for number in range(2)]
@@ -241,7 +241,7 @@ def test_verbs_and_workers_together_lose_and_double_nothing(database, seed):
 def bring_to_its_end(database, job):
     """What a person would do to have every row scored."""
     if progress(database, job).state is JobState.PAUSED:
-        do(database, verbs.resume, job.id)
+        do(database, job_control.resume, job.id)
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE shards SET not_before = '-infinity'")
     worker = Worker("last", lambda *_: FakeScorer(), LeaseTerms(60, 60, lambda: False))
@@ -249,7 +249,7 @@ def bring_to_its_end(database, job):
         pass
     left = progress(database, job)
     if left.unscored or left.failed:
-        do(database, verbs.retry, job.id, rows=True)
+        do(database, job_control.retry, job.id, rows=True)
         while score_next(database, worker):
             pass
     assert progress(database, job).state is JobState.DONE

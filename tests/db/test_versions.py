@@ -7,13 +7,13 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from relex.db import examples, jobs, migrate, models, schema
+from relex.db import examples, jobs, migrate, model_versions, schema
 from relex.db.connection import Database
+from relex.domain.jobs import JobState
 from relex.errors import RelexError
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.flows.sweep import sweep
-from relex.jobs import JobState
 from tests.db.versions import REVISIONS, contents, fill, lost, migrate_to
 from tests.making import FakeScorer
 from tests.processes import environment, relex, wait_until
@@ -66,7 +66,7 @@ def test_what_was_open_is_scored_to_its_end(old):
             name: jobs.progress(tx, jobs.find(tx, f"j-{name}")) for name in ("done", "failed", "cancelled", "open")
         }
         assert len(b"".join(map(bytes, examples.copy_out(tx, "j-open"))).splitlines()) == 6
-        assert str(models.current(tx)) == "fake@2"
+        assert str(model_versions.current(tx)) == "fake@2"
     assert {name: each.state for name, each in found.items()} == {
         "done": JobState.DONE,
         "failed": JobState.FAILED,

@@ -48,7 +48,7 @@ ROWS = {
             ('j-open', 0, 2, 'done', 1, 0, 6, 'host:1', NULL, now(), NULL),
             ('j-open', 2, 4, 'running', 1, 1, 7, 'host:2', now() - interval '1 day', NULL, NULL),
             ('j-open', 4, 6, 'pending', 1, 0, 8, NULL, NULL, NULL, 'given back');
-        INSERT INTO predictions (job_id, row_no, label, probabilities, window_cut)
+        INSERT INTO predictions (job_id, row_no, label, probabilities, truncated)
             SELECT job_id, row_no, 'no_relation', array_fill(0.25::real, ARRAY[30]), true
             FROM (VALUES ('j-done', 0), ('j-open', 0), ('j-open', 1)) AS scored (job_id, row_no);
         INSERT INTO row_errors VALUES ('j-done', 1, 'scoring-failed', 'why');
@@ -61,8 +61,8 @@ ROWS = {
     """,
     "0003": """
         UPDATE jobs SET exact = true, fresh = true WHERE id = 'j-failed';
-        UPDATE shards SET answered = 1 WHERE job_id = 'j-done';
-        UPDATE predictions SET answer_key = gen_random_uuid() WHERE job_id = 'j-done';
+        UPDATE shards SET reused = 1 WHERE job_id = 'j-done';
+        UPDATE predictions SET cache_key = gen_random_uuid() WHERE job_id = 'j-done';
     """,
     "0005": """
         UPDATE model_versions SET trained_on = '[{"name": "a.csv", "sha256": "0", "path": null}]'

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from cli.main import relex
 from relex.label_examples import ENTITY_TYPE_EXAMPLES, RELATION_EXAMPLES, LabelExample
 from relex.settings import PREFIX, Settings
-from relex.training.config import TrainingConfig
+from relex.training.recipe.config import TrainingConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"

@@ -8,9 +8,10 @@ import pytest
 
 from cli.exits import Exit
 from relex.label_examples import ENTITY_TYPE_EXAMPLES, RELATION_EXAMPLES
-from relex.searching.reading import KEYS, METHODS, RANGE, SEARCH
 from relex.settings import PREFIX, Settings
-from relex.training.recipes import shipped_names
+from relex.training.recipe.config import SEARCH
+from relex.training.recipe.reader import shipped_names
+from relex.tuning.section import KEYS, METHODS, RANGE
 from tests.docs.reference import PAGES, REFERENCE, ROOT, block_names, commands, recipe_keys, refreshed
 
 KEBAB = re.compile(r"[a-z]+(-[a-z]+)*")
@@ -110,10 +111,10 @@ def anchors(path: Path):
 def row_problem_codes():
     """Collect the codes that the readers of rows raise: `BadCell(CODE, ...)`, `RowProblem(_, _, _, CODE)`, pairs."""
     codes = set()
-    for path in (ROOT / "relex" / "csvfile").glob("*.py"):
+    for path in (ROOT / "relex" / "files").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                place = {"BadCell": 0, "RowFault": 3}.get(node.func.id)
+                place = {"BadCell": 0, "RowProblem": 3}.get(node.func.id)
                 codes.add(constant(node.args[place]) if place is not None and len(node.args) > place else None)
             elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and (code := constant(node.elts[0])):
                 codes.add(code if "-" in code else None)
@@ -127,7 +128,7 @@ def constant(node):
 
 def row_error_codes():
     """Collect the codes: constants beside `RowError`, and the one that the sweep's SQL writes."""
-    values = (ROOT / "relex" / "examples.py").read_text("utf-8")
+    values = (ROOT / "relex" / "domain" / "examples.py").read_text("utf-8")
     sweep = (ROOT / "relex" / "db" / "recovery.py").read_text("utf-8")
     return {
         *re.findall(r'^[A-Z_]+ = "([a-z-]+)"$', values, re.MULTILINE),

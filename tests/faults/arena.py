@@ -13,13 +13,13 @@ from subprocess import DEVNULL, CompletedProcess, Popen
 from redis import RedisError
 from sqlalchemy import make_url
 
-from relex.csvfile.checking import check
 from relex.db import jobs, migrate
 from relex.db.connection import Database
+from relex.domain.jobs import JobId, Progress
 from relex.errors import DatabaseUnreachable, ServiceUnreachable
-from relex.flows import models
+from relex.files.validation import check
 from relex.flows.submit import SubmitOptions, submit
-from relex.jobs import JobId, Progress
+from relex.registry import model_versions
 from relex.settings import Settings
 from tests.faults import truth
 from tests.faults.fleet import TERMS, Fleet
@@ -27,7 +27,7 @@ from tests.faults.proxy import Action, Moment, Trap, Traps
 from tests.faults.services import Postgres, RedisServer, small_disk
 from tests.making import register_model
 from tests.processes import wait_until
-from worker.dispatch import wake_scorers
+from worker.dispatch import notify_scorers
 
 PAIR = ("a", "b")
 """The workers that are always there."""
@@ -77,7 +77,7 @@ class Arena:
         self.settings = Settings(database_url=postgres.url, broker_url=redis.url, home=self.home)
         migrate.upgrade(self.database)
         if kind.shipped:
-            models.register_shipped(self.database, self.settings)
+            model_versions.register_shipped(self.database, self.settings)
         else:
             register_model(self.database, self.home)
 
@@ -147,7 +147,7 @@ class Arena:
     def ring(self, times: int) -> None:
         """Redis down is a warning, as in the command."""
         with suppress(ServiceUnreachable):
-            wake_scorers(self.settings, times)
+            notify_scorers(self.settings, times)
 
     def plan(self, draw: Random, worker: str | None = None) -> None:
         """Hold a process in a batch that is drawn, one of the first seven of a shard."""

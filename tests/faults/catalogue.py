@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from random import Random
 from subprocess import SubprocessError
 
+from relex.domain.jobs import JobId
 from relex.errors import RelexError
-from relex.jobs import JobId
 from tests.faults import truth
 from tests.faults.arena import Arena
 from tests.faults.oracle import Expected, Verdict, judge

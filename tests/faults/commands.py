@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from random import Random
 
-from relex.jobs import JobId
+from relex.domain.jobs import JobId
 from tests.faults.arena import Arena
 from tests.faults.catalogue import all_scored, fault
 from tests.faults.oracle import Expected

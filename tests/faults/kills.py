@@ -5,11 +5,11 @@ import signal
 import time
 from random import Random
 
-from relex.db import models
-from relex.flows.models import install, locate
-from relex.flows.unfinished import draft
+from relex.db import model_versions
 from relex.labels import RELATIONS
 from relex.model import folder
+from relex.registry.model_versions import install, locate
+from relex.registry.workspace import staging_folder
 from tests.faults.arena import LEASE, PAIR, Arena
 from tests.faults.catalogue import all_scored, fault
 from tests.faults.oracle import Expected
@@ -106,10 +106,10 @@ def shared_home(arena: Arena, draw: Random) -> list[Expected]:
     job, worker, _ = arena.hold(draw)
     with arena.other_database() as other:
         config = f"{draw.random()}"
-        with other.transaction() as tx, draft(arena.settings, "fake") as checkpoint:
+        with other.transaction() as tx, staging_folder(arena.settings, "fake") as checkpoint:
             fill_checkpoint(checkpoint)
             (checkpoint / "config.json").write_text(config)
-            theirs = models.register(tx, "fake", RELATIONS, folder.digests(checkpoint))
+            theirs = model_versions.register(tx, "fake", RELATIONS, folder.digests(checkpoint))
             install(arena.settings, checkpoint, theirs)
         assert str(theirs) == "fake@1", "it is not the same name and number"
         found = locate(other, arena.settings, "fake@1")

@@ -3,10 +3,10 @@
 import time
 from random import Random
 
-from relex.db import models, runs
-from relex.flows.cancel import cancel
+from relex.db import model_versions, runs
+from relex.domain.jobs import JobState
+from relex.flows.control import cancel
 from relex.flows.submit import SubmitOptions
-from relex.jobs import JobState
 from relex.labels import RELATIONS
 from tests.faults import truth
 from tests.faults.arena import LEASE, PAIR, Arena
@@ -174,7 +174,7 @@ def frozen_registration(arena: Arena, draw: Random) -> list[Expected]:
         run = runs.claim(tx, "frozen", 0)
     assert run is not None
     with arena.database.transaction() as frozen:
-        runs.hold(frozen, run)
+        runs.lock_run(frozen, run)
         arena.fleet.kill(worker)
         arena.fleet.start(worker)
         wait_until(lambda: arena.progress(job).state.ended, 30)
@@ -187,7 +187,7 @@ def frozen_registration(arena: Arena, draw: Random) -> list[Expected]:
 def unloadable(arena: Arena, draw: Random) -> list[Expected]:
     """Its job is the more urgent one, and must not keep the other from being scored."""
     with arena.database.transaction() as tx:
-        broken = models.register(tx, "broken", RELATIONS, {"config.json": "nowhere"})
+        broken = model_versions.register(tx, "broken", RELATIONS, {"config.json": "nowhere"})
     urgent = arena.submit(options=SubmitOptions(model=str(broken), priority=9))
     arena.pause(draw)
     healthy = arena.submit()

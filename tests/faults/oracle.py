@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from relex.db.connection import Database
+from relex.domain.examples import Example
+from relex.domain.jobs import JobId, JobState
 from relex.errors import DatabaseUnreachable
-from relex.examples import Example
 from relex.flows.export import export
 from relex.flows.status import job_status
-from relex.jobs import JobId, JobState
 from tests.faults import truth
 
 # Sets, not joins: they cost the same whatever Postgres knows of tables that were emptied a second ago.

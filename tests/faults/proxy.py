@@ -175,7 +175,7 @@ class Connection:
             self._done.add(Moment.UPLOADING)
         elif b"UPDATE shards" in text and b"make_interval" in text:
             self._done.add(Moment.CLAIMED)
-        elif text.startswith(b"UPDATE shards") and b"windows_cut=" in text:
+        elif text.startswith(b"UPDATE shards") and b"truncated_rows=" in text:
             self._done.add(Moment.FINISHING)
             yield Moment.FINISHING
         elif text.startswith(b"COPY (") and b"TO STDOUT" in text:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.scale import write_csv
-from relex.csvfile.reading import read_whole
+from relex.domain.jobs import JobId
+from relex.files.reading import read_whole
 from relex.flows.export import export
-from relex.jobs import JobId
 from tests.faults.arena import Arena, Kind, opened_arena
 from tests.faults.oracle import Expected, Verdict, judge
 from tests.faults.proxy import Moment

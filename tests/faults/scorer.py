@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from relex.domain.examples import CANNOT_BE_SCORED, Example, Prediction, RowError, RowResult
 from relex.errors import Transient
-from relex.examples import CANNOT_BE_SCORED, Example, Prediction, RowError, RowResult
 from relex.labels import RELATIONS
 from tests.making import FakeScorer, prediction
 
@@ -90,4 +90,4 @@ def _lie(said: RowResult) -> RowResult:
     if isinstance(said, RowError):
         return said
     label = RELATIONS[(RELATIONS.index(said.label) + 1) % len(RELATIONS)]
-    return Prediction(said.row_no, label, said.probabilities, said.window_cut)
+    return Prediction(said.row_no, label, said.probabilities, said.truncated)

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
-from relex.csvfile.writing import PREDICTION_HEADER
-from relex.examples import Entity, Example
+from relex.domain.examples import Entity, Example
+from relex.files.writing import PREDICTION_HEADER
 from relex.labels import RELATIONS
 from tests.making import example, prediction
 

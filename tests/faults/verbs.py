@@ -5,11 +5,9 @@ from random import Random
 from threading import Thread
 
 from relex.db.connection import Database
+from relex.domain.jobs import JobId, JobState
 from relex.errors import RelexError
-from relex.flows.cancel import cancel
-from relex.flows.pause import pause, resume
-from relex.flows.retry import retry
-from relex.jobs import JobId, JobState
+from relex.flows.control import cancel, pause, resume, retry
 from tests.faults import truth
 from tests.faults.arena import PAIR, Arena
 from tests.faults.catalogue import all_scored, fault

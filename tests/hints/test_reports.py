@@ -9,9 +9,9 @@ from threading import Thread
 
 import pytest
 
-from relex.db import jobs, shards, verbs
+from relex.db import job_control, jobs, shards
 from relex.db.connection import Database
-from relex.examples import Outcome, RowError
+from relex.domain.examples import Outcome, RowError
 from tests.hints.try_models import searching
 from tests.making import example, prediction
 from tests.processes import wait_until
@@ -32,7 +32,7 @@ def fails(tx, shard):
 
 
 def cancels(tx, shard):
-    verbs.cancel(tx, shard.job_id)
+    job_control.cancel(tx, shard.job_id)
 
 
 def leaves_a_row(tx, shard):
@@ -198,4 +198,4 @@ def test_a_worker_that_stopped_renewing_its_lease_is_called_silent(person):
     assert shown.shows("workers 0 (1 silent)")
     assert shown.shows("note: the worker that holds a shard is silent; another gets the shard when its lease ends")
     (listed,) = json.loads(person.types("relex", "jobs", "--json").out)
-    assert (listed["workers"], listed["silent_workers"]) == (0, 1)
+    assert (listed["workers"], listed["stalled_workers"]) == (0, 1)

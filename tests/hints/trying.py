@@ -28,7 +28,7 @@ from threading import Thread
 from cli.main import main
 from relex.db import jobs, shards
 from relex.db.connection import Database
-from relex.examples import Outcome, RowError
+from relex.domain.examples import Outcome, RowError
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.hints import jobs as hints

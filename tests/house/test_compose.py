@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from cli.main import relex
 from relex.db.grants import Part
 from relex.db.schema import newest
-from relex.embedded.binaries import programs_folder
+from relex.embedded.layout import programs_folder
 from relex.embedded.users import use
 from relex.flows.database import upgrade
 from relex.flows.health import LEAST_SECONDS, STALE_SWEEPS

@@ -58,7 +58,7 @@ def test_the_celery_parent_loads_no_torch(database_url, broker_url):
 
 
 def test_a_scorer_wakes_no_library_of_those_who_judge():
-    script = "import sys, relex.scoring.ensemble; print(sorted(sys.modules.keys() & {'sklearn', 'pandas', 'optuna'}))"
+    script = "import sys, relex.inference.ensemble; print(sorted(sys.modules.keys() & {'sklearn', 'pandas', 'optuna'}))"
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment(), cwd=ROOT, capture_output=True, text=True, check=True
     )

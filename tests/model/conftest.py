@@ -8,7 +8,7 @@ from huggingface_hub import constants
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, PreTrainedTokenizerFast
 
-from relex.examples import Entity, Example
+from relex.domain.examples import Entity, Example
 from relex.model.classifier import RelationClassifier
 from relex.model.config import ModelConfig
 from tests.hub import serving

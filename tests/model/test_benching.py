@@ -12,21 +12,19 @@ import torch
 from click.testing import CliRunner
 
 from cli.main import relex
-from relex.benching import ceiling
-from relex.benching.arithmetic import Arithmetic, arithmetic_of
-from relex.benching.ceiling import Ceiling
-from relex.benching.contest import hold
-from relex.benching.contestant import LeftOut, Setting
-from relex.benching.meters import Memory
-from relex.benching.plan import CONTESTANTS, Plan
-from relex.benching.report import report_data
-from relex.benching.runner import Runner, compared, opened, part_of
-from relex.benching.shapes import tokenizer_in
-from relex.csvfile.reading import read_whole
+from relex.benchmark import ceiling
+from relex.benchmark.benchmark import run_benchmark
+from relex.benchmark.ceiling import Arithmetic, Ceiling, Memory, arithmetic_of
+from relex.benchmark.engine import EngineSettings, EngineUnavailable
+from relex.benchmark.plan import ENGINES, Plan
+from relex.benchmark.report import report_data
+from relex.benchmark.runner import Runner, compared, opened, part_of
+from relex.benchmark.shapes import tokenizer_in
+from relex.domain.examples import Prediction
 from relex.errors import InvalidInput, RelexError
-from relex.examples import Prediction
+from relex.files.reading import read_whole
 from relex.model.checkpoint import load, save
-from relex.model.precision import half_precision
+from relex.model.devices import half_precision
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
@@ -52,21 +50,21 @@ def contest(rows):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOKENIZERS_PARALLELISM", "true")
         patch.setattr(ceiling, "SECONDS", 0.01)
-        report = hold(Plan((*OURS, *THEIRS), passes=2, shape="tiny", device="cpu"), rows, said.append)
+        report = run_benchmark(Plan((*OURS, *THEIRS), passes=2, shape="tiny", device="cpu"), rows, said.append)
     return report_data(report), said
 
 
 @pytest.fixture
 def setting(tmp_path, build, tokenizer, examples):
     save(tmp_path / "model", build(), tokenizer, {})
-    return Setting(tmp_path / "model", "cpu", examples)
+    return EngineSettings(tmp_path / "model", "cpu", examples)
 
 
 def test_every_contestant_tells_what_was_promised(contest, rows):
     data, _ = contest
     entered = [each["name"] for each in data["contestants"]]
     assert entered[: len(OURS)] == list(OURS)
-    assert sorted(entered + [each["name"] for each in data["left_out"]]) == sorted(CONTESTANTS)
+    assert sorted(entered + [each["name"] for each in data["left_out"]]) == sorted(ENGINES)
     for each in data["contestants"]:
         assert min(each["rows_per_s_first"], each["rows_per_s_warm"], each["ceiling_share"]) > 0
         assert each["ratio_first"] == pytest.approx(
@@ -121,17 +119,17 @@ def test_openvino_is_close_to_fp32(contest, name):
 
 @pytest.mark.parametrize("name", THEIRS)
 def test_without_openvino_its_contestants_are_left_out_with_the_remedy(monkeypatch, setting, name):
-    for module in ("openvino", "relex.benching.intel", "relex.benching.quantized"):
+    for module in ("openvino", "relex.benchmark.openvino", "relex.benchmark.nncf"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     if importlib.util.find_spec("openvino"):
         monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(LeftOut, match=r"(openvino|nncf) is not installed; pip install -e '.\[bench\]'"):
+    with pytest.raises(EngineUnavailable, match=r"(openvino|nncf) is not installed; pip install -e '.\[bench\]'"):
         opened(name, setting)
 
 
 def test_openvino_stays_out_of_a_contest_on_a_gpu(setting):
-    intel = pytest.importorskip("relex.benching.intel", exc_type=ImportError)
-    with pytest.raises(LeftOut, match="it scores on the CPU, the others on cuda"):
+    intel = pytest.importorskip("relex.benchmark.openvino", exc_type=ImportError)
+    with pytest.raises(EngineUnavailable, match="it scores on the CPU, the others on cuda"):
         intel.bf16(replace(setting, device="cuda"))
 
 
@@ -254,4 +252,4 @@ def test_an_ensemble_is_told(tmp_path, rows):
     (tmp_path / "member-1").mkdir()
     (tmp_path / "ensemble.json").write_text("{}")
     with pytest.raises(InvalidInput, match="an ensemble; choose one of its members"):
-        hold(Plan(checkpoint=tmp_path, device="cpu"), rows, print)
+        run_benchmark(Plan(checkpoint=tmp_path, device="cpu"), rows, print)

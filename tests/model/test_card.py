@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from relex.analysis.metrics import evaluation
-from relex.analysis.reweighting import Reweighted
-from relex.examples import Entity, Example
+from relex.domain.examples import Entity, Example
+from relex.evaluation.metrics import evaluation
+from relex.evaluation.shift import Reweighted
 from relex.labels import NO_RELATION, RELATIONS
-from relex.training.card import TrainingFacts, metrics_json, model_card
-from relex.training.config import TrainingConfig
-from relex.training.validation import Elsewhere
+from relex.training.model_card import TrainingFacts, metrics_json, model_card
+from relex.training.recipe.config import TrainingConfig
+from relex.training.validation import GeneralizationScores
 
 
 def example(row_no, label, source, name="조지"):
@@ -46,7 +46,7 @@ def facts():
         train_sha256="1" * 64,
         valid_sha256="0" * 64,
         evaluation=evaluation(gold, probabilities, RELATIONS),
-        elsewhere=Elsewhere(Reweighted(61.25, 0.64, 1200.4, 0.03, 0.01), 48.5, 77),
+        elsewhere=GeneralizationScores(Reweighted(61.25, 0.64, 1200.4, 0.03, 0.01), 48.5, 77),
         history=[{"epoch": 1, "loss": 2.5, "micro_f1": 60.0, "auprc": 50.0}] * 4,
         best_epoch=3,
         seconds=90.0,
@@ -125,7 +125,7 @@ def test_what_is_to_be_expected_elsewhere_is_told_with_how_far_to_trust_it(facts
 
 
 def test_nothing_is_told_where_nothing_is_known(facts):
-    plain = replace(facts, elsewhere=Elsewhere(None, None, 0))
+    plain = replace(facts, elsewhere=GeneralizationScores(None, None, 0))
     assert json.loads(metrics_json(plain))["validation"]["shifted"] is None
     assert "by the mix of" not in model_card(plain)
     assert "are new" not in model_card(plain)

@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, Roberta
 
 from relex.encoding.batches import collate
 from relex.encoding.markers import Scheme
-from relex.encoding.window import FarApart
+from relex.encoding.windows import Overflow
 from relex.errors import BadCheckpoint
 from relex.labels import RELATIONS
 from relex.model.checkpoint import load, save
@@ -168,13 +168,13 @@ def test_a_setting_of_another_relex_is_refused(saved):
 
 
 def test_what_the_recipe_said_of_entities_far_apart_is_kept(tmp_path, build, tokenizer, saved):
-    save(tmp_path / "strict", build(far_apart=FarApart.REFUSE), tokenizer, TEXTS)
-    assert load(tmp_path / "strict").encoder._far_apart is FarApart.REFUSE
+    save(tmp_path / "strict", build(on_overflow=Overflow.REJECT), tokenizer, TEXTS)
+    assert load(tmp_path / "strict").encoder._on_overflow is Overflow.REJECT
     _, before = saved
     content = json.loads((before / "config.json").read_text("utf-8"))
-    del content["relation"]["far_apart"]  # a checkpoint of before
+    del content["relation"]["on_overflow"]  # a checkpoint of before
     (before / "config.json").write_text(json.dumps(content), "utf-8")
-    assert load(before).encoder._far_apart is FarApart.CUT
+    assert load(before).encoder._on_overflow is Overflow.TRUNCATE
 
 
 def test_a_tokenizer_with_more_tokens_than_the_weights_is_refused(saved):

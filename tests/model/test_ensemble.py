@@ -5,16 +5,16 @@ import random
 import numpy as np
 import pytest
 
-from relex.analysis.voting import vote
 from relex.encoding.markers import Scheme
 from relex.errors import BadCheckpoint
+from relex.evaluation.voting import vote
+from relex.inference import ensemble
+from relex.inference.ensemble import Ensemble, open_scorer
+from relex.inference.scorer import Scorer
 from relex.labels import RELATIONS
 from relex.model import folder as layout
 from relex.model.checkpoint import save
 from relex.model.ensemble import EnsembleConfig, Vote, read_ensemble, write_ensemble
-from relex.scoring import ensemble
-from relex.scoring.ensemble import Ensemble, open_scorer
-from relex.scoring.scorer import Scorer
 
 
 @pytest.fixture
@@ -77,13 +77,13 @@ def test_it_says_what_its_members_say_together(made, checkpoints, many, how, wei
     assert [len(batch) for batch in batches] == [8, 8, 8, 6]
     found = {prediction.row_no: prediction for batch in batches for prediction in batch}
     one, other = (by_row(Scorer(place, "cpu"), many) for place in checkpoints)
-    assert any(other[row].window_cut and not one[row].window_cut for row in one)
+    assert any(other[row].truncated and not one[row].truncated for row in one)
     for row in range(len(many)):
         members = np.array([[one[row].probabilities], [other[row].probabilities[::-1]]])
         together = vote(members, how, None if weights is None else np.array(weights))[0]
         assert found[row].probabilities == pytest.approx(together.tolist(), abs=1e-5)
         assert found[row].label == RELATIONS[int(np.argmax(found[row].probabilities))]
-        assert found[row].window_cut == (one[row].window_cut or other[row].window_cut)
+        assert found[row].truncated == (one[row].truncated or other[row].truncated)
         assert type(found[row].probabilities[0]) is float
 
 

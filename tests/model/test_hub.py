@@ -18,9 +18,9 @@ from safetensors.torch import load
 from relex.errors import InvalidConfig, RelexError
 from relex.model import pickled
 from relex.model.hub import _keep_conversion, backbone_folder, weights_folder
-from relex.training.building import build_classifier
-from relex.training.config import load_config
-from relex.training.recipes import shipped_names
+from relex.training.model_factory import build_classifier
+from relex.training.recipe.config import load_config
+from relex.training.recipe.reader import shipped_names
 from tests.hub import Pull, Repository, commit_of
 from tests.making import example
 from tests.model import layouts

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from relex.domain.examples import Entity, Example
 from relex.encoding.markers import Scheme, marker_tokens
 from relex.encoding.tokens import Encoder
-from relex.examples import Entity, Example
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 TOKENIZER = SHARED / "klue-tokenizer" / "tokenizer.json"
@@ -63,7 +63,7 @@ def test_every_span_spells_its_entity(klue_tokenizer, klue_examples, scheme, max
             compared += 1
     assert compared > 1550
     assert repeated > 50
-    assert sum(tokens.window_cut for tokens in encoded) > {160: 0, 48: 400}[max_length]
+    assert sum(tokens.truncated for tokens in encoded) > {160: 0, 48: 400}[max_length]
 
 
 def test_typed_markers_are_one_token_each(klue_tokenizer, klue_examples):

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from relex.labels import RELATIONS
 from relex.training.losses import FocalLoss, RDropLoss, loss_function
-from relex.training.sections import LossSettings
+from relex.training.recipe.sections import LossSettings
 
 
 @pytest.fixture

@@ -8,14 +8,13 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AutoModel, BertConfig, DistilBertConfig, ElectraConfig, RobertaConfig, XLMRobertaConfig
 
 from relex.encoding.batches import collate
-from relex.encoding.packing import by_pack, lay
+from relex.encoding.packing import collate_packed, pack_best_fit
+from relex.inference.scorer import Scorer
 from relex.model import packed
 from relex.model.checkpoint import load, save
 from relex.model.config import Pooling
-from relex.model.packed import can_pack
-from relex.model.precision import half_precision
-from relex.model.prepacked import WIDE, PrepackedLinear, prepack
-from relex.scoring.scorer import Scorer
+from relex.model.devices import half_precision
+from relex.model.packed import WIDE, PrepackedLinear, can_pack, prepack
 
 SMALL = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2}
 ENCODERS = {
@@ -95,8 +94,8 @@ def test_the_call_for_a_gpu_names_the_same_neighbours(monkeypatch, build, tokeni
     monkeypatch.setattr(packed, "varlen_attn", plain_varlen)
     encoded = build().encoder(tokenizer).encode(many)
     torch.manual_seed(4)
-    for group in by_pack(encoded, 512):
-        pack = lay(group, 512, tokenizer.pad_token_id)
+    for group in pack_best_fit(encoded, 512):
+        pack = collate_packed(group, 512, tokenizer.pad_token_id)
         by_token = [torch.randn(512, 2, 32) for _ in range(3)]
         at_once, by_stretch = torch.zeros(2, 512, 2, 32)
         packed._attend_at_once(by_token, at_once, pack, 0.1)

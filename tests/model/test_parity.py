@@ -9,17 +9,17 @@ import torch
 from transformers import DistilBertConfig
 
 from relex.errors import BadCheckpoint
-from relex.flows import models
-from relex.flows.gate import load_gate
+from relex.flows.gate import load_parity_check
 from relex.flows.importing import import_folder
 from relex.flows.train import _pass
+from relex.inference.ensemble import open_scorer
+from relex.inference.scorer import Scorer
 from relex.model.checkpoint import save
+from relex.model.devices import half_precision
 from relex.model.folder import MODEL_CARD, PARITY, digests
 from relex.model.parity import Parity, read_parity, write_parity
-from relex.model.precision import half_precision
-from relex.scoring import parity as measuring
-from relex.scoring.ensemble import open_scorer
-from relex.scoring.scorer import Scorer
+from relex.registry import model_versions
+from relex.registry import parity_check as measuring
 from relex.settings import Settings
 
 GOOD = Parity("bfloat16", 2000, agreement=99.6, largest_difference=0.02, micro_f1=79.9, micro_f1_exact=80.0)
@@ -68,7 +68,7 @@ def test_a_damaged_file_is_told(folder, text):
 
 @needs_half
 def test_the_gate_measures_what_the_scorers_do(folder, labelled):
-    load_gate("cpu")(folder, labelled)
+    load_parity_check("cpu")(folder, labelled)
     found = read_parity(folder)
     exact, half = (
         scores(Scorer(folder, "cpu", torch.float32), labelled),
@@ -97,16 +97,16 @@ def test_who_passed_is_scored_in_16_bit_unless_exactness_is_asked_for(folder, ex
 
 @needs_half
 def test_of_many_examples_some_are_taken_and_who_was_measured_is_believed(folder, labelled, monkeypatch):
-    monkeypatch.setattr(measuring, "MOST_EXAMPLES", 5)
-    measuring.gate(folder, labelled)
+    monkeypatch.setattr(measuring, "MAX_EXAMPLES", 5)
+    measuring.check_parity(folder, labelled)
     assert read_parity(folder).examples == 4
-    measuring.gate(folder, labelled[:1])
+    measuring.check_parity(folder, labelled[:1])
     assert read_parity(folder).examples == 4
 
 
 def test_a_device_without_a_16_bit_unit_measures_nothing(folder, labelled, monkeypatch):
     monkeypatch.setattr(measuring, "half_precision", lambda _: None)
-    measuring.gate(folder, labelled)
+    measuring.check_parity(folder, labelled)
     assert read_parity(folder) is None
 
 
@@ -124,7 +124,7 @@ def test_a_gate_that_fails_costs_no_training(folder, labelled, caplog, fault):
 def test_an_encoder_that_is_padded_is_not_measured(tmp_path, build, tokenizer, labelled):
     small = {"dim": 64, "hidden_dim": 96, "n_layers": 2, "n_heads": 2}
     save(tmp_path / "padded", build(DistilBertConfig(**small, max_position_embeddings=162)), tokenizer, {})
-    measuring.gate(tmp_path / "padded", labelled)
+    measuring.check_parity(tmp_path / "padded", labelled)
     assert read_parity(tmp_path / "padded") is None
 
 
@@ -142,14 +142,14 @@ def test_an_import_whose_measurement_fails_leaves_nothing(database, tmp_path, fo
     with pytest.raises(OSError, match="no space"):
         import_folder(database, settings, folder, "mine", fail)
     assert list((settings.home / "models" / ".unfinished").iterdir()) == []
-    assert models.every(database) == []
+    assert model_versions.every(database) == []
 
 
 def test_an_import_may_be_measured_on_ones_own_rows(database, tmp_path, folder):
     settings = Settings(home=tmp_path / "home")
     plain = import_folder(database, settings, folder, "plain")
     measured = import_folder(database, settings, folder, "measured", lambda draft: write_parity(draft, GOOD))
-    assert read_parity(models.checkpoint_folder(settings, plain)) is None
-    assert read_parity(models.checkpoint_folder(settings, measured)) == GOOD
+    assert read_parity(model_versions.checkpoint_folder(settings, plain)) is None
+    assert read_parity(model_versions.checkpoint_folder(settings, measured)) == GOOD
     assert not (folder / PARITY).exists()
-    assert json.loads((models.checkpoint_folder(settings, measured) / PARITY).read_text())["agreement"] == 99.6
+    assert json.loads((model_versions.checkpoint_folder(settings, measured) / PARITY).read_text())["agreement"] == 99.6

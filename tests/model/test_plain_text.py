@@ -7,13 +7,13 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AddedToken, PreTrainedTokenizerFast
 
-from relex.csvfile.checking import check
-from relex.csvfile.reading import read_examples, read_labelled_examples
 from relex.encoding.markers import Scheme, mark, marker_tokens
 from relex.encoding.plain_text import _encoded
 from relex.encoding.tokens import Encoder
-from relex.flows.models import SHIPPED
+from relex.files.reading import read_examples, read_labelled_examples
+from relex.files.validation import check
 from relex.model.checkpoint import load
+from relex.registry.model_versions import SHIPPED
 from tests.conftest import ROOT
 from tests.model.conftest import LETTERS
 
@@ -161,7 +161,7 @@ def test_the_starter_reads_ordinary_rows_as_before_and_control_tokens_as_text(st
     backend = starter.tokenizer.backend_tokenizer
     before = backend.encode_batch([(each.text, each.pair) if each.pair else each.text for each in texts])
     for encoding, encoded in zip(before, starter.encode(examples), strict=True):
-        assert encoded.window_cut or list(encoded.input_ids) == encoding.ids
+        assert encoded.truncated or list(encoded.input_ids) == encoding.ids
 
 
 def test_the_starter_and_the_whole_of_klue(starter, klue):
@@ -169,7 +169,7 @@ def test_the_starter_and_the_whole_of_klue(starter, klue):
     texts = [mark(example, starter._scheme, starter._type_sentence) for example in examples]
     before = starter.tokenizer.backend_tokenizer.encode_batch([(each.text, each.pair) for each in texts])
     found = starter.encode(examples)
-    same = [list(a.input_ids) == b.ids for a, b in zip(found, before, strict=True) if not a.window_cut]
+    same = [list(a.input_ids) == b.ids for a, b in zip(found, before, strict=True) if not a.truncated]
     assert len(same) > 6_000
     assert all(same)
     assert "_textual" not in vars(starter._plain_text)  # no sentence was read twice

@@ -21,7 +21,7 @@ from pretraining.training import BACKBONE, STATE, Pretraining
 from relex.errors import InvalidConfig
 from relex.model.classifier import RelationClassifier, backbone_tokenizer
 from relex.model.config import ModelConfig
-from relex.training.vocabulary import train_wordpiece
+from relex.training.model_factory import train_wordpiece
 
 
 def settings(folder, steps=6):

@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
+from relex.domain.examples import RowError
 from relex.encoding.batches import collate
 from relex.errors import BadCheckpoint, InvalidConfig, Transient
-from relex.examples import RowError
+from relex.inference import scorer as scoring
+from relex.inference.scorer import Scorer
 from relex.model.checkpoint import load, save
-from relex.scoring import scorer as scoring
-from relex.scoring.scorer import Scorer
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_cut_window_is_told(scorer, make_example):
     long = make_example(1, "비틀즈" + " 가" * 300 + " 조지", (0, 3), (604, 606))
     short = make_example(2, "비틀즈와 조지", (0, 3), (5, 7))
     predictions = flat(scorer.score([long, short]))
-    assert (predictions[1].window_cut, predictions[2].window_cut) == (True, False)
+    assert (predictions[1].truncated, predictions[2].truncated) == (True, False)
 
 
 def test_no_examples_no_batches(scorer):

@@ -6,7 +6,7 @@ import pytest
 
 from relex.encoding.markers import Scheme
 from relex.encoding.tokens import Encoder
-from relex.encoding.window import FarApart
+from relex.encoding.windows import Overflow
 from relex.errors import InvalidInput
 
 
@@ -14,9 +14,9 @@ from relex.errors import InvalidInput
 def encoder(tokenizer, build):
     """Make an encoder whose tokenizer knows the scheme's markers."""
 
-    def make(scheme=Scheme.TYPED_ENTITY_MARKER, type_sentence=False, max_length=160, far_apart=FarApart.CUT):
+    def make(scheme=Scheme.TYPED_ENTITY_MARKER, type_sentence=False, max_length=160, on_overflow=Overflow.TRUNCATE):
         build(scheme=scheme)
-        return Encoder(tokenizer, scheme, type_sentence, max_length, far_apart)
+        return Encoder(tokenizer, scheme, type_sentence, max_length, on_overflow)
 
     return make
 
@@ -36,7 +36,7 @@ def test_an_encoded_example_in_full(tokenizer, encoder, make_example):
     assert (encoded.subject, encoded.object) == ((6, 9), (12, 14))
     assert (encoded.subject_marker, encoded.object_marker) == (5, 11)
     assert encoded.token_type_ids == (0,) * 20 + (1,) * 19
-    assert (encoded.row_no, encoded.window_cut) == (3, False)
+    assert (encoded.row_no, encoded.truncated) == (3, False)
 
 
 @pytest.mark.parametrize("scheme", Scheme)
@@ -83,8 +83,8 @@ def test_a_cut_window_keeps_both_entities_wherever_they_stand(tokenizer, encoder
     cut = encoder(scheme, type_sentence, 48).encode(examples)
     apart = 0
     for example, before, after in zip(examples, whole, cut, strict=True):
-        assert not before.window_cut
-        assert after.window_cut
+        assert not before.truncated
+        assert after.truncated
         assert len(after.input_ids) == 48
         assert is_subsequence(after.input_ids, before.input_ids)
         for role, entity in (("subject", example.subject), ("object", example.object)):
@@ -123,7 +123,7 @@ def test_entities_far_apart_keep_a_piece_each_and_lose_the_middle(tokenizer, enc
 
 
 def test_entities_far_apart_are_refused_where_that_was_asked_for(encoder, make_example):
-    strict = encoder(Scheme.NONE, max_length=24, far_apart=FarApart.REFUSE)
+    strict = encoder(Scheme.NONE, max_length=24, on_overflow=Overflow.REJECT)
     sentence = "가 " * 50 + "비" + " 나" * 20 + " 조" + " 다" * 50
     near = make_example(0, sentence, (100, 101), (142, 143))
     assert strict.encode([near]) == encoder(Scheme.NONE, max_length=24).encode([near])
@@ -132,7 +132,7 @@ def test_entities_far_apart_are_refused_where_that_was_asked_for(encoder, make_e
         strict.encode([near, *far])
     assert str(refusal.value) == (
         "id id-1: its entities and all between them take 73 tokens, the window has room for 22; leave the row out, or "
-        "use a model with a larger max_length or one that was trained with input.far_apart: cut "
+        "use a model with a larger max_length or one that was trained with input.on_overflow: cut "
         "(1 more of 3 rows cannot be read)"
     )
 

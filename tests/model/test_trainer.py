@@ -9,17 +9,16 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from relex.csvfile.reading import read_labelled_examples
 from relex.encoding.batches import collate
 from relex.errors import InvalidCsv
+from relex.files.reading import read_labelled_examples
 from relex.labels import NO_RELATION
 from relex.model.checkpoint import load
 from relex.model.folder import FOR_PEOPLE, READ_BY_SCORING
-from relex.training.config import TrainingConfig
-from relex.training.judging import Judge
 from relex.training.losses import RDropLoss
+from relex.training.recipe.config import TrainingConfig
 from relex.training.trainer import evaluate, train
-from relex.training.validation import Validation
+from relex.training.validation import ClassifierEvaluator, Validation
 from tests.tiny_training import LABEL_OF_TYPE, config, tiny_data
 
 
@@ -98,7 +97,7 @@ def test_probabilities_are_those_of_each_row_by_itself(trained, data):
         for item in data[1]
     ]
     validation = Validation(data[1], "valid.csv")
-    judge = Judge(checkpoint.model, checkpoint.encoder, checkpoint.pad_token_id, validation)
+    judge = ClassifierEvaluator(checkpoint.model, checkpoint.encoder, checkpoint.pad_token_id, validation)
     together = torch.from_numpy(judge.probabilities())
     torch.testing.assert_close(together, torch.cat(alone).softmax(dim=1), atol=1e-5, rtol=0)
 
@@ -183,7 +182,7 @@ def test_it_is_silent(data, tmp_path, capfd, caplog):
     train(config(train={"epochs": 1}), *data, tmp_path / "tiny", silent)
     evaluate(tmp_path / "tiny", data[1])
     assert capfd.readouterr() == ("", "")
-    assert {record.name for record in caplog.records} <= {"relex.analysis.metrics"}
+    assert {record.name for record in caplog.records} <= {"relex.evaluation.metrics"}
 
 
 @pytest.mark.parametrize("file", ["train.csv", "valid.csv"])
@@ -247,12 +246,12 @@ def test_the_score_by_another_files_mix_can_choose_the_epoch(tmp_path):
     train_file, valid_file, target = (sample / f"{name}_data.csv" for name in ("train", "valid", "test"))
     recipe = config(
         data={"train": str(train_file), "valid": str(valid_file)},
-        validation={"metric": "micro_f1_shifted", "like": str(target)},
+        validation={"metric": "micro_f1_reweighted", "like": str(target)},
         train={"epochs": 4},
     )
     train(recipe, *map(read_labelled_examples, (train_file, valid_file)), tmp_path / "tiny", silent)
     told = metrics(tmp_path / "tiny")
-    shifted = [epoch["micro_f1_shifted"] for epoch in told["training"]["history"]]
+    shifted = [epoch["micro_f1_reweighted"] for epoch in told["training"]["history"]]
     assert shifted != [epoch["micro_f1"] for epoch in told["training"]["history"]]
     assert told["training"]["best_epoch"] == 1 + shifted.index(max(shifted))
     assert told["validation"]["shifted"]["micro_f1"] == pytest.approx(max(shifted))

@@ -14,7 +14,7 @@ import json, sys
 from pathlib import Path
 from relex.environment import isolate
 isolate()
-from relex.training.launching import Launcher
+from relex.training.launcher import Launcher
 from tests.tiny_training import config, tiny_data
 history = []
 place = Path(sys.argv[1])

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from relex.errors import InvalidConfig, InvalidCsv
+from relex.inference.ensemble import open_scorer
 from relex.labels import NO_RELATION
 from relex.model.ensemble import Vote, read_ensemble
 from relex.model.folder import FOR_PEOPLE, members
-from relex.scoring.ensemble import open_scorer
-from relex.training import folds, logbook
+from relex.training import folds, history
 from relex.training.folds import parts
 from relex.training.trainer import evaluate, train
 from tests.making import example
@@ -30,7 +30,7 @@ def here(tmp_path_factory):
         patch.chdir(tmp_path_factory.mktemp("current"))
         for name in ("train.csv", "valid.csv"):
             Path(name).write_text("whatever", "utf-8")
-        patch.setattr(logbook, "REPORT_SECONDS", 0)
+        patch.setattr(history, "REPORT_SECONDS", 0)
         yield
     torch.set_num_threads(before)
 
@@ -149,8 +149,8 @@ def test_a_killed_run_goes_on_with_the_fold_it_was_in(trained, data, tmp_path, m
 def test_what_cannot_choose_an_epoch_is_refused_before_the_first_fold(data, tmp_path):
     """Every held-out example shares an entity word with the others: none is new."""
     told = []
-    asked = config(train={"folds": FOLDS}, validation={"metric": "micro_f1_new"})
-    with pytest.raises(InvalidConfig, match="micro_f1_new"):
+    asked = config(train={"folds": FOLDS}, validation={"metric": "micro_f1_unseen"})
+    with pytest.raises(InvalidConfig, match="micro_f1_unseen"):
         train(asked, *data, tmp_path / "tiny", told.append)
     assert told == []
 

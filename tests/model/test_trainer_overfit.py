@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from relex.csvfile.reading import read_labelled_examples
 from relex.encoding.batches import collate
 from relex.encoding.markers import Scheme
+from relex.files.reading import read_labelled_examples
 from relex.labels import RELATIONS
 from relex.model.config import Pooling
-from relex.training.building import build_classifier
 from relex.training.losses import loss_function
+from relex.training.model_factory import build_classifier
 from tests.tiny_training import config
 
 SAMPLE = Path(__file__).parents[2] / "data" / "train_data.csv"

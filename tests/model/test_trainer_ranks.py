@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import load_file
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from relex.csvfile.reading import read_labelled_examples
 from relex.errors import InvalidConfig, InvalidCsv, RelexError
-from relex.model.devices import device_named, gpus_named
+from relex.files.reading import read_labelled_examples
+from relex.model.devices import resolve_device, resolve_gpus
 from relex.model.folder import members
-from relex.training import launching
-from relex.training.config import TrainingConfig
-from relex.training.launching import Launcher, ranks, train_together
+from relex.training import launcher
+from relex.training.launcher import DistributedLauncher, ranks, train_together
+from relex.training.recipe.config import TrainingConfig
 from tests.processes import environment, wait_until
 from tests.tiny_training import config, tiny_data
 
@@ -104,7 +104,7 @@ def together(recipe, folder, report=lambda _: None, count=2):
 
 def alone(recipe, folder, report=lambda _: None):
     data = (read_labelled_examples(path) for path in (recipe.data.train, recipe.data.valid))
-    return Launcher("cpu").train(recipe, *data, folder, report, folder.with_name("scratch"))
+    return DistributedLauncher("cpu").train(recipe, *data, folder, report, folder.with_name("scratch"))
 
 
 def children(parent):
@@ -168,7 +168,7 @@ def test_no_process_outlives_a_killed_one_and_the_next_goes_on(recipe, undisturb
     program = (
         "import json, sys\n"
         "from pathlib import Path\n"
-        "from relex.training.config import TrainingConfig\n"
+        "from relex.training.recipe.config import TrainingConfig\n"
         "from tests.model.test_trainer_ranks import together\n"
         "said = Path(sys.argv[2]).with_name('said')\n"
         "together(TrainingConfig.from_dict(json.loads(sys.argv[1])), Path(sys.argv[2]), "
@@ -201,7 +201,7 @@ def pretend(monkeypatch):
 
     def pretend(program):
         script = f"import os\nif os.environ['RANK'] == '1':\n    {NEVER_ENDS}\nelse:\n    {program}"
-        monkeypatch.setattr(launching, "RANK", ("-c", script))
+        monkeypatch.setattr(launcher, "RANK", ("-c", script))
 
     return pretend
 
@@ -233,26 +233,26 @@ def test_a_batch_that_cannot_be_shared_is_refused_before_anything_starts(recipe,
 
 
 def test_devices_are_those_of_this_machine():
-    assert device_named("cpu").type == "cpu"
-    assert gpus_named("cpu") == []
+    assert resolve_device("cpu").type == "cpu"
+    assert resolve_gpus("cpu") == []
     for name in ("cuda:99", "nonsense"):
         with pytest.raises(InvalidConfig, match=f"device {name}: .*use auto, cpu or cuda"):
-            device_named(name)
+            resolve_device(name)
     with pytest.raises(InvalidConfig, match="device nonsense"):
-        Launcher("nonsense")
+        DistributedLauncher("nonsense")
 
 
 @pytest.mark.parametrize(("visible", "expected"), [(None, "1"), ("4,7", "7")])
 def test_one_gpu_of_several_is_the_only_one_that_its_process_sees(monkeypatch, visible, expected):
     """No GPU here: what torch would say of two is put in its place, and the process is only asked for."""
     asked = []
-    monkeypatch.setattr(launching, "device_named", lambda _: None)
-    monkeypatch.setattr(launching, "gpus_named", lambda _: [1])
-    monkeypatch.setattr(launching, "sees_several_gpus", lambda: True)
-    monkeypatch.setattr(launching, "train_together", lambda *order: asked.append(order[-2:]))
+    monkeypatch.setattr(launcher, "device_named", lambda _: None)
+    monkeypatch.setattr(launcher, "gpus_named", lambda _: [1])
+    monkeypatch.setattr(launcher, "sees_several_gpus", lambda: True)
+    monkeypatch.setattr(launcher, "train_together", lambda *order: asked.append(order[-2:]))
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     else:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    Launcher("cuda:1").train(config(), [], [], Path("model"), lambda _: None, Path("scratch"))
+    DistributedLauncher("cuda:1").train(config(), [], [], Path("model"), lambda _: None, Path("scratch"))
     assert asked == [("cuda", [{"CUDA_VISIBLE_DEVICES": expected}])]

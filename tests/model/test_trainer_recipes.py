@@ -8,8 +8,8 @@ import torch
 from transformers import AutoModel, BertConfig, BertTokenizerFast, ElectraConfig, RobertaConfig
 
 from relex.model.checkpoint import load
-from relex.training.config import load_config
-from relex.training.recipes import shipped_names
+from relex.training.recipe.config import load_config
+from relex.training.recipe.reader import shipped_names
 from relex.training.trainer import train
 from tests.tiny_training import tiny_data
 

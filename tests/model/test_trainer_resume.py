@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from relex.training import keeper, logbook
+from relex.training import callbacks, history
 from relex.training.trainer import train
 from tests.processes import environment
 from tests.tiny_training import config, tiny_data
@@ -49,8 +49,8 @@ def here(tmp_path_factory):
         patch.chdir(tmp_path_factory.mktemp("current"))
         for name in ("train.csv", "valid.csv"):
             Path(name).write_text("whatever", "utf-8")
-        patch.setattr(logbook, "REPORT_SECONDS", 0)
-        patch.setattr(keeper, "time", SimpleNamespace(monotonic=itertools.count().__next__))
+        patch.setattr(history, "REPORT_SECONDS", 0)
+        patch.setattr(callbacks, "time", SimpleNamespace(monotonic=itertools.count().__next__))
         yield
     torch.set_num_threads(before)
 
@@ -68,7 +68,7 @@ def little_data():
 
 def recipe(steps_a_save=7):
     """A state is kept about so often: what came after it must be done again."""
-    return config(train={"save_minutes": steps_a_save / 60, "hide_entities": 0.3})
+    return config(train={"save_minutes": steps_a_save / 60, "entity_mask_prob": 0.3})
 
 
 def weights(folder):
@@ -125,8 +125,8 @@ def test_kill_9_leaves_no_trace(undisturbed, data, tmp_path):
 def kill_myself(folder, dies_at):
     """What the killed process of the test above does."""
     torch.set_num_threads(1)
-    logbook.REPORT_SECONDS = 0
-    keeper.time = SimpleNamespace(monotonic=itertools.count().__next__)
+    history.REPORT_SECONDS = 0
+    callbacks.time = SimpleNamespace(monotonic=itertools.count().__next__)
     losses = {}
 
     def report(told):
@@ -165,7 +165,7 @@ def test_a_finished_training_is_not_done_again(data, tmp_path):
 
 
 def test_the_mean_loss_of_an_epoch_counts_the_steps_before_the_death(undisturbed, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(logbook, "REPORT_SECONDS", 1e9)
+    monkeypatch.setattr(history, "REPORT_SECONDS", 1e9)
     dying, resumed = Told(dies_at=20), Told()
     with pytest.raises(Died):
         train(recipe(4), *data, tmp_path / "tiny", dying, tmp_path / "scratch")

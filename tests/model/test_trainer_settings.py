@@ -10,11 +10,10 @@ from transformers import SchedulerType, get_scheduler
 from relex.encoding.batches import collate
 from relex.errors import InvalidConfig
 from relex.labels import NO_RELATION
-from relex.training.building import build_classifier
-from relex.training.fitting import _arguments
-from relex.training.learning import as_material
-from relex.training.material import Collator, Material
-from relex.training.sections import Scheduler
+from relex.training.data import Collator, TrainingData
+from relex.training.fitting import _arguments, to_training_data
+from relex.training.model_factory import build_classifier
+from relex.training.recipe.sections import Scheduler
 from tests.tiny_training import config, tiny_data
 
 
@@ -58,7 +57,7 @@ def test_the_recipe_chooses_the_precision(tmp_path, precision, bf16):
 
 def test_the_recipe_reaches_the_model(data):
     recipe = config(
-        input={"scheme": "entity_marker", "type_sentence": True, "max_length": 40, "far_apart": "refuse"},
+        input={"scheme": "entity_marker", "type_sentence": True, "max_length": 40, "on_overflow": "reject"},
         pooling="attention",
         dropout=0.3,
     )
@@ -67,7 +66,7 @@ def test_the_recipe_reaches_the_model(data):
         "scheme": "entity_marker",
         "type_sentence": True,
         "max_length": 40,
-        "far_apart": "refuse",
+        "on_overflow": "reject",
         "pooling": "attention",
         "dropout": 0.3,
     }
@@ -102,7 +101,7 @@ def test_lengths_are_rounded_up_and_the_padding_is_not_seen(data):
 def test_fillers_are_left_out_unless_there_is_nothing_else(data):
     model, tokenizer = build_classifier(config(), data[0])
     encoded = model.encoder(tokenizer).encode(data[0][:8])
-    *items, filler = Material(encoded, [NO_RELATION] * 8, tokenizer.pad_token_id).items()
+    *items, filler = TrainingData(encoded, [NO_RELATION] * 8, tokenizer.pad_token_id).items()
     collator = Collator(tokenizer.pad_token_id, max_length=48)
     mixed, empty = collator([*items[:3], filler, filler]), collator([filler, filler])
     assert (len(mixed["input_ids"]), len(mixed["gold"]), mixed["count"]) == (3, 3, 3)
@@ -118,9 +117,9 @@ def hidden_ids(tokenizer, items):
 
 
 def test_hidden_forms_show_no_entity_and_keep_the_label(data):
-    recipe = config(input={"type_sentence": True}, train={"hide_entities": 0.5, "epochs": 1})
+    recipe = config(input={"type_sentence": True}, train={"entity_mask_prob": 0.5, "epochs": 1})
     model, tokenizer = build_classifier(recipe, data[0])
-    material = as_material(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer)
+    material = to_training_data(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer)
     items, count = material.items(), len(data[0])
     assert hidden_ids(tokenizer, items[: count + 1]) == [0] * (count + 1)
     assert hidden_ids(tokenizer, items[count + 1 :]) == [4] * count  # once in the sentence, once in the type sentence
@@ -130,12 +129,12 @@ def test_hidden_forms_show_no_entity_and_keep_the_label(data):
 def test_without_hiding_nothing_is_encoded_twice(data):
     recipe = config()
     model, tokenizer = build_classifier(recipe, data[0])
-    assert not as_material(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer).hidden
+    assert not to_training_data(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer).hidden
 
 
 def test_a_tokenizer_without_a_mask_token_is_told_in_words(data):
-    recipe = config(train={"hide_entities": 0.5})
+    recipe = config(train={"entity_mask_prob": 0.5})
     model, tokenizer = build_classifier(recipe, data[0])
     tokenizer.mask_token = None
     with pytest.raises(InvalidConfig, match="has no mask token"):
-        as_material(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer)
+        to_training_data(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer)

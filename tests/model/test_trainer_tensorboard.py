@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from relex.training import keeper, logbook
+from relex.training import callbacks, history
 from relex.training.trainer import train
 from tests.tiny_training import config, tiny_data
 
@@ -20,7 +20,7 @@ class Died(Exception):
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(logbook, "REPORT_SECONDS", 0)
+    monkeypatch.setattr(history, "REPORT_SECONDS", 0)
     for name in ("train.csv", "valid.csv"):
         Path(name).write_text("whatever", "utf-8")
 
@@ -57,7 +57,7 @@ def test_points_after_the_last_state_are_declared_void_when_they_are_drawn_again
         if told["step"] == 25:
             raise Died
 
-    monkeypatch.setattr(keeper.Keeper, "_save_is_due", True)
+    monkeypatch.setattr(callbacks.CheckpointCallback, "_save_is_due", True)
     with pytest.raises(Died):
         train(config(), *tiny_data(), tmp_path / "tiny", report, tmp_path / "scratch")
     train(config(), *tiny_data(), tmp_path / "tiny", lambda _: None, tmp_path / "scratch")

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from relex.csvfile.spreadsheet import GUARD, STARTS, guarded, unguarded
-from relex.db import examples, jobs, shards, verbs
+from relex.db import examples, job_control, jobs, shards
+from relex.domain.examples import Outcome, RowError
+from relex.domain.jobs import NewJob
 from relex.errors import RelexError
-from relex.examples import Outcome, RowError
+from relex.files.writing import GUARD, STARTS, guarded, unguarded
 from relex.flows.export import export
-from relex.jobs import NewJob
 from tests.making import example, prediction, register_model
 
 HOSTILE = [
@@ -56,7 +56,7 @@ def test_an_earlier_export_leaves_nothing_beside_a_later_one(database, job, tmp_
     export(database, job, tmp_path, excel=True)
     assert len(list(tmp_path.iterdir())) == 6
     with database.transaction() as tx:
-        verbs.retry(tx, job, rows=True)
+        job_control.retry(tx, job, rows=True)
         shard = shards.claim(tx, "worker", 60)
         shards.complete(tx, shard, Outcome([prediction(example(shard.first_row))]))
         jobs.close_if_ended(tx, job)

@@ -8,18 +8,18 @@ import pytest
 import torch
 from transformers import AutoModel, BertConfig, BertTokenizerFast
 
-from relex.csvfile.checking import check
 from relex.errors import BadCheckpoint, InvalidConfig, InvalidCsv
+from relex.files.validation import check
 from relex.flows.importing import import_folder
-from relex.flows.models import SHIPPED
 from relex.model import pickled
 from relex.model.checkpoint import load
 from relex.model.classifier import RelationClassifier, backbone_tokenizer
 from relex.model.config import ModelConfig
 from relex.model.folder import READ_BY_SCORING
+from relex.registry.model_versions import SHIPPED
 from relex.settings import Settings
-from relex.training import keeper
-from relex.training.config import load_config
+from relex.training import callbacks
+from relex.training.recipe.config import load_config
 from relex.training.trainer import train
 from tests.security.payloads import Payload
 from tests.tiny_training import config, tiny_data
@@ -233,8 +233,8 @@ def test_a_training_state_runs_nothing(trap, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     for file in ("train.csv", "valid.csv"):
         (tmp_path / file).touch()
-    monkeypatch.setattr(keeper.Keeper, "_save_is_due", True)
-    monkeypatch.setattr("relex.training.logbook.REPORT_SECONDS", 0)
+    monkeypatch.setattr(callbacks.CheckpointCallback, "_save_is_due", True)
+    monkeypatch.setattr("relex.training.history.REPORT_SECONDS", 0)
     examples, valid = tiny_data()
     recipe = config(train={"epochs": 1})
     arguments = (recipe, examples[:80], valid[:20], tmp_path / "tiny")

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from relex.embedded.users import use
-from relex.flows.unfinished import draft
+from relex.registry.workspace import staging_folder
 from relex.settings import Settings, make_home
 from worker.background import lock_of
 
@@ -24,7 +24,7 @@ def open_umask():
 
 @pytest.mark.parametrize("user", [0, 1000])
 @pytest.mark.parametrize(
-    "make", [lambda it: lock_of(it, "score", 0), lambda it: draft(it, "x").__enter__()], ids=["lock", "draft"]
+    "make", [lambda it: lock_of(it, "score", 0), lambda it: staging_folder(it, "x").__enter__()], ids=["lock", "draft"]
 )
 def test_a_new_home_is_its_owners_alone(tmp_path, monkeypatch, make, user):
     monkeypatch.setattr("os.geteuid", lambda: user)

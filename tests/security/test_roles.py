@@ -7,20 +7,20 @@ import pytest
 from psycopg import sql
 from sqlalchemy import make_url
 
-from relex.csvfile.checking import check
-from relex.db import jobs, models, runs
+from relex.db import jobs, model_versions, runs
 from relex.db.connection import Database
 from relex.db.grants import RIGHTS, SEQUENCES, Part, grant
 from relex.db.tables import metadata
+from relex.domain.versions import Scores
 from relex.errors import InvalidInput, RelexError
+from relex.files.validation import check
 from relex.flows.export import export
 from relex.flows.lease import LeaseTerms
-from relex.flows.models import SHIPPED
 from relex.flows.score import Worker, score_next
 from relex.flows.submit import SubmitOptions, submit
 from relex.flows.sweep import sweep
 from relex.labels import RELATIONS
-from relex.runs import Scores
+from relex.registry.model_versions import SHIPPED
 from tests.making import FakeScorer, make_job, register_model
 from tests.processes import ROOT, environment, relex
 
@@ -170,11 +170,11 @@ def test_commands_of_a_client(roles, database, tmp_path):
 def test_scores_are_remembered_by_a_client_and_versions_registered_by_a_worker(databases, database):
     register_model(database)
     with databases[Part.CLIENT].transaction() as tx:
-        models.add_scores(tx, models.find(tx, "fake@1"), Scores("0" * 64, 10, 50.0, 50.0))
+        model_versions.add_scores(tx, model_versions.find(tx, "fake@1"), Scores("0" * 64, 10, 50.0, 50.0))
     with databases[Part.WORKER].transaction() as tx:
-        version = models.register(tx, "fake", RELATIONS, {"config.json": "other"})
-        models.promote(tx, version)
-        assert (str(version), str(models.current(tx))) == ("fake@2", "fake@2")
+        version = model_versions.register(tx, "fake", RELATIONS, {"config.json": "other"})
+        model_versions.promote(tx, version)
+        assert (str(version), str(model_versions.current(tx))) == ("fake@2", "fake@2")
 
 
 def test_a_run_is_queued_by_a_client_and_executed_by_a_worker(databases):

@@ -7,12 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from relex.analysis.describing import Conflict, describe
-from relex.analysis.lengths import CHARACTERS, TOKENS, measure
-from relex.analysis.shift import psi
-from relex.csvfile.checking import check
-from relex.csvfile.reading import read_examples
+from relex.datasets.describe import CHARACTERS, TOKENS, Conflict, describe, measure
+from relex.domain.mix import psi
 from relex.errors import InvalidCsv
+from relex.files.reading import read_examples
+from relex.files.validation import check
 from tests.making import example
 
 

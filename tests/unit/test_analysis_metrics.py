@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, precision_recall_curve
 
-from relex.analysis.metrics import (
-    auprc,
-    average_precision,
-    evaluation,
-    micro_f1,
-    micro_f1_interval,
-    score_table,
-)
+from relex.evaluation.metrics import auprc, average_precision, evaluation, micro_f1, micro_f1_interval, score_table
 from relex.labels import NO_RELATION, RELATIONS
 
 

@@ -6,10 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from relex.analysis.describing import describe
-from relex.analysis.page import as_html
-from relex.analysis.tables import CATEGORIES_SHOWN
-from relex.analysis.text import as_text
+from relex.datasets.describe import describe
+from relex.datasets.page import as_html
+from relex.datasets.tables import CATEGORIES_SHOWN, as_text
 from relex.labels import RELATIONS
 from tests.making import example
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from relex.analysis.describing import describe
-from relex.analysis.lengths import TOKENS, measure
-from relex.analysis.pictures import COLOURS, PLOT_HEIGHT, STRONGEST, bars, colour, heat_map, outlines, shares
+from relex.datasets.charts import COLOURS, PLOT_HEIGHT, STRONGEST, bars, colour, heat_map, outlines, shares
+from relex.datasets.describe import TOKENS, describe, measure
 from tests.making import example
 
 

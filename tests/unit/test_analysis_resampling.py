@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from relex.analysis.metrics import RESAMPLES, auprc, micro_f1, micro_f1_interval
-from relex.analysis.resampling import BLOCK, auprcs, interval, micro_f1s
+from relex.evaluation.intervals import BLOCK, auprcs, interval, micro_f1s
+from relex.evaluation.metrics import RESAMPLES, auprc, micro_f1, micro_f1_interval
 from relex.labels import NO_RELATION, RELATIONS
 
 ROWS = 120

@@ -6,10 +6,11 @@ from math import log
 
 import pytest
 
-from relex.analysis.shift import BOUND, psi, type_pair, type_pair_and_source, verdict, weights
-from relex.csvfile.checking import check
-from relex.csvfile.reading import read_examples
+from relex.domain.mix import describe_psi, psi, type_pair, type_pair_and_source
 from relex.errors import InvalidInput
+from relex.evaluation.shift import BOUND, weights
+from relex.files.reading import read_examples
+from relex.files.validation import check
 from tests.making import example
 
 
@@ -52,7 +53,7 @@ def test_no_rows_have_no_mix(one, other):
     [(0.0, "stable"), (0.099, "stable"), (0.1, "some shift"), (0.249, "some shift"), (0.25, "large shift")],
 )
 def test_the_usual_bounds(value, words):
-    assert verdict(value) == words
+    assert describe_psi(value) == words
 
 
 def test_weighted_examples_have_the_targets_mix():

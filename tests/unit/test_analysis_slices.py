@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from relex.analysis.judged import Confusion
-from relex.analysis.metrics import micro_f1
-from relex.analysis.reweighting import reweighted
-from relex.analysis.slices import by_length, by_source, by_type_pair, confusions, length
 from relex.errors import InvalidInput
+from relex.evaluation.metrics import micro_f1
+from relex.evaluation.reports import Confusion
+from relex.evaluation.shift import reweighted
+from relex.evaluation.slices import by_length, by_source, by_type_pair, confusions, length
 from relex.labels import ENTITY_TYPES, NO_RELATION, RELATIONS
 from tests.making import example
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from sklearn.model_selection import train_test_split
 
-from relex.analysis.splitting import grouped, stratified
-from relex.csvfile.reading import read_labelled_examples
+from relex.datasets.split import grouped, stratified
 from relex.errors import InvalidCsv, InvalidInput
+from relex.files.reading import read_labelled_examples
 from tests.making import example
 
 LABELS = ["no_relation"] * 50 + ["per:title"] * 30 + ["per:spouse"] * 20

@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from relex.analysis.balloting import ballot, ballot_of
-from relex.analysis.metrics import micro_f1
-from relex.analysis.voting import cross_fitted, fitted_weights, stacked, vote
-from relex.examples import Prediction
+from relex.domain.examples import Prediction
+from relex.evaluation.evaluator import ballot_of, evaluate_votes
+from relex.evaluation.metrics import micro_f1
+from relex.evaluation.voting import cross_fitted, fitted_weights, stacked, vote
 from relex.labels import RELATIONS
 from relex.model.ensemble import Vote
 from tests.making import example
@@ -124,7 +124,7 @@ def test_a_ballot_judges_members_and_votes_on_the_same_rows():
     examples = [example(row, label) for row, label in enumerate(gold)]
     turned = [Prediction(row, "unused", tuple(values[::-1])) for row, values in enumerate(members[1].tolist())]
     straight = [Prediction(row, "unused", tuple(values)) for row, values in enumerate(members[0].tolist())]
-    again = ballot(examples, [("one@1", straight, RELATIONS), ("other@1", turned, RELATIONS[::-1])])
+    again = evaluate_votes(examples, [("one@1", straight, RELATIONS), ("other@1", turned, RELATIONS[::-1])])
     assert again == found
 
 

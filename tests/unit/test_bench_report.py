@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from relex.benching.report import Report, Standing, report_data
-from relex.benching.text import as_text
+from relex.benchmark.report import EngineResult, Report, as_text, report_data
 
-PLAIN = Standing(
+PLAIN = EngineResult(
     name="plain",
     about="the public way",
     precision="fp32",

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from relex.training.order import EpochOrder
+from relex.training.data import EpochOrder
 
 LENGTHS = random.Random(3).choices(range(10, 160), k=1003)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from relex.domain.jobs import MaxFailed
 from relex.errors import InvalidInput
-from relex.jobs import MaxFailed
 
 
 @pytest.mark.parametrize(

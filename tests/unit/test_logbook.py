@@ -5,14 +5,14 @@ import json
 import pytest
 
 from relex.errors import RelexError
-from relex.training import logbook as logbook_module
-from relex.training.config import TrainingConfig
-from relex.training.logbook import Logbook
+from relex.training import history as logbook_module
+from relex.training.history import TrainingHistory
+from relex.training.recipe.config import TrainingConfig
 
 
 def logbook(report=lambda _: None, **train):
     data = {"name": "x", "backbone": {"name": "y"}, "data": {"train": "a", "valid": "b"}}
-    return Logbook(TrainingConfig.from_dict(data | {"train": {"epochs": 5} | train}), report)
+    return TrainingHistory(TrainingConfig.from_dict(data | {"train": {"epochs": 5} | train}), report)
 
 
 def scores(micro_f1, auprc=0.0):
@@ -74,7 +74,7 @@ def test_the_first_of_equal_epochs_is_the_best():
 
 def test_the_recipes_metric_decides():
     data = {"name": "x", "backbone": {"name": "y"}, "data": {"train": "a", "valid": "b"}}
-    book = Logbook(TrainingConfig.from_dict(data | {"validation": {"metric": "auprc"}}), lambda _: None)
+    book = TrainingHistory(TrainingConfig.from_dict(data | {"validation": {"metric": "auprc"}}), lambda _: None)
     book.add_steps(1, 2, 1.0, 1e-3)
     book.add_epoch(scores(10.0, 50.0))
     book.add_steps(2, 2, 1.0, 1e-3)
@@ -101,7 +101,7 @@ def test_without_patience_it_never_runs_out():
 
 def test_a_report_is_not_due_right_after_another(monkeypatch):
     now = 100.0
-    monkeypatch.setattr("relex.training.logbook.time.monotonic", lambda: now)
+    monkeypatch.setattr("relex.training.history.time.monotonic", lambda: now)
     book = logbook()
     now = 101.5
     assert book.due

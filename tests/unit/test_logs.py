@@ -22,7 +22,7 @@ def said(request):
     root = logging.getLogger()
     before = root.level, root.handlers[:], sys.excepthook, threading.excepthook
     stream = io.StringIO()
-    logs.set_up(request.param, stream=stream)
+    logs.configure_logging(request.param, stream=stream)
     yield request.param, stream
     root.setLevel(before[0])
     root.handlers[:], sys.excepthook, threading.excepthook = before[1:]
@@ -31,8 +31,8 @@ def said(request):
 
 def test_a_line_bears_the_ids_that_are_held_and_no_others(said):
     form, stream = said
-    with logs.holding(job="j-1", shard=512):
-        with logs.holding(model="scratch@1"):
+    with logs.log_context(job="j-1", shard=512):
+        with logs.log_context(model="scratch@1"):
             logger.info("하나 %d", 1)
         logger.warning("two\nlines")
     logger.info("three")
@@ -63,7 +63,7 @@ def test_a_traceback_is_part_of_its_line(said):
 
 def test_a_thread_with_a_copy_of_the_context_bears_the_ids(said):
     _, stream = said
-    with logs.holding(job="j-1"):
+    with logs.log_context(job="j-1"):
         thread = threading.Thread(target=copy_context().run, args=(logger.info, "from a thread"))
         thread.start()
         thread.join()

@@ -2,9 +2,9 @@
 
 import pytest
 
+from relex.domain.examples import Entity, Example
 from relex.encoding.markers import Scheme, mark, marker_tokens
 from relex.errors import InvalidInput
-from relex.examples import Entity, Example
 from relex.labels import ENTITY_TYPES
 
 SENTENCE = "비틀즈와 비틀즈가 조지를 좋아했다."

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from relex.encoding.packing import SET_SIZE, Stretch, by_pack, lay
+from relex.encoding.packing import SET_SIZE, Segment, collate_packed, pack_best_fit
 from relex.encoding.tokens import EncodedExample
 
 TOTAL = 128
@@ -12,7 +12,7 @@ TOTAL = 128
 
 def example(row_no, length):
     ids = tuple(1000 * row_no + position for position in range(length))
-    return EncodedExample(row_no, ids, (0,) * (length - 1) + (1,), (1, 3), (3, 4), 1, 3, window_cut=False)
+    return EncodedExample(row_no, ids, (0,) * (length - 1) + (1,), (1, 3), (3, 4), 1, 3, truncated=False)
 
 
 @pytest.fixture
@@ -22,22 +22,25 @@ def many():
 
 
 def test_every_example_is_in_one_pack_and_packs_are_nearly_full(many):
-    packs = list(by_pack(many, TOTAL))
+    packs = list(pack_best_fit(many, TOTAL))
     assert sorted(each.row_no for pack in packs for each in pack) == [each.row_no for each in many]
     sizes = [sum(len(each.input_ids) for each in pack) for pack in packs]
     assert max(sizes) <= TOTAL
     assert sum(sizes) / (len(sizes) * TOTAL) > 0.97
-    assert list(by_pack(many, TOTAL)) == packs
+    assert list(pack_best_fit(many, TOTAL)) == packs
 
 
 def test_one_longer_than_a_pack_is_alone():
-    assert [[each.row_no for each in pack] for pack in by_pack([example(1, 200), example(2, 5)], TOTAL)] == [[1], [2]]
-    assert list(by_pack([], TOTAL)) == []
+    assert [[each.row_no for each in pack] for pack in pack_best_fit([example(1, 200), example(2, 5)], TOTAL)] == [
+        [1],
+        [2],
+    ]
+    assert list(pack_best_fit([], TOTAL)) == []
 
 
 def test_a_pack_has_its_size_and_every_example_is_found_in_it(many):
-    for group in by_pack(many, TOTAL):
-        pack = lay(group, TOTAL, pad_token_id=7)
+    for group in pack_best_fit(many, TOTAL):
+        pack = collate_packed(group, TOTAL, pad_token_id=7)
         assert pack.input_ids.shape == pack.position_ids.shape == pack.token_type_ids.shape == (1, TOTAL)
         bounds = pack.boundaries.tolist()
         for each, start, end in zip(group, bounds, bounds[1:], strict=False):
@@ -48,14 +51,14 @@ def test_a_pack_has_its_size_and_every_example_is_found_in_it(many):
 
 
 def test_stretches_are_neighbours_of_equal_length():
-    pack = lay([example(1, 9), example(2, 5), example(3, 5), example(4, 4)], TOTAL, pad_token_id=0)
-    assert pack.stretches == (Stretch(0, 1, 9), Stretch(9, 2, 5), Stretch(19, 1, 4))
+    pack = collate_packed([example(1, 9), example(2, 5), example(3, 5), example(4, 4)], TOTAL, pad_token_id=0)
+    assert pack.stretches == (Segment(0, 1, 9), Segment(9, 2, 5), Segment(19, 1, 4))
     assert pack.longest == 9
 
 
 def test_the_head_gets_whole_sets():
     group = [example(row_no, 4) for row_no in range(1, SET_SIZE + 2)]
-    pack = lay(group, TOTAL, pad_token_id=0)
+    pack = collate_packed(group, TOTAL, pad_token_id=0)
     assert pack.entities.shape == (2, SET_SIZE, 2, 2)
     assert pack.markers.shape == (2, SET_SIZE, 2)
     assert pack.starts.flatten()[: len(group)].tolist() == [4 * index for index in range(len(group))]

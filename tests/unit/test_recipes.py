@@ -3,8 +3,8 @@
 
 import pytest
 
-from relex.training.config import load_config
-from relex.training.recipes import shipped_names
+from relex.training.recipe.config import load_config
+from relex.training.recipe.reader import shipped_names
 
 NAMES = shipped_names()
 

@@ -6,7 +6,8 @@ import pytest
 from rich.text import Text
 
 from cli.render import model_data, run_data, run_line, run_lines
-from relex.runs import ModelVersion, RunState, TrainingRun
+from relex.domain.runs import RunState, TrainingRun
+from relex.domain.versions import ModelVersion
 from relex.times import local
 
 WHEN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """The files of data/ keep what data/README.md promises: correct offsets, every label, every trap of the real data.
 
-They are read with the standard library only, so that a fault in `relex.csvfile` cannot hide a fault in the files.
+They are read with the standard library only, so that a fault in `relex.files` cannot hide a fault in the files.
 """
 
 import ast
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from relex.examples import Entity, Example
+from relex.domain.examples import Entity, Example
 from relex.labels import ENTITY_TYPES, NO_RELATION, RELATIONS
 
 DATA = Path(__file__).parents[2] / "data"

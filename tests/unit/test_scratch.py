@@ -2,7 +2,7 @@
 
 import pytest
 
-from relex.training.scratch import LOGBOOK, Scratch, digest_of
+from relex.training.workspace import LOGBOOK, Scratch, digest_of
 from tests.making import example
 from tests.tiny_training import config
 

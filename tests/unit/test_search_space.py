@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from relex.errors import InvalidConfig
-from relex.searching.reading import default_space, load_search
-from relex.searching.space import Choices, Range, check_name
-from relex.training.config import load_config
+from relex.training.recipe.config import load_config
+from relex.tuning.section import default_space, load_search
+from relex.tuning.space import Choices, Range, check_name
 
 MINIMAL = "backbone: {name: some/encoder}\ndata: {train: train.csv, valid: valid.csv}\n"
 

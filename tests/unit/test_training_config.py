@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from relex.errors import InvalidConfig
-from relex.training.config import TrainingConfig, load_config
-from relex.training.plain import QUOTE
-from relex.training.recipes import shipped_names
+from relex.training.recipe.config import TrainingConfig, load_config
+from relex.training.recipe.reader import shipped_names
+from relex.training.recipe.safe_yaml import QUOTE
 
 MINIMAL = "backbone: {name: some/encoder}\ndata: {train: train.csv, valid: valid.csv}\n"
 
@@ -236,7 +236,7 @@ def test_every_default_is_written_out():
         "scheme": "typed_entity_marker",
         "type_sentence": False,
         "max_length": 160,
-        "far_apart": "cut",
+        "on_overflow": "truncate",
     }
     assert data["backbone"] == {"name": "some/encoder", "scratch": None}
 

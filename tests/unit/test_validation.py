@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from relex.analysis.shift import type_pair_and_source
+from relex.domain.mix import type_pair_and_source
 from relex.errors import InvalidConfig, InvalidCsv, InvalidInput
 from relex.labels import NO_RELATION, RELATIONS
-from relex.training.config import TrainingConfig, load_config
+from relex.training.recipe.config import TrainingConfig, load_config
 from relex.training.validation import Validation
 from tests.making import example
 
@@ -44,9 +44,9 @@ def test_the_shifted_score_weighs_by_the_targets_mix():
     scores = validation.scores(certain(predicted), RELATIONS)
     assert scores["micro_f1"] == pytest.approx(80)
     # Half of the target is like the rows that are all right, half like those that are all wrong.
-    assert scores["micro_f1_shifted"] == pytest.approx(50)
+    assert scores["micro_f1_reweighted"] == pytest.approx(50)
     shifted = validation.elsewhere(predicted).shifted
-    assert shifted.micro_f1 == scores["micro_f1_shifted"]
+    assert shifted.micro_f1 == scores["micro_f1_reweighted"]
     assert shifted.psi > 0.25
 
 
@@ -61,23 +61,23 @@ def test_new_examples_share_neither_sentence_nor_word():
     assert validation.new == [5]
     right_there = validation.scores(certain([WRONG] * 5 + [RIGHT]), RELATIONS)
     wrong_there = validation.scores(certain([RIGHT] * 5 + [WRONG]), RELATIONS)
-    assert (right_there["micro_f1_new"], wrong_there["micro_f1_new"]) == (100, 0)
+    assert (right_there["micro_f1_unseen"], wrong_there["micro_f1_unseen"]) == (100, 0)
     assert validation.elsewhere([RIGHT] * 6).new_examples == 1
 
 
 def test_a_metric_that_cannot_be_had_is_refused_at_once():
     nothing_new = Validation(rows(3), "valid.csv", trained_on=rows(3))
     nothing_new.check("micro_f1")
-    with pytest.raises(InvalidConfig, match=r"^validation.metric micro_f1_new: every validation example shares"):
-        nothing_new.check("micro_f1_new")
-    Validation(rows(3), "valid.csv", trained_on=rows(3, first=9)).check("micro_f1_new")
+    with pytest.raises(InvalidConfig, match=r"^validation.metric micro_f1_unseen: every validation example shares"):
+        nothing_new.check("micro_f1_unseen")
+    Validation(rows(3), "valid.csv", trained_on=rows(3, first=9)).check("micro_f1_unseen")
 
 
 def test_a_target_of_other_kinds_is_refused_at_once():
     strange = rows(3, kind="NOH")
     assert not {type_pair_and_source(item) for item in strange} & {type_pair_and_source(item) for item in rows(3)}
     with pytest.raises(InvalidInput, match="no example has a type pair and source of the target"):
-        Validation(rows(3), "valid.csv", target=strange).check("micro_f1_shifted")
+        Validation(rows(3), "valid.csv", target=strange).check("micro_f1_reweighted")
 
 
 def test_no_examples_are_refused():
@@ -89,7 +89,7 @@ def test_the_recipe_names_the_target(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("train.csv", "valid.csv", "target.csv"):
         Path(name).touch()
-    text = "backbone: {name: x}\ndata: {train: train.csv, valid: valid.csv}\nvalidation: {metric: micro_f1_shifted"
+    text = "backbone: {name: x}\ndata: {train: train.csv, valid: valid.csv}\nvalidation: {metric: micro_f1_reweighted"
     Path("mine.yaml").write_text(text + ", like: target.csv}", "utf-8")
     config = load_config("mine.yaml")
     assert config.validation.like == Path("target.csv")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relex.training.vocabulary import SPECIAL, train_wordpiece
+from relex.training.model_factory import SPECIAL, train_wordpiece
 
 WORDS = ["조지 해리슨이", "비틀즈가", "이순신은", "조선의", "무신이다.", "Abbey Road를", "1969년에", "썼다", "音樂"]
 

@@ -5,16 +5,16 @@ import signal
 import pytest
 from redis import Redis
 
-from relex.db import examples, jobs, verbs
+from relex.db import examples, job_control, jobs
+from relex.domain.jobs import JobState
 from relex.environment import isolate
 from relex.errors import ServiceUnreachable
-from relex.jobs import JobState
 from relex.settings import Settings
 from tests.db.own_services import own_redis
 from tests.making import example, make_job, prediction, register_model
 from tests.processes import environment, kill, started, wait_until
 from worker.app import app
-from worker.dispatch import MOST_DOORBELLS, wake_scorers, wake_trainers
+from worker.dispatch import MOST_DOORBELLS, notify_scorers, notify_trainers
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def assert_all_scored_once(database, job):
 
 def test_two_workers_share_a_job_and_lose_and_double_nothing(worker, database, services, job):
     with worker(scorer="tests.making:SlowScorer"), worker(scorer="tests.making:SlowScorer"):
-        wake_scorers(Settings(services["database_url"], services["broker_url"]), 20)
+        notify_scorers(Settings(services["database_url"], services["broker_url"]), 20)
         wait_until(lambda: progress(database, job).state.ended)
     assert_all_scored_once(database, job)
     with database.transaction() as tx:
@@ -101,7 +101,7 @@ def test_a_worker_leaves_a_cancelled_job_within_a_renewal_and_takes_the_next(wor
     with worker(scorer="tests.making:SlowScorer"):
         wait_until(lambda: progress(database, doomed).running_shards == 1)
         with database.transaction() as tx:
-            verbs.cancel(tx, doomed.id)
+            job_control.cancel(tx, doomed.id)
         following = make_job(database, rows=8, key="following")
         wait_until(lambda: progress(database, following).state.ended, seconds=20)
     assert progress(database, doomed).state is JobState.CANCELLED
@@ -121,8 +121,8 @@ def test_redis_that_forgets_everything_costs_no_row(worker, database, broker_url
 
 def test_a_doorbell_rings_in_its_own_queue_only(services, broker_url):
     settings = Settings(services["database_url"], broker_url)
-    wake_scorers(settings, 2)
-    wake_trainers(settings)
+    notify_scorers(settings, 2)
+    notify_trainers(settings)
     with Redis.from_url(broker_url) as redis:
         assert (redis.llen("score"), redis.llen("train")) == (2, 1)
 
@@ -130,7 +130,7 @@ def test_a_doorbell_rings_in_its_own_queue_only(services, broker_url):
 def test_the_queue_holds_a_bounded_number_of_doorbells(services, broker_url):
     settings = Settings(services["database_url"], broker_url)
     for _ in range(3):
-        wake_scorers(settings, 1000)
+        notify_scorers(settings, 1000)
     with Redis.from_url(broker_url) as redis:
         assert redis.llen("score") == MOST_DOORBELLS
 
@@ -148,7 +148,7 @@ def test_only_our_own_variable_names_the_broker(services, broker_url, monkeypatc
     for name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
         monkeypatch.setenv(name, "redis://127.0.0.1:1/0")
     isolate()
-    wake_scorers(Settings(services["database_url"], broker_url), 1)
+    notify_scorers(Settings(services["database_url"], broker_url), 1)
     with Redis.from_url(broker_url) as redis:
         assert redis.llen("score") == 1
 
@@ -165,7 +165,7 @@ def test_a_worker_outlives_a_redis_that_refuses_its_commands(worker, database, s
                 redis.execute_command(*refuse.format(primary=primary).split())
                 heard = (tmp_path / "worker.log").read_text().count(reason)
                 with pytest.raises(ServiceUnreachable, match=f"takes no doorbells.*{reason}"):
-                    wake_scorers(settings, MOST_DOORBELLS)  # more than may ring already
+                    notify_scorers(settings, MOST_DOORBELLS)  # more than may ring already
                 job = make_job(database, key=str(number))
                 wait_until(
                     lambda heard=heard, reason=reason: (tmp_path / "worker.log").read_text().count(reason) > heard

@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from relex.db import runs
+from relex.domain.runs import RunState
 from relex.flows.status import job_status, newest_runs, status
 from relex.flows.train import queue
-from relex.runs import RunState
 from relex.settings import Settings
-from relex.training.config import TrainingConfig
+from relex.training.recipe.config import TrainingConfig
 from tests.making import make_job, register_model
 from tests.processes import ROOT, environment, started, wait_until
 from worker import training

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from relex.embedded import locks
-from relex.embedded.places import Places
+from relex.embedded.layout import Places
 from relex.embedded.users import use
 
 USER = """

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from relex.embedded.account import Account
-from relex.embedded.binaries import programs_folder
 from relex.embedded.description import describe
+from relex.embedded.layout import programs_folder
 from relex.embedded.users import use
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs root, and looks into /proc")

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
+from relex.domain.jobs import JobState
 from relex.embedded.users import use
+from relex.flows.checks.result import State
 from relex.flows.database import open_database
 from relex.flows.doctor import examine
-from relex.flows.findings.finding import State
 from relex.flows.status import status
 from relex.hints.doctor import read_log
-from relex.jobs import JobState
 from relex.settings import Settings
 from tests.making import make_job, register_model
 from tests.pasting import pasted

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relex.embedded.places import Places
+from relex.embedded.layout import Places
 from relex.embedded.users import use
 from relex.errors import ServiceUnreachable
 

@@ -8,12 +8,12 @@ import os
 from sqlalchemy import ColumnElement, and_, text
 
 import cli.submit
-from relex.db import recovery
+from relex.db import shards
 from relex.db.leases import Leased
+from relex.domain.jobs import Shard
 from relex.flows.submit import Submission
-from relex.jobs import Shard
 from relex.settings import Settings
-from worker.dispatch import wake_scorers
+from worker.dispatch import notify_scorers
 
 
 def _held_by_anybody(leased: Leased[Shard], shard: Shard) -> ColumnElement[bool]:
@@ -27,7 +27,7 @@ def no_fencing() -> None:
 
 def no_lease() -> None:
     """The sweep takes every shard that is in hand for one whose worker is silent."""
-    recovery.RECOVER = text(str(recovery.RECOVER).replace("lease_until < clock_timestamp()", "true"))
+    shards.RECOVER = text(str(shards.RECOVER).replace("lease_until < clock_timestamp()", "true"))
 
 
 def early_doorbell() -> None:
@@ -35,7 +35,7 @@ def early_doorbell() -> None:
     submit = cli.submit.submit
 
     def ring_and_submit(*arguments: object) -> Submission:
-        wake_scorers(Settings.from_env(), 1)
+        notify_scorers(Settings.from_env(), 1)
         return submit(*arguments)  # type: ignore[arg-type]
 
     cli.submit.submit = ring_and_submit

@@ -7,11 +7,11 @@ import unicodedata
 
 import pytest
 
-from relex.analysis.describing import describe
-from relex.analysis.splitting import grouped
-from relex.csvfile.checking import check
-from relex.csvfile.reading import read_examples
+from relex.datasets.describe import describe
+from relex.datasets.split import grouped
 from relex.errors import InvalidCsv
+from relex.files.reading import read_examples
+from relex.files.validation import check
 
 HEADER = "id,sentence,subject_entity,object_entity,label,source"
 SENTENCES = [

@@ -4,10 +4,10 @@ import tracemalloc
 
 import pytest
 
-from relex.csvfile.checking import check
-from relex.csvfile.reading import read_examples
-from relex.csvfile.seen_ids import SeenIds
 from relex.errors import InvalidCsv, Transient
+from relex.files.reading import read_examples
+from relex.files.rows import SeenIds
+from relex.files.validation import check
 from relex.labels import RELATIONS
 
 
@@ -244,7 +244,7 @@ class TestRejectedFile:
         assert check(path, rejected_path=bad).rejected_to is None
         assert sorted(tmp_path.iterdir()) == [path]
         path = save([row(subject_entity="x") for _ in range(200)])
-        monkeypatch.setattr("relex.csvfile.lines.MAX_LINE", 1_000)
+        monkeypatch.setattr("relex.files.records.MAX_LINE", 1_000)
         path.write_bytes(path.read_bytes() + b"x" * 1_000)
         with pytest.raises(InvalidCsv, match="longer than"):
             check(path, rejected_path=bad)

@@ -4,9 +4,9 @@ import warnings
 
 import pytest
 
-from relex.csvfile.cells import BadCell
-from relex.csvfile.entities import check_apart, read_entity
-from relex.examples import Entity
+from relex.domain.examples import Entity
+from relex.files.columns import BadCell
+from relex.files.entities import check_apart, read_entity
 
 SENTENCE = "조지 해리슨이 쓰고 비틀즈가 1969년 앨범에 담은 노래다."
 BEATLES = Entity("비틀즈", 11, 14, "ORG")

@@ -1,7 +1,7 @@
 import pytest
 
-from relex.csvfile.excerpts import marked, width
 from relex.errors import printable, quoted
+from relex.files.problems import marked, width
 
 
 @pytest.mark.parametrize(

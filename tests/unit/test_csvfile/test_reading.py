@@ -1,8 +1,8 @@
 import pytest
 
-from relex.csvfile.checking import check
-from relex.csvfile.reading import read_examples, read_labelled_examples
 from relex.errors import InvalidCsv
+from relex.files.reading import read_examples, read_labelled_examples
+from relex.files.validation import check
 
 
 def test_rows_are_counted_over_good_records_only(save, row):

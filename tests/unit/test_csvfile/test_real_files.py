@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from relex.csvfile.checking import check
-from relex.csvfile.reading import read_examples
+from relex.files.reading import read_examples
+from relex.files.validation import check
 
 FOLDER = Path(__file__).parents[4] / "shared" / "klue-re"
 

@@ -1,8 +1,8 @@
 import pytest
 
-from relex.csvfile.checking import check
-from relex.csvfile.reading import read_examples
 from relex.errors import InvalidCsv
+from relex.files.reading import read_examples
+from relex.files.validation import check
 
 
 def refusal(path, encoding="utf-8"):
@@ -113,5 +113,5 @@ def test_what_cannot_be_opened(tmp_path):
 
 def test_a_line_without_end_is_refused(save, row, monkeypatch):
     path = save([row()])
-    monkeypatch.setattr("relex.csvfile.lines.MAX_LINE", 100)
+    monkeypatch.setattr("relex.files.records.MAX_LINE", 100)
     assert "a line is longer than 100 characters" in refusal(path)

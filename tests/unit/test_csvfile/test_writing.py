@@ -2,9 +2,9 @@ import errno
 
 import pytest
 
-from relex.csvfile.writing import write_errors, write_flips, write_judged, write_predictions
+from relex.domain.examples import Prediction
 from relex.errors import RelexError
-from relex.examples import Prediction
+from relex.files.writing import write_errors, write_flips, write_judged, write_predictions
 from tests.making import example
 
 

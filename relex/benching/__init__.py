@@ -1,1 +1,0 @@
-"""Scorers against each other: the same rows, in turn, in one run, in ratios that hold on a noisy machine."""

@@ -1,0 +1,61 @@
+"""A checkpoint with random weights in the shape of a known model: speed does not ask what the weights say."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedTokenizerFast, RobertaConfig
+
+from relex.benchmark.plan import Shape
+from relex.domain.examples import Example
+from relex.encoding.markers import Scheme, mark
+from relex.errors import InvalidInput
+from relex.model.checkpoint import save
+from relex.model.classifier import RelationClassifier
+from relex.model.config import ModelConfig
+from relex.training.model_factory import END, MASK, PAD, START, UNKNOWN, train_wordpiece
+
+SEED = 7
+WINDOW = 128
+"""Tokens: what the public code pads to, so that everybody reads the same tokens of a long row."""
+POSITIONS = 514
+VOCABULARY = 32_000
+"""Entries of klue/roberta's; one that is trained on few rows has fewer."""
+SPECIAL = {"pad_token": PAD, "unk_token": UNKNOWN, "cls_token": START, "sep_token": END, "mask_token": MASK}
+
+
+def write_random(folder: Path, shape: Shape, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Write a checkpoint: typed entity markers, mean pooling; the same shape and tokenizer give the same weights."""
+    torch.manual_seed(SEED)
+    backbone = RobertaConfig(
+        hidden_size=shape.hidden_size,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=4 * shape.hidden_size,
+        max_position_embeddings=POSITIONS,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+    )
+    model = RelationClassifier.from_scratch(backbone, ModelConfig(max_length=WINDOW), tokenizer)
+    save(folder, model, tokenizer, {})
+
+
+def tokenizer_in(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of a folder with a tokenizer.json whose special tokens go by BERT's names.
+
+    Raises:
+        InvalidInput: there is none, or it cannot be read.
+    """
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise InvalidInput(f"{folder}: no tokenizer.json there; leave --tokenizer out to train one on the rows")
+    try:
+        return PreTrainedTokenizerFast(tokenizer_file=str(file), **SPECIAL)
+    except Exception as fault:  # the library raises Exception itself
+        raise InvalidInput(f"{file}: not a tokenizer.json: {fault}") from fault
+
+
+def tokenizer_from(examples: Sequence[Example]) -> PreTrainedTokenizerFast:
+    """A WordPiece of the examples' own words."""
+    texts = [mark(example, Scheme.TYPED_ENTITY_MARKER, type_sentence=False).text for example in examples]
+    return PreTrainedTokenizerFast(tokenizer_object=train_wordpiece(texts, VOCABULARY), **SPECIAL)

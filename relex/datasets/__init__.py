@@ -1,0 +1,1 @@
+"""Labeled files before any training: descriptions, charts and splits."""

@@ -1,0 +1,151 @@
+"""Cutting a labelled file into a training and a validation side.
+
+Two rules: `stratified` is the usual one, and flatters a model that remembers names, because both sides share
+sentences and entity words; `grouped` shares neither, so its score says more about names never seen.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sklearn.model_selection import train_test_split
+from sklearn.utils import shuffle
+
+from relex.domain.examples import Example
+from relex.errors import InvalidCsv, InvalidInput, counted
+
+SEED = 42
+VALID_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Two sides of a file. Every row is on one of them: none is dropped."""
+
+    train: tuple[int, ...]
+    """Positions of the training rows, in the file's order."""
+    valid: tuple[int, ...]
+    """Positions of the validation rows, in the file's order."""
+    train_labels: Mapping[str, int]
+    """Rows by label, the most frequent first."""
+    valid_labels: Mapping[str, int]
+    largest_group: int
+    """Rows that had to stay together at most; 1 where every row was free."""
+
+
+def stratified(labels: Sequence[str], test_size: float = VALID_SHARE, seed: int = SEED) -> Split:
+    """A split at random with every label's share kept: scikit-learn's train_test_split(stratify=labels).
+
+    Args:
+        labels: one a row.
+        test_size: the validation side's share of the rows, between 0 and 1.
+        seed: the same seed gives the same split.
+
+    Raises:
+        InvalidCsv: a label has a single row, which cannot stand on both sides, or a side has fewer rows than
+            there are labels.
+        InvalidInput: test_size is no share.
+    """
+    _check_size(test_size)
+    lonely = [label for label, count in Counter(labels).items() if count == 1]
+    if lonely:
+        raise InvalidCsv(
+            f"one row only of {', '.join(sorted(lonely))}: a stratified split needs two of every label; "
+            "add a row or take the label out"
+        )
+    try:
+        train, valid = train_test_split(range(len(labels)), test_size=test_size, stratify=labels, random_state=seed)
+    except ValueError as fault:
+        kinds = len(set(labels))
+        raise InvalidCsv(
+            f"{counted(len(labels), 'row')} with {kinds} labels cannot be split at {test_size:g}: "
+            "each side needs a row of every label; add rows or change the share"
+        ) from fault
+    return _split(labels, train, valid, largest_group=1)
+
+
+def grouped(examples: Sequence[Example], test_size: float = VALID_SHARE, seed: int = SEED) -> Split:
+    """A split where no sentence and no entity word of one side stands on the other, as sentence or as entity.
+
+    Rows that share a sentence or an entity word, directly or over other rows, form a group, and a group stays
+    together. In random order each group goes to the validation side if every label in it has room there (its
+    test_size share of rows), otherwise to the training side. So no label is over-represented in validation,
+    and no row is dropped.
+
+    On KLUE-RE's train file (25,976 rows, seed 42, share 0.2) one group of 15,818 rows (61 %), tied together by
+    frequent words such as names of parties, always trains. 5,063 rows validate, 97 % of the share; between the
+    sides the PSI is 0.01 for labels and 0.08 for type pairs. The price: validation sees the less frequent words
+    only, and labels that live in the large group fall short (org:member_of by 61 of 299 rows). Ignoring words of
+    more than 20 rows and dropping rows that then straddle was tried: it cost 1,249 rows, for 0.05 on type pairs.
+
+    Args:
+        examples: each with a label.
+        test_size: the validation side's share of the rows, between 0 and 1; what is reached is at most that.
+        seed: the same seed gives the same split.
+
+    Raises:
+        InvalidCsv: an example has no label, or no group fits the validation side.
+        InvalidInput: test_size is no share.
+    """
+    _check_size(test_size)
+    labels = [_label(example) for example in examples]
+    groups = _groups(examples)
+    room = Counter({label: round(test_size * count) for label, count in Counter(labels).items()})
+    train: list[int] = []
+    valid: list[int] = []
+    for group in shuffle(groups, random_state=seed):
+        needed = Counter(labels[row] for row in group)
+        if needed <= room:
+            room -= needed
+            valid.extend(group)
+        else:
+            train.extend(group)
+    largest = max(map(len, groups), default=0)
+    if not valid:
+        raise InvalidCsv(
+            f"{len(examples)} rows hang together by shared sentences and entity words in groups of up to {largest}, "
+            "too large for a validation side; split without groups or add rows"
+        )
+    return _split(labels, train, valid, largest)
+
+
+def _check_size(test_size: float) -> None:
+    if not 0 < test_size < 1:
+        raise InvalidInput(f"{test_size:g} is no share of the rows; give a number between 0 and 1, such as 0.2")
+
+
+def _label(example: Example) -> str:
+    if example.label is None:
+        raise InvalidCsv(f"id {example.id} has no label; only a labelled file can be split")
+    return example.label
+
+
+def _groups(examples: Sequence[Example]) -> list[list[int]]:
+    """Rows by what they share, in the order of their first rows (union-find over texts, with path halving)."""
+    parents: dict[str, str] = {}
+
+    def root(text: str) -> str:
+        parents.setdefault(text, text)
+        while parents[text] != text:
+            parents[text] = parents[parents[text]]
+            text = parents[text]
+        return text
+
+    for example in examples:
+        top = root(example.sentence)
+        parents[root(example.subject.text)] = top
+        parents[root(example.object.text)] = top
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for row, example in enumerate(examples):
+        groups[root(example.sentence)].append(row)
+    return list(groups.values())
+
+
+def _split(labels: Sequence[str], train: Sequence[int], valid: Sequence[int], largest_group: int) -> Split:
+    return Split(
+        train=tuple(sorted(train)),
+        valid=tuple(sorted(valid)),
+        train_labels=dict(Counter(labels[row] for row in train).most_common()),
+        valid_labels=dict(Counter(labels[row] for row in valid).most_common()),
+        largest_group=largest_group,
+    )

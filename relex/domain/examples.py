@@ -1,0 +1,98 @@
+"""The things that travel through relex: an entity, an example to score, a prediction for it or why there is none.
+
+They are plain frozen values, made by `csvfile` and `db`, read by `encoding` and `scoring`, so that no room
+needs another room's objects.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from relex.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A marked piece of a sentence: `sentence[start:end] == text`, in Unicode code points, end exclusive."""
+
+    text: str
+    start: int
+    end: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One sentence with its subject and object.
+
+    `row_no` counts the accepted rows of a file from 0 and orders everything; `id` is the text of the file's
+    id column, untouched. `label` is the gold relation, or None where the file has none.
+    """
+
+    row_no: int
+    id: str
+    sentence: str
+    subject: Entity
+    object: Entity
+    label: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The relation of one example, with a probability for every label in the model's label order.
+
+    `truncated` says that the sentence was longer than the model's window and lost some of its words
+    (never its entities).
+    """
+
+    row_no: int
+    label: str
+    probabilities: tuple[float, ...]
+    truncated: bool = False
+
+
+CANNOT_BE_SCORED = "cannot-be-scored"
+"""Code of a row error that names what is wrong with the row."""
+SCORING_FAILED = "scoring-failed"
+"""Code of a row error that was raised unexpectedly for one row and not for the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """Why one accepted row has no prediction; the message does not repeat the row's id."""
+
+    row_no: int
+    code: str
+    message: str
+
+
+RowResult = Prediction | RowError
+"""What becomes of one example; each has exactly one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a shard's examples; each of them is in one of the first three."""
+
+    scored: Sequence[Prediction]
+    errors: Sequence[RowError] = ()
+    reused: Sequence[Prediction] = ()
+    """Of rows whose content was scored before, or in another row of the shard."""
+    keys: Mapping[int, UUID] = field(default_factory=dict)
+    """By row number, under which the scored ones may answer for others."""
+
+
+def all_predicted(results: Iterable[RowResult], examples: Sequence[Example]) -> list[Prediction]:
+    """Return the predictions in the order of their rows, where every example must have one.
+
+    Raises:
+        InvalidInput: naming the first example that has a row error.
+    """
+    in_order = sorted(results, key=lambda result: result.row_no)
+    predictions = [result for result in in_order if isinstance(result, Prediction)]
+    if len(predictions) < len(in_order):
+        error = next(result for result in in_order if isinstance(result, RowError))
+        (id_,) = (example.id for example in examples if example.row_no == error.row_no)
+        raise InvalidInput(f"id {id_}: {error.message}")
+    return predictions

@@ -1,0 +1,1 @@
+"""How good predictions are: metrics, intervals, comparisons, votes, slices and shift; no tensors."""

@@ -1,0 +1,61 @@
+"""Where a model is good and where it is not: scores by kind of row, and the labels that it takes for one another."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+
+from relex.domain.examples import Example
+from relex.domain.mix import source, type_pair
+from relex.evaluation.metrics import micro_f1
+from relex.evaluation.reports import Confusion, SliceScore
+from relex.labels import NO_RELATION
+
+LENGTHS = ((50, "up to 50"), (100, "51 to 100"), (150, "101 to 150"), (200, "151 to 200"))
+"""Most characters of a sentence, and the name of the slice; fixed, so that two files' slices compare."""
+LONGER = "over 200"
+
+
+def by_type_pair(examples: Sequence[Example], predicted: Sequence[str]) -> tuple[SliceScore, ...]:
+    """Scores by `SUBJECT-OBJECT`, the largest slice first; examples with gold labels, predictions in their order."""
+    return _largest_first(_scores(examples, predicted, type_pair))
+
+
+def by_source(examples: Sequence[Example], predicted: Sequence[str]) -> tuple[SliceScore, ...]:
+    """The same by source."""
+    return _largest_first(_scores(examples, predicted, source))
+
+
+def by_length(examples: Sequence[Example], predicted: Sequence[str]) -> tuple[SliceScore, ...]:
+    """The same by the sentence's characters, the shortest first."""
+    scores = {score.name: score for score in _scores(examples, predicted, length)}
+    return tuple(scores[name] for name in [*(name for _, name in LENGTHS), LONGER] if name in scores)
+
+
+def length(example: Example) -> str:
+    """The slice of an example's length."""
+    characters = len(example.sentence)
+    return next((name for most, name in LENGTHS if characters <= most), LONGER)
+
+
+def confusions(gold: Sequence[str], predicted: Sequence[str]) -> tuple[Confusion, ...]:
+    """Every pair of a gold label and another that was predicted for it, the most frequent first, then by name."""
+    pairs = Counter(pair for pair in zip(gold, predicted, strict=True) if pair[0] != pair[1])
+    ranked = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(Confusion(*pair, rows) for pair, rows in ranked)
+
+
+def _scores(examples: Sequence[Example], predicted: Sequence[str], by: Callable[[Example], str]) -> list[SliceScore]:
+    rows: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for example, label in zip(examples, predicted, strict=True):
+        rows[by(example)].append((str(example.label), label))
+    return [_score(name, pairs) for name, pairs in rows.items()]
+
+
+def _score(name: str, pairs: Sequence[tuple[str, str]]) -> SliceScore:
+    gold, predicted = zip(*pairs, strict=True)
+    relations = sum(label != NO_RELATION for label in gold)
+    anything = relations or any(label != NO_RELATION for label in predicted)
+    return SliceScore(name, len(pairs), relations, micro_f1(gold, predicted) if anything else None)
+
+
+def _largest_first(scores: Sequence[SliceScore]) -> tuple[SliceScore, ...]:
+    return tuple(sorted(scores, key=lambda score: (-score.rows, score.name)))

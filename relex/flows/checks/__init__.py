@@ -1,0 +1,1 @@
+"""The checks of `relex doctor`, one module a subject; they change nothing."""

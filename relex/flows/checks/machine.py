@@ -1,0 +1,93 @@
+"""This machine: the home folder, its disk, the device, the embedded Postgres."""
+
+import errno
+import os
+import pkgutil
+import shutil
+import tempfile
+from pathlib import Path
+
+from relex.embedded import locks
+from relex.embedded.description import Description, describe
+from relex.errors import RelexError
+from relex.flows.checks.result import CheckResult, error, warning
+from relex.hints import doctor as hints
+
+SCARCE = 1_000_000_000
+"""Free bytes below which a large checkpoint or an export may not fit."""
+FULL = 200_000_000
+"""... and below which the embedded Postgres may not be able to write."""
+
+GPU = Path("/dev/nvidiactl")
+DEVICE_NAMED = "relex.model.devices:resolve_device"
+"""By name: torch is woken only where a GPU is to be asked."""
+
+
+def home(folder: Path) -> CheckResult:
+    """Whether the home folder can be written to; a probe without a name is written there, and is gone at once."""
+    there = _existing(folder)
+    try:
+        with tempfile.TemporaryFile(dir=there) as probe:
+            probe.write(b"relex")
+    except OSError as exc:
+        text = f"{folder} cannot be written to: user id {os.geteuid()}, {there}: {exc.strerror}"
+        return error("home", text, _writable_home(folder, there, exc))
+    return CheckResult("home", f"{folder}{'' if folder.exists() else ' (made at first use)'}")
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists and may be looked into."""
+    return next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK, effective_ids=True))
+
+
+def _writable_home(folder: Path, there: Path, exc: OSError) -> str:
+    """Return the suggestion that fits why nothing can be written; nothing of anybody else's is changed by it."""
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return hints.free_space(there)
+    if not isinstance(exc, PermissionError) or not there.is_dir():
+        return hints.other_home()
+    if there != folder:
+        return hints.create_folder(folder)
+    if there.stat().st_uid == os.geteuid():
+        return hints.open_folder(folder)
+    return hints.other_home(f"{folder} belongs to user id {there.stat().st_uid}")
+
+
+def disk(folder: Path) -> CheckResult:
+    """How much is free where the home folder lies."""
+    there = _existing(folder)
+    usage = shutil.disk_usage(there)
+    text = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB free at {there}"
+    if usage.total and usage.free < SCARCE:  # a file system without a size, such as /proc, has none to lack
+        return (error if usage.free < FULL else warning)("disk", f"only {text}", hints.free_space(there))
+    return CheckResult("disk", text)
+
+
+def device(name: str, gpu: Path = GPU) -> CheckResult:
+    """Whether the device that is meant can be used; `gpu` exists where there is one."""
+    if name == "cpu" or (name == "auto" and not gpu.exists()):
+        return CheckResult("device", f"{name}: the CPU")
+    try:
+        found = pkgutil.resolve_name(DEVICE_NAMED)(name)
+    except RelexError as fault:
+        return error("device", str(fault), hints.default_device())
+    if found.type == "cpu" and gpu.exists():
+        return warning("device", f"there is a GPU ({gpu}), but torch cannot use it: the CPU scores", hints.repair_gpu())
+    return CheckResult("device", f"{name}: {found}")
+
+
+def embedded(folder: Path) -> tuple[CheckResult, Description | None]:
+    """The embedded Postgres as it lies there, and its description where it may be used to look further."""
+    try:
+        found = describe(folder)
+    except (RelexError, OSError) as fault:
+        return error("database", str(fault), hints.name_database()), None
+    text = f"embedded {found.version} in {found.data}"
+    if found.running and locks.is_free(found.users_lock):
+        left = f"{text} was left running: whoever used it was killed"
+        return warning("database", left, hints.stop_embedded()), None
+    if found.crashed:
+        return warning("database", f"{text} was killed and has not recovered yet", hints.stop_embedded()), None
+    if not found.created:
+        return CheckResult("database", f"{text}, made at first use"), None
+    return CheckResult("database", f"{text}, {'running' if found.running else 'starts when needed'}"), found

@@ -1,0 +1,55 @@
+"""The work: whether somebody is there for it, gets on with it, and has the models that it asks for."""
+
+from collections.abc import Iterator
+
+from relex.db import model_versions as table
+from relex.db import server
+from relex.db.connection import Database
+from relex.domain.versions import ModelVersion
+from relex.errors import BadCheckpoint, ModelNotFound
+from relex.flows.checks.result import CheckResult, error
+from relex.hints import doctor as hints
+from relex.registry import model_versions
+from relex.settings import Settings
+
+
+def work(database: Database, settings: Settings) -> Iterator[CheckResult]:
+    """What is wrong with the models and with what waits."""
+    yield from _models(database, settings)
+    yield _waiting(database, settings)
+    with database.transaction() as tx:
+        stuck = server.given_back(tx)
+    for each in stuck:
+        text = f"{each.shards} shards of {each.job_id} are given back again and again: {each.error}"
+        yield error("shards", text, hints.look_at_worker(each.job_id))
+
+
+def _models(database: Database, settings: Settings) -> Iterator[CheckResult]:
+    """The current version, and those that open jobs are pinned to."""
+    with database.transaction() as tx:
+        current = table.current(tx)
+        versions = table.every(tx)
+        wanted = {str(version): version for version in (current, *server.open_models(tx)) if version}
+    if current is None:
+        yield error("model", "no model version is current", hints.choose_model(str(versions[0]) if versions else None))
+    for version in wanted.values():
+        yield _model(settings, version)
+
+
+def _model(settings: Settings, version: ModelVersion) -> CheckResult:
+    try:
+        return CheckResult("model", f"{version} in {model_versions.checkpoint_folder(settings, version)}")
+    except (BadCheckpoint, ModelNotFound, OSError) as fault:
+        return error("model", str(fault), hints.copy_model(model_versions.version_dir(settings, version)))
+
+
+def _waiting(database: Database, settings: Settings) -> CheckResult:
+    """Whether a worker is connected where something waits."""
+    with database.transaction() as tx:
+        found = server.facts(tx)
+        shards, runs = server.waiting(tx)
+    text = f"{shards} shards and {runs} training runs wait, {found.workers} connections of workers"
+    if (shards or runs) and not found.workers:
+        start = hints.start_worker(broker=settings.broker_url is not None)
+        return error("workers", f"{text}: nobody is at work", start)
+    return CheckResult("workers", text)

@@ -1,1 +1,0 @@
-"""What `relex doctor` looks at, a file for each thing that can be broken; it changes nothing."""

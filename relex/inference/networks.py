@@ -1,0 +1,75 @@
+"""The two ways from encoded examples to probabilities: laid end to end in packs, or padded to the longest.
+
+Packs are for the encoders that are known to bear them (:func:`relex.model.packed.can_pack`), padding for all others.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from relex.encoding.batches import by_token_budget, collate
+from relex.encoding.packing import collate_packed, pack_best_fit
+from relex.encoding.tokens import EncodedExample
+from relex.model.checkpoint import LoadedCheckpoint
+from relex.model.packed import PackedClassifier, can_pack
+
+PACKED_TOKENS = {"cpu": 512, "cuda": 16_384}
+"""Tokens a pack: on a CPU what stays in a core's cache, on a GPU what fills it."""
+PADDED_TOKENS = 2048
+"""Padded tokens a batch: more gains nothing on a CPU."""
+
+
+class Network(Protocol):
+    """A model on its device."""
+
+    max_tokens: int
+    """Of a batch; may be lowered where memory runs out."""
+    dtype: torch.dtype
+    """In which the encoder computes."""
+
+    def batches(self, encoded: Sequence[EncodedExample]) -> Iterator[list[EncodedExample]]:
+        """Groups that go through the network together."""
+
+    def __call__(self, batch: list[EncodedExample]) -> Tensor:
+        """The probabilities of one of `batches`, on the device. Shape: [N, labels], float32."""
+
+
+def network_of(checkpoint: LoadedCheckpoint, device: torch.device, dtype: torch.dtype) -> Network:
+    """The way that suits a checkpoint, which is used up; `dtype` is its encoder's, where it can be packed."""
+    packs = can_pack(checkpoint.model) and device.type in PACKED_TOKENS
+    return _Packed(checkpoint, device, dtype) if packs else _Padded(checkpoint, device)
+
+
+class _Packed:
+    def __init__(self, checkpoint: LoadedCheckpoint, device: torch.device, dtype: torch.dtype) -> None:
+        self.max_tokens = max(PACKED_TOKENS[device.type], checkpoint.model.relation.max_length)
+        self.dtype = dtype
+        self._classifier = PackedClassifier(checkpoint.model, dtype, self.max_tokens)
+        self._pad_token_id = checkpoint.pad_token_id
+        self._device = device
+
+    def batches(self, encoded: Sequence[EncodedExample]) -> Iterator[list[EncodedExample]]:
+        return pack_best_fit(encoded, self.max_tokens)
+
+    def __call__(self, batch: list[EncodedExample]) -> Tensor:
+        return self._classifier(collate_packed(batch, self.max_tokens, self._pad_token_id).to(self._device))
+
+
+class _Padded:
+    dtype = torch.float32
+
+    def __init__(self, checkpoint: LoadedCheckpoint, device: torch.device) -> None:
+        self.max_tokens = PADDED_TOKENS
+        self._checkpoint = checkpoint
+        self._device = device
+
+    def batches(self, encoded: Sequence[EncodedExample]) -> Iterator[list[EncodedExample]]:
+        return by_token_budget(encoded, self.max_tokens)
+
+    @torch.inference_mode()
+    def __call__(self, batch: list[EncodedExample]) -> Tensor:
+        tensors = collate(batch, self._checkpoint.pad_token_id).to(self._device).tensors()
+        logits: Tensor = self._checkpoint.model(**tensors).logits
+        return logits.float().softmax(-1)

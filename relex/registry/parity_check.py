@@ -1,0 +1,63 @@
+"""The gate before 16 bit: the same labelled examples scored both ways, by the scorers that will score later."""
+
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from relex.domain.examples import Example, Prediction, all_predicted
+from relex.evaluation.metrics import micro_f1
+from relex.inference.scorer import Scorer
+from relex.model.devices import half_precision, name_of, resolve_device
+from relex.model.folder import classifiers
+from relex.model.parity import Parity, read_parity, write_parity
+
+MAX_EXAMPLES = 2048
+"""Enough to tell 99 % from 99.5 %."""
+
+
+def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto") -> None:
+    """Measure every classifier in a checkpoint that was not measured yet, and write down what came out.
+
+    Nothing happens on a device that has no 16-bit unit: such a checkpoint is scored in float32 everywhere.
+
+    Args:
+        folder: a checkpoint or an ensemble, not registered yet.
+        examples: labelled; of many, some at equal distances are taken.
+        device: as in `Scorer`.
+
+    Raises:
+        as `Scorer` and its `score`.
+    """
+    half = half_precision(resolve_device(device))
+    if half is None:
+        return
+    taken = examples[:: -(-len(examples) // MAX_EXAMPLES)]
+    for classifier in classifiers(folder):
+        if read_parity(classifier) is None:
+            scorer = Scorer(classifier, device, half)
+            if scorer.dtype is half:  # an encoder that is padded knows float32 only
+                exact = _scored(Scorer(classifier, device, torch.float32), taken)
+                write_parity(classifier, _compared(name_of(half), taken, _scored(scorer, taken), exact))
+
+
+def _scored(scorer: Scorer, examples: Sequence[Example]) -> list[Prediction]:
+    return all_predicted(chain.from_iterable(scorer.score(examples)), examples)
+
+
+def _compared(
+    dtype: str, examples: Sequence[Example], found: Sequence[Prediction], exact: Sequence[Prediction]
+) -> Parity:
+    gold = [str(example.label) for example in sorted(examples, key=lambda example: example.row_no)]
+    labels, exact_labels = ([each.label for each in side] for side in (found, exact))
+    probabilities, exact_probabilities = (np.array([each.probabilities for each in side]) for side in (found, exact))
+    return Parity(
+        dtype=dtype,
+        examples=len(gold),
+        agreement=100 * float(np.mean([a == b for a, b in zip(labels, exact_labels, strict=True)])),
+        largest_difference=float(np.abs(probabilities - exact_probabilities).max()),
+        micro_f1=micro_f1(gold, labels),
+        micro_f1_exact=micro_f1(gold, exact_labels),
+    )

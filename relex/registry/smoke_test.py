@@ -1,0 +1,45 @@
+"""Can this checkpoint score at all? Better asked once, before it is registered, than by every worker and every row.
+
+Weights that are cut off, of another shape or no numbers, a tokenizer of another model, a window that the backbone has
+no positions for: names and digests tell nothing of these.
+"""
+
+from itertools import chain
+from pathlib import Path
+
+from relex.domain.examples import Entity, Example, all_predicted
+from relex.errors import BadCheckpoint, RelexError
+from relex.inference.ensemble import open_scorer
+
+SUBJECT, OBJECT = "한국", "서울"
+LONG = 600
+"""Words: more tokens than any window has."""
+
+
+def run_smoke_test(folder: Path) -> None:
+    """Let a checkpoint score two sentences on the CPU, one of them longer than its window.
+
+    Raises:
+        BadCheckpoint: it cannot be loaded, or what it says is no prediction.
+    """
+    try:
+        examples = [_example(0, 0), _example(1, LONG)]
+        all_predicted(chain.from_iterable(open_scorer(folder, "cpu", exact=True).score(examples)), examples)
+    except BadCheckpoint:
+        raise
+    except (RelexError, RuntimeError, ValueError, IndexError, TypeError) as fault:
+        words = " ".join(str(fault).split())
+        raise BadCheckpoint(f"{folder}: cannot score a sentence: {words}; restore the folder") from fault
+
+
+def _example(row_no: int, words: int) -> Example:
+    """A sentence with so many words behind its two entities."""
+    sentence = f"{SUBJECT}의 수도는 {OBJECT}이다.{' 그렇다' * words}"
+    start = sentence.index(OBJECT)
+    return Example(
+        row_no,
+        "rehearsal",
+        sentence,
+        Entity(SUBJECT, 0, len(SUBJECT), "ORG"),
+        Entity(OBJECT, start, start + len(OBJECT), "LOC"),
+    )

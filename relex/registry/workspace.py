@@ -1,0 +1,83 @@
+"""The folders of training runs that have not ended: a state to go on from, a checkpoint before it is registered.
+
+They outlive their process, so that the next one goes on. A run may end without any (cancelled while nobody had it,
+given up by the sweep): what it left is removed by the next training process, for which the names begin with its id.
+"""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from relex.db import runs
+from relex.db.connection import Database
+from relex.domain.runs import RunId
+from relex.embedded import locks
+from relex.settings import Settings, make_home
+
+DRAFT = re.compile(r"-[0-9a-f]{32}(\.|$)")
+"""The end of a draft's name; an earlier relex put a second number behind it."""
+DRAFT_SECONDS = 86_400.0
+"""Minimum age of a draft that is removed, where the file system knows no locks."""
+LOCK = "lock"
+"""File in a draft that its process holds locked."""
+
+
+def checkpoint_dir(settings: Settings, run_id: RunId) -> Path:
+    """Where the trainer writes the checkpoint; until it is complete it stands beside, as `.ID.` and something."""
+    return _folder(settings) / run_id
+
+
+def scratch_dir(settings: Settings, run_id: RunId) -> Path:
+    """The resumable state of a run; it stays when the run is released or its process killed."""
+    make_home(settings.home)
+    return _folder(settings) / f"{run_id}.scratch"
+
+
+@contextmanager
+def staging_folder(settings: Settings, name: str) -> Iterator[Path]:
+    """Give a path where a checkpoint can be put together before it is registered, on the disk of those that are.
+
+    What was not moved away is removed at the end. Until then the draft is locked: no clean-up takes it away, whichever
+    database it works for.
+    """
+    make_home(settings.home)
+    workspace = _folder(settings) / f"{name}-{uuid4().hex}"
+    workspace.mkdir(parents=True)
+    try:
+        with locks.shared(workspace / LOCK):
+            yield workspace / "checkpoint"
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def remove_stale_workspaces(database: Database, settings: Settings) -> None:
+    """Remove the folders of runs that have ended, and drafts of killed commands.
+
+    Those of ids that this database does not know stay: another database's runs may share the home folder. Other
+    processes clean up too, so a folder may be gone at any moment.
+    """
+    found = list(_folder(settings).glob("*"))
+    by_id = [(path.name.strip(".").partition(".")[0], path) for path in found]
+    with database.transaction() as tx:
+        ended = runs.ended(tx, {run_id for run_id, _ in by_id})
+    for run_id, path in by_id:
+        if run_id in ended or _is_abandoned(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether this is a draft that no process works on; False where it is gone meanwhile."""
+    if not DRAFT.search(path.name):
+        return False
+    try:
+        return time.time() - path.stat().st_mtime > DRAFT_SECONDS and locks.is_free(path / LOCK)
+    except OSError:
+        return False
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.home / "models" / ".unfinished"

@@ -1,1 +1,0 @@
-"""Searching for better settings: what a recipe may vary, and the trials of a study, which Optuna keeps."""

@@ -1,0 +1,1 @@
+"""Recipes: YAML files read into one checked configuration."""

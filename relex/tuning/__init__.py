@@ -1,0 +1,1 @@
+"""Hyperparameter tuning: the search space, studies and trials, kept by Optuna."""
