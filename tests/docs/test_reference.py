@@ -61,13 +61,12 @@ def test_every_command_and_option_says_what_it_does():
 
 def test_every_setting_and_recipe_key_has_a_meaning():
     settings = {f"{PREFIX}{name.upper()}" for name in Settings.__dataclass_fields__}
-    keys = {key for key, _, _ in recipe_keys()}
-    tuning = {f"{SEARCH}.{key}" for key in KEYS} | set(RANGE)
-    assert not settings - first_cells("settings")
-    assert not (keys | tuning) - first_cells("recipes")
+    keys = {key for key, _, _ in recipe_keys()} | {f"{SEARCH}.{key}" for key in KEYS} | set(RANGE)
+    missing = (settings - first_cells("settings")) | (keys - first_cells("recipes"))
+    missing |= {method for method in METHODS if f"`{method}`" not in page("recipes")}
     lines = (page("settings") + page("recipes")).splitlines()
-    assert not [line for line in lines if line.startswith("|") and line.endswith("|  |") and "`" in line]
-    assert not [method for method in METHODS if f"`{method}`" not in page("recipes")]
+    assert not sorted(missing)
+    assert not [line for line in lines if line.startswith("| `") and line.endswith("|  |")]
 
 
 def test_the_page_has_each_shipped_recipe_and_no_other():
@@ -127,10 +126,10 @@ def constant(node):
 
 
 def row_error_codes():
-    """Collect the codes: constants beside `RowError`, and the one that the sweep's SQL writes."""
+    """Collect the codes: constants beside `RowError`, and those that SQL writes."""
     values = (ROOT / "relex" / "domain" / "examples.py").read_text("utf-8")
-    sweep = (ROOT / "relex" / "db" / "recovery.py").read_text("utf-8")
+    queries = "\n".join(path.read_text("utf-8") for path in (ROOT / "relex" / "db").glob("*.py"))
     return {
         *re.findall(r'^[A-Z_]+ = "([a-z-]+)"$', values, re.MULTILINE),
-        *re.findall(r"INSERT INTO row_errors .+?, '([a-z-]+)',", sweep, re.DOTALL),
+        *re.findall(r"INSERT INTO row_errors [^;]+?, '([a-z-]+)',", queries),
     }

@@ -16,7 +16,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from relex.errors import did_you_mean, quoted, shortened
 from relex.training.recipe.safe_yaml import NotPlain, compose, line_of, value_of
 
-SHIPPED = Path(__file__).parent.parent / "recipes"
+SHIPPED = Path(__file__).parents[2] / "recipes"
 DEEPEST = 8
 """More levels than any recipe needs."""
 EITHER_OR = (("backbone.name", "backbone.scratch"), ("backbone.scratch", "backbone.name"))
