@@ -13,7 +13,7 @@ from cli.main import COMMANDS, relex
 from tests.processes import ROOT
 
 MODULES = sorted(path for room in ("cli", "worker", "relex", "migrations") for path in (ROOT / room).rglob("*.py"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def every_command(group=relex, path=()):
