@@ -111,9 +111,14 @@ def _command(name: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Return paragraphs of a help text as Markdown that renders as it reads."""
-    paragraphs = (" ".join(each.split()) for each in text.replace("\b", "").strip().split("\n\n"))
-    return "\n\n".join(re.sub(r"(?<![`\w])(\{.+?\}\.?)", r"`\1`", each) for each in paragraphs)
+    """Return paragraphs of a help text as Markdown; those that click prints unchanged become blocks."""
+    return "\n\n".join(_paragraph(each.strip("\n")) for each in text.strip().split("\n\n"))
+
+
+def _paragraph(text: str) -> str:
+    if text.startswith("\b"):
+        return f"```text\n{inspect.cleandoc(text[1:])}\n```"
+    return re.sub(r"(?<![`\w])(\{.+?\}\.?)", r"`\1`", " ".join(text.split()))
 
 
 def _option(option: click.Option, context: click.Context) -> tuple[str, str, str] | None:
