@@ -6,7 +6,7 @@ PATHS := cli relex worker migrations benchmarks pretraining tests
 COMPOSE_UID = $(patsubst 0,1000,$(shell id -u))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults check audit format passwords clean
+.PHONY: help install demo test faults check reference audit format passwords clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -34,6 +34,9 @@ check: install  ## Lint, types, import contracts
 	$(BIN)/ruff format --check $(PATHS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+reference: install  ## Write the generated parts of docs/reference again
+	$(BIN)/python -m tests.docs.reference
 
 audit:  ## Ask the vulnerability databases about every locked version (wants a network)
 	@$(PYTHON) -m venv .venv/audit && .venv/audit/bin/pip install --quiet pip-audit==2.10.1

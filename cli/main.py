@@ -37,6 +37,7 @@ COMMANDS = {
     "compare": "cli.compare",
     "ensemble": "cli.ensemble",
     "data": "cli.data",
+    "labels": "cli.labels",
     "bench": "cli.bench",
     "worker": "cli.worker",
     "health": "cli.health",

@@ -1,4 +1,4 @@
-"""docs/errors.md shows nothing that is not printed."""
+"""docs/reference/errors.md shows nothing that is not printed."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from tests.corpus import checkpoints, csvs, ids, recipes
 from tests.processes import ROOT
 
-PAGE = (ROOT / "docs" / "errors.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "reference" / "errors.md").read_text("utf-8")
 SHOWN = [line for block in re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 PRINTED = {
     *(bad.says for bad in (*csvs.WHOLE, *csvs.ROWS)),

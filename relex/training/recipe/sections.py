@@ -50,7 +50,9 @@ class ScratchBackbone(Section):
     hidden_size: int = Field(default=256, ge=16, le=4_096)
     """Numbers a token; a multiple of `heads`."""
     layers: int = Field(default=4, ge=1, le=48)
+    """Number of transformer layers."""
     heads: int = Field(default=4, ge=1, le=64)
+    """Number of attention heads in a layer."""
     intermediate_size: int = Field(default=1_024, ge=16, le=16_384)
     """Width of the feed-forward layers; four times `hidden_size` is usual."""
 
@@ -67,6 +69,7 @@ class Backbone(Section):
     name: str | None = Field(default=None, min_length=1)
     """A pre-trained encoder on the model hub (klue/roberta-large) or in a local folder."""
     scratch: ScratchBackbone | None = None
+    """A new encoder with random weights, in place of a pre-trained one."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "Backbone":
@@ -79,6 +82,7 @@ class InputSettings(Section):
     """How a sentence and its two entities become tokens."""
 
     scheme: Scheme = Field(default=Scheme.TYPED_ENTITY_MARKER, strict=False)
+    """How the entities are marked in the text."""
     type_sentence: bool = False
     """Put a sentence that names both entities and the object's type beside the sentence."""
     max_length: int = Field(default=160, ge=32, le=512)
@@ -92,6 +96,7 @@ class LossSettings(Section):
     """What is minimised; `gamma` and `alpha` belong to the focal loss and rest otherwise."""
 
     name: Literal["focal", "cross_entropy"] = "cross_entropy"
+    """Focal loss, or plain cross entropy."""
     gamma: float = Field(default=2.0, ge=0, le=10)
     """How strongly examples that are already right lose weight; 0 turns it off (Lin et al. 2017)."""
     alpha: Annotated[float | dict[str, float], BeforeValidator(_alpha)] = 1.0
@@ -106,6 +111,7 @@ class TrainSettings(Section):
     """How the weights move."""
 
     epochs: int = Field(default=10, ge=1, le=1_000)
+    """Passes over the training file."""
     batch_size: int = Field(default=16, ge=1, le=4_096)
     """Examples that go through the network together."""
     gradient_accumulation: int = Field(default=1, ge=1, le=1_024)
@@ -113,6 +119,7 @@ class TrainSettings(Section):
     learning_rate: float = Field(default=3e-5, gt=0, lt=1)
     """The highest one: after the warm-up, before the decay."""
     scheduler: Scheduler = "linear"
+    """How the learning rate decays; the schedules are those of transformers."""
     warmup_ratio: float = Field(default=0.0, ge=0, lt=1)
     """Share of all steps over which the learning rate rises from 0."""
     weight_decay: float = Field(default=0.01, ge=0, lt=1)
@@ -156,7 +163,9 @@ class DataSettings(Section):
     """Labelled CSV files; a relative path starts at the current folder."""
 
     train: Path = Field(strict=False)
+    """Rows to train on."""
     valid: Path = Field(strict=False)
+    """Rows that choose the best epoch and give the scores."""
     encoding: str = "utf-8"
     """Of these files and of `validation.like`, such as cp949."""
 
