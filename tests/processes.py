@@ -12,6 +12,13 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
+def source_files(*more: str) -> list[Path]:
+    """List the Python files of the installed packages and of more folders of the repository."""
+    return sorted(
+        path for room in ("cli", "worker", "relex", "migrations", *more) for path in (ROOT / room).rglob("*.py")
+    )
+
+
 def environment(**settings: object) -> dict[str, str]:
     """This environment without its own RELEX_ settings, with these; tests find `tests.making` through the root."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("RELEX_")}
