@@ -53,9 +53,7 @@ def test_git_ignores_what_commands_write():
 
 def test_the_generic_package_names_have_one_owner():
     owners = packages_distributions()
-    assert {name: set(owners[name]) for name in ("cli", "worker", "migrations")} == dict.fromkeys(
-        ("cli", "worker", "migrations"), {"relex"}
-    )
+    assert [name for name in ("cli", "worker", "migrations") if set(owners[name]) != {"relex"}] == []
 
 
 def test_no_source_file_is_too_long():
