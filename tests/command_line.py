@@ -36,7 +36,7 @@ def run_command(
         stack.enter_context(mock.patch.object(sys, "argv", words))
         # A command may change its environment, as `relex.environment.isolate` does.
         stack.enter_context(mock.patch.dict(os.environ, env or {}, clear=env is not None))
-        stack.enter_context(contextlib.chdir(cwd or Path.cwd()))
+        stack.enter_context(contextlib.chdir(cwd) if cwd else contextlib.nullcontext())
         stack.enter_context(contextlib.redirect_stdout(out))
         stack.enter_context(contextlib.redirect_stderr(err))
         code = _exit_code()

@@ -9,6 +9,7 @@ from relex.errors import LeaseLost, RelexError
 from relex.examples import Outcome, RowError
 from relex.flows.sweep import sweep
 from relex.jobs import JobState
+from tests.db.job_steps import progress
 from tests.making import example, make_job, prediction
 
 
@@ -26,11 +27,6 @@ def complete(database, shard):
 def recover(database):
     with database.transaction() as tx:
         return recovery.recover(tx)
-
-
-def progress(database, job):
-    with database.transaction() as tx:
-        return jobs.progress(tx, jobs.find(tx, job.id))
 
 
 def count(database, table):

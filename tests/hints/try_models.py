@@ -9,7 +9,7 @@ from relex.db import runs, studies
 from relex.db.connection import Database
 from relex.flows.models import SHIPPED
 from relex.hints import jobs as hints
-from tests.db.test_search import GRID, RATES, Trainer
+from tests.db.searches import GRID, RATES, Trainer
 from tests.hints.trying import provokes, typed
 from tests.processes import wait_until
 
