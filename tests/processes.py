@@ -9,12 +9,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from relex.environment import isolate
+
 ROOT = Path(__file__).parent.parent
+
+
+def source_files(*more: str) -> list[Path]:
+    """List the Python files of the installed packages and of more folders of the repository."""
+    return sorted(
+        path for room in ("cli", "worker", "relex", "migrations", *more) for path in (ROOT / room).rglob("*.py")
+    )
 
 
 def environment(**settings: object) -> dict[str, str]:
     """This environment without its own RELEX_ settings, with these; tests find `tests.making` through the root."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("RELEX_")}
+    isolate(kept)  # libraries that this process has imported set variables that are meant for nobody else
     return kept | {"PYTHONPATH": str(ROOT)} | {f"RELEX_{key.upper()}": str(value) for key, value in settings.items()}
 
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.processes import ROOT, environment, relex
+from tests.command_line import run_command
+from tests.processes import ROOT, environment
 
 TEST = ROOT / "data" / "test_data.csv"
 
@@ -13,7 +14,7 @@ TEST = ROOT / "data" / "test_data.csv"
 def run(tmp_path):
     def run(*arguments, expected=0):
         env = environment(home=tmp_path / "home", device="cpu") | {"OMP_NUM_THREADS": "1"}
-        done = relex("bench", *arguments, env=env, cwd=tmp_path)
+        done = run_command("bench", *arguments, env=env, cwd=tmp_path)
         assert done.returncode == expected, done.stderr
         return done
 

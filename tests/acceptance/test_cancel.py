@@ -1,34 +1,31 @@
-"""A training run ended before its time: it leaves nothing, and its process goes on with the next one."""
+"""A training run that is cancelled while it trains: it leaves nothing, and its process continues with the next one."""
 
-import json
-
-from tests.acceptance.test_train import RECIPE
+from tests.acceptance.conftest import RECIPE
 from tests.processes import wait_until
 
 
 def test_a_cancelled_run_leaves_nothing_and_the_next_one_is_trained(laptop):
-    def told(run):
-        return json.loads(laptop.run("status", run, "--json"))
-
     (laptop.folder / "tiny.yaml").write_text(RECIPE, "utf-8")
     # A state is saved at every step.
     many = ("--set", "train.epochs=1000", "--set", "train.save_minutes=0")
-    doomed = laptop.run("train", "--config", "tiny.yaml", *many)
+    doomed = laptop.run_process("train", "--config", "tiny.yaml", *many)
     unfinished = laptop.home / "models" / ".unfinished"
-    wait_until(lambda: told(doomed)["progress"].get("step", 0) > 0)
-    assert list((unfinished / f"{doomed}.scratch").glob("checkpoint-*"))
+    wait_until(lambda: list((unfinished / f"{doomed}.scratch").glob("checkpoint-*")))
+    with laptop.database() as database:
+        wait_until(lambda: step_of(database, doomed) > 0)
     following = laptop.run("train", "--config", "tiny.yaml", "--set", "train.epochs=1")
-    assert told("@last")["run"] == following
+    assert laptop.run_json("status", "@last")["run"] == following
     assert laptop.run("cancel", doomed) == ""
     assert f"{doomed} is cancelled" in laptop.said
     laptop.run("status", following, "--watch")
-    listed = json.loads(laptop.run("runs", "--json"))
+    listed = laptop.run_json("runs")
     assert [(run["run"], run["state"], run["model"]) for run in listed] == [
         (following, "done", "tiny@1"),
         (doomed, "cancelled", None),
     ]
-    assert told(doomed)["progress"]["step"] < told(doomed)["progress"]["steps"]
-    assert doomed not in [version["run"] for version in json.loads(laptop.run("models", "--json"))]
+    progress = laptop.run_json("status", doomed)["progress"]
+    assert progress["step"] < progress["steps"]
+    assert doomed not in [version["run"] for version in laptop.run_json("models")]
     wait_until(lambda: list(unfinished.iterdir()) == [])  # removed after the run has ended
     assert f"{doomed}: cancelled" in laptop.logs()
     laptop.run("status", doomed, "--watch", expected=1)
@@ -38,5 +35,12 @@ def test_a_cancelled_run_leaves_nothing_and_the_next_one_is_trained(laptop):
     assert doomed in laptop.run("runs")
 
 
-def test_where_there_is_nothing_to_cancel_the_exit_code_tells(team):
+def step_of(database, run):
+    """The last training step that a run reported; 0 before the first."""
+    with database.transaction() as tx:
+        found = tx.exec_driver_sql("SELECT progress ->> 'step' FROM runs WHERE id = %s", (run,)).scalar()
+    return int(found or 0)
+
+
+def test_where_there_is_nothing_to_cancel_the_exit_code_says_so(team):
     assert team.run("cancel", "@last", expected=5) == ""

@@ -1,13 +1,13 @@
-"""A large file needs no more memory than a small one: 200,000 rows, most of them scored by SQL to save time."""
+"""A large file needs no more memory than a small one: 120,000 rows, most of them scored by SQL to save time."""
 
 from benchmarks.scale import Commands, write_csv
 from relex.db import jobs
 from tests.processes import ROOT
 
-ROWS = 200_000
+ROWS = 120_000
 BY_WORKER = 40 * 512
 MOST = 128 * 1024
-"""KiB. The interpreter and what it imports take half of it; the rows as Python objects would add 160 MiB."""
+"""KiB. The interpreter and what it imports take half of it; the rows as Python objects would add 100 MiB."""
 
 SCORED = f"""
     UPDATE shards SET state = 'done', started_at = now(), finished_at = now() WHERE end_row <= {ROWS - BY_WORKER};

@@ -4,14 +4,16 @@ import csv
 import json
 import os
 import signal
-from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 
 import pytest
 
+from relex.flows.status import job_status
 from relex.labels import RELATIONS
 from tests.processes import started, wait_until
+
+FAKE = "tests.making:FakeScorer"
+"""For tests of what surrounds the scoring: a process that imports torch takes seconds to start."""
 
 
 def exported(path):
@@ -33,35 +35,28 @@ def assert_complete(folder, job, ids):
 
 
 def test_a_laptop_without_services_scores_a_file(laptop):
-    job = laptop.run("submit", "data/test_data.csv", "--wait", "--export", "out")
+    job = laptop.run_process("submit", "data/test_data.csv", "--wait", "--export", "out")
     assert_complete(laptop.folder / "out", job, [str(n) for n in range(60)])
     manifest = json.loads((laptop.folder / "out" / f"{job}.manifest.json").read_text("utf-8"))
     assert (manifest["job"], manifest["partial"], manifest["rows"]["accepted"]) == (job, False, 60)
     assert len(manifest["input"]["sha256"]) == len(manifest["model"]["sha256"]["model.safetensors"]) == 64
-    state = json.loads(laptop.run("status", "@last", "--json"))
+    state = laptop.run_json("status", "@last")
     assert (state["job"], state["state"], state["done"], state["total"], state["failed"]) == (job, "done", 60, 60, 0)
 
 
 def test_a_laptop_whose_background_processes_are_killed_goes_on_with_the_next_look(laptop):
     laptop.env |= {"RELEX_SCORER": "tests.making:SlowScorer", "RELEX_SHARD_ROWS": "20", "RELEX_LEASE_SECONDS": "1"}
-    job = laptop.run("submit", "data/test_data.csv")
-    wait_until(lambda: json.loads(laptop.run("jobs", "--json"))[0]["shards"]["running"])
-    for process in background_processes(laptop.home):
+    job = laptop.run_process("submit", "data/test_data.csv")
+    with laptop.database() as database:
+        wait_until(lambda: job_status(database, job).running_shards)
+    for process in laptop.background_processes():
         os.kill(process, signal.SIGKILL)
-    laptop.run("status", job, "--watch", "--quiet")
-    assert json.loads(laptop.run("status", job, "--json"))["done"] == 60
-
-
-def background_processes(home):
-    """The processes that work for this home folder, by their environment."""
-    for place in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            variables = (place / "environ").read_bytes().split(b"\0")
-            if b"worker.local" in (place / "cmdline").read_bytes() and f"RELEX_HOME={home}".encode() in variables:
-                yield int(place.name)
+    laptop.follow(job)
+    assert laptop.run_json("status", job)["done"] == 60
 
 
 def test_foreign_text_with_square_brackets_is_just_text(laptop):
+    laptop.env["RELEX_SCORER"] = FAKE
     text = (laptop.folder / "data" / "test_data.csv").read_text("utf-8-sig")
     lines = text.splitlines()
     (laptop.folder / "[bold]odd[x].csv").write_text(
@@ -72,12 +67,13 @@ def test_foreign_text_with_square_brackets_is_just_text(laptop):
 
 
 def test_the_same_file_finds_the_same_job_unless_asked_again(laptop):
+    laptop.env["RELEX_SCORER"] = FAKE
     first = laptop.run("submit", "data/test_data.csv")
     assert laptop.run("submit", "data/test_data.csv") == first
     assert "submitted before" in laptop.said
     again = json.loads(laptop.run("submit", "data/test_data.csv", "--again", "--json", "--wait"))
     laptop.run("submit", "data/test_data.csv")
-    assert json.loads(laptop.run("status", "@last", "--json"))["job"] == first
+    assert laptop.run_json("status", "@last")["job"] == first
     assert again["job"] != first
     assert (again["known"], again["total"]) == (False, 60)
     laptop.run("export", again["job"][:6], "--out", "out")
@@ -88,19 +84,21 @@ def test_the_same_file_finds_the_same_job_unless_asked_again(laptop):
 
 
 def test_rows_that_were_scored_before_are_answered_and_counted(laptop):
+    laptop.env["RELEX_SCORER"] = FAKE
     first = laptop.run("submit", "data/test_data.csv", "--wait", "--export", "out")
     laptop.env["RELEX_SCORER"] = "tests.making:no_such_scorer"
     again = laptop.run("submit", "data/test_data.csv", "--again", "--wait", "--export", "out")
     files = [laptop.folder / "out" / f"{job}.csv" for job in (first, again)]
     assert files[0].read_bytes() == files[1].read_bytes()
     manifest = json.loads((laptop.folder / "out" / f"{again}.manifest.json").read_text("utf-8"))
-    told = json.loads(laptop.run("status", again, "--json"))
-    assert (manifest["rows"]["reused"], told["reused"], told["done"]) == (60, 60, 60)
+    state = laptop.run_json("status", again)
+    assert (manifest["rows"]["reused"], state["reused"], state["done"]) == (60, 60, 60)
     assert "60 reused" in laptop.run("status", again)
     assert "0 reused" in laptop.run("status", first)
 
 
 def test_a_file_with_bad_rows_is_refused_whole_and_its_good_rows_taken_on_request(laptop):
+    laptop.env["RELEX_SCORER"] = FAKE
     text = (laptop.folder / "data" / "test_data.csv").read_text("utf-8-sig").splitlines(keepends=True)
     text[3] = text[3].replace("'start_idx': ", "'start_idx': 9")
     (laptop.folder / "bad.csv").write_text("".join(text), "utf-8")
@@ -114,7 +112,7 @@ def test_a_file_with_bad_rows_is_refused_whole_and_its_good_rows_taken_on_reques
     assert_complete(laptop.folder / "out", job, [str(n) for n in range(60) if n != 2])
 
 
-def test_unknown_and_unfinished_are_told_by_exit_code(team):
+def test_unknown_and_unfinished_jobs_have_their_exit_codes(team):
     assert team.run("status", "j-nothing", expected=5) == ""
     assert team.run("export", "--out", "out", expected=5) == ""
     job = team.run("submit", "data/test_data.csv")
@@ -125,7 +123,7 @@ def test_unknown_and_unfinished_are_told_by_exit_code(team):
     assert json.loads((team.folder / "out" / f"{job}.manifest.json").read_text())["partial"] is True
 
 
-def test_a_service_that_does_not_answer_is_told_in_one_line(team):
+def test_a_service_that_does_not_answer_is_an_error_of_one_line(team):
     team.env["RELEX_DATABASE_URL"] = "postgresql://127.0.0.1:1/nothing"
     assert team.run("submit", "data/test_data.csv", expected=4) == ""
     assert "Postgres" in team.said.splitlines()[-1]
@@ -135,10 +133,10 @@ def test_redis_down_is_a_warning_and_the_job_is_queued(team):
     team.env["RELEX_BROKER_URL"] = "redis://127.0.0.1:1/0"
     job = team.run("submit", "data/test_data.csv")
     assert "warning: Redis takes no doorbells" in team.said
-    assert json.loads(team.run("status", job, "--json"))["state"] == "queued"
+    assert team.run_json("status", job)["state"] == "queued"
 
 
-KLUE_ROWS = 1000
+KLUE_ROWS = 500
 
 
 @pytest.fixture
@@ -150,15 +148,17 @@ def klue_file(klue, tmp_path):
     return path
 
 
-def test_two_workers_give_what_a_laptop_gives_although_one_is_killed(team, laptop_labels, klue_file, tmp_path):
-    team.env["RELEX_SHARD_ROWS"] = "64"
+def test_two_workers_give_what_a_laptop_gives_although_one_is_killed(
+    team, database, laptop_labels, klue_file, tmp_path
+):
+    team.env["RELEX_SHARD_ROWS"] = "32"
     log = tmp_path / "worker.log"
     arguments = ("worker", "--queues", "score", "--concurrency", "1")
     with started(*arguments, env=team.env, log=log), started(*arguments, env=team.env, log=log) as doomed:
         job = team.run("submit", klue_file)
-        wait_until(lambda: json.loads(team.run("status", job, "--json"))["done"] > KLUE_ROWS // 10)
+        wait_until(lambda: job_status(database, job).done > KLUE_ROWS // 10)
         doomed.send_signal(signal.SIGKILL)
-        team.run("status", job, "--watch", "--quiet")
+        team.follow(job)
     team.run("export", job, "--out", "out")
     rows = assert_complete(team.folder / "out", job, [str(n) for n in range(KLUE_ROWS)])
     assert [row["pred_label"] for row in rows] == laptop_labels
@@ -166,9 +166,8 @@ def test_two_workers_give_what_a_laptop_gives_although_one_is_killed(team, lapto
 
 @pytest.fixture
 def laptop_labels(laptop, klue_file):
-    """What the embedded default says of KLUE-RE's test file."""
+    """What the embedded default says of the same file."""
     job = laptop.run("submit", klue_file, "--wait", "--quiet")
     laptop.run("export", "--out", "out")
-    return [
-        row["pred_label"] for row in assert_complete(laptop.folder / "out", job, [str(n) for n in range(KLUE_ROWS)])
-    ]
+    rows = assert_complete(laptop.folder / "out", job, [str(n) for n in range(KLUE_ROWS)])
+    return [row["pred_label"] for row in rows]

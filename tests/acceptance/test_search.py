@@ -1,6 +1,5 @@
 """`relex search` as a person meets it, on the embedded Postgres."""
 
-import json
 import signal
 
 from tests.processes import started, wait_until
@@ -10,7 +9,7 @@ backbone:
   scratch: {vocabulary: 1000, hidden_size: 16, layers: 1, heads: 2, intermediate_size: 32}
 input: {max_length: 32}
 loss: {name: focal}
-train: {epochs: 2, batch_size: 32, learning_rate: 1.0e-2}
+train: {epochs: 1, batch_size: 32, learning_rate: 1.0e-2}
 validation: {metric: auprc}
 data: {train: data/train_data.csv, valid: data/valid_data.csv}
 search: {method: grid, space: {loss: {gamma: [0, 2]}, dropout: [0.1]}}
@@ -21,9 +20,9 @@ def test_the_best_trial_becomes_a_recipe_that_trains(laptop):
     (laptop.folder / "tiny.yaml").write_text(RECIPE, "utf-8")
     assert laptop.run("search", "--config", "tiny.yaml", "--trials", "2") == "tiny-best.yaml"
     assert "trial 0  loss.gamma=0  dropout=0.1  auprc " in laptop.said
-    told = json.loads(laptop.run("search", "--config", "tiny.yaml", "--trials", "2", "--json"))
-    assert (len(told["trials"]), told["recipe"]) == (2, "tiny-best.yaml")
-    assert told["best"]["score"] == max(trial["score"] for trial in told["trials"])
+    study = laptop.run_json("search", "--config", "tiny.yaml", "--trials", "2")
+    assert (len(study["trials"]), study["recipe"]) == (2, "tiny-best.yaml")
+    assert study["best"]["score"] == max(trial["score"] for trial in study["trials"])
     laptop.run("train", "--config", "tiny-best.yaml", "--watch")
     assert "tiny-best@1" in laptop.run("models")
 

@@ -1,14 +1,9 @@
-"""Verbs of a job as a person meets them. No worker is there: a command tells what it changed, or why it did not."""
-
-import json
+"""Verbs of a job as a person meets them. No worker is there: a command says what it changed, or why it did not."""
 
 
 def test_a_job_is_paused_resumed_cancelled_tried_again_and_purged(team):
-    def told():
-        return json.loads(team.run("status", job, "--json"))
-
     job = team.run("submit", "data/test_data.csv", "--priority", "-5", "--max-failed", "10%")
-    queued = told()
+    queued = team.run_json("status", job)
     assert (queued["state"], queued["priority"], queued["max_failed"]) == ("queued", -5, 6)
     team.run("pause", job)
     assert f"{job} is paused; shards waiting: 1" in team.said
@@ -24,7 +19,7 @@ def test_a_job_is_paused_resumed_cancelled_tried_again_and_purged(team):
     assert "priority -7" in team.said
     team.run("cancel", "@last")
     assert f"{job} is cancelled: 0 of 60 rows done and kept" in team.said
-    ended = told()
+    ended = team.run_json("status", job)
     assert (ended["state"], ended["reason"], ended["unscored"]) == ("cancelled", "cancelled on request", 60)
     assert ended["since"] == ended["cancelled_at"]
     team.run("pause", job, expected=1)
@@ -43,7 +38,7 @@ def test_a_job_is_paused_resumed_cancelled_tried_again_and_purged(team):
     team.run("status", job, expected=5)
 
 
-def test_wrong_values_are_refused_with_the_remedy(team):
+def test_wrong_values_are_refused_with_what_is_right(team):
     for arguments, words in (
         (
             ["purge", "--older-than", "soon"],

@@ -4,15 +4,13 @@
 """
 
 import os
-import signal
-import sys
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from cli.main import main
 from relex.db.connection import Database
+from tests.command_line import run_command
 from tests.making import register_model
 
 settings.register_profile(
@@ -55,21 +53,16 @@ def database(migrated_url):
 class CommandLine:
     """`relex` in a folder of its own, with a database that has tables and one model version."""
 
-    def __init__(self, folder, database, monkeypatch, capsys):
+    def __init__(self, folder, database):
         self.folder = folder
         self.home = folder.parent / "home"
         self.database_url = database.url
         self._database = database
-        self._patch = monkeypatch
-        self._capture = capsys
 
     def run(self, *arguments):
         """Run a command; whatever it raises beside its exit is a traceback that a person would see."""
-        self._patch.setattr(sys, "argv", ["relex", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        taken = self._capture.readouterr()
-        return Said(int(ended.value.code or 0), taken.out, taken.err)
+        done = run_command(*arguments)
+        return Said(done.returncode, done.stdout, done.stderr)
 
     def held(self):
         """How many rows each table has, and which files registered checkpoints have."""
@@ -88,7 +81,7 @@ class CommandLine:
 
 
 @pytest.fixture
-def command(tmp_path, database, monkeypatch, capsys):
+def command(tmp_path, database, monkeypatch):
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -96,6 +89,4 @@ def command(tmp_path, database, monkeypatch, capsys):
         monkeypatch.delenv(name)
     monkeypatch.setenv("RELEX_DATABASE_URL", database.url)
     monkeypatch.setenv("RELEX_HOME", str(tmp_path / "home"))
-    before = signal.getsignal(signal.SIGTERM)
-    yield CommandLine(folder, database, monkeypatch, capsys)
-    signal.signal(signal.SIGTERM, before)
+    return CommandLine(folder, database)

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 import pytest
 from redis import Redis, RedisError
+from sqlalchemy import make_url
 
 from relex.embedded import locks
 from relex.embedded.account import person
@@ -19,6 +20,11 @@ from tests.processes import wait_until
 
 PASSWORD = "right-horse"
 FEW = 12
+AS_SUPERUSER = {"PGPASSWORD": PASSWORD}
+
+
+def url_with(url, **changes):
+    return make_url(url).set(**changes).render_as_string(hide_password=False)
 
 
 def free_port():

@@ -58,11 +58,6 @@ SCORERS = {
 
 
 @pytest.fixture
-def settings(tmp_path):
-    return Settings(home=tmp_path / "home")
-
-
-@pytest.fixture
 def scored(database, settings):
     """A labelled file scored by the version `name@1`, whose files lie in the home folder; gives the job's id."""
 

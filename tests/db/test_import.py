@@ -10,12 +10,6 @@ from relex.flows.importing import import_folder
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.registry import model_versions
-from relex.settings import Settings
-
-
-@pytest.fixture
-def settings(tmp_path):
-    return Settings(home=tmp_path / "home")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 
 from relex.db import job_control, jobs, shards
 from relex.domain.examples import Outcome
+from tests.db.job_steps import do
 from tests.making import example, make_job, prediction
 
 ROWS, SHARD_ROWS, LEASE_SECONDS = 10, 2, 30.0
@@ -23,11 +24,6 @@ class Clock:
 def job(database):
     Clock.now = datetime.now(UTC)
     return make_job(database, ROWS, SHARD_ROWS)
-
-
-def do(database, verb, *arguments, **wishes):
-    with database.transaction() as tx:
-        return verb(tx, *arguments, **wishes)
 
 
 def claim(database, worker="a"):

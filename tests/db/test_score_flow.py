@@ -2,7 +2,7 @@
 
 import pytest
 
-from relex.db import examples, jobs, model_versions
+from relex.db import examples, model_versions
 from relex.domain.examples import RowError
 from relex.domain.jobs import JobState
 from relex.errors import BadCheckpoint, RelexError, Transient
@@ -11,16 +11,12 @@ from relex.flows.score import MAX_ATTEMPTS, Worker, score_next
 from relex.flows.sweep import sweep
 from relex.flows.unloadable import UnloadableModels
 from relex.labels import RELATIONS
+from tests.db.job_steps import progress
 from tests.making import FakeScorer, example, make_job, prediction
 
 
 def worker(scorer, stopping=lambda: False):
     return Worker("me", lambda *_: scorer, LeaseTerms(60, 60, stopping))
-
-
-def progress(database, job):
-    with database.transaction() as tx:
-        return jobs.progress(tx, jobs.find(tx, job.id))
 
 
 def exported(database, job):

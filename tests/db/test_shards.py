@@ -9,6 +9,7 @@ from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import JobState
 from relex.errors import LeaseLost, RelexError
 from relex.flows.sweep import sweep
+from tests.db.job_steps import progress
 from tests.making import example, make_job, prediction
 
 
@@ -26,11 +27,6 @@ def complete(database, shard):
 def recover(database):
     with database.transaction() as tx:
         return shards.recover(tx)
-
-
-def progress(database, job):
-    with database.transaction() as tx:
-        return jobs.progress(tx, jobs.find(tx, job.id))
 
 
 def count(database, table):

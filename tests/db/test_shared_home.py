@@ -15,13 +15,7 @@ from relex.model import folder
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.registry import model_versions, workspace
 from relex.registry.workspace import remove_stale_workspaces, staging_folder
-from relex.settings import Settings
-from tests.db.test_train_flow import write_checkpoint
-
-
-@pytest.fixture
-def settings(tmp_path):
-    return Settings(home=tmp_path / "home")
+from tests.db.fake_training import write_checkpoint
 
 
 @pytest.fixture

@@ -1,110 +1,24 @@
 """One training run from the queue to a registered version, with a fake trainer on a real Postgres."""
 
 import json
-import os
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from cli.render import run_line, run_lines
 from relex.db import model_versions as versions
-from relex.db import runs
 from relex.domain.runs import RunState
 from relex.domain.versions import Scores
-from relex.errors import InvalidCsv, RelexError, ServiceUnreachable
+from relex.errors import InvalidCsv, RelexError
 from relex.files.text import sha256_of
 from relex.flows import seen_rows
 from relex.flows import train as flow
-from relex.flows.control import cancel
-from relex.flows.status import status
-from relex.flows.train import load_trainer, queue, train_next
+from relex.flows.train import queue, train_next
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.registry import model_versions
-from relex.registry.workspace import remove_stale_workspaces, scratch_dir
-from relex.settings import Settings
 from relex.training.recipe.config import TrainingConfig
+from tests.db.fake_training import SECTIONS, FakeTrainer, current
 from tests.processes import ROOT
-
-
-@dataclass
-class FakeTrainer:
-    """Fits `relex.flows.train.Trainer`; what it writes depends on its score alone."""
-
-    score: float = 50.0
-    rival: float = 40.0
-    fault: Exception | None = None
-    told: float | None = None
-    data: str = "f" * 64
-    during: Callable[[], object] = lambda: None
-    at_the_end: Callable[[], object] = lambda: None
-
-    def train(self, config, train, valid, folder, report, scratch):
-        assert (len(train), len(valid)) == (241, 75)
-        scratch.mkdir(parents=True)
-        self.during()
-        report({"step": 1, "steps": 2, "history": []})
-        if self.fault:
-            raise self.fault
-        write_checkpoint(folder, self.score, self.told, self.data)
-        self.at_the_end()
-
-    def evaluate(self, folder, examples):
-        return replace(self, score=self.rival)
-
-    @property
-    def micro_f1(self):
-        return self.score
-
-    auprc = micro_f1
-
-
-def write_checkpoint(place, score, told=None, data="f" * 64):
-    """The same score makes the same weights; `told` is the score on a file with this digest."""
-    place.mkdir(parents=True)
-    for name in folder.READ_BY_SCORING:
-        (place / name).write_text(f"{name} {score}")
-    (place / folder.CONFIG).write_text(json.dumps({"id2label": dict(enumerate(RELATIONS)), "score": score}))
-    told = score if told is None else told
-    found = {"sha256": data, "examples": 75, "micro_f1": told, "auprc": told}
-    learned = {"data": [{"file": "train_data.csv", "sha256": sha256_of(ROOT / "data" / "train_data.csv")}]}
-    (place / folder.METRICS).write_text(json.dumps({"validation": found, "training": learned}))
-
-
-SECTIONS = {
-    "name": "tiny",
-    "backbone": {"scratch": {}},
-    "data": {"train": "data/train_data.csv", "valid": "data/valid_data.csv"},
-}
-
-
-@pytest.fixture
-def settings(tmp_path):
-    return Settings(home=tmp_path / "home")
-
-
-@pytest.fixture
-def train(database, settings, monkeypatch):
-    """Queue a run and execute it with a trainer; gives the run as it then is."""
-    monkeypatch.chdir(ROOT)
-
-    def train(trainer):
-        run_id = queue(database, TrainingConfig.from_dict(SECTIONS))
-        monkeypatch.chdir("/")
-        assert train_next(database, trainer, settings, lambda: False)
-        monkeypatch.chdir(ROOT)
-        with database.transaction() as tx:
-            return runs.find(tx, run_id)
-
-    return train
-
-
-def current(database):
-    with database.transaction() as tx:
-        return str(versions.current(tx))
 
 
 def test_nothing_waits(database, settings):
@@ -229,138 +143,8 @@ def test_the_same_outcome_again_is_the_same_version_and_its_files_stay(database,
     assert (place / folder.WEIGHTS).stat().st_ino == inode
 
 
-def test_a_fault_ends_the_run_with_its_reason(train):
-    run = train(FakeTrainer(fault=RelexError("the recipe is wrong")))
-    assert (run.state, run.error, run.model) == (RunState.FAILED, "the recipe is wrong", None)
-
-
-def test_a_model_hub_that_is_away_sends_the_run_back_to_the_queue(database, settings, monkeypatch, tmp_path):
-    """By the real trainer and the real download code; at this address nobody listens."""
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-    run_id = queue(database, TrainingConfig.from_dict(SECTIONS | {"backbone": {"name": "klue/roberta-nowhere"}}))
-    assert train_next(database, load_trainer("cpu"), settings, lambda: False)
-    run = status(database, run_id)
-    assert run.state is RunState.QUEUED
-    assert run.error.startswith("backbone klue/roberta-nowhere: the model hub does not answer")
-
-
-def test_a_service_that_does_not_answer_sends_the_run_back_to_the_queue(database, settings, train):
-    """As often as it happens: no attempt is counted, the reason is told, and what was trained before stays."""
-
-    def fetch():
-        raise ServiceUnreachable("the hub does not answer; try again")
-
-    away = FakeTrainer(during=fetch)
-    run = train(away)
-    for _ in range(runs.ATTEMPTS):
-        assert (run.state, run.error) == (RunState.QUEUED, "the hub does not answer; try again")
-        assert "the hub does not answer" in run_line(run)
-        assert any("the hub does not answer" in line for line in run_lines(run))
-        assert not train_next(database, away, settings, lambda: False), "not before a pause"
-        with database.transaction() as tx:
-            assert runs.recover(tx) == 0
-            tx.exec_driver_sql("UPDATE runs SET not_before = '-infinity'")
-        scratch_dir(settings, run.id).rmdir()  # the fake trainer makes it anew
-        assert train_next(database, away, settings, lambda: False)
-        run = status(database, run.id)
-    with database.transaction() as tx:
-        assert tx.exec_driver_sql("SELECT attempt FROM runs").scalar() == 0
-        tx.exec_driver_sql("UPDATE runs SET not_before = '-infinity'")
-    scratch_dir(settings, run.id).rmdir()
-    assert train_next(database, FakeTrainer(), settings, lambda: False)
-    run = status(database, run.id)
-    assert (run.state, run.error, run.model) == (RunState.DONE, None, "tiny@1")
-
-
-@pytest.mark.parametrize("moment", ["during", "at_the_end"])
-def test_a_run_that_is_cancelled_leaves_no_version_and_no_file(database, settings, train, moment):
-    run = train(FakeTrainer(**{moment: lambda: cancel(database, "@last")}))
-    assert (run.state, run.model, run.error) == (RunState.CANCELLED, None, None)
-    assert model_versions.every(database) == []
-    assert [path.name for path in (settings.home / "models").rglob("*")] == [".unfinished"]
-
-
-def test_a_fault_of_a_run_that_was_cancelled_meanwhile_changes_nothing(database, train):
-    def cancel_and_fail():
-        cancel(database, "@last")
-        raise OSError("the scratch folder is gone")
-
-    assert train(FakeTrainer(during=cancel_and_fail)).state is RunState.CANCELLED
-    assert train(FakeTrainer()).state is RunState.DONE
-
-
-def test_a_worker_that_is_told_to_end_gives_the_run_back_with_its_scratch_folder(database, settings, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    run_id = queue(database, TrainingConfig.from_dict(SECTIONS))
-    assert train_next(database, FakeTrainer(), settings, lambda: True)
-    with database.transaction() as tx:
-        assert runs.find(tx, run_id).state is RunState.QUEUED
-    assert (settings.home / "models" / ".unfinished" / f"{run_id}.scratch").is_dir()
-
-
-def test_what_runs_left_that_ended_without_their_worker_is_removed_and_nothing_else(database, settings):
-    with database.transaction() as tx:
-        ended, waiting, running = (runs.insert_run(tx, "tiny", {}, "/") for _ in range(3))
-        tx.exec_driver_sql("UPDATE runs SET seq = DEFAULT WHERE id = %s", (waiting,))
-        runs.cancel(tx, runs.find(tx, ended))
-        assert runs.claim(tx, "worker", 60).id == running
-    unfinished = settings.home / "models" / ".unfinished"
-    gone = [f"{ended}.scratch", ended, f".{ended}.0123", f".{ended}.0123.old"]
-    draft = f"tiny-{'0' * 32}"
-    kept = [draft, f"{waiting}.scratch", f"{running}.scratch", running, "r-another.scratch", f"tiny-{ended}", ".hidden"]
-    for name in [*gone, *kept]:
-        (unfinished / name).mkdir(parents=True)
-        (unfinished / name / "checkpoint").touch()
-    remove_stale_workspaces(database, settings)
-    assert sorted(path.name for path in unfinished.iterdir()) == sorted(kept)
-    os.utime(unfinished / draft, (0, 0))
-    remove_stale_workspaces(database, settings)
-    assert not (unfinished / draft).exists()
-
-
 def test_an_altered_checkpoint_is_refused(database, settings, train):
     train(FakeTrainer())
     (model_versions.locate(database, settings, "tiny@1") / folder.WEIGHTS).write_text("altered")
     with pytest.raises(RelexError, match="altered since the model was registered"):
         model_versions.locate(database, settings, "tiny@1")
-
-
-def test_shipped_checkpoints_are_registered_once_and_replaced_by_newer_ones(database, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(model_versions, "SHIPPED", tmp_path / "shipped")
-    write_checkpoint(tmp_path / "shipped" / "starter", 1)
-    assert not model_versions.shipped_is_registered(database)
-    for _ in range(2):
-        model_versions.register_shipped(database, settings)
-    assert model_versions.shipped_is_registered(database)
-    assert current(database) == "starter@1"
-    (tmp_path / "shipped" / "starter" / folder.WEIGHTS).write_text("a better one")
-    model_versions.register_shipped(database, settings)
-    assert current(database) == "starter@2"
-    for number in (1, 2):
-        assert model_versions.locate(database, settings, f"starter@{number}").is_dir()
-
-
-def test_what_shipped_under_another_name_gives_way_and_stays_usable(database, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(model_versions, "SHIPPED", tmp_path / "earlier")
-    former = tmp_path / "earlier" / "scratch"
-    write_checkpoint(former, 1)
-    model_versions.register_shipped(database, settings)
-    monkeypatch.setattr(model_versions, "FORMER_WEIGHTS", {folder.digests(former)[folder.WEIGHTS]})
-    monkeypatch.setattr(model_versions, "SHIPPED", tmp_path / "now")
-    write_checkpoint(tmp_path / "now" / "starter", 2)
-    model_versions.register_shipped(database, settings)
-    assert current(database) == "starter@1"
-    assert model_versions.locate(database, settings, "scratch@1").is_dir()
-
-
-def test_a_version_that_was_trained_here_stays_current(database, settings, tmp_path, monkeypatch, train):
-    train(FakeTrainer())
-    monkeypatch.setattr(model_versions, "SHIPPED", tmp_path / "shipped")
-    for weights in ("first", "second"):
-        write_checkpoint(tmp_path / "shipped" / "tiny", 1)
-        (tmp_path / "shipped" / "tiny" / folder.WEIGHTS).write_text(weights)
-        model_versions.register_shipped(database, settings)
-        shutil.rmtree(tmp_path / "shipped")
-    assert current(database) == "tiny@1"

@@ -3,11 +3,12 @@
 import pytest
 
 from relex.db import examples, job_control, jobs, shards
-from relex.domain.examples import Outcome, RowError
-from relex.domain.jobs import JobState, MaxFailed
+from relex.domain.examples import Outcome
+from relex.domain.jobs import JobState
 from relex.errors import JobNotFound, LeaseLost, RelexError
 from relex.flows.sweep import sweep
 from tests.accounts import assert_books_balance
+from tests.db.job_steps import claim, complete, do, exported, progress, score_all, written
 from tests.making import example, make_job, prediction
 
 ROWS, SHARD_ROWS = 10, 4
@@ -28,44 +29,6 @@ def test_what_an_old_claim_writes_after_a_retry_is_refused(database):
     do(database, job_control.retry, failed.id, rows=False)
     with pytest.raises(LeaseLost):
         complete(database, old)
-
-
-def do(database, verb, *arguments, **wishes):
-    with database.transaction() as tx:
-        return verb(tx, *arguments, **wishes)
-
-
-def claim(database):
-    return do(database, shards.claim, "worker", 60.0)
-
-
-def complete(database, shard, wrong=()):
-    rows = range(shard.first_row, shard.end_row)
-    scored = [prediction(example(n)) for n in rows if n not in wrong]
-    errors = [RowError(n, "bad", "it is bad") for n in rows if n in wrong]
-    do(database, shards.complete, shard, Outcome(scored, errors))
-    do(database, jobs.close_if_ended, shard.job_id)
-
-
-def score_all(database, wrong=()):
-    while shard := claim(database):
-        complete(database, shard, wrong)
-
-
-def progress(database, job):
-    with database.transaction() as tx:
-        return jobs.progress(tx, jobs.find(tx, job.id))
-
-
-def exported(database, job):
-    with database.transaction() as tx:
-        return b"".join(map(bytes, examples.copy_out(tx, job.id)))
-
-
-def written(database):
-    """Which transaction wrote which prediction: a row that was written again has another."""
-    with database.transaction() as tx:
-        return dict(tx.exec_driver_sql("SELECT row_no, xmin::text FROM predictions").all())
 
 
 def queued(_database, _job):
@@ -110,8 +73,14 @@ VERBS = {
     "resume": job_control.resume,
     "priority": lambda tx, job_id: job_control.prioritize(tx, job_id, 7),
 }
+
+
 UNENDED = "only a job that has ended can be tried again"
+
+
 NOT_PAUSED = "only a paused job can be resumed"
+
+
 SAID = {
     (queued, "cancel"): JobState.CANCELLED,
     (queued, "retry"): UNENDED,
@@ -259,129 +228,6 @@ def test_a_worker_that_held_a_shard_before_the_retry_doubles_nothing(database):
         complete(database, late)
     assert progress(database, job).state is JobState.DONE
     assert_books_balance(database)
-
-
-def test_a_paused_job_is_not_claimed_but_what_is_held_is_finished(database):
-    job = make_job(database, ROWS, SHARD_ROWS)
-    held = claim(database)
-    told = do(database, job_control.pause, job.id)
-    assert (told.state, told.running_shards, told.since) == (JobState.PAUSED, 1, told.job.paused_at)
-    assert claim(database) is None
-    assert sweep(database).shards == 0
-    complete(database, held)
-    assert progress(database, job).done == 4
-    do(database, job_control.resume, job.id)
-    score_all(database)
-    assert progress(database, job).state is JobState.DONE
-
-
-def test_a_pause_between_the_two_questions_of_a_claim_is_heard(database):
-    job = make_job(database, rows=4)
-    do(database, job_control.pause, job.id)
-    asked = {"job_id": job.id, "worker": "worker", "lease_seconds": 60}
-    with database.transaction() as tx:
-        assert tx.execute(shards.CLAIM, asked).one_or_none() is None
-
-
-def test_a_paused_job_whose_last_shard_is_finished_ends(database):
-    job = make_job(database, rows=4)
-    held = claim(database)
-    do(database, job_control.pause, job.id)
-    complete(database, held)
-    assert progress(database, job).state is JobState.DONE
-
-
-def test_a_higher_priority_comes_first_and_can_be_given_later(database):
-    usual = make_job(database, rows=8, key="usual")
-    urgent = make_job(database, rows=8, key="urgent")
-    assert claim(database).job_id == usual.id
-    do(database, job_control.prioritize, urgent.id, 1)
-    assert [claim(database).job_id for _ in range(3)] == [urgent.id, urgent.id, usual.id]
-
-
-@pytest.mark.parametrize("workers", [1, 4])
-def test_a_small_job_behind_a_large_one_waits_for_a_few_shards_only(database, workers):
-    large = make_job(database, rows=2, key="large")
-    with database.transaction() as tx:  # 200,000 rows; nobody reads them here
-        tx.exec_driver_sql("DELETE FROM shards")
-        tx.exec_driver_sql("UPDATE jobs SET total = 200000")
-        shards.cut(tx, large.id, 200_000, 512)
-    held = [claim(database) for _ in range(workers)]
-    assert {shard.job_id for shard in held} == {large.id}
-    small = make_job(database, rows=100, shard_rows=20, key="small")
-    of_large = 0
-    while not progress(database, small).state.ended:
-        shard = claim(database)
-        if shard.job_id == small.id:
-            complete(database, shard)
-        else:
-            of_large += 1
-    assert of_large <= 5  # one for each of the small job's own
-
-
-def test_more_errors_than_allowed_end_a_job_early_and_in_words(database):
-    job = make_job(database, rows=40, shard_rows=4)
-    with database.transaction() as tx:
-        tx.exec_driver_sql("UPDATE jobs SET max_failed = 2")
-    complete(database, claim(database), wrong={1, 2})
-    assert progress(database, job).state is JobState.RUNNING
-    held = claim(database)
-    complete(database, claim(database), wrong={8})
-    ended = progress(database, job)
-    assert (ended.state, ended.done, ended.failed, ended.unscored) == (JobState.FAILED, 8, 3, 32)
-    assert ended.reason == "3 rows could not be scored, and --max-failed allows 2"
-    with pytest.raises(LeaseLost):
-        complete(database, held)
-    assert_books_balance(database)
-
-
-@pytest.mark.parametrize(("most", "state"), [(2, JobState.DONE), (1, JobState.FAILED), (0, JobState.FAILED)])
-def test_a_budget_holds_for_the_last_shard_too(database, most, state):
-    job = make_job(database, rows=4)
-    with database.transaction() as tx:
-        tx.exec_driver_sql("UPDATE jobs SET max_failed = %s", (most,))
-    complete(database, claim(database), wrong={1, 2})
-    assert progress(database, job).state is state
-
-
-def test_the_sweep_too_ends_a_job_whose_budget_is_spent(database):
-    job = make_job(database, rows=4, shard_rows=1)
-    with database.transaction() as tx:
-        tx.exec_driver_sql("UPDATE jobs SET max_failed = 0")
-        tx.exec_driver_sql("UPDATE shards SET crashes = 2 WHERE first_row = 1")
-    sweep(database)
-    ended = progress(database, job)
-    assert (ended.state, ended.failed, ended.unscored) == (JobState.FAILED, 1, 3)
-
-
-def test_a_job_whose_budget_is_spent_goes_on_with_another_one_or_with_its_rows(database):
-    job = make_job(database, ROWS, SHARD_ROWS)
-    with database.transaction() as tx:
-        tx.exec_driver_sql("UPDATE jobs SET max_failed = 0")
-    complete(database, claim(database), wrong={1, 2})
-    with pytest.raises(
-        RelexError, match="--max-failed allows 0; `--rows` tries those again too, `--max-failed 2` allows them"
-    ):
-        do(database, job_control.retry, job.id, rows=False)
-    with pytest.raises(RelexError, match="--max-failed allows 1"):
-        do(database, job_control.retry, job.id, rows=False, budget=MaxFailed.parse("10%"))
-    again = do(database, job_control.retry, job.id, rows=False, budget=MaxFailed.parse("20%"))
-    assert (again.state, again.failed, again.job.max_failed, again.job.error) == (JobState.RUNNING, 2, 2, None)
-    complete(database, claim(database), wrong={4})
-    assert progress(database, job).state is JobState.FAILED
-    again = do(database, job_control.retry, job.id, rows=True)
-    assert (again.failed, again.open) == (0, 5)
-    score_all(database)
-    assert progress(database, job).state is JobState.DONE
-
-
-def test_a_larger_budget_alone_makes_a_wholly_scored_job_done(database):
-    job = make_job(database, rows=4)
-    with database.transaction() as tx:
-        tx.exec_driver_sql("UPDATE jobs SET max_failed = 0")
-    score_all(database, wrong={1})
-    assert progress(database, job).state is JobState.FAILED
-    assert do(database, job_control.retry, job.id, rows=False, budget=MaxFailed.parse("1")).state is JobState.DONE
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -15,27 +15,14 @@ from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.flows.sweep import sweep
 from tests.accounts import assert_books_balance
+from tests.db.job_steps import claim, do, progress
 from tests.interleaving import while_open
 from tests.making import FakeScorer, example, make_job, prediction
-
-
-def do(database, verb, *arguments, **wishes):
-    with database.transaction() as tx:
-        return verb(tx, *arguments, **wishes)
-
-
-def claim(database):
-    return do(database, shards.claim, "worker", 60.0)
 
 
 def complete(tx, shard):
     rows = range(shard.first_row, shard.end_row)
     shards.complete(tx, shard, Outcome([prediction(example(n)) for n in rows]))
-
-
-def progress(database, job):
-    with database.transaction() as tx:
-        return jobs.progress(tx, jobs.find(tx, job.id))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.processes import ROOT
 
 
 @pytest.fixture
-def person(tmp_path, database, broker_url, monkeypatch, capsys):
+def person(tmp_path, database, broker_url, monkeypatch):
     folder, home = tmp_path / "here", tmp_path / "home"
     folder.mkdir()
     shutil.copytree(ROOT / "data", folder / "data")
@@ -28,4 +28,4 @@ def person(tmp_path, database, broker_url, monkeypatch, capsys):
         raise Became(words)
 
     monkeypatch.setattr("worker.dispatch.os.execve", become)
-    return Person(folder, database, monkeypatch, capsys)
+    return Person(folder, database, monkeypatch)

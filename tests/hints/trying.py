@@ -17,21 +17,19 @@ in the hint: a whole command as it is, an option added to the command that was t
 
 import re
 import shlex
-import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
 
-from cli.main import main
 from relex.db import jobs, shards
 from relex.db.connection import Database
 from relex.domain.examples import Outcome, RowError
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.hints import jobs as hints
+from tests.command_line import run_command
 from tests.making import FakeScorer, example, make_job, prediction
 
 ENTRIES: list[tuple[str, Callable]] = []
@@ -64,35 +62,21 @@ class Said:
 class Person:
     """Somebody at a command line in a folder with the sample data, with Postgres, Redis and a registered model."""
 
-    def __init__(self, folder, database, monkeypatch, capsys):
+    def __init__(self, folder, database, monkeypatch):
         self.folder = folder
         self.database = database
         self.patch = monkeypatch
-        self._capture = capsys
 
     def types(self, *words, code=0):
         """Run a command here; anything but an exit with this code fails, or any where it is None."""
         words = tuple(map(str, words))
-        if words[0] != "relex":
-            done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, check=False)
-            said = Said(words, done.returncode, done.stdout, done.stderr)
+        if words[0] == "relex":
+            done = run_command(*words[1:])
         else:
-            said = self._relex(words)
+            done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, check=False)
+        said = Said(words, done.returncode, done.stdout, done.stderr)
         assert code is None or said.code == code, said
         return said
-
-    def _relex(self, words):
-        before = signal.getsignal(signal.SIGTERM)
-        self.patch.setattr(sys, "argv", list(words))
-        self._capture.readouterr()
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        taken = self._capture.readouterr()
-        return Said(words, code, taken.out, taken.err)
 
     def follows(self, said, hint, code=0):
         """Type everything that the hint has in backticks, in its order; it was printed word by word."""

@@ -4,7 +4,6 @@ import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, requires, version
 
-import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -24,24 +23,18 @@ CHOSEN_BY_THE_INDEX = {"cuda-bindings", "cuda-pathfinder", "nvidia-nvjitlink"}
 LOCKED = {canonicalize_name(name): number for name, _, number in (line.partition("==") for line in LINES)}
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_a_line_locks_one_version(line):
-    assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line)
-
-
-def test_no_package_is_locked_twice():
+def test_each_line_locks_one_version_of_another_package():
+    assert [line for line in LINES if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line)] == []
     assert len(LOCKED) == len(LINES)
 
 
-@pytest.mark.parametrize("line", [*PINNED, *PROJECT["build-system"]["requires"]])
-def test_pyproject_names_exact_versions(line):
-    assert [each.operator for each in Requirement(line).specifier] == ["=="]
-
-
-@pytest.mark.parametrize("line", PINNED)
-def test_pyproject_and_the_lock_agree(line):
-    asked = Requirement(line)
-    assert str(asked.specifier) == f"=={LOCKED[canonicalize_name(asked.name)]}"
+def test_pyproject_names_exact_versions_and_the_lock_agrees():
+    exact = [*PINNED, *PROJECT["build-system"]["requires"]]
+    assert [line for line in exact if [each.operator for each in Requirement(line).specifier] != ["=="]] == []
+    pinned = [Requirement(line) for line in PINNED]
+    assert [
+        str(each) for each in pinned if str(each.specifier) != f"=={LOCKED.get(canonicalize_name(each.name))}"
+    ] == []
 
 
 def environments():
@@ -52,7 +45,7 @@ def environments():
     ]
 
 
-def reached():
+def packages_reached():
     """What pyproject.toml needs and what that needs, by its metadata here: names, without those that are not here."""
     found, following = set(), [Requirement(line) for line in PINNED]
     while following:
@@ -84,18 +77,15 @@ def installed(name):
 
 
 ENVIRONMENTS = environments()
-REACHED = reached()
 
 
-def test_the_walk_finds_what_lies_deep():
-    assert {"vine", "mako", "markupsafe", "pygments"} <= set(REACHED)
-
-
-# torch's build for GPUs, which is not installed everywhere, chooses the versions of CUDA's other libraries exactly.
-@pytest.mark.parametrize("name", [name for name in REACHED if not re.match(r"nvidia|cuda|triton", name)])
-def test_what_is_needed_is_locked_and_installed_as_locked(name):
-    assert name in LOCKED
-    assert installed(name) in {None, LOCKED[name]}
+def test_every_package_that_is_needed_is_locked_and_installed_as_locked():
+    reached = packages_reached()
+    assert {"vine", "mako", "markupsafe", "pygments"} <= set(reached)  # which stand deep in the tree
+    # torch's build for GPUs, which is not installed everywhere, chooses the versions of CUDA's other libraries exactly.
+    names = [name for name in reached if not re.match(r"nvidia|cuda|triton", name)]
+    assert [name for name in names if name not in LOCKED] == []
+    assert [name for name in names if installed(name) not in {None, LOCKED[name]}] == []
 
 
 def test_what_a_build_for_gpus_leaves_open_is_locked():

@@ -3,19 +3,23 @@
 import ast
 import re
 
-import pytest
-
 from tests.processes import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text("utf-8")
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py(?:::\w+)?)`", PAGE)))
 
 
-@pytest.mark.parametrize("named", NAMED)
-def test_a_named_test_is_there(named):
+def test_every_named_test_is_there():
+    assert [named for named in NAMED if not is_there(named)] == []
+
+
+def is_there(named):
+    """Whether a file of tests exists and holds the test that is named after it."""
     path, _, name = named.partition("::")
+    if not (ROOT / path).exists():
+        return False
     tree = ast.parse((ROOT / path).read_text("utf-8"))
-    assert not name or name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return not name or name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def test_every_test_of_the_room_is_a_claim_of_the_page():

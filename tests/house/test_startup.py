@@ -1,4 +1,4 @@
-"""What a command loads, asked of sys.modules in a fresh interpreter: seconds depend on the machine, this does not."""
+"""What a command loads, read from sys.modules in a fresh interpreter: seconds depend on the machine, this does not."""
 
 import json
 import subprocess
@@ -9,57 +9,71 @@ import pytest
 from tests.processes import ROOT, environment
 
 HEAVY = {"torch", "transformers", "celery", "pandas", "numpy", "sklearn", "alembic", "pydantic"}
+NUMERIC = {"torch", "transformers", "pandas", "numpy"}
 SCRIPT = """
 import json, sys
 from click.testing import CliRunner
 from cli.main import relex
-outcome = CliRunner().invoke(relex, sys.argv[1:])
-print(json.dumps([repr(outcome.exception), sorted({name.partition(".")[0] for name in sys.modules})]))
+outcomes = []
+for arguments, variables in json.loads(sys.argv[1]):
+    exception = repr(CliRunner().invoke(relex, arguments, env=variables).exception)
+    outcomes.append([exception, sorted({name.partition(".")[0] for name in sys.modules})])
+print(json.dumps(outcomes))
 """
+LOADED = "import sys, {module}; print(sorted(sys.modules.keys() & {names}))"
 
 
-def loaded(*arguments, env):
-    command = [sys.executable, "-c", SCRIPT, *arguments]
+def run_script(script, *arguments, env):
+    command = [sys.executable, "-c", script, *arguments]
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    return done.stdout.strip()
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["status", "j-nothing"], ["jobs"], ["runs"], ["cancel", "j-nothing"], ["export", "j-nothing", "--out", "never"]],
-)
-def test_status_and_export_wake_nothing_heavy(database_url, arguments):
-    exception, modules = loaded(*arguments, env=environment(database_url=database_url))
-    assert exception == "None" if arguments in (["jobs"], ["runs"]) else "JobNotFound" in exception
-    assert HEAVY.isdisjoint(modules)
-    assert "sqlalchemy" in modules
+@pytest.fixture
+def outcomes(database_url, tmp_path):
+    """Exception and loaded packages of commands that one process runs in turn, the lightest first."""
+
+    def run(commands):
+        env = environment(database_url=database_url, home=tmp_path, device="cpu")
+        return dict(
+            zip(commands, json.loads(run_script(SCRIPT, json.dumps(list(commands.values())), env=env)), strict=True)
+        )
+
+    return run
 
 
-def test_a_probe_and_doctor_wake_nothing_heavy(tmp_path):
-    """A container asks for its worker's health twice a minute."""
-    for arguments in (["health", "--file", str(tmp_path / "none")], ["doctor", "--json"]):
-        exception, modules = loaded(*arguments, env=environment(home=tmp_path, device="cpu"))
-        assert exception == "None" or "is not there" in exception
-        assert HEAVY.isdisjoint(modules)
-
-
-def test_submit_train_and_bench_wake_no_torch(database_url):
-    for arguments in (["submit", "nothing.csv"], ["train", "--config", "nothing"], ["bench", "--input", "nothing.csv"]):
-        exception, modules = loaded(*arguments, env=environment(database_url=database_url))
-        assert "Invalid" in exception
-        assert {"torch", "transformers", "pandas", "numpy"}.isdisjoint(modules)
+def test_only_commands_that_need_them_load_heavy_libraries(outcomes, tmp_path):
+    """A command that loaded too much would show in the packages after it and after all that follow."""
+    nowhere = {"RELEX_DATABASE_URL": None}  # as in a container's probe: twice a minute
+    light = {
+        "health": (["health", "--file", str(tmp_path / "none")], nowhere),
+        "doctor": (["doctor", "--json"], nowhere),
+        "status": (["status", "j-nothing"], {}),
+        "jobs": (["jobs"], {}),
+        "runs": (["runs"], {}),
+        "cancel": (["cancel", "j-nothing"], {}),
+        "export": (["export", "j-nothing", "--out", "never"], {}),
+    }
+    not_numeric = {
+        "submit": (["submit", "nothing.csv"], {}),
+        "train": (["train", "--config", "nothing"], {}),
+        "bench": (["bench", "--input", "nothing.csv"], {}),
+    }
+    found = outcomes(light | not_numeric)
+    expected = dict.fromkeys(("status", "cancel", "export"), "JobNotFound") | dict.fromkeys(not_numeric, "Invalid")
+    expected |= {"health": "is not there", "doctor": "None", "jobs": "None", "runs": "None"}
+    assert {name: found[name][0] for name, words in expected.items() if words not in found[name][0]} == {}
+    assert {name: sorted(HEAVY & set(found[name][1])) for name in light if HEAVY & set(found[name][1])} == {}
+    assert [name for name in not_numeric if NUMERIC & set(found[name][1])] == []
+    assert "sqlalchemy" in found["status"][1]
 
 
 def test_the_celery_parent_loads_no_torch(database_url, broker_url):
-    script = "import sys, worker.tasks; print(sorted(sys.modules.keys() & {'torch', 'transformers', 'numpy'}))"
     env = environment(database_url=database_url, broker_url=broker_url)
-    done = subprocess.run([sys.executable, "-c", script], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    script = LOADED.format(module="worker.tasks", names={"torch", "transformers", "numpy"})
+    assert run_script(script, env=env) == "[]"
 
 
-def test_a_scorer_wakes_no_library_of_those_who_judge():
-    script = "import sys, relex.inference.ensemble; print(sorted(sys.modules.keys() & {'sklearn', 'pandas', 'optuna'}))"
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment(), cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+def test_a_scorer_loads_no_library_of_evaluation_or_tuning():
+    script = LOADED.format(module="relex.inference.ensemble", names={"sklearn", "pandas", "optuna"})
+    assert run_script(script, env=environment()) == "[]"

@@ -7,23 +7,17 @@ import sys
 import pytest
 
 from relex.environment import RULES, Decision
+from relex.training.launcher import DistributedLauncher
 from tests.processes import environment
+from tests.tiny_training import config, tiny_data
 
 TRAIN = """
 import json, sys
 from pathlib import Path
 from relex.environment import isolate
 isolate()
-from relex.training.launcher import Launcher
-from tests.tiny_training import config, tiny_data
-history = []
-place = Path(sys.argv[1])
-for path in ("train.csv", "valid.csv"):
-    Path(place, path).write_text("")
-recipe = config(data={name: str(place / f"{name}.csv") for name in ("train", "valid")}, train={"epochs": 1})
-report = lambda progress: history.append([(each["epoch"], each["loss"]) for each in progress["history"]])
-Launcher("cpu").train(recipe, *tiny_data(), place / "model", report, place / "scratch")
-print(json.dumps(history[-1]))
+from tests.model.test_trainer_environment import trained
+print(json.dumps(trained(Path(sys.argv[1]))))
 """
 HOSTILE = {
     "WORLD_SIZE": "2",
@@ -40,18 +34,37 @@ HOSTILE = {
 }
 
 
+def trained(folder):
+    """Epochs and losses of a short training whose files lie in a folder."""
+    history = []
+    for path in ("train.csv", "valid.csv"):
+        (folder / path).write_text("")
+    recipe = config(data={name: str(folder / f"{name}.csv") for name in ("train", "valid")}, train={"epochs": 1})
+
+    def report(progress):
+        history[:] = [(each["epoch"], each["loss"]) for each in progress["history"]]
+
+    DistributedLauncher("cpu").train(recipe, *tiny_data(), folder / "model", report, folder / "scratch")
+    return history
+
+
 def test_a_training_takes_nothing_from_variables_of_other_programs(tmp_path):
     others = [name for rule in RULES if rule.decision is Decision.CLEARED for name in rule.patterns if "*" not in name]
-    histories = []
-    for number, variables in enumerate(({}, dict.fromkeys(others, "nonsense") | HOSTILE)):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        env = environment() | {"OMP_NUM_THREADS": "1"} | variables
-        command = [sys.executable, "-c", TRAIN, str(folder)]
-        done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stderr
-        histories.append(json.loads(done.stdout.splitlines()[-1]))
-    assert histories[0]
+    expected = trained(folder_of(tmp_path, "undisturbed"))
+    folder = folder_of(tmp_path, "disturbed")
+    env = environment() | {"OMP_NUM_THREADS": "1"} | dict.fromkeys(others, "nonsense") | HOSTILE
+    command = [sys.executable, "-c", TRAIN, str(folder)]
+    done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    history = json.loads(done.stdout.splitlines()[-1])
+    assert expected
     # bf16 or another batch size would show in the third digit; the last bits differ between two processes at times.
-    assert [loss for _, loss in histories[1]] == pytest.approx([loss for _, loss in histories[0]], rel=1e-5)
-    assert [epoch for epoch, _ in histories[1]] == [epoch for epoch, _ in histories[0]]
+    assert [loss for _, loss in history] == pytest.approx([loss for _, loss in expected], rel=1e-5)
+    assert [epoch for epoch, _ in history] == [epoch for epoch, _ in expected]
+
+
+def folder_of(parent, name):
+    """Make a folder and return it."""
+    folder = parent / name
+    folder.mkdir()
+    return folder

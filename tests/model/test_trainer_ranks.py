@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -18,6 +20,8 @@ from relex.files.reading import read_labelled_examples
 from relex.model.devices import resolve_device, resolve_gpus
 from relex.model.folder import members
 from relex.training import launcher
+from relex.training.distributed import agreed, joined, number
+from relex.training.fitting import _arguments
 from relex.training.launcher import DistributedLauncher, ranks, train_together
 from relex.training.recipe.config import TrainingConfig
 from tests.processes import environment, wait_until
@@ -79,8 +83,8 @@ def recipe(backbone):
     return make
 
 
-class Told:
-    """Remembers what was told, and raises at a step."""
+class Reports:
+    """Keeps what was reported, and raises at a step."""
 
     def __init__(self, dies_at=None):
         self.history = []
@@ -127,70 +131,73 @@ def assert_equal(one, other):
 @pytest.fixture(scope="module")
 def undisturbed(recipe, tmp_path_factory):
     """What one process comes to."""
-    told = Told()
+    reports = Reports()
     folder = tmp_path_factory.mktemp("alone") / "model"
-    return alone(recipe(), folder, told), folder, told.history
+    return alone(recipe(), folder, reports), folder, reports.history
 
 
-def test_two_processes_train_what_one_does(recipe, undisturbed, tmp_path):
-    outcome, folder, history = undisturbed
-    told = Told()
-    found = together(recipe(), tmp_path / "model", told)
-    assert_equal(told.history, history)
-    assert found.micro_f1 == pytest.approx(outcome.micro_f1, abs=1e-6)
-    for one, other in zip(members(folder), members(tmp_path / "model"), strict=True):
-        weights, again = (load_file(each / "model.safetensors") for each in (one, other))
-        for name, tensor in weights.items():
-            assert torch.allclose(tensor, again[name], atol=1e-4), name
-    assert len(list((tmp_path / "scratch").glob("*/fold-1.scratch/tensorboard/*"))) == 1
-
-
-DRAWN = """
+JOIN = """
 import sys
-import torch
 from pathlib import Path
 from relex.training import ranks
-from relex.training.fitting import _arguments
-from tests.tiny_training import config
 with ranks.joined("cpu", Path(sys.argv[1])):
     assert ranks.agreed([ranks.number()]) == [0.0]
-    print(_arguments(config(train={"seed": 2**32 - 1}), Path(sys.argv[1] + ".out"), torch.device("cpu")).seed)
 """
 
 
-def test_processes_drop_different_numbers(tmp_path):
-    command = [sys.executable, "-c", DRAWN, str(tmp_path / "meeting")]
-    started = [subprocess.Popen(command, env={**environment(), **each}, stdout=subprocess.PIPE) for each in ranks(2)]
-    assert [int(each.communicate()[0]) for each in started] == [2**32 - 1, 0]
+def test_processes_agree_and_drop_different_numbers(tmp_path):
+    """This process is the second one, and the first one is another."""
+    first, second = ranks(2)
+    meeting = tmp_path / "meeting"
+    with subprocess.Popen([sys.executable, "-c", JOIN, str(meeting)], env={**environment(), **first}) as process:
+        with ExitStack() as stack:
+            with mock.patch.dict(os.environ, second):  # only while it joins: accelerate would keep what it reads here
+                stack.enter_context(joined("cpu", meeting))
+            assert agreed([number()]) == [0.0]
+            arguments = _arguments(config(train={"seed": 2**32 - 1}), tmp_path / "out", torch.device("cpu"))
+        assert process.wait(60) == 0
+    assert arguments.seed == 0
+    assert _arguments(config(train={"seed": 2**32 - 1}), tmp_path / "out", torch.device("cpu")).seed == 2**32 - 1
 
 
-def test_no_process_outlives_a_killed_one_and_the_next_goes_on(recipe, undisturbed, tmp_path):
-    program = (
-        "import json, sys\n"
-        "from pathlib import Path\n"
-        "from relex.training.recipe.config import TrainingConfig\n"
-        "from tests.model.test_trainer_ranks import together\n"
-        "said = Path(sys.argv[2]).with_name('said')\n"
-        "together(TrainingConfig.from_dict(json.loads(sys.argv[1])), Path(sys.argv[2]), "
-        "lambda progress: said.write_text(str(progress['step'])))\n"
-    )
-    order = [json.dumps(recipe().to_dict()), str(tmp_path / "model")]
-    said = tmp_path / "said"
-    with subprocess.Popen([sys.executable, "-c", program, *order], env=environment()) as parent:
-        wait_until(lambda: said.exists() and int(said.read_text() or 0) > 20)
+TOGETHER = """
+import json, sys
+from pathlib import Path
+from relex.training.recipe.config import TrainingConfig
+from relex.training.launcher import ranks, train_together
+recipe, folder = TrainingConfig.from_dict(json.loads(sys.argv[1])), Path(sys.argv[2])
+report = lambda progress: folder.with_name("step").write_text(str(progress["step"]))
+train_together(recipe, folder, report, folder.with_name("scratch"), "cpu", ranks(2))
+"""
+
+
+def test_two_processes_train_what_one_does_although_all_are_killed_midway(recipe, undisturbed, tmp_path):
+    """No process outlives the one that started it; the next ones continue where these were."""
+    step = tmp_path / "step"
+    command = [sys.executable, "-c", TOGETHER, json.dumps(recipe().to_dict()), str(tmp_path / "model")]
+    with subprocess.Popen(command, env=environment()) as parent:
+        wait_until(lambda: step.exists() and int(step.read_text() or 0) > 20)
         started = children(parent.pid)
         assert len(started) == 2
         parent.send_signal(signal.SIGKILL)
     wait_until(lambda: not any(map(lives, started)))
     assert not (tmp_path / "model").exists()
-    told = Told()
-    together(recipe(), tmp_path / "model", told)
-    assert told.steps[0] > 1
-    assert_equal(told.history, undisturbed[2])
+    reports = Reports()
+    found = together(recipe(), tmp_path / "model", reports)
+    assert reports.steps[0] > 1
+    outcome, folder, history = undisturbed
+    assert_equal(reports.history, history)
+    assert found.micro_f1 == pytest.approx(outcome.micro_f1, abs=1e-6)
+    for one, other in zip(members(folder), members(tmp_path / "model"), strict=True):
+        weights, again = (load_file(each / "model.safetensors") for each in (one, other))
+        for name, tensor in weights.items():
+            assert torch.allclose(tensor, again[name], atol=1e-4), name
+    files = [list(tmp_path.glob(f"scratch/*/fold-{number}.scratch/tensorboard/*")) for number in (1, 2)]
+    assert [len(each) for each in files] == [1, 2]  # the first process alone writes; the second fold was continued
 
 
 NEVER_ENDS = "import time; time.sleep(600)"
-TELLS = (
+REPORTS_BY = (
     "import pathlib, json, sys; place = pathlib.Path(json.loads(pathlib.Path(sys.argv[1]).read_text())['answers']); "
 )
 
@@ -207,14 +214,14 @@ def pretend(monkeypatch):
 
 
 def test_what_the_report_raises_ends_all_processes(pretend, recipe, tmp_path):
-    pretend(f"{TELLS}(place / 'progress.json').write_text(json.dumps(dict(step=7, history=[]))); {NEVER_ENDS}")
+    pretend(f"{REPORTS_BY}(place / 'progress.json').write_text(json.dumps(dict(step=7, history=[]))); {NEVER_ENDS}")
     with pytest.raises(Died):
-        together(recipe(), tmp_path / "model", Told(dies_at=7))
+        together(recipe(), tmp_path / "model", Reports(dies_at=7))
     assert children(os.getpid()) == []
 
 
-def test_what_one_process_says_ends_all_and_is_told(pretend, recipe, tmp_path):
-    pretend(f"{TELLS}(place / 'fault.json').write_text(json.dumps(['InvalidCsv', 'line 3'])); sys.exit(1)")
+def test_the_error_of_one_process_ends_all_and_is_raised(pretend, recipe, tmp_path):
+    pretend(f"{REPORTS_BY}(place / 'fault.json').write_text(json.dumps(['InvalidCsv', 'line 3'])); sys.exit(1)")
     with pytest.raises(InvalidCsv, match="line 3"):
         together(recipe(), tmp_path / "model")
     assert children(os.getpid()) == []

@@ -21,8 +21,9 @@ from relex.flows.submit import SubmitOptions, submit
 from relex.flows.sweep import sweep
 from relex.labels import RELATIONS
 from relex.registry.model_versions import SHIPPED
+from tests.command_line import run_command
 from tests.making import FakeScorer, make_job, register_model
-from tests.processes import ROOT, environment, relex
+from tests.processes import ROOT, environment
 
 PASSWORD = "for-tests-only"
 DDL = [
@@ -151,7 +152,7 @@ def test_commands_of_a_client(roles, database, tmp_path):
         ["cancel", "@last"],
         ["cancel", job.id],
     ):
-        done = relex(*words, env=env, cwd=ROOT)
+        done = run_command(*words, env=env, cwd=ROOT)
         assert done.returncode == 0, done.stderr
     for words in (
         ["db", "upgrade"],
@@ -159,7 +160,7 @@ def test_commands_of_a_client(roles, database, tmp_path):
         ["models", "import", str(SHIPPED / "starter")],
         ["purge", "--older-than", "0d", "--yes"],
     ):
-        done = relex(*words, env=env, cwd=ROOT)
+        done = run_command(*words, env=env, cwd=ROOT)
         assert done.returncode == 1
         assert "permission denied" in done.stderr
         assert "Traceback" not in done.stderr
@@ -229,7 +230,7 @@ def test_the_command_grants(roles, database, database_url, tmp_path):
         for name in names.values():
             tx.exec_driver_sql(f"REVOKE ALL ON jobs FROM {name}")
     options = [word for part, name in names.items() for word in (f"--{part}", name)]
-    done = relex("db", "upgrade", *options, env=environment(database_url=database_url, home=tmp_path), cwd=ROOT)
+    done = run_command("db", "upgrade", *options, env=environment(database_url=database_url, home=tmp_path), cwd=ROOT)
     assert done.returncode == 0, done.stderr
     with database.transaction() as tx:
         for name in names.values():

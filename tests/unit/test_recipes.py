@@ -1,6 +1,5 @@
 """The recipes that ship with relex are what their comments say."""
 
-
 import pytest
 
 from relex.training.recipe.config import load_config

@@ -5,11 +5,12 @@ import signal
 import pytest
 from redis import Redis
 
-from relex.db import examples, job_control, jobs
+from relex.db import examples, job_control
 from relex.domain.jobs import JobState
 from relex.environment import isolate
 from relex.errors import ServiceUnreachable
 from relex.settings import Settings
+from tests.db.job_steps import progress
 from tests.db.own_services import own_redis
 from tests.making import example, make_job, prediction, register_model
 from tests.processes import environment, kill, started, wait_until
@@ -42,11 +43,6 @@ def worker(services, tmp_path):
 def job(database, services):
     register_model(database, services["home"])
     return make_job(database, rows=200, shard_rows=10)
-
-
-def progress(database, job):
-    with database.transaction() as tx:
-        return jobs.progress(tx, jobs.find(tx, job.id))
 
 
 def assert_all_scored_once(database, job):

@@ -16,8 +16,9 @@ from relex.db import jobs
 from relex.errors import RelexError
 from relex.flows.health import health
 from relex.settings import Settings
+from tests.command_line import run_command
 from tests.making import SlowScorer, make_job, register_model
-from tests.processes import ROOT, environment, kill, relex, started, wait_until
+from tests.processes import ROOT, environment, kill, started, wait_until
 from worker.background import lock_of
 
 
@@ -221,15 +222,15 @@ def test_a_worker_is_well_while_it_works_and_its_file_goes_with_it(worker, datab
     with worker("--health-file", str(file)) as process:
         wait_until(lambda: running(database, job) == 1 and file.exists())
         assert "well" in health(settings)
-        told = relex("health", "--file", file, env=environment(), cwd=tmp_path)
-        assert (told.returncode, told.stderr) == (0, "")
+        done = run_command("health", "--file", file, env=environment(), cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
         process.send_signal(signal.SIGTERM)
         process.wait(60)
     with pytest.raises(RelexError, match="not there"):
         health(settings)
-    told = relex("health", env=environment(health_file=file), cwd=tmp_path)
-    assert (told.returncode, told.stdout) == (1, "")
-    assert str(file) in told.stderr
+    done = run_command("health", env=environment(health_file=file), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert str(file) in done.stderr
 
 
 @pytest.mark.usefixtures("job")
@@ -257,5 +258,5 @@ def test_a_stale_file_is_told_with_its_age(tmp_path):
     os.utime(file, (1, 1))
     with pytest.raises(RelexError, match=r"last well \d+ s ago.*start it again"):
         health(Settings(health_file=file))
-    told = relex("health", env=environment(), cwd=tmp_path)
-    assert (told.returncode, "RELEX_HEALTH_FILE" in told.stderr) == (3, True)
+    done = run_command("health", env=environment(), cwd=tmp_path)
+    assert (done.returncode, "RELEX_HEALTH_FILE" in done.stderr) == (3, True)
