@@ -9,7 +9,6 @@ import pytest
 from cli.exits import Exit
 from relex.label_examples import ENTITY_TYPE_EXAMPLES, RELATION_EXAMPLES
 from relex.settings import PREFIX, Settings
-from relex.training.recipe.config import SEARCH
 from relex.training.recipe.reader import shipped_names
 from relex.tuning.section import KEYS, METHODS, RANGE
 from tests.docs.reference import PAGES, REFERENCE, ROOT, block_names, commands, recipe_keys, refreshed
@@ -61,7 +60,7 @@ def test_every_command_and_option_says_what_it_does():
 
 def test_every_setting_and_recipe_key_has_a_meaning():
     settings = {f"{PREFIX}{name.upper()}" for name in Settings.__dataclass_fields__}
-    keys = {key for key, _, _ in recipe_keys()} | {f"{SEARCH}.{key}" for key in KEYS} | set(RANGE)
+    keys = {key for key, _, _ in recipe_keys()} | {f"tuning.{key}" for key in KEYS} | set(RANGE)
     missing = (settings - first_cells("settings")) | (keys - first_cells("recipes"))
     missing |= {method for method in METHODS if f"`{method}`" not in page("recipes")}
     lines = (page("settings") + page("recipes")).splitlines()
