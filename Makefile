@@ -26,7 +26,7 @@ demo: install  ## Score data/test_data.csv without any service and show the firs
 test: install  ## Run all tests (real Postgres and Redis where they answer on localhost)
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
-faults: install  ## Kill, cut and fill everything: ROUNDS=200 rounds, or the one of SEED=n (docs/faults.md)
+faults: install  ## Kill, cut and fill everything: ROUNDS=200 rounds, or the one of SEED=n (docs/measurements/faults.md)
 	$(BIN)/python -m tests.faults.runner $(if $(SEED),--seed $(SEED),--rounds $(or $(ROUNDS),200))
 
 check: install  ## Lint, types, import contracts

@@ -1,7 +1,7 @@
 """Predictions into Postgres: a shard's rows as one buffer in the form of binary COPY.
 
 The standard library's `struct` packs it: in a fraction of the time of psycopg's writer of single rows, and no slower
-than NumPy, which must first turn every Python float and which no command should wake (docs/speed.md). A row is its
+than NumPy, which must first turn every Python float and which no command should wake (docs/measurements/speed.md). A row is its
 number of columns, then for each column the length in bytes and the value, all big-endian:
 
     job_id text, row_no int4, label text, probabilities float4[], truncated bool, cache_key uuid or NULL

@@ -2,7 +2,7 @@
 
 torch lays weights out anew in every call; done once, it is a fifth faster in float32. What follows a product, GELU or
 the sum with the layer's input, comes with it. And a product over very many inputs is the sum of two: on a core with
-AMX two halves of 1,536 inputs take three quarters of the time of 3,072 (docs/speed.md).
+AMX two halves of 1,536 inputs take three quarters of the time of 3,072 (docs/measurements/speed.md).
 The operators are those that torch's own compiler puts in (torch._inductor); torch is pinned.
 
 The network over a pack: linear layers on all its tokens at once, attention among the tokens of each example.

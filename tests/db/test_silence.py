@@ -49,7 +49,7 @@ def test_a_verb_that_a_silent_worker_holds_up_gives_up_and_holds_up_nobody_else(
         with database.transaction() as tx:
             assert locks.try_lock_sweep(tx)
     with database.transaction() as tx:
-        assert job_control.hold(tx, job.id).done == 4
+        assert jobs.lock_job(tx, job.id).done == 4
 
 
 def test_a_training_process_that_freezes_while_it_registers_holds_up_no_sweep_and_no_cancel(database, monkeypatch):

@@ -1,6 +1,6 @@
 """The long form: many rounds over all faults, each with a seed of its own that can be played again alone.
 
-make faults ROUNDS=200          # prints a line a round, then the table of docs/faults.md
+make faults ROUNDS=200          # prints a line a round, then the table of docs/measurements/faults.md
 make faults SEED=117            # that round again
 """
 

@@ -71,7 +71,7 @@ def test_a_thread_with_a_copy_of_the_context_bears_the_ids(said):
 
 
 def test_warnings_and_what_ends_the_process_are_lines_too():
-    script = "import warnings; from relex import logs; logs.set_up('auto'); warnings.warn('odd', stacklevel=1); 1 / 0"
+    script = "import warnings; from relex import logs; logs.configure_logging('auto'); warnings.warn('odd', stacklevel=1); 1 / 0"
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment(), cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -62,7 +62,7 @@ def test_new_examples_share_neither_sentence_nor_word():
     right_there = validation.scores(certain([WRONG] * 5 + [RIGHT]), RELATIONS)
     wrong_there = validation.scores(certain([RIGHT] * 5 + [WRONG]), RELATIONS)
     assert (right_there["micro_f1_unseen"], wrong_there["micro_f1_unseen"]) == (100, 0)
-    assert validation.elsewhere([RIGHT] * 6).new_examples == 1
+    assert validation.elsewhere([RIGHT] * 6).unseen_examples == 1
 
 
 def test_a_metric_that_cannot_be_had_is_refused_at_once():
