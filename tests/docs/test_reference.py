@@ -2,7 +2,6 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
@@ -88,22 +87,6 @@ def test_every_row_error_has_a_row():
 def test_every_label_has_a_meaning_and_an_example():
     assert first_cells("labels", "## Relations") == set(RELATION_EXAMPLES)
     assert first_cells("labels", "## Entity types") == set(ENTITY_TYPE_EXAMPLES)
-
-
-def test_every_link_leads_to_a_file_and_a_heading():
-    wrong = []
-    for path in PAGES:
-        for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8")):
-            file, _, anchor = link.partition("#")
-            target = (path.parent / file).resolve() if file else path
-            if not target.is_file() or (anchor and anchor not in anchors(target)):
-                wrong.append(f"{path.name}: {link}")
-    assert not wrong
-
-
-def anchors(path: Path):
-    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def row_problem_codes():
