@@ -2,14 +2,12 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
 from cli.exits import Exit
 from relex.label_examples import ENTITY_TYPE_EXAMPLES, RELATION_EXAMPLES
 from relex.settings import PREFIX, Settings
-from relex.training.recipe.config import SEARCH
 from relex.training.recipe.reader import shipped_names
 from relex.tuning.section import KEYS, METHODS, RANGE
 from tests.docs.reference import PAGES, REFERENCE, ROOT, block_names, commands, recipe_keys, refreshed
@@ -61,7 +59,7 @@ def test_every_command_and_option_says_what_it_does():
 
 def test_every_setting_and_recipe_key_has_a_meaning():
     settings = {f"{PREFIX}{name.upper()}" for name in Settings.__dataclass_fields__}
-    keys = {key for key, _, _ in recipe_keys()} | {f"{SEARCH}.{key}" for key in KEYS} | set(RANGE)
+    keys = {key for key, _, _ in recipe_keys()} | {f"tuning.{key}" for key in KEYS} | set(RANGE)
     missing = (settings - first_cells("settings")) | (keys - first_cells("recipes"))
     missing |= {method for method in METHODS if f"`{method}`" not in page("recipes")}
     lines = (page("settings") + page("recipes")).splitlines()
@@ -89,22 +87,6 @@ def test_every_row_error_has_a_row():
 def test_every_label_has_a_meaning_and_an_example():
     assert first_cells("labels", "## Relations") == set(RELATION_EXAMPLES)
     assert first_cells("labels", "## Entity types") == set(ENTITY_TYPE_EXAMPLES)
-
-
-def test_every_link_leads_to_a_file_and_a_heading():
-    wrong = []
-    for path in PAGES:
-        for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8")):
-            file, _, anchor = link.partition("#")
-            target = (path.parent / file).resolve() if file else path
-            if not target.is_file() or (anchor and anchor not in anchors(target)):
-                wrong.append(f"{path.name}: {link}")
-    assert not wrong
-
-
-def anchors(path: Path):
-    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def row_problem_codes():
