@@ -47,12 +47,12 @@ class Engines(click.ParamType[tuple[str, ...]]):
         """Return each name once; an unknown one is a usage error."""
         if isinstance(value, tuple):
             return value
-        names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
-        for name in names:
+        engines = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+        for name in engines:
             if name not in CONTESTANTS:
-                known = ", ".join(CONTESTANTS)
-                self.fail(f"no engine {name!r}{did_you_mean(name, CONTESTANTS)}; the engines are {known}", param, ctx)
-        return names
+                choices = ", ".join(CONTESTANTS)
+                self.fail(f"no engine {name!r}{did_you_mean(name, CONTESTANTS)}; the engines are {choices}", param, ctx)
+        return engines
 
 
 @click.command("bench")

@@ -58,6 +58,6 @@ def describe_command(csvs: tuple[Path, ...], html: Path | None, tokenizer: Path,
     description = describe_files(csvs, tokenizer, encoding)
     click.echo(as_text(description))
     if html:
-        with new_files(html.parent) as drafts:
-            (drafts / html.name).write_bytes(as_html(description).encode())
+        with new_files(html.parent) as staging:
+            (staging / html.name).write_bytes(as_html(description).encode())
         stderr_console(quiet=quiet).print(printable(str(html)))

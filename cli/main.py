@@ -150,8 +150,8 @@ def main() -> None:
 def _split_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
     """Return whether --debug stands anywhere among the options, and the line without it."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    kept = [word for word in arguments[:end] if word != DEBUG]
-    return len(kept) < end, [*kept, *arguments[end:]]
+    words = [word for word in arguments[:end] if word != DEBUG]
+    return len(words) < end, [*words, *arguments[end:]]
 
 
 def _print_usage_error(error: click.ClickException) -> None:

@@ -26,7 +26,7 @@ else:
 
 
 def notify_scorers(settings: Settings, shards: int, console: Console) -> None:
-    """Tell workers that so many shards wait."""
+    """Notify workers of so many waiting shards."""
     try:
         dispatch.wake_scorers(settings, shards)
     except ServiceUnreachable as error:
@@ -34,7 +34,7 @@ def notify_scorers(settings: Settings, shards: int, console: Console) -> None:
 
 
 def notify_trainers(settings: Settings, console: Console) -> None:
-    """Tell workers that a training run waits."""
+    """Notify workers of a waiting training run."""
     try:
         dispatch.wake_trainers(settings)
     except ServiceUnreachable as error:

@@ -109,6 +109,6 @@ def _parse_change(change: str) -> tuple[str, str]:
     key, equals, value = change.partition("=")
     if not equals:
         raise click.UsageError(
-            f"--set {change}: write KEY=VALUE, {hints.change()}", click.get_current_context(silent=True)
+            f"--set {change}: write KEY=VALUE, {hints.change()}", click.get_current_context()
         )
     return key, value

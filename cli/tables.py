@@ -60,20 +60,21 @@ def number(heading: str, rank: int = 0) -> Column:
 def print_parts(parts: Sequence[Part], *, separator: str = "\n") -> None:
     """Print texts and tables on stdout."""
     console = stdout_console()
-    width = console.width if console.is_terminal else UNLIMITED
-    console.file.write(separator.join(render(part, width, console) for part in parts) + "\n")
+    if not console.is_terminal:
+        console.width = UNLIMITED
+    console.file.write(separator.join(render(part, console) for part in parts) + "\n")
 
 
-def render(part: Part, width: int = UNLIMITED, console: Console | None = None) -> str:
-    """Return a text or a table as lines of at most `width` cells, without spaces at their ends."""
-    console = console or Console(no_color=True, color_system=None, width=width)
+def render(part: Part, console: Console | None = None) -> str:
+    """Return a text or a table as lines that fit the console, without spaces at their ends."""
+    console = console or Console(color_system=None, width=UNLIMITED)
     indent = part.indent if isinstance(part, Table) else 0
     with console.capture() as capture:
         if isinstance(part, Table):
-            console.print(_to_rich(part, width - indent), width=width, soft_wrap=False, crop=False)
+            console.print(_to_rich(part, console.width - indent), soft_wrap=False, crop=False)
         else:
             text = Text(part) if isinstance(part, str) else part
-            console.print(text, width=width, soft_wrap=False, crop=False, overflow="ignore")
+            console.print(text, soft_wrap=False, crop=False, overflow="ignore")
     return "\n".join(" " * indent + line.rstrip() for line in capture.get().splitlines())
 
 

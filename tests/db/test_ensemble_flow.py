@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from cli.judgements import ballot_text
+from cli.evaluation_text import ensemble_parts
+from cli.tables import render
 from relex.analysis.metrics import micro_f1
 from relex.db import examples, jobs, models, shards
 from relex.errors import BadCheckpoint, InvalidInput, JobUnfinished, ModelNotFound
@@ -125,7 +126,7 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
     assembled = assemble(database, load_balloter(), ids)
     registered = register(database, settings, assembled, Vote.SOFT, "both")
     assert registered.version.trained_on == tuple(files)
-    text = ballot_text(assembled, registered)
+    text = "\n".join(map(render, ensemble_parts(assembled)))
     assert "note: even@1 was trained on a.csv, which is not where it was read: its rows are not compared" in text
     assert "warning: odd@1 was trained on this file: its scores say nothing about other rows" in text
     assert ensemble_data(assembled, registered)["precision"] == "fp32"

@@ -1,14 +1,12 @@
 """Each hint is printed by the breakage that it is for, works when it is typed as printed, and helps."""
 
-import inspect
 import pkgutil
 from importlib import import_module
 
 import pytest
 
-from relex.hints import jobs as hints
 from tests import hints as here
-from tests.hints.trying import ENTRIES
+from tests.hints.trying import ENTRIES, names_of_hints
 
 for module in pkgutil.iter_modules(here.__path__):
     if module.name.startswith("try_"):
@@ -23,8 +21,4 @@ def test_a_hint_helps_as_it_is_printed(entry, person):
 
 
 def test_every_hint_is_tried():
-    functions = {
-        name for name, each in vars(hints).items() if inspect.isfunction(each) and each.__module__ == hints.__name__
-    }
-    constants = {name for name in vars(hints) if name.isupper()}
-    assert {name for name, _ in ENTRIES} == functions | constants
+    assert {name for name, _ in ENTRIES} == set(names_of_hints())

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 import pytest
+from cli.render import model_data, run_data, run_line, run_lines
 from rich.text import Text
 
-from cli.render import model_data, run_data, run_line, run_lines
 from relex.runs import ModelVersion, RunState, TrainingRun
 from relex.times import local
 
