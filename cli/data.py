@@ -1,17 +1,22 @@
 """`relex data`: split a labeled file in two, and describe what files hold."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.context import stderr_console
+from cli.lazy import lazy_module
 from cli.params import FILE, FOLDER, encoding_option, quiet_option
 from relex.analysis.page import as_html
 from relex.analysis.text import as_text
 from relex.csvfile.files import new_files
 from relex.errors import counted, printable
-from relex.flows.data import DEFAULT_TOKENIZER, describe_files, split_file
+
+if TYPE_CHECKING:
+    from relex.flows import data as flow
+else:
+    flow = lazy_module("relex.flows.data")  # it imports pandas and scikit-learn
 
 
 @click.group("data")
@@ -34,7 +39,7 @@ def split_command(csv: Path, out: Path, *, quiet: bool, **options: Any) -> None:
 
     Example: relex data split train.csv --out split/ --group
     """
-    files = split_file(csv, out, **options)
+    files = flow.split_file(csv, out, **options)
     console = stderr_console(quiet=quiet)
     for note in files.notes:
         console.print(f"note: {note}")
@@ -47,15 +52,17 @@ def split_command(csv: Path, out: Path, *, quiet: bool, **options: Any) -> None:
 @data_command.command("describe", short_help="Count what files hold, and compare them.")
 @click.argument("csvs", metavar="CSV...", nargs=-1, required=True, type=FILE)
 @click.option("--html", type=FILE, metavar="FILE", help="Write one HTML page with charts.")
-@click.option("--tokenizer", metavar="FILE", default=DEFAULT_TOKENIZER, type=FILE, help="tokenizer.json for lengths.")
+@click.option("--tokenizer", metavar="FILE", type=FILE, help="tokenizer.json for lengths.  [default: relex's]")
 @encoding_option
 @quiet_option
-def describe_command(csvs: tuple[Path, ...], html: Path | None, tokenizer: Path, encoding: str, *, quiet: bool) -> None:
+def describe_command(
+    csvs: tuple[Path, ...], html: Path | None, tokenizer: Path | None, encoding: str, *, quiet: bool
+) -> None:
     """Show labels, types, lengths, duplicates and conflicts of files, and how far each has shifted from the first.
 
     Example: relex data describe train_data.csv valid_data.csv test_data.csv --html data.html
     """
-    description = describe_files(csvs, tokenizer, encoding)
+    description = flow.describe_files(csvs, tokenizer or flow.DEFAULT_TOKENIZER, encoding)
     click.echo(as_text(description))
     if html:
         with new_files(html.parent) as staging:

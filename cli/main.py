@@ -41,7 +41,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Models": {
         "train": ("cli.train", "Train a model from a recipe and register it."),
-        "tune": ("cli.train", "Tune the settings of a recipe and write the best recipe."),
+        "tune": ("cli.tune", "Tune the settings of a recipe and write the best recipe."),
         "runs": ("cli.runs", "List the newest training runs."),
         "models": ("cli.models", "List, promote and import model versions."),
         "evaluate": ("cli.evaluate", "Evaluate a model version on a labeled CSV."),

@@ -1,28 +1,18 @@
-"""Workers: hear of new work, or start in this process; where Redis does not answer, they find the work by themselves.
+"""Notifying workers of queued work; where Redis does not answer, that is a warning: workers also look by themselves."""
 
-`worker.dispatch` imports Celery, so it is loaded when it is first used: completing an option must not wait for it.
-"""
-
-import sys
 from collections.abc import Sequence
-from importlib.util import LazyLoader, find_spec, module_from_spec
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from cli.lazy import lazy_module
 from relex.errors import ServiceUnreachable
 from relex.settings import Settings
 
 if TYPE_CHECKING:
     from worker import dispatch
 else:
-    dispatch = sys.modules.get("worker.dispatch")
-    if dispatch is None:
-        spec = find_spec("worker.dispatch")
-        loader = LazyLoader(spec.loader)
-        spec.loader = loader
-        dispatch = sys.modules["worker.dispatch"] = module_from_spec(spec)
-        loader.exec_module(dispatch)
+    dispatch = lazy_module("worker.dispatch")  # it imports Celery
 
 
 def notify_scorers(settings: Settings, shards: int, console: Console) -> None:

@@ -108,7 +108,5 @@ def parse_changes(pairs: tuple[str, ...], encoding: str | None = None) -> dict[s
 def _parse_change(change: str) -> tuple[str, str]:
     key, equals, value = change.partition("=")
     if not equals:
-        raise click.UsageError(
-            f"--set {change}: write KEY=VALUE, {hints.change()}", click.get_current_context()
-        )
+        raise click.UsageError(f"--set {change}: write KEY=VALUE, {hints.change()}", click.get_current_context())
     return key, value

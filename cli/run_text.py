@@ -45,7 +45,7 @@ def runs_table(runs: Sequence[TrainingRun]) -> Table:
         Column("state"),
         Column(time_heading("queued")),
         Column("progress", rank=2, min_width=10, folds=True),
-        Column("best epoch", rank=1, min_width=14, folds=True),
+        Column("best", rank=1, min_width=14, folds=True),
         Column("result", min_width=13, folds=True),
     )
     return Table(columns, [_run_row(run) for run in runs])

@@ -18,6 +18,8 @@ from cli.context import stdout_console
 
 GAP = 2
 """Cells between two columns."""
+MAX_WORD = 20
+"""Cells of a folded word; a longer one ends with an ellipsis where the terminal is narrow."""
 UNLIMITED = 10_000
 """Width, in cells, of what is not a terminal."""
 
@@ -141,8 +143,15 @@ def _shortened(table: Table, shown: Sequence[int], width: int) -> dict[int, int]
         excess -= _take(widths, index, max(longest_word, cells[index]), excess)
     for index in sorted(shown, key=lambda index: -cells[index]):
         if table.columns[index].min_width:
-            excess -= _take(widths, index, table.columns[index].min_width, excess)
+            excess -= _take(widths, index, _least_width(table, index), excess)
     return widths
+
+
+def _least_width(table: Table, index: int) -> int:
+    """Return the width to which a column may be shortened: a folded text keeps its words whole, within reason."""
+    column = table.columns[index]
+    words = (word for row in table.rows for word in str(row[index]).split()) if column.folds else iter(())
+    return max(column.min_width, min(max(map(cell_len, words), default=0), MAX_WORD))
 
 
 def _take(widths: dict[int, int], index: int, least: int, excess: int) -> int:

@@ -139,7 +139,7 @@ def searching(person, recipe=GRID):
     """A search's first words, with trainings that take no time, in a database without studies."""
     with person.database.transaction() as tx:
         tx.exec_driver_sql(f"DROP SCHEMA IF EXISTS {studies.SCHEMA} CASCADE")
-    person.patch.setattr("cli.train.load_trainer", lambda _: Trainer())
+    person.patch.setattr("cli.tune.load_trainer", lambda _: Trainer())
     (person.folder / "mine.yaml").write_text(recipe, "utf-8")
     return ("relex", "tune", "--config", "mine.yaml", "--trials", "1")
 
@@ -191,9 +191,9 @@ def of_a_study_that_cannot_be_called_so(person):
 @provokes(hints.another_study)
 def of_a_study_without_a_score(person):
     words = searching(person)
-    person.patch.setattr("cli.train.load_trainer", lambda _: Trainer(broken))
+    person.patch.setattr("cli.tune.load_trainer", lambda _: Trainer(broken))
     said = person.types(*words, "--study", "mine", code=1)
-    person.patch.setattr("cli.train.load_trainer", lambda _: Trainer())
+    person.patch.setattr("cli.tune.load_trainer", lambda _: Trainer())
     person.follows(said, hints.another_study("mine-2"))
 
 

@@ -1,0 +1,115 @@
+"""`relex tune`: trials of a recipe's settings, and the best ones as a new recipe."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import click
+from rich.console import Console
+
+from cli.context import open_app, stderr_console
+from cli.params import FILE, json_option, parse_changes, quiet_option, recipe_encoding_option, set_option
+from cli.train import recipe_option
+from relex.errors import counted
+from relex.flows.search import SearchOptions, SearchOutcome, search
+from relex.flows.train import load_trainer
+from relex.hints import jobs as hints
+from relex.searching.reading import load_search
+from relex.searching.trials import TrialEnd, TrialResult
+
+
+@click.command("tune")
+@recipe_option
+@click.option(
+    "--trials",
+    required=True,
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Number of trials that the study has in the end; a grid may have fewer.",
+)
+@click.option("--study", metavar="NAME", help="Name of the study.  [default: the recipe's, with a digest]")
+@set_option
+@recipe_encoding_option
+@click.option("--out", type=FILE, metavar="FILE", help="File of the best recipe.  [default: NAME-best.yaml]")
+@json_option
+@quiet_option
+def tune_command(
+    recipe: str, changes: tuple[str, ...], encoding: str | None, *, as_json: bool, quiet: bool, **options: Any
+) -> None:
+    """Train a recipe with different settings, trial by trial, and write the best trial's recipe; prints its file.
+
+    The recipe names the search space (docs/training.md); without one it is learning rate, warm-up, dropout and label
+    smoothing. Trials run in this process, and nothing is registered. The same command, repeated or run in parallel,
+    here or on another machine with the same database, works on the same study.
+
+    Example: relex tune --config search_focal --trials 12
+    """
+    console = stderr_console(quiet=quiet)
+    wanted = load_search(recipe, parse_changes(changes, encoding))
+    with open_app() as (settings, database):
+        study_options = SearchOptions(output_dir=settings.output_path(""), **options)
+        printer = _TrialPrinter(console, wanted.config.validation.metric)
+        outcome = search(database, wanted, study_options, partial(load_trainer, settings.device), printer)
+    click.echo(json.dumps(_study_data(outcome)) if as_json else outcome.recipe)
+    trials = _count_trials(outcome.results)
+    console.print(f"{trials} in the study {outcome.study}; {hints.train_recipe(outcome.recipe)}")
+
+
+class _TrialPrinter:
+    """A listener that prints one line a trial."""
+
+    def __init__(self, console: Console, metric: str) -> None:
+        self._console = console
+        self._metric = metric
+
+    def joined(self, study: str, results: Sequence[TrialResult]) -> None:
+        """Name the study."""
+        before = f": {_count_trials(results)} before" if results else ""
+        self._console.print(f"study {study}{before}; the same command continues it after an interruption")
+
+    def begun(self, number: int, changes: Mapping[str, Any]) -> None:
+        """Print the settings of a trial that begins."""
+        self._console.print(f"trial {number}  {_settings(changes)}  trains")
+
+    def ended(self, result: TrialResult, best: TrialResult | None) -> None:
+        """Print a trial with its settings and its score, and the best one so far."""
+        score = "" if result.score is None else f"  {self._metric} {result.score:.2f}"
+        end = "" if result.end is TrialEnd.DONE else f"  {result.end}"
+        reason = f": {result.reason}" if result.reason else ""
+        leader = f"   best {best.score:.2f} (trial {best.number})" if best else ""
+        self._console.print(f"trial {result.number}  {_settings(result.changes)}{score}{end}{reason}{leader}")
+
+    def waits(self) -> None:
+        """Say why nothing happens."""
+        self._console.print("waiting for the trials of other processes")
+
+
+def _settings(changes: Mapping[str, Any]) -> str:
+    values = ((key, f"{value:.4g}" if isinstance(value, float) else value) for key, value in changes.items())
+    return "  ".join(f"{key}={value}" for key, value in values)
+
+
+def _count_trials(results: Sequence[TrialResult]) -> str:
+    ends = [result.end for result in results]
+    each = ", ".join(f"{ends.count(end)} {end}" for end in TrialEnd if end in ends)
+    return f"{counted(len(results), 'trial')} ({each})"
+
+
+def _study_data(outcome: SearchOutcome) -> dict[str, Any]:
+    best = outcome.best
+    return {
+        "study": outcome.study,
+        "recipe": str(outcome.recipe),
+        "best": {"trial": best.number, "score": best.score, "changes": dict(best.changes)},
+        "trials": [
+            {
+                "trial": each.number,
+                "state": each.end,
+                "score": each.score,
+                "changes": dict(each.changes),
+                "reason": each.reason,
+            }
+            for each in outcome.results
+        ],
+    }
