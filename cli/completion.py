@@ -24,6 +24,7 @@ MAX_IDS = 50
 """Number of the newest jobs and training runs that are offered."""
 
 Items = list[CompletionItem]
+_NEWEST = CompletionItem(LAST, help="the newest one")
 
 BASH_SCRIPT = """\
 %(complete_func)s() {
@@ -100,12 +101,12 @@ add_completion_class(RelexBashComplete)
 
 def complete_job_id(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """Complete the id of a job."""
-    return _fitting(_query(_jobs), incomplete)
+    return _fitting([*_query(_jobs), _NEWEST], incomplete)
 
 
 def complete_any_id(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """Complete the id of a job or a training run."""
-    return _fitting(_query(lambda tx: [*_jobs(tx), *_runs(tx)]), incomplete)
+    return _fitting([*_query(lambda tx: [*_jobs(tx), *_runs(tx)]), _NEWEST], incomplete)
 
 
 def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
@@ -114,8 +115,7 @@ def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> It
 
 
 def _jobs(tx: Transaction) -> Items:
-    newest = [CompletionItem(job.id, help=f"{job.file_name}, {job.total:,} rows") for job in jobs.newest(tx, MAX_IDS)]
-    return [*newest, CompletionItem(LAST, help="the newest")]
+    return [CompletionItem(job.id, help=f"{job.file_name}, {job.total:,} rows") for job in jobs.newest(tx, MAX_IDS)]
 
 
 def _runs(tx: Transaction) -> Items:

@@ -151,24 +151,25 @@ def _percent(progress: Progress) -> str:
 def shards_table(progress: Progress) -> Table:
     """Return one line of counts: shards by state, workers, and rows that deserve attention."""
     figures = list(_figures(progress))
-    columns = [number(heading) for heading, _ in figures]
-    return Table(columns, [[f"{count:,}" for _, count in figures]], indent=2)
+    return Table([column for column, _ in figures], [[f"{count:,}" for _, count in figures]], indent=2)
 
 
-def _figures(progress: Progress) -> Iterator[tuple[str, int]]:
-    yield "shards done", progress.done_shards
-    yield "running", progress.running_shards
-    yield "waiting", progress.pending_shards
+def _figures(progress: Progress) -> Iterator[tuple[Column, int]]:
+    yield number("shards done"), progress.done_shards
+    if not progress.state.ended:
+        yield number("running"), progress.running_shards
+        yield number("waiting"), progress.pending_shards
     if progress.failed_shards:
-        yield "failed shards", progress.failed_shards
+        yield number("failed shards"), progress.failed_shards
     if progress.cancelled_shards:
-        yield "cancelled", progress.cancelled_shards
-    yield "workers", progress.workers
+        yield number("cancelled"), progress.cancelled_shards
+    if not progress.state.ended:
+        yield number("workers"), progress.workers
     if progress.silent_workers:
-        yield "stalled", progress.silent_workers
-    yield "rows reused", progress.answered
-    yield "truncated", progress.windows_cut
-    yield "failed", progress.failed
+        yield number("stalled"), progress.silent_workers
+    yield number("rows reused", rank=2), progress.answered
+    yield number("truncated", rank=1), progress.windows_cut
+    yield number("failed"), progress.failed
 
 
 def job_since(progress: Progress) -> str:

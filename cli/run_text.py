@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from cli.job_text import state_text
-from cli.tables import Cell, Column, Table, format_time, number, time_heading
+from cli.tables import Cell, Column, Part, Table, format_time, number, time_heading
 from relex.errors import printable
 from relex.hints import next_steps
 from relex.runs import FP32, ModelVersion, RunState, Scores, TrainingRun
@@ -37,32 +37,43 @@ def run_data(run: TrainingRun) -> dict[str, Any]:
     }
 
 
-def runs_table(runs: Sequence[TrainingRun]) -> Table:
-    """Return a line for each training run."""
+def runs_parts(runs: Sequence[TrainingRun]) -> list[Part]:
+    """Return a line for each training run, and the errors below."""
+    errors = [
+        f"{run.id}: {'error' if run.state is RunState.FAILED else 'note'}: {_error(run)}" for run in runs if run.error
+    ]
+    return [_runs_table(runs), *errors]
+
+
+def _runs_table(runs: Sequence[TrainingRun]) -> Table:
     columns = (
         Column("run"),
         Column("name", min_width=10),
         Column("state"),
         Column(time_heading("queued")),
         Column("progress", rank=2, min_width=10, folds=True),
-        Column("best", rank=1, min_width=14, folds=True),
-        Column("result", min_width=13, folds=True),
+        Column("best score", rank=1, min_width=14, folds=True),
+        Column("model", min_width=13),
     )
     return Table(columns, [_run_row(run) for run in runs])
 
 
 def _run_row(run: TrainingRun) -> tuple[Cell, ...]:
     best = _best(run)
-    error = f"error: {printable(run.error.partition(chr(10))[0])}" if run.error else ""
     return (
         Text(run.id, "bold"),
         run.name,
         state_text(run.state),
         format_time(run.created_at),
-        "  ".join(_progress(run)),
+        "  ".join([*_epochs(run), *_download(run)]),
         f"{METRICS[best['metric']]} {best['score']:.2f} in epoch {best['epoch']:g}" if best else "",
-        run.model or error,
+        run.model or "",
     )
+
+
+def _error(run: TrainingRun) -> str:
+    """Return the first line of what went wrong."""
+    return printable(str(run.error).partition("\n")[0])
 
 
 def run_head(run: TrainingRun) -> Text:
@@ -95,20 +106,26 @@ def run_next_step(run: TrainingRun) -> str | None:
 
 def progress_line(run: TrainingRun) -> str:
     """Return where a training run is, its loss and its learning rate; empty before its first step."""
-    parts = list(_progress(run))
-    if parts and run.progress.get("loss") is not None:
-        parts += [f"loss {run.progress['loss']:.3f}", f"lr {run.progress['learning_rate']:.1e}"]
+    progress = run.progress
+    parts = [*_epochs(run), *_download(run)]
+    if progress.get("steps"):
+        parts.append(f"step {progress['step']:,}/{progress['steps']:,}")
+    if parts and progress.get("loss") is not None:
+        parts += [f"loss {progress['loss']:.3f}", f"lr {progress['learning_rate']:.1e}"]
     return "  " + "   ".join(parts) if parts else ""
 
 
-def _progress(run: TrainingRun) -> Iterator[str]:
+def _epochs(run: TrainingRun) -> Iterator[str]:
     progress = run.progress
     if progress.get("steps"):
         if "folds" in progress:
             yield f"fold {progress['fold']}/{progress['folds']}"
         yield f"epoch {progress['epoch']:g}/{progress['epochs']}"
-        yield f"step {progress['step']:,}/{progress['steps']:,}"
-    elif download := progress.get("download"):
+
+
+def _download(run: TrainingRun) -> Iterator[str]:
+    download = run.progress.get("download")
+    if download and not run.progress.get("steps"):
         yield f"downloading the backbone: {_megabytes(download['fetched'])} of {_megabytes(download['total'])}"
 
 
@@ -165,7 +182,7 @@ def models_table(versions: Sequence[ModelVersion]) -> Table:
         number("micro-F1"),
         number("AUPRC"),
         number("rows"),
-        Column("sha256 of the file", rank=1),
+        Column("file digest", rank=1),
         Column("precision", rank=2),
     )
     return Table(columns, [row for version in versions for row in _version_rows(version)])

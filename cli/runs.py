@@ -6,7 +6,7 @@ import click
 
 from cli.context import open_app
 from cli.params import json_option, limit_option
-from cli.run_text import run_data, runs_table
+from cli.run_text import run_data, runs_parts
 from cli.tables import print_parts
 from relex.flows.status import newest_runs
 from relex.hints import jobs as hints
@@ -25,6 +25,6 @@ def runs_command(limit: int, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([run_data(run) for run in runs]))
     elif runs:
-        print_parts([runs_table(runs)])
+        print_parts(runs_parts(runs))
     else:
         click.echo(f"there are no training runs yet; {hints.first_run()}", err=True)

@@ -76,7 +76,8 @@ def render(part: Part, console: Console | None = None) -> str:
             console.print(_to_rich(part, console.width - indent), soft_wrap=False, crop=False)
         else:
             text = Text(part) if isinstance(part, str) else part
-            console.print(text, soft_wrap=False, crop=False, overflow="ignore")
+            # A line that holds a command is left to the terminal, so that it can be copied whole.
+            console.print(text, soft_wrap="`" in text.plain, crop=False)
     return "\n".join(" " * indent + line.rstrip() for line in capture.get().splitlines())
 
 

@@ -1,13 +1,13 @@
-"""Training runs and model versions as a list shows them: text with rich's markup, and plain data."""
+"""Training runs and model versions as a list shows them: tables, texts, and plain data."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from cli.render import model_data, run_data, run_line, run_lines
-from rich.text import Text
 
-from relex.runs import ModelVersion, RunState, TrainingRun
-from relex.times import local
+from cli.run_text import model_data, models_table, run_data, run_lines, runs_parts
+from cli.tables import format_time, render
+from relex.runs import ModelVersion, RunState, Scores, TrainingRun
 
 WHEN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 HISTORY = [
@@ -16,42 +16,63 @@ HISTORY = [
     {"epoch": 3, "micro_f1": 61.0, "auprc": 39.0},
 ]
 PROGRESS = {"step": 1200, "steps": 4000, "epoch": 4, "epochs": 10, "history": HISTORY}
+VERSION = ModelVersion("tiny", 1, (), {}, (), WHEN, current=False, note="worse than its best member")
 
 
 def run(state, metric="micro_f1", **changes):
     return TrainingRun("r-000001", "tiny", {"validation": {"metric": metric}}, "/", state, created_at=WHEN, **changes)
 
 
+def line(run):
+    """The only line below the headings."""
+    return render(runs_parts([run])[0]).splitlines()[1]
+
+
 @pytest.mark.parametrize(
     ("metric", "best"),
-    [("micro_f1", "best micro-F1 61.00 in epoch 1"), ("auprc", "best AUPRC 41.00 in epoch 2")],
+    [("micro_f1", "micro-F1 61.00 in epoch 1"), ("auprc", "AUPRC 41.00 in epoch 2")],
 )
 def test_the_best_score_so_far_is_that_of_the_recipes_metric(metric, best):
-    line = Text.from_markup(run_line(run(RunState.RUNNING, metric, progress=PROGRESS))).plain
-    assert line == f"r-000001  tiny  running  {local(WHEN)}  epoch 4/10  step 1,200/4,000  {best}"
-    told = run_data(run(RunState.RUNNING, metric, progress=PROGRESS))["best"]
-    assert (told["metric"], f"{told['score']:.2f} in epoch {told['epoch']}") == (metric, best.split(maxsplit=2)[2])
+    shown = line(run(RunState.RUNNING, metric, progress=PROGRESS))
+    assert shown.split() == ["r-000001", "tiny", "running", *format_time(WHEN).split(), "epoch", "4/10", *best.split()]
+    data = run_data(run(RunState.RUNNING, metric, progress=PROGRESS))["best"]
+    assert (data["metric"], f"{data['score']:.2f} in epoch {data['epoch']}") == (metric, best.split(maxsplit=1)[1])
 
 
 def test_a_run_before_its_first_epoch_has_no_best_score():
     waiting = run(RunState.QUEUED, progress={})
-    assert Text.from_markup(run_line(waiting)).plain == f"r-000001  tiny  queued  {local(WHEN)}"
+    assert line(waiting).split() == ["r-000001", "tiny", "queued", *format_time(WHEN).split()]
     assert run_data(waiting)["best"] is None
 
 
-def test_a_run_that_fetches_its_backbone_says_how_far_it_is():
-    fetching = run(RunState.RUNNING, progress={"step": 0, "download": {"fetched": 312_000_000, "total": 1_346_100_000}})
-    told = "fetching the backbone: 312.0 MB of 1,346.1 MB"
-    assert told in Text.from_markup(run_line(fetching)).plain
-    assert told in run_lines(fetching)[1]
+def test_a_run_that_downloads_its_backbone_says_how_far_it_is():
+    download = {"step": 0, "download": {"fetched": 312_000_000, "total": 1_346_100_000}}
+    loading = run(RunState.RUNNING, progress=download)
+    words = "downloading the backbone: 312.0 MB of 1,346.1 MB"
+    assert words in line(loading)
+    assert words in run_lines(loading)[1]
 
 
-def test_what_came_of_a_run_is_told_a_version_or_the_first_line_of_its_error():
-    assert "done  tiny@3" in Text.from_markup(run_line(run(RunState.DONE, progress={}, model="tiny@3"))).plain
+def test_the_result_of_a_run_is_a_version_or_the_first_line_of_its_error():
+    assert line(run(RunState.DONE, progress={}, model="tiny@3")).endswith("tiny@3")
     failed = run(RunState.FAILED, progress={}, error="data [bold]x.csv is gone\nand more")
-    assert Text.from_markup(run_line(failed)).plain.endswith("error: data [bold]x.csv is gone")
+    assert runs_parts([failed])[1] == "r-000001: error: data [bold]x.csv is gone"
+    assert [str(each) for each in run_lines(failed)[1:]] == ["  error: data [bold]x.csv is gone", "  and more"]
+    again = run(RunState.QUEUED, progress={}, error="the hub does not answer")
+    assert runs_parts([again])[1] == "r-000001: note: the hub does not answer"
 
 
-def test_the_note_of_a_model_version_is_told():
-    version = ModelVersion("tiny", 1, (), {}, (), WHEN, current=False, note="worse than its best member")
-    assert model_data(version)["note"] == "worse than its best member"
+def test_the_note_of_a_model_version_is_in_its_data():
+    assert model_data(VERSION)["note"] == "worse than its best member"
+
+
+def test_scores_of_a_version_stand_in_one_order_however_they_were_measured():
+    scores = [Scores("b" * 64, 60, 61.0, 40.0), Scores("a" * 64, 60, 62.0, 41.0), Scores("c" * 64, 7765, 63.0, 42.0)]
+    tables = [render(models_table([replace(VERSION, scores=each)])) for each in (tuple(scores), tuple(scores[::-1]))]
+    assert tables[0] == tables[1]
+    assert [row.split()[-2] for row in tables[0].splitlines()[1:]] == ["7,765", "60", "60"]
+    assert [each["sha256"][0] for each in model_data(replace(VERSION, scores=tuple(scores)))["scores"]] == [
+        "c",
+        "a",
+        "b",
+    ]

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.run_text import run_lines, runs_table
-from cli.tables import render
+from cli.run_text import run_lines, runs_parts
 from relex.csvfile.source import sha256_of
 from relex.db import models as versions
 from relex.db import runs
@@ -255,7 +254,7 @@ def test_a_service_that_does_not_answer_sends_the_run_back_to_the_queue(database
     run = train(away)
     for _ in range(runs.ATTEMPTS):
         assert (run.state, run.error) == (RunState.QUEUED, "the hub does not answer; try again")
-        assert "the hub does not answer" in render(runs_table([run]))
+        assert "the hub does not answer" in runs_parts([run])[-1]
         assert any("the hub does not answer" in line for line in map(str, run_lines(run)))
         assert not train_next(database, away, settings, lambda: False), "not before a pause"
         with database.transaction() as tx:
