@@ -39,10 +39,7 @@ def run_data(run: TrainingRun) -> dict[str, Any]:
 
 def runs_parts(runs: Sequence[TrainingRun]) -> list[Part]:
     """Return a line for each training run, and the errors below."""
-    errors = [
-        f"{run.id}: {'error' if run.state is RunState.FAILED else 'note'}: {_error(run)}" for run in runs if run.error
-    ]
-    return [_runs_table(runs), *errors]
+    return [_runs_table(runs), *(f"{run.id}: {_error(run)}" for run in runs if run.error)]
 
 
 def _runs_table(runs: Sequence[TrainingRun]) -> Table:
@@ -72,8 +69,9 @@ def _run_row(run: TrainingRun) -> tuple[Cell, ...]:
 
 
 def _error(run: TrainingRun) -> str:
-    """Return the first line of what went wrong."""
-    return printable(str(run.error).partition("\n")[0])
+    """Return the first line of what went wrong; a run that is tried again only has a note."""
+    prefix = "error" if run.state is RunState.FAILED else "note"
+    return f"{prefix}: {printable(str(run.error).partition(chr(10))[0])}"
 
 
 def run_head(run: TrainingRun) -> Text:
