@@ -95,9 +95,11 @@ def test_rows_that_were_scored_before_are_answered_and_counted(laptop):
     assert files[0].read_bytes() == files[1].read_bytes()
     manifest = json.loads((laptop.folder / "out" / f"{again}.manifest.json").read_text("utf-8"))
     told = json.loads(laptop.run("status", again, "--json"))
-    assert (manifest["rows"]["answered"], told["answered"], told["done"]) == (60, 60, 60)
-    assert "60 answered" in laptop.run("status", again)
-    assert "0 answered" in laptop.run("status", first)
+    assert (manifest["rows"]["answered"], told["reused"], told["done"]) == (60, 60, 60)
+    for job, reused in ((again, "60"), (first, "0")):
+        headings, counts = laptop.run("status", job).splitlines()[3:5]
+        assert headings.split() == ["shards", "done", "rows", "reused", "truncated", "failed"]
+        assert counts.split()[1] == reused
 
 
 def test_a_file_with_bad_rows_is_refused_whole_and_its_good_rows_taken_on_request(laptop):

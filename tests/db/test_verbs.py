@@ -128,7 +128,7 @@ SAID = {
     (paused, "cancel"): JobState.CANCELLED,
     (paused, "retry"): UNENDED,
     (paused, "retry --rows"): UNENDED,
-    (paused, "pause"): "paused already; `relex resume j-.*` continues it",
+    (paused, "pause"): "paused already; `relex resume j-.*` resumes it",
     (paused, "resume"): JobState.RUNNING,
     (paused, "priority"): JobState.PAUSED,
     (done, "cancel"): "is done already: there is nothing to cancel",
@@ -138,7 +138,7 @@ SAID = {
     (done, "resume"): NOT_PAUSED + "$",
     (done, "priority"): "is done already: its priority changes nothing",
     (done_with_errors, "cancel"): "is done already",
-    (done_with_errors, "retry"): "every shard is done; 2 rows could not be scored; `--rows` tries those again too",
+    (done_with_errors, "retry"): "every shard is done; 2 rows could not be scored; `--rows` retries those, too",
     (done_with_errors, "retry --rows"): JobState.RUNNING,
     (done_with_errors, "pause"): "is done already",
     (done_with_errors, "resume"): NOT_PAUSED,
@@ -147,13 +147,13 @@ SAID = {
     (failed, "retry"): JobState.RUNNING,
     (failed, "retry --rows"): JobState.RUNNING,
     (failed, "pause"): "is failed already",
-    (failed, "resume"): NOT_PAUSED + "; `relex retry j-.*` scores what is left",
+    (failed, "resume"): NOT_PAUSED + "; `relex retry j-.*` retries what is unscored",
     (failed, "priority"): "is failed already",
     (cancelled, "cancel"): "is cancelled already",
     (cancelled, "retry"): JobState.RUNNING,
     (cancelled, "retry --rows"): JobState.RUNNING,
     (cancelled, "pause"): "is cancelled already",
-    (cancelled, "resume"): NOT_PAUSED + "; `relex retry j-.*` scores what is left",
+    (cancelled, "resume"): NOT_PAUSED + "; `relex retry j-.*` retries what is unscored",
     (cancelled, "priority"): "is cancelled already",
 }
 
@@ -360,7 +360,7 @@ def test_a_job_whose_budget_is_spent_goes_on_with_another_one_or_with_its_rows(d
         tx.exec_driver_sql("UPDATE jobs SET max_failed = 0")
     complete(database, claim(database), wrong={1, 2})
     with pytest.raises(
-        RelexError, match="--max-failed allows 0; `--rows` tries those again too, `--max-failed 2` allows them"
+        RelexError, match="--max-failed allows 0; `--rows` retries those, too, `--max-failed 2` allows them"
     ):
         do(database, verbs.retry, job.id, rows=False)
     with pytest.raises(RelexError, match="--max-failed allows 1"):
