@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from cli.evaluation_text import ensemble_parts
+from cli.evaluation_text import ensemble_parts, registration
 from cli.tables import render
 from relex.analysis.metrics import micro_f1
 from relex.db import examples, jobs, models, shards
@@ -167,6 +167,7 @@ def test_only_what_beats_the_current_version_on_the_same_file_becomes_current(da
     assembled = assemble(database, load_balloter(), ids)
     registered = register(database, settings, assembled, Vote.SOFT, "both")
     assert (registered.promoted, registered.reason) == (False, "rival@1 was never judged on this file")
+    assert registration(registered).startswith("registered as both@1, which did not become current: rival@1 was never")
     with database.transaction() as tx:
         models.add_scores(tx, rival, replace(registered.version.score_on(FILE), micro_f1=99.0))
     registered = register(database, settings, assembled, Vote.SOFT, "both")

@@ -108,8 +108,13 @@ def test_a_resubmission_of_an_ended_job_says_that_wishes_change_nothing(person):
     job = person.types("relex", "submit", CSV).out.strip()
     with person.worker():
         person.types("relex", "status", "--watch")
-    said = person.types("relex", "submit", CSV, "--priority", "5")
-    assert said.shows(f"note: {job} is done already: --priority and --max-failed change nothing")
+    for words, note in (
+        (("--priority", "5"), "--priority changes nothing"),
+        (("--max-failed", "5"), "--max-failed changes nothing"),
+        (("--priority", "5", "--max-failed", "5"), "--priority and --max-failed change nothing"),
+    ):
+        said = person.types("relex", "submit", CSV, *words)
+        assert f"note: {job} is done already: {note}\n" in said.err
 
 
 SCORING = {
@@ -153,6 +158,7 @@ def test_a_purge_on_a_terminal_lists_the_jobs_and_asks(person, answer, code, lef
     said = person.types("relex", "purge", "--older-than", "0d", code=code)
     assert f"{job}\ta.csv\t10 rows\tended 2" in said.err
     assert "Delete this job and its results? [y/N]" in said.err
+    assert "error:" not in said.err
     assert len(json.loads(person.types("relex", "jobs", "--json").out)) == left
 
 
@@ -212,3 +218,25 @@ def test_a_worker_that_stopped_renewing_its_lease_is_called_stalled(person):
     )
     (listed,) = json.loads(person.types("relex", "jobs", "--json").out)
     assert (listed["workers"], listed["stalled_workers"]) == (0, 1)
+
+
+def test_without_an_id_commands_take_the_newest_that_fits(person):
+    first, newest = person.job(key="first"), person.job(key="newest")
+    person.types("relex", "train", "--config", "scratch")
+    for words, state in ((("pause",), "paused"), (("resume",), "queued"), (("priority", "-7"), "queued")):
+        said = person.types("relex", *words)
+        assert said.err.startswith(f"{newest} ")
+        assert person.state(newest) == state
+    assert person.progress(newest).job.priority == -7
+    assert person.types("relex", "cancel").err.startswith("r-")  # the newest of both
+    person.types("relex", "cancel", newest)
+    assert person.types("relex", "retry").err.startswith(f"{newest} is queued")
+    assert person.types("relex", "export", "--out", "out", "--partial").shows(f"{newest}.csv")
+    assert person.state(first) == "queued"
+    for words in (("pause", ""), ("resume", ""), ("priority", "", "1"), ("cancel", ""), ("retry", "")):
+        person.types("relex", *words, code=5)  # an unset variable of a script in quotes
+
+
+def test_a_run_that_is_unknown_is_looked_for_among_runs(person):
+    for words in (("cancel", "r-zzzzzz"), ("status", "r-zzzzzz")):
+        assert person.types("relex", *words, code=5).err.endswith("; `relex runs` lists them\n")
