@@ -24,10 +24,10 @@ KLUE = Path("../shared/klue-tokenizer")
 COLUMNS = (
     Column("engine"),
     number("rows/s first"),
-    number("warm"),
-    number(f"x {BASELINE} first", rank=1),
-    number("warm"),
-    number("by CPU", rank=5),
+    number("rows/s warm"),
+    number("ratio first", rank=1),
+    number("ratio warm"),
+    number("ratio by CPU", rank=5),
     number("of ceiling", rank=2),
     number("agreement", rank=1),
     number("largest diff", rank=4),
@@ -83,7 +83,12 @@ class Engines(click.ParamType[tuple[str, ...]]):
     help=f"Folder of a tokenizer.json for random weights.  [default: {KLUE} if there, else trained]",
 )
 @click.option(
-    "--passes", metavar="N", default=3, show_default=True, type=click.IntRange(1), help="Number of passes, one cold."
+    "--passes",
+    metavar="N",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of passes; the first one is cold.",
 )
 @click.option(
     "--engines",
@@ -140,6 +145,7 @@ def bench_parts(report: Report) -> list[Part]:
         f"{report.network}; {rows}; {report.device}, {counted(report.threads, 'thread')}, {load}",
         f"ceiling, GFLOP/s in products of {report.ceiling_tokens:,} tokens: {ceilings}",
         f"reading the CSV: {report.reading:,.0f} rows/s, which no engine's time includes",
+        f"ratios are relative to {BASELINE}",
     ]
     table = Table(COLUMNS, [_row(standing_data(report, standing)) for standing in report.standings])
     return ["\n".join(lines), table, "\n".join(_notes(report))]

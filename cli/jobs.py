@@ -87,7 +87,8 @@ def priority_command(job_ref: str, priority: int) -> None:
     """Give the job JOB_ID (an id, a unique prefix, or @last) the priority N, from -100 to 100.
 
     Without JOB_ID it takes the newest job. Jobs of a higher priority are scored first; the default is 0. It holds from
-    the next shard on; of equal ones the job that was served longest ago is next. A job that has ended keeps its own.
+    the next shard on. Among jobs of equal priority, the one that was served longest ago is next. The priority of a job
+    that has ended cannot be changed.
 
     Example: relex priority @last 10
     """
