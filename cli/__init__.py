@@ -1,1 +1,1 @@
-"""The `relex` command: click, and nothing but talk."""
+"""The `relex` command: one module for each family of commands, and what they share; click is used only here."""

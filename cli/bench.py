@@ -1,92 +1,182 @@
-"""`relex bench`: relex's scorer against other ways to score."""
+"""`relex bench`: the speed of relex's scorer beside other ways to score."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cli.context import encoding_option, json_option, opened, quiet_option, talk
-from relex.benchmark.plan import ENGINES, SHAPES, Plan
-from relex.benchmark.report import as_text, report_data
-from relex.errors import did_you_mean
+from cli.completion import complete_model
+from cli.context import open_app, stderr_console
+from cli.params import FILE, FOLDER, encoding_option, json_option, quiet_option
+from cli.tables import Column, Part, Table, number, print_parts
+from relex.benchmark.plan import BASELINE, ENGINES, SHAPES, Plan
+from relex.benchmark.report import Report, report_data, standing_data
+from relex.errors import counted, did_you_mean
 from relex.flows.bench import bench
 from relex.registry.model_versions import locate
 from relex.settings import Settings
 
 KLUE = Path("../shared/klue-tokenizer")
-"""Where KLUE's tokenizer lies beside a checkout, if it does."""
+"""Folder of KLUE's tokenizer beside a checkout, if it is there."""
+
+COLUMNS = (
+    Column("engine"),
+    number("rows/s first"),
+    number("rows/s warm"),
+    number("ratio first", rank=1),
+    number("ratio warm"),
+    number("ratio by CPU", rank=5),
+    number("of ceiling", rank=2),
+    number("agreement", rank=1),
+    number("largest diff", rank=4),
+    number("peak MB", rank=3),
+    Column("in", rank=2),
+)
 
 
-class Names(click.ParamType[tuple[str, ...]]):
-    """A comma-separated list of contestants."""
+class Engines(click.ParamType[tuple[str, ...]]):
+    """A comma-separated list of engines."""
 
     name = "names"
 
     def convert(
         self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """The names, each once; one that nobody has is a usage error."""
+        """Return each name once; an unknown one is a usage error."""
         if isinstance(value, tuple):
             return value
-        found = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
-        for name in found:
+        engines = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+        for name in engines:
             if name not in ENGINES:
-                known = ", ".join(ENGINES)
-                self.fail(f"no contestant {name!r}{did_you_mean(name, ENGINES)}; there are {known}", param, ctx)
-        return found
+                choices = ", ".join(ENGINES)
+                self.fail(f"no engine {name!r}{did_you_mean(name, ENGINES)}; the engines are {choices}", param, ctx)
+        return engines
 
 
-@click.command("bench", short_help="Measure relex's scorer against other ways to score.")
+@click.command("bench")
 @click.option(
     "--input",
     "csv",
     default="data/test_data.csv",
     show_default=True,
     metavar="CSV",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Rows to score; labels are not needed.",
 )
 @encoding_option
-@click.option("--rows", default=256, show_default=True, type=click.IntRange(1), help="How many of them.")
-@click.option("--shape", default="base", show_default=True, type=click.Choice(list(SHAPES)), help="Random weights.")
-@click.option("--model", metavar="NAME@N", help="A registered model in place of random weights.")
+@click.option("--rows", metavar="N", default=256, show_default=True, type=click.IntRange(1), help="Number of rows.")
+@click.option(
+    "--shape", default="base", show_default=True, type=click.Choice(list(SHAPES)), help="Size of random weights."
+)
+@click.option(
+    "--model",
+    metavar="NAME@N",
+    shell_complete=complete_model,
+    help="Score with a registered version instead of random weights.",
+)
 @click.option(
     "--tokenizer",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help=f"Folder of a tokenizer.json for random weights.  [default: {KLUE} if there, else trained]",
 )
-@click.option("--passes", default=3, show_default=True, type=click.IntRange(1), help="The first, and the warm ones.")
 @click.option(
-    "--contestants",
+    "--passes",
+    metavar="N",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of passes; the first one is cold.",
+)
+@click.option(
+    "--engines",
     default=",".join(ENGINES),
     show_default=True,
-    type=Names(),
+    type=Engines(),
     metavar="NAME,...",
-    help="Who takes part.",
+    help="Engines to measure.",
 )
 @json_option
 @quiet_option
 def bench_command(
-    csv: Path, rows: int, encoding: str, *, model: str | None, as_json: bool, quiet: bool, **asked: Any
+    csv: Path, rows: int, encoding: str, *, model: str | None, as_json: bool, quiet: bool, **options: Any
 ) -> None:
-    """Let the plain way, transformers' pipeline, OpenVINO and relex itself score the same rows in turn, in one run.
+    """Score the same rows with the plain way, transformers' pipeline and relex itself in turn, in one run.
 
-    Speeds depend on the machine and on what else it does; the multiples of the plain way hold. docs/speed.md says how
-    to read the table. RELEX_DEVICE chooses the device.
+    Speeds depend on the machine and its load; the ratios to the plain way hold.
+    docs/measurements/speed.md explains the table.
+    RELEX_DEVICE chooses the device.
 
     Example: relex bench --shape base --rows 256 --input data/test_data.csv
     """
-    if model and asked["tokenizer"]:
+    plan = _plan(model, options)
+    report = bench(csv, rows, plan, stderr_console(quiet=quiet).print, encoding)
+    if as_json:
+        click.echo(json.dumps(report_data(report)))
+    else:
+        print_parts(bench_parts(report), separator="\n\n")
+
+
+def _plan(model: str | None, options: dict[str, Any]) -> Plan:
+    """Combine the options.
+
+    Raises:
+        click.UsageError: a registered version has its own tokenizer.
+    """
+    if model and options["tokenizer"]:
         raise click.UsageError("--tokenizer is for random weights; a --model has its own")
-    if asked["tokenizer"] is None and KLUE.is_dir():
-        asked["tokenizer"] = KLUE
-    plan = Plan(checkpoint=_checkpoint(model) if model else None, device=Settings.from_env().device, **asked)
-    report = bench(csv, rows, plan, talk(quiet=quiet).print, encoding)
-    click.echo(json.dumps(report_data(report)) if as_json else as_text(report))
+    if options["tokenizer"] is None and KLUE.is_dir():
+        options["tokenizer"] = KLUE
+    checkpoint = None
+    if model:
+        with open_app() as (settings, database):
+            checkpoint = locate(database, settings, model)
+    engines = options.pop("engines")
+    return Plan(contestants=engines, checkpoint=checkpoint, device=Settings.from_env().device, **options)
 
 
-def _checkpoint(model: str) -> Path:
-    with opened() as (settings, database):
-        return locate(database, settings, model)
+def bench_parts(report: Report) -> list[Part]:
+    """Return a benchmark's circumstances, its table, and what is to know about each engine."""
+    rows = f"{counted(report.rows, 'row')} of {report.tokens_per_row:.1f} tokens on average"
+    load = f"load average {report.load[0]:.1f} before and {report.load[1]:.1f} after"
+    ceilings = ", ".join(f"{name} {flops / 1e9:,.0f}" for name, flops in report.ceiling_flops.items())
+    lines = [
+        f"{report.network}; {rows}; {report.device}, {counted(report.threads, 'thread')}, {load}",
+        f"ceiling, GFLOP/s in products of {report.ceiling_tokens:,} tokens: {ceilings}",
+        f"reading the CSV: {report.reading:,.0f} rows/s, which no engine's time includes",
+        f"ratios are relative to {BASELINE}",
+    ]
+    table = Table(COLUMNS, [_row(standing_data(report, standing)) for standing in report.standings])
+    return ["\n".join(lines), table, "\n".join(_notes(report))]
+
+
+def _row(data: Mapping[str, Any]) -> tuple[str, ...]:
+    megabytes = None if data["peak_memory_bytes"] is None else data["peak_memory_bytes"] / 1e6
+    return (
+        data["name"],
+        _number(data["rows_per_s_first"], ".2f"),
+        _number(data["rows_per_s_warm"], ".2f"),
+        _number(data["ratio_first"], ".2f"),
+        _number(data["ratio_warm"], ".2f"),
+        _number(data["ratio_cpu"], ".2f"),
+        _number(data["ceiling_share"], ".0%"),
+        _number(data["agreement"], ".2%"),
+        _number(data["largest_difference"], ".1e"),
+        _number(megabytes, ",.0f"),
+        data["precision"],
+    )
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _notes(report: Report) -> list[str]:
+    """Describe each engine, and say which ones are missing and why."""
+    lines = []
+    for standing in report.standings:
+        part = f"; {standing.rows:,} of the rows" if standing.rows < report.rows else ""
+        lines.append(f"{standing.name}: {standing.about}{f' ({standing.note})' if standing.note else ''}{part}")
+    return [*lines, *(f"{name} was left out: {reason}" for name, reason in report.left_out.items())]

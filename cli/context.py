@@ -1,42 +1,44 @@
-"""What every command needs: settings, a database, a console for people, and the options they share."""
+"""What every command starts with: the settings, an open database, and the two consoles."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
 from rich.console import Console
 
 from relex.db.connection import Database
 from relex.flows.database import open_database
 from relex.settings import Settings
 
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-encoding_option = click.option(
-    "--encoding", default="utf-8", show_default=True, help="Encoding of the CSV, such as cp949 or utf-16."
-)
-data_encoding_option = click.option(
-    "--encoding", metavar="ENCODING", help="Encoding of the recipe's CSVs; short for --set data.encoding=ENCODING."
-)
-
 
 @contextmanager
-def opened() -> Iterator[tuple[Settings, Database]]:
-    """The settings that hold here and an open database."""
+def open_app() -> Iterator[tuple[Settings, Database]]:
+    """Open the database that the current settings name."""
     settings = Settings.from_env()
     with open_database(settings) as database:
         yield settings, database
 
 
-def talk(*, quiet: bool = False) -> Console:
-    """Where people are spoken to: stderr, so that stdout carries data alone.
+def stderr_console(*, quiet: bool = False) -> Console:
+    """Return the console for people, on stderr, so that stdout carries only data.
 
-    NO_COLOR is obeyed. Square brackets are just text: names and messages of others hold them too.
+    Square brackets are plain text: names and messages of other programs hold them too.
     """
-    return Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True, markup=False)
+    return _console(stderr=True, quiet=quiet)
 
 
-def answer() -> Console:
-    """Where answers for people go: stdout."""
-    return Console(highlight=False, soft_wrap=True)
+def stdout_console() -> Console:
+    """Return the console for results that people read."""
+    return _console()
+
+
+def _console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """Make a console that prints no escape sequence where NO_COLOR is set, not even for bold text."""
+    return Console(
+        stderr=stderr,
+        quiet=quiet,
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+    )

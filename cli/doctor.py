@@ -1,4 +1,4 @@
-"""`relex doctor`: what is used, what is broken, what mends it."""
+"""`relex doctor` and `relex db`: what is wrong with an installation, and the tables of its database."""
 
 import json
 import sys
@@ -6,39 +6,64 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
-from rich.markup import escape
+from rich.text import Text
 
-from cli.context import answer, json_option
-from cli.exits import Exit
+from cli.context import stdout_console
+from cli.exit_codes import ExitCode
+from cli.params import json_option
+from relex.db.grants import Part
 from relex.flows.checks.result import CheckResult, State
+from relex.flows.database import upgrade
 from relex.flows.doctor import examine
 from relex.settings import Settings
 
-COLOURS = {State.OK: "green", State.WARNING: "yellow", State.BROKEN: "red"}
+STYLES = {State.OK: "green", State.WARNING: "yellow", State.BROKEN: "red"}
 
 
-@click.command("doctor", short_help="Show what relex uses here, what is broken, and what mends it.")
+@click.command("doctor")
 @json_option
 @click.pass_obj
 def doctor_command(ignored: Sequence[str] | None, *, as_json: bool) -> None:
-    """Look at home, disk, device, database, broker, models and waiting work; exits with 1 where something is broken.
+    """Check home, disk, device, database, broker, models and waiting work; exits with 1 if something is broken.
 
-    Changes nothing. A warning costs time or will break; below each finding stands the command that mends it.
+    It changes nothing. A warning costs time or will become an error; below each problem stands the command that fixes
+    it.
 
     Example: relex doctor
     """
-    findings = list(examine(Settings.from_env(), ignored=ignored or ()))
+    results = list(examine(Settings.from_env(), ignored=ignored or ()))
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+        click.echo(json.dumps([asdict(result) for result in results], ensure_ascii=False))
     else:
-        _show(findings)
-    if any(finding.state is State.BROKEN for finding in findings):
-        sys.exit(Exit.FAILED)
+        _print_results(results)
+    if any(result.state is State.BROKEN for result in results):
+        sys.exit(ExitCode.FAILED)
 
 
-def _show(findings: Sequence[CheckResult]) -> None:
-    for finding in findings:
-        mark = f"[{COLOURS[finding.state]}]{finding.state:8}[/]"
-        answer().print(f"{mark} {finding.name:11} {escape(finding.text)}")
-        if finding.remedy:
-            answer().print(f"{'':20} -> {escape(finding.remedy)}")
+def _print_results(results: Sequence[CheckResult]) -> None:
+    console = stdout_console()
+    for result in results:
+        console.print(Text.assemble((f"{result.state:8}", STYLES[result.state]), f" {result.name:11} {result.text}"))
+        if result.remedy:
+            console.print(f"{'':20} -> {result.remedy}")
+
+
+@click.group("db")
+def db_command() -> None:
+    """Manage the database's tables."""
+
+
+@db_command.command("upgrade", short_help="Run the missing migrations.")
+@click.option("--worker", metavar="ROLE", help="Grant this role the rights of a worker, and no more.")
+@click.option("--client", metavar="ROLE", help="Grant this role the rights of those who submit and export.")
+def upgrade_command(worker: str | None, client: str | None) -> None:
+    """Create or change the tables as this relex needs them, and register the models that came with it.
+
+    It is safe to repeat, also from several machines at once. The embedded Postgres does it by itself. Whoever runs it
+    owns the tables; the roles of workers and clients cannot alter them.
+
+    Example: RELEX_DATABASE_URL=postgresql://relex@db/relex relex db upgrade
+    """
+    roles = {Part.WORKER: worker, Part.CLIENT: client}
+    name, revision = upgrade(Settings.from_env(), {part: role for part, role in roles.items() if role})
+    click.echo(f"{name} is at revision {revision}", err=True)

@@ -1,31 +1,126 @@
-"""`relex evaluate`: how good a model version is on a labelled file."""
+"""`relex evaluate`, `compare` and `ensemble`: model versions on a labeled file, scored by ordinary jobs."""
 
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
-from cli.context import opened
-from cli.judgements import evaluation_text
-from cli.judging import Judging, judging_options
-from relex.files.reading import read_whole
+from cli.completion import complete_model
+from cli.context import open_app, stderr_console
+from cli.evaluation_text import comparison_parts, ensemble_parts, evaluation_parts, registration
+from cli.notify import notify_scorers
+from cli.params import FILE, FOLDER, combine, encoding_option, json_option, quiet_option
+from cli.progress import follow_job
+from cli.tables import Part, print_parts
+from relex.db.connection import Database
+from relex.domain.jobs import JobId
+from relex.errors import counted, printable
+from relex.files.atomic import require_writable
+from relex.files.problems import FileFacts
+from relex.files.reading import check_labelled, read_whole
+from relex.flows.compare import compare, comparison_data, rivals, write_comparison
+from relex.flows.ensemble import (
+    ensemble_data,
+    evaluate_ensemble,
+    load_vote_evaluator,
+    members_of,
+    register,
+    write_votes,
+)
 from relex.flows.evaluate import evaluate, evaluation_data, write_evaluation
 from relex.flows.judging import load_evaluator
+from relex.flows.submit import SubmitOptions, submit
+from relex.model.ensemble import Vote
+from relex.settings import Settings
+
+file_options = combine(
+    click.option("--on", "csv", required=True, metavar="CSV", type=FILE, help="File with a gold label in every row."),
+    encoding_option,
+    click.option("--again", is_flag=True, help="Make a new job of the file although there is one."),
+    click.option(
+        "--fresh", is_flag=True, help="Score every row again instead of reusing predictions; implies --again."
+    ),
+    click.option("--out", metavar="DIR", type=FOLDER, help="Also write files to DIR."),
+    json_option,
+    quiet_option,
+)
+"""Options that the three commands share; they make a :class:`LabeledFile`."""
 
 
-@click.command("evaluate", short_help="Score a labelled CSV and say how good the model is.")
-@click.argument("model", metavar="NAME[@N]")
-@judging_options
+@dataclass(frozen=True, slots=True)
+class LabeledFile:
+    """A labeled CSV, how it is scored, and where the results go."""
+
+    csv: Path
+    encoding: str
+    again: bool
+    fresh: bool
+    out: Path | None
+    as_json: bool
+    quiet: bool
+    exact: bool = False
+
+    @property
+    def console(self) -> Console:
+        """The console for messages."""
+        return stderr_console(quiet=self.quiet)
+
+    def check(self) -> FileFacts:
+        """Check that --out can be written and that every row of the file is valid and has a gold label."""
+        if self.out:
+            require_writable(self.out)
+        facts = check_labelled(self.csv, self.encoding)
+        rows = counted(facts.rows, "labeled row")
+        self.console.print(f"Checked {printable(str(self.csv))}: {rows}, {facts.encoding}")
+        for note in facts.notes:
+            self.console.print(f"note: {note}")
+        return facts
+
+    def score(self, database: Database, settings: Settings, facts: FileFacts, models: Sequence[str]) -> list[JobId]:
+        """Score the file with each model version and return the ended jobs, however they ended."""
+        job_ids = [self._queue(database, settings, facts, model) for model in models]
+        for job_id in job_ids:
+            follow_job(settings, database, job_id, self.console)
+        return job_ids
+
+    def _queue(self, database: Database, settings: Settings, facts: FileFacts, model: str) -> JobId:
+        """Queue the file for a model version, or find its earlier job."""
+        options = SubmitOptions(self.encoding, model, again=self.again, fresh=self.fresh, exact=self.exact)
+        submission = submit(database, self.csv, facts, options, settings.shard_rows)
+        before = "  (submitted before)" if submission.known else ""
+        self.console.print(f"{submission.job_id}  {submission.model}{before}")
+        notify_scorers(settings, max(submission.shards, 1), self.console)
+        return submission.job_id
+
+    def print_results(
+        self, parts: Sequence[Part], data: Mapping[str, Any], write: Callable[[Path], tuple[Path, ...]]
+    ) -> None:
+        """Print the results, and write them to --out."""
+        if self.as_json:
+            click.echo(json.dumps(data))
+        else:
+            print_parts(parts, separator="\n\n")
+        if self.out:
+            self.console.print(printable("  ".join(map(str, write(self.out)))))
+
+
+@click.command("evaluate")
+@click.argument("model", metavar="NAME[@N]", shell_complete=complete_model)
+@file_options
 @click.option(
     "--like",
     metavar="CSV",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also weigh micro-F1 by the type pairs and sources of this file, which needs no labels.",
+    type=FILE,
+    help="Also reweight micro-F1 to the type pairs and sources of this file, which needs no labels.",
 )
 @click.option("--exact", is_flag=True, help="Score in fp32, in which versions are compared.")
-def evaluate_command(model: str, like: Path | None, **asked: Any) -> None:
-    """Score a labelled CSV with the model version NAME@N (or the newest called NAME) and judge the predictions.
+def evaluate_command(model: str, like: Path | None, **options: Any) -> None:
+    """Score a labeled CSV with the model version NAME@N (or the newest called NAME) and evaluate the predictions.
 
     Prints micro-F1 and AUPRC as KLUE defines them with bootstrap intervals, then scores by label, type pair, source
     and length, and the most confused labels, and warns where the version was trained on these rows. The scores are kept
@@ -34,11 +129,63 @@ def evaluate_command(model: str, like: Path | None, **asked: Any) -> None:
 
     Example: relex evaluate large_focal@1 --on data/valid_data.csv
     """
-    judging = Judging(**asked)
-    facts = judging.check()
-    target = read_whole(like, judging.encoding) if like else None
-    with opened() as (settings, database):
-        job_id = judging.queue(database, settings, facts, model)
-        judging.wait(database, settings, job_id)
+    file = LabeledFile(**options)
+    facts = file.check()
+    target = read_whole(like, file.encoding) if like else None
+    with open_app() as (settings, database):
+        (job_id,) = file.score(database, settings, facts, [model])
         evaluation = evaluate(database, load_evaluator(), job_id, target)
-    judging.tell(evaluation_text(evaluation), evaluation_data(evaluation), partial(write_evaluation, evaluation))
+    file.print_results(evaluation_parts(evaluation), evaluation_data(evaluation), partial(write_evaluation, evaluation))
+
+
+@click.command("compare")
+@click.argument("a", metavar="A", shell_complete=complete_model)
+@click.argument("b", metavar="B", shell_complete=complete_model)
+@file_options
+def compare_command(a: str, b: str, **options: Any) -> None:
+    """Score a labeled CSV with the model versions A and B (NAME@N, or the newest called NAME) and compare them.
+
+    Prints both models' scores, the difference with its paired-bootstrap interval and p-value, McNemar's exact test,
+    and the settings that differ. --out writes comparison.json and flips.csv: the rows that the two label
+    differently.
+
+    Example: relex compare base@1 large_focal@1 --on data/valid_data.csv --out compared/
+    """
+    file = LabeledFile(**options)
+    facts = file.check()
+    with open_app() as (settings, database):
+        first, second = file.score(database, settings, facts, rivals(database, a, b))
+        comparison = compare(database, load_evaluator(), settings, (first, second))
+    file.print_results(comparison_parts(comparison), comparison_data(comparison), partial(write_comparison, comparison))
+
+
+@click.command("ensemble")
+@click.argument("models", metavar="NAME[@N]...", nargs=-1, required=True, shell_complete=complete_model)
+@file_options
+@click.option(
+    "--vote",
+    type=click.Choice([each.value for each in Vote]),
+    default=Vote.SOFT.value,
+    show_default=True,
+    help="Mean probability; mean logit; logits by weights fitted on the file; majority.",
+)
+@click.option("--name", metavar="NAME", help="Register the ensemble as a model version of this name.")
+def ensemble_command(models: tuple[str, ...], vote: str, name: str | None, **options: Any) -> None:
+    """Score a labeled CSV with each of the model versions NAME@N (or the newest called NAME) and evaluate every vote.
+
+    With --name the chosen vote becomes a model version like any other: `relex submit --model` scores with it. It is
+    made current if it beats its best member and the current version on this file. --out writes votes.json with all
+    that is printed.
+
+    Example: relex ensemble base@1 large_focal@1 --on data/valid_data.csv --vote weighted --name both
+    """
+    file = LabeledFile(**options)
+    facts = file.check()
+    with open_app() as (settings, database):
+        job_ids = file.score(database, settings, facts, members_of(database, models, name))
+        ensemble = evaluate_ensemble(database, load_vote_evaluator(), job_ids)
+        registered = register(database, settings, ensemble, Vote(vote), name) if name else None
+    data = ensemble_data(ensemble, registered)
+    file.print_results(ensemble_parts(ensemble), data, partial(write_votes, ensemble, registered))
+    if registered:
+        file.console.print(registration(registered))

@@ -8,7 +8,8 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from cli.context import answer, json_option
+from cli.context import stdout_console
+from cli.params import json_option
 from relex.label_examples import ENTITY_TYPE_EXAMPLES, RELATION_EXAMPLES, LabelExample
 
 
@@ -37,7 +38,7 @@ def _print_table(label: str, meaning: str, examples: Mapping[str, LabelExample])
     for name, each in examples.items():
         lines = f"{each.meaning} {each.korean_name}", each.korean, each.english
         table.add_row(Text(name, style="bold"), Text("\n".join(lines)))
-    answer().print(table, soft_wrap=False)
+    stdout_console().print(table, soft_wrap=False)
 
 
 def _data() -> dict[str, Any]:

@@ -1,79 +1,116 @@
-"""The `relex` command: the table of commands, and the one place that turns errors into words.
+"""The `relex` command: the table of commands, and the one place that turns errors into messages.
 
-A command's module is imported when the command is called, so `relex status` does not wait for Celery.
+A command's module is imported when the command is called, so `relex status` does not wait for Celery, and neither
+`relex --help` nor the completion of a command's name imports any.
 """
 
+import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from pkgutil import resolve_name
 
 import click
+from click.shell_completion import CompletionItem
 
-from cli.exits import Exit
+from cli.exit_codes import ExitCode
 from relex.environment import isolate
 from relex.errors import RelexError, UnexpectedError, did_you_mean, printable
+from relex.hints import jobs as hints
 
 SETTINGS = "relex.settings:Settings"
-"""By name: the libraries that it imports are looked for when `isolate` has taken the current folder from the path."""
+"""By name: its libraries are searched for after `isolate` has removed the current folder from the path."""
+COMPLETE_VARIABLE = "_RELEX_COMPLETE"
+"""Set by the completion scripts of the shells (`relex completion`)."""
+DEBUG = "--debug"
 
-COMMANDS = {
-    "submit": "cli.submit",
-    "status": "cli.status",
-    "jobs": "cli.jobs",
-    "export": "cli.export",
-    "train": "cli.train",
-    "search": "cli.search",
-    "runs": "cli.runs",
-    "cancel": "cli.cancel",
-    "retry": "cli.retry",
-    "pause": "cli.pause",
-    "resume": "cli.pause",
-    "priority": "cli.priority",
-    "purge": "cli.purge",
-    "models": "cli.models",
-    "evaluate": "cli.evaluate",
-    "compare": "cli.compare",
-    "ensemble": "cli.ensemble",
-    "data": "cli.data",
-    "labels": "cli.labels",
-    "bench": "cli.bench",
-    "worker": "cli.worker",
-    "health": "cli.health",
-    "db": "cli.db",
-    "doctor": "cli.doctor",
+SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Score": {
+        "submit": ("cli.submit", "Check a CSV and queue its rows for scoring."),
+        "status": ("cli.status", "Show the progress of a job or a training run."),
+        "export": ("cli.export", "Write a job's predictions to files."),
+        "jobs": ("cli.jobs", "List the newest jobs."),
+        "pause": ("cli.jobs", "Pause a job: running shards finish, no new ones start."),
+        "resume": ("cli.jobs", "Resume a paused job."),
+        "priority": ("cli.jobs", "Change the priority of a job."),
+        "cancel": ("cli.jobs", "Cancel a job or a training run."),
+        "retry": ("cli.jobs", "Retry the unscored rows of an ended job."),
+        "purge": ("cli.jobs", "Delete jobs that ended long ago."),
+    },
+    "Models": {
+        "train": ("cli.train", "Train a model from a recipe and register it."),
+        "tune": ("cli.tune", "Tune the settings of a recipe and write the best recipe."),
+        "runs": ("cli.runs", "List the newest training runs."),
+        "models": ("cli.models", "List, promote and import model versions."),
+        "evaluate": ("cli.evaluate", "Evaluate a model version on a labeled CSV."),
+        "compare": ("cli.evaluate", "Compare two model versions on a labeled CSV."),
+        "ensemble": ("cli.evaluate", "Combine model versions that vote into one."),
+    },
+    "Data": {
+        "data": ("cli.data", "Split and describe labeled files."),
+        "labels": ("cli.labels", "List the relations and entity types with examples."),
+    },
+    "Operate": {
+        "worker": ("cli.worker", "Run a worker that scores and trains."),
+        "health": ("cli.worker", "Check that this machine's worker is alive (for probes)."),
+        "db": ("cli.doctor", "Upgrade the database's tables."),
+        "doctor": ("cli.doctor", "Diagnose the installation and suggest fixes."),
+        "bench": ("cli.bench", "Measure the speed of scoring engines on this machine."),
+        "help": ("cli.help", "Show the help of a command."),
+        "completion": ("cli.completion", "Print the completion script of a shell."),
+    },
 }
-"""Command to module; the function in it goes by the command's name and `_command`."""
+"""Module and summary of each command; the function in the module is named after the command, with `_command`."""
+
+COMMANDS = {name: module for section in SECTIONS.values() for name, (module, _) in section.items()}
+SUMMARIES = {name: summary for section in SECTIONS.values() for name, (_, summary) in section.items()}
 
 
 class Commands(click.Group):
-    """A group that imports a command when it is asked for."""
+    """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order a new user needs them."""
+        """Return the commands in the order in which a new user needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, or None."""
+        """Return the command of this name, or None."""
         if cmd_name not in COMMANDS:
             return None
         command = getattr(import_module(COMMANDS[cmd_name]), f"{cmd_name}_command")
-        return command if isinstance(command, click.Command) else None
+        if not isinstance(command, click.Command):
+            return None
+        command.short_help = SUMMARIES[cmd_name]
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command meant; a typo gets a suggestion."""
+        """Return the command that is called, or suggest one for a typo."""
         try:
             return super().resolve_command(ctx, args)
-        except click.UsageError as fault:
-            raise click.UsageError(f"{fault.message}{did_you_mean(args[0], COMMANDS)}", ctx) from None
+        except click.UsageError as error:
+            raise click.UsageError(f"{error.message.rstrip('.')}{did_you_mean(args[0], COMMANDS)}", ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in their sections, which share the width of the first column."""
+        width = max(map(len, COMMANDS))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), summary) for name, (_, summary) in commands.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command, without importing any, or an option."""
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=SUMMARIES[name]) for name in names]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="relex")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+@click.version_option(None, "-V", "--version", package_name="relex", prog_name="relex")
+@click.option(DEBUG, is_flag=True, expose_value=False, help="Show the traceback of an error; works in any place.")
 def relex() -> None:
     """Score CSVs of Korean sentences: one of 30 relations and its probabilities for every row.
 
@@ -85,34 +122,58 @@ def relex() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # As an exception SIGTERM leaves by the same doors as an error, so nothing (an embedded Postgres) stays behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.TERMINATED))
+    # As an exception, SIGTERM runs the same clean-up as an error, so nothing (an embedded Postgres) is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.TERMINATED))
     ignored = isolate()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a test may put something else in its place
-            # A terminal of another encoding shows what it lacks as an escape.
+        if isinstance(stream, TextIOWrapper):  # a test may replace it
+            # A terminal of another encoding shows an escape for each character that it lacks.
             stream.reconfigure(errors="backslashreplace")
+    debug, arguments = _split_debug(sys.argv[1:])
+    if COMPLETE_VARIABLE in os.environ:
+        import_module(COMMANDS["completion"])  # it adapts click's completion of bash
     try:
-        code = relex.main(standalone_mode=False, obj=ignored)
-    except click.ClickException as fault:
-        fault.show()
-        code = fault.exit_code
+        code = relex.main(arguments, "relex", COMPLETE_VARIABLE, standalone_mode=False, obj=ignored)
+    except click.ClickException as error:
+        _print_usage_error(error)
+        code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        code = Exit.INTERRUPTED
-    except (RelexError, UnexpectedError, OSError) as fault:
-        if "--debug" in sys.argv:
+        code = ExitCode.INTERRUPTED
+    except (RelexError, UnexpectedError, OSError) as error:
+        if debug:
             raise
-        click.echo(f"error: {_words(fault)}", err=True)
-        code = Exit.of(fault)
+        click.echo(f"error: {_message(error)}", err=True)
+        code = ExitCode.of(error)
     sys.exit(code)
 
 
-def _words(fault: RelexError | UnexpectedError | OSError) -> str:
-    """What an error says; what it quotes from files and arguments cannot steer the terminal."""
-    text = str(fault)
-    if isinstance(fault, OSError) and fault.filename is not None:
-        text = f"{fault.filename}: {fault.strerror}"
+def _split_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
+    """Return whether --debug stands anywhere among the options, and the line without it."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    words = [word for word in arguments[:end] if word != DEBUG]
+    return len(words) < end, [*words, *arguments[end:]]
+
+
+def _print_usage_error(error: click.ClickException) -> None:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
+    message = error.format_message().rstrip(".")
+    click.echo(f"error: {_printable_lines(message[:1].lower() + message[1:])}", err=True)
+    if isinstance(error, click.UsageError) and error.ctx:
+        click.echo(f"hint: {hints.show_help(error.ctx.command_path)}", err=True)
+
+
+def _message(error: RelexError | UnexpectedError | OSError) -> str:
+    """Return the message of an error; what it quotes from files and arguments cannot control the terminal."""
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    return _printable_lines(text)
+
+
+def _printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 

@@ -1,51 +1,55 @@
-"""`relex status`: how far a job or a training run is."""
+"""`relex status`: the progress of a job or a training run."""
 
 import json
+from collections.abc import Sequence
 
 import click
-from rich.markup import escape
 
-from cli.context import answer, json_option, opened, quiet_option, talk
-from cli.ending import end_with
-from cli.render import job_counts, job_data, job_details, job_head, job_hint, job_since, run_data, run_head, run_lines
-from cli.watching import look_after, watch_job, watch_run
-from relex.db.ids import LAST
+from cli.context import open_app, stderr_console
+from cli.job_text import job_data, job_next_step, job_note, job_parts
+from cli.params import follow_option, id_argument, json_option, quiet_option
+from cli.progress import exit_with, follow_job, follow_run, recover_and_revive
+from cli.run_text import run_data, run_head, run_lines, run_next_step
+from cli.tables import Part, print_parts
 from relex.domain.jobs import Progress
 from relex.domain.runs import TrainingRun
 from relex.flows.status import status
 from relex.settings import Settings
 
 
-@click.command("status", short_help="Show how far a job or a training run is.")
-@click.argument("given", metavar="[ID]", default=LAST)
-@click.option("--watch", is_flag=True, help="Follow it until it finishes.")
+@click.command("status")
+@id_argument
+@follow_option
 @json_option
 @quiet_option
-def status_command(given: str, *, watch: bool, as_json: bool, quiet: bool) -> None:
-    """Show the state of the job or training run ID: a whole id, a prefix that fits one, or @last (the newest of both),
-    which is also what no ID means.
+def status_command(job_ref: str, *, follow: bool, as_json: bool, quiet: bool) -> None:
+    """Show the state of the job or training run ID: an id, a unique prefix, or @last (the newest of both).
 
-    Example: relex status --watch
+    Without ID it shows @last.
+
+    Example: relex status --follow
     """
-    with opened() as (settings, database):
-        look_after(settings, database)
-        found = status(database, given, settings.lease_seconds)
-        if watch and isinstance(found, Progress):
-            found = watch_job(settings, database, found.job.id, talk(quiet=quiet))
-        elif watch and isinstance(found, TrainingRun):
-            found = watch_run(settings, database, found.id, talk(quiet=quiet))
+    console = stderr_console(quiet=quiet)
+    with open_app() as (settings, database):
+        recover_and_revive(settings, database)
+        current = status(database, job_ref, settings.lease_seconds)
+        if follow and isinstance(current, Progress):
+            current = follow_job(settings, database, current.job.id, console)
+        elif follow and isinstance(current, TrainingRun):
+            current = follow_run(settings, database, current.id, console)
     if as_json:
-        click.echo(json.dumps(job_data(found) if isinstance(found, Progress) else run_data(found)))
+        click.echo(json.dumps(job_data(current) if isinstance(current, Progress) else run_data(current)))
     else:
-        answer().print("\n".join(_lines(found, settings, followed=watch and not quiet)))
-    if watch:
-        end_with(found, talk(quiet=True), shown=True)
+        print_parts(_parts(current, settings, followed=follow and not quiet))
+        if hint := job_next_step(current) if isinstance(current, Progress) else run_next_step(current):
+            console.print(hint)
+    if follow:
+        exit_with(current, stderr_console(quiet=True), shown=True)
 
 
-def _lines(found: Progress | TrainingRun, settings: Settings, *, followed: bool) -> list[str]:
-    """Describe what was found, with rich's markup; of a run that was followed, not the epochs once more."""
-    if isinstance(found, TrainingRun):
-        return [run_head(found)] if followed else run_lines(found)
-    lines = [job_head(found), f"  {job_since(found)}", f"  {job_counts(found)}", f"  {job_details(found)}"]
-    hint = job_hint(found, settings)
-    return [*lines, f"  {escape(hint)}"] if hint else lines
+def _parts(current: Progress | TrainingRun, settings: Settings, *, followed: bool) -> Sequence[Part]:
+    """Describe a job or a run; the epochs of a run that was followed were printed before."""
+    if isinstance(current, TrainingRun):
+        return [run_head(current)] if followed else run_lines(current)
+    note = job_note(current, settings)
+    return [*job_parts(current), f"  {note}"] if note else job_parts(current)

@@ -3,42 +3,57 @@
 import json
 
 import click
+from click.shell_completion import CompletionItem
 
-from cli.changes import changes_of
-from cli.context import data_encoding_option, json_option, opened, quiet_option, talk
-from cli.ending import end_with
-from cli.watching import watch_run
-from relex.errors import ServiceUnreachable
+from cli.context import open_app, stderr_console
+from cli.notify import notify_trainers
+from cli.params import follow_option, json_option, parse_changes, quiet_option, recipe_encoding_option, set_option
+from cli.progress import exit_with, follow_run
 from relex.flows.train import queue
+from relex.hints import next_steps
 from relex.training.recipe.config import load_config
-from worker.dispatch import notify_trainers
+from relex.training.recipe.reader import shipped_names
 
 
-@click.command("train", short_help="Train a model by a recipe and register it.")
-@click.option("--config", "recipe", required=True, metavar="RECIPE", help="A YAML file, or a shipped recipe's name.")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one key, as in train.epochs=3.")
-@data_encoding_option
-@click.option("--watch", is_flag=True, help="Follow it until it finishes.")
+def _complete_recipe(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    names = [CompletionItem(name, help="shipped") for name in shipped_names() if name.startswith(incomplete)]
+    return [CompletionItem(incomplete, type="file"), *names]
+
+
+recipe_option = click.option(
+    "--config",
+    "recipe",
+    required=True,
+    metavar="RECIPE",
+    shell_complete=_complete_recipe,
+    help="YAML file, or the name of a shipped recipe.",
+)
+
+
+@click.command("train")
+@recipe_option
+@set_option
+@recipe_encoding_option
+@follow_option
 @json_option
 @quiet_option
 def train_command(
-    recipe: str, changes: tuple[str, ...], encoding: str | None, *, watch: bool, as_json: bool, quiet: bool
+    recipe: str, changes: tuple[str, ...], encoding: str | None, *, follow: bool, as_json: bool, quiet: bool
 ) -> None:
     """Check a recipe and queue a training run of it; prints the run's id.
 
-    The checkpoint that comes out is registered with its scores, and becomes current when it beats the current
-    one on the same validation file.
+    The resulting checkpoint is registered with its scores. It becomes current if it beats the current version on the
+    same validation file.
 
-    Example: relex train --config large_focal.yaml --set data.train=my_train.csv --watch
+    Example: relex train --config large_focal.yaml --set data.train=my_train.csv --follow
     """
-    console = talk(quiet=quiet)
-    config = load_config(recipe, changes_of(changes, encoding))
-    with opened() as (settings, database):
+    console = stderr_console(quiet=quiet)
+    config = load_config(recipe, parse_changes(changes, encoding))
+    with open_app() as (settings, database):
         run_id = queue(database, config)
-        try:
-            notify_trainers(settings)
-        except ServiceUnreachable as fault:
-            console.print(f"warning: {fault}")
+        notify_trainers(settings, console)
         click.echo(json.dumps({"run": run_id, "name": config.name}) if as_json else run_id)
-        if watch:
-            end_with(watch_run(settings, database, run_id, console), console)
+        if follow:
+            exit_with(follow_run(settings, database, run_id, console), console)
+        elif not as_json:
+            console.print(next_steps.follow(run_id))

@@ -1,31 +1,36 @@
-"""`relex worker`: become a worker."""
+"""`relex worker` and `relex health`: a worker of this machine, and the probe that checks it."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from cli.notify import run_worker
+from relex.flows.health import health
 from relex.hints import jobs as hints
 from relex.settings import Settings
-from worker.dispatch import run_worker
 
 QUEUES = ("score", "train")
 
 
-@click.command("worker", short_help="Score and train in the foreground.")
-@click.option("--queues", default=",".join(QUEUES), show_default=True, help="What to work on: score, train or both.")
+@click.command("worker")
+@click.option("--queues", metavar="NAME,...", default=",".join(QUEUES), show_default=True, help="Queues to work on.")
 @click.option(
-    "--concurrency", type=click.IntRange(1), help="Scoring processes, which share the cores.  [default: 2 to 4]"
+    "--concurrency",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Number of scoring processes, which share the cores.  [default: 2 to 4]",
 )
 @click.option(
     "--health-file",
+    metavar="FILE",
     type=click.Path(path_type=Path, resolve_path=True),
-    help="Written while all is well: `relex health`.",
+    help="File that `relex health` reads; written while the worker is alive.",
 )
 def worker_command(queues: str, concurrency: int | None, health_file: Path | None) -> None:
-    """Work until stopped by SIGTERM: take shards, score them, execute training runs.
+    """Run a worker in the foreground: it scores shards and executes training runs.
 
-    SIGTERM lets it give back what it holds, between two batches, and end. Its log on stderr is plain text on a
+    SIGTERM stops it: between two batches it returns what it holds to the queue. Its log on stderr is plain text on a
     terminal and JSON elsewhere (RELEX_LOG_FORMAT).
 
     With RELEX_BROKER_URL this is a Celery worker; without one it works on this machine's queue alone.
@@ -35,6 +40,24 @@ def worker_command(queues: str, concurrency: int | None, health_file: Path | Non
     wanted = [queue.strip() for queue in queues.split(",")]
     unknown = [queue for queue in wanted if queue not in QUEUES]
     if unknown:
-        raise click.UsageError(f"--queues {unknown[0]}: there are only {' and '.join(QUEUES)}, {hints.queues()}")
+        raise click.UsageError(f"--queues {unknown[0]}: the queues are {' and '.join(QUEUES)}, {hints.queues()}")
     settings = Settings.from_env()
     run_worker(replace(settings, health_file=health_file or settings.health_file), wanted, concurrency)
+
+
+@click.command("health")
+@click.option(
+    "--file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Health file of the worker.  [default: RELEX_HEALTH_FILE]",
+)
+def health_command(file: Path | None) -> None:
+    """Exit with 0 while the health file of a worker is fresh, else with 1; asks no service.
+
+    A worker writes it (`relex worker --health-file FILE`) while it reaches Postgres and its work makes progress.
+
+    Example: relex health --file /tmp/relex-health
+    """
+    settings = Settings.from_env()
+    click.echo(health(replace(settings, health_file=file) if file else settings))

@@ -162,7 +162,9 @@ def adjust(tx: Transaction, given: str, priority: int | None, budget: MaxFailed 
     if not new:
         return ()
     if held.state.ended:
-        return (f"{job.id} is {held.state} already: --priority and --max-failed change nothing",)
+        options = [f"--{name.replace('_', '-')}" for name, value in wished.items() if value is not None]
+        changes = "change" if len(options) > 1 else "changes"
+        return (f"{job.id} is {held.state} already: {' and '.join(options)} {changes} nothing",)
     _set(tx, held, **new)
     close_if_ended(tx, job.id)  # more rows may have failed than it may have now
     words = {"priority": "priority", "max_failed": "error budget"}

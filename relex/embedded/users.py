@@ -14,7 +14,8 @@ from relex.embedded import locks
 from relex.embedded.account import person
 from relex.embedded.cluster import Cluster, find_cluster
 from relex.embedded.creation import DATABASE, ensure_created
-from relex.embedded.server import PORT, ensure_started, stop
+from relex.embedded.layout import Places
+from relex.embedded.server import PORT, ensure_started, find_server, stop
 from relex.errors import ServiceUnreachable
 
 PLAIN = {
@@ -75,3 +76,10 @@ def _faults_of_files(home: Path) -> Iterator[None]:
             f"the embedded Postgres cannot work in {home}: {fault}; "
             "set RELEX_HOME to a folder that you may write to, or set RELEX_DATABASE_URL"
         ) from fault
+
+
+def running_url(home: Path) -> str | None:
+    """Return the URL of the server that runs below `home`, None if none does; nothing is started or locked."""
+    data = Places(home.absolute()).data
+    folder = find_server(data)
+    return None if folder is None else _url(folder, data.stat().st_uid)

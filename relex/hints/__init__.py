@@ -1,5 +1,5 @@
-"""All advice that relex prints: one module per subject; a test reproduces each problem and follows its hint.
+"""Every hint that relex prints: one module per subject; a test reproduces each problem and follows its hint.
 
-A hint is the end of a message. What it says to type works as printed, and is safe: it changes nothing that is not the
-person's own.
+A hint is the end of a message. A command in it works as printed, and is safe: it changes nothing that belongs to
+somebody else.
 """

@@ -1,7 +1,7 @@
-"""Advice that relex prints: commands that work when they are typed as printed, each run by a test against its cause.
+"""Hints of `relex doctor`: commands that work as printed, each run by a test against its cause.
 
-What stands behind `#` is for the reader. Words in capitals stand for what only the reader knows. No command changes
-a folder's parents, anything recursively, or what belongs to somebody else.
+A comment behind `#` is for the reader. Words in capitals are placeholders for what only the reader knows. No command
+changes a folder's parents, anything recursively, or what belongs to somebody else.
 """
 
 import shlex
@@ -14,7 +14,7 @@ MAX_CONNECTIONS = 200
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a Postgres is: the parts of its URL, never the password; what is missing is what libpq takes instead."""
+    """The address of a Postgres: the parts of its URL without the password, with libpq's defaults filled in."""
 
     host: str
     port: int
@@ -22,13 +22,13 @@ class Address:
     name: str
 
     def command(self, program: str, *arguments: str) -> str:
-        """Return a command line of one of Postgres' own programs, run by its superuser, for this server."""
+        """Return a command line of one of Postgres' own programs, run by its superuser on this server."""
         return shlex.join(
             [program, "--host", self.host, "--port", str(self.port), "--username", "postgres", *arguments]
         )
 
     def url(self, host: str | None = None) -> str:
-        """Return a command that names this database, or one on another host, with a word for the password."""
+        """Return the command that names this database, or one on another host, with a placeholder for the password."""
         if self.host.startswith("/") and host is None:
             return f"export RELEX_DATABASE_URL='postgresql://{self.user}:PASSWORD@/{self.name}?host={self.host}'"
         return (
@@ -38,7 +38,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where a Redis is: the parts of its URL, never the password."""
+    """The address of a Redis: the parts of its URL without the password."""
 
     scheme: str
     host: str
@@ -46,10 +46,10 @@ class Broker:
     user: str
     database: str
     protected: bool
-    """Whether the URL names a password."""
+    """Whether the URL holds a password."""
 
     def url(self, place: str = "", *, protected: bool = True) -> str:
-        """Return a command that names this Redis, or the one at another place, with a word for its password."""
+        """Return the command that names this Redis, or one at another address, with a placeholder for its password."""
         secret = f"{self.user}:PASSWORD@" if protected else ""
         return f"export RELEX_BROKER_URL={self.scheme}://{secret}{place or f'{self.host}:{self.port}'}/{self.database}"
 
@@ -63,13 +63,13 @@ class Broker:
 
 
 def doctor() -> str:
-    """Return the command that looks for the cause."""
+    """Return the command that diagnoses the installation."""
     return "`relex doctor` suggests a fix"
 
 
 def unexpected_error() -> str:
-    """Return what to do about an error that relex did not expect."""
-    return "this should not happen: `relex doctor` looks for a cause, and `relex --debug COMMAND` shows the traceback"
+    """Return what to do about an unexpected error."""
+    return "this should not happen: `relex doctor` looks for a cause, and `--debug` shows the traceback"
 
 
 def unset(name: str) -> str:
@@ -78,7 +78,7 @@ def unset(name: str) -> str:
 
 
 def create_folder(folder: Path) -> str:
-    """Return the command that makes a folder below one that this user may not write to, for this user alone."""
+    """Return the command that creates a folder, private to this user, below one that this user may not write to."""
     return f'sudo install -d -m 700 -o "$(id -u)" {shlex.quote(str(folder))}  # or another folder: {OTHER_HOME}'
 
 
@@ -98,7 +98,7 @@ def free_space(folder: Path) -> str:
 
 
 def default_device() -> str:
-    """Return the command that lets relex choose a device that is there."""
+    """Return the command that lets relex choose an available device."""
     return "export RELEX_DEVICE=auto"
 
 
@@ -113,7 +113,7 @@ def name_database() -> str:
 
 
 def stop_embedded() -> str:
-    """Return the command after which an embedded Postgres that was left over has stopped in good order."""
+    """Return the command that stops an embedded Postgres which a killed process left running."""
     return "relex jobs  # the last command to end stops the embedded Postgres"
 
 
@@ -133,12 +133,12 @@ def database_password(address: Address) -> str:
 
 
 def create_role(address: Address) -> str:
-    """Return the command that makes the missing role and asks for its password."""
+    """Return the command that creates the missing role and asks for its password."""
     return address.command("createuser", "--pwprompt", address.user)
 
 
 def create_database(address: Address, suffix: str = "") -> str:
-    """Return the command that makes a database in UTF-8."""
+    """Return the command that creates a database in UTF-8."""
     options = ("--owner", address.user, "--encoding", "UTF8", "--locale", "C", "--template", "template0")
     command = address.command("createdb", *options, f"{address.name}{suffix}")
     return f"{command}  # then name {address.name}{suffix} in RELEX_DATABASE_URL" if suffix else command
@@ -165,7 +165,7 @@ def allow_writes(address: Address, source: str) -> str:
 
 
 def synchronize_clock() -> str:
-    """Return the command that lets a time server set this machine's clock."""
+    """Return the command that synchronizes this machine's clock with a time server."""
     return "sudo timedatectl set-ntp true"
 
 
@@ -175,7 +175,7 @@ def start_redis(host: str) -> str:
 
 
 def choose_model(newest: str | None) -> str:
-    """Return the command that makes a model version current: the newest there is, else the one that relex brings."""
+    """Return the command that promotes the newest model version, or registers the one that comes with relex."""
     return f"relex models promote {newest}" if newest else "relex db upgrade  # registers the model of this relex"
 
 
@@ -187,10 +187,10 @@ def copy_model(folder: Path) -> str:
 
 
 def start_worker(*, broker: bool) -> str:
-    """Return the command that lets somebody work on what waits."""
+    """Return the command that starts a worker for the waiting work."""
     return "relex worker" if broker else "relex status @last  # it starts a background process"
 
 
 def look_at_worker(job_id: str) -> str:
-    """Return the commands that show why workers give the shards of a job back."""
+    """Return the commands that show why workers return the shards of a job to the queue."""
     return f"relex status {job_id}  # and `relex doctor` on the machine of the worker that is named"

@@ -1,8 +1,8 @@
-"""Messages about backbones that cannot be had; a test reproduces each problem."""
+"""Messages about backbones that cannot be loaded; a test reproduces each problem."""
 
 
 def unknown_backbone(name: str) -> str:
-    """Return the message for a name that the hub does not know, or does not show to this user."""
+    """Return the message for a name that the hub does not know or hides from this user."""
     return (
         f"backbone {name}: neither a folder here nor a model of the hub that you may read; "
         "check the name, or set HF_TOKEN for a private one"

@@ -1,9 +1,7 @@
-"""What helps where a search or an imported checkpoint is refused."""
+"""Hints after a refused checkpoint, or a study without a useful trial."""
 
 LABEL_ORDER = "write the order of the training into both"
 """For a checkpoint whose two tables of labels contradict each other."""
 
-NOTHING_LEARNED = (
-    "hint: raise train.epochs in the recipe or vary other settings in its section `search`, and search again"
-)
-"""For a search whose best trial scores 0."""
+NOTHING_LEARNED = "hint: raise train.epochs in the recipe or widen its search space, and tune again"
+"""For a study whose best trial scores 0."""

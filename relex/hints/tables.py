@@ -1,4 +1,4 @@
-"""What helps after an error: one function or constant for each piece of advice, each tried by a test.
+"""Hints about input files: one function or constant for each, followed by a test.
 
 A hint is the last line of a message. A command in it works as printed.
 """

@@ -24,7 +24,7 @@ def run(tmp_path):
 def test_it_prints_data_for_programs_and_talks_on_stderr(run, tmp_path):
     done = run(
         *("--shape", "tiny", "--rows", 40, "--passes", 2, "--input", TEST, "--json"),
-        *("--contestants", "sorted, plain,relex,plain"),
+        *("--engines", "sorted, plain,relex,plain"),
     )
     data = json.loads(done.stdout)
     assert [each["name"] for each in data["contestants"]] == ["sorted", "plain", "relex"]
@@ -41,11 +41,12 @@ def test_it_prints_data_for_programs_and_talks_on_stderr(run, tmp_path):
         (["--input", "nothing.csv"], 3, "nothing.csv"),
         (["--input", TEST, "--rows", 0], 2, "0 is not in the range x>=1"),
         (["--input", TEST, "--passes", 0], 2, "0 is not in the range x>=1"),
-        (["--input", TEST, "--contestants", "plain,sortd"], 2, "no contestant 'sortd' (did you mean sorted?)"),
+        (["--input", TEST, "--engines", "plain,sortd"], 2, "no engine 'sortd' (did you mean sorted?)"),
     ],
 )
 def test_bad_input_is_one_line(run, arguments, code, words):
     done = run(*arguments, expected=code)
     assert done.stdout == ""
-    assert words in done.stderr.splitlines()[-1]
+    (error,) = (line for line in done.stderr.splitlines() if line.startswith("error: "))
+    assert words in error
     assert "Traceback" not in done.stderr

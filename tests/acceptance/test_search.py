@@ -18,9 +18,9 @@ search: {method: grid, space: {loss: {gamma: [0, 2]}, dropout: [0.1]}}
 
 def test_the_best_trial_becomes_a_recipe_that_trains(laptop):
     (laptop.folder / "tiny.yaml").write_text(RECIPE, "utf-8")
-    assert laptop.run("search", "--config", "tiny.yaml", "--trials", "2") == "tiny-best.yaml"
+    assert laptop.run("tune", "--config", "tiny.yaml", "--trials", "2") == "tiny-best.yaml"
     assert "trial 0  loss.gamma=0  dropout=0.1  auprc " in laptop.said
-    study = laptop.run_json("search", "--config", "tiny.yaml", "--trials", "2")
+    study = laptop.run_json("tune", "--config", "tiny.yaml", "--trials", "2")
     assert (len(study["trials"]), study["recipe"]) == (2, "tiny-best.yaml")
     assert study["best"]["score"] == max(trial["score"] for trial in study["trials"])
     laptop.run("train", "--config", "tiny-best.yaml", "--watch")
@@ -29,10 +29,10 @@ def test_the_best_trial_becomes_a_recipe_that_trains(laptop):
 
 def test_a_bad_search_is_refused_before_anything_happens(laptop):
     (laptop.folder / "wrong.yaml").write_text(RECIPE.replace("gamma: [0, 2]", "gama: [-1]"), "utf-8")
-    assert laptop.run("search", "--config", "wrong.yaml", "--trials", "2", expected=3) == ""
+    assert laptop.run("tune", "--config", "wrong.yaml", "--trials", "2", expected=3) == ""
     assert "wrong.yaml:9: search.space: unknown key loss.gama (did you mean loss.gamma?)" in laptop.said
     assert not laptop.home.exists()
-    laptop.run("search", "--config", "wrong.yaml", "--trials", "0", expected=2)
+    laptop.run("tune", "--config", "wrong.yaml", "--trials", "0", expected=2)
 
 
 def test_ctrl_c_ends_a_search_in_words(laptop, tmp_path):
@@ -40,7 +40,7 @@ def test_ctrl_c_ends_a_search_in_words(laptop, tmp_path):
     arguments = ["--config", str(laptop.folder / "tiny.yaml"), "--trials", "2", "--out", str(tmp_path / "best.yaml")]
     arguments += ["--set", "train.epochs=1000"]
     log = tmp_path / "search.log"
-    with started("search", *arguments, env=laptop.env, log=log) as searching:
+    with started("tune", *arguments, env=laptop.env, log=log) as searching:
         wait_until(lambda: "  trains\n" in log.read_text())
         searching.send_signal(signal.SIGINT)
         assert searching.wait(60) == 130

@@ -9,11 +9,11 @@ def test_a_job_is_paused_resumed_cancelled_tried_again_and_purged(team):
     assert f"{job} is paused; shards waiting: 1" in team.said
     shown = team.run("status", job)
     assert "paused since 2" in shown
-    assert f"note: paused on request; `relex resume {job}` continues it" in shown
+    assert f"note: paused on request; `relex resume {job}` resumes it" in shown
     assert team.run("submit", "data/test_data.csv") == job
-    assert f"(paused); `relex resume {job}` continues it" in team.said
+    assert f"(paused); `relex resume {job}` resumes it" in team.said
     team.run("export", job, "--out", "out", expected=1)
-    assert f"`relex resume {job}` continues it, `--partial` writes what is there" in team.said
+    assert f"`relex resume {job}` resumes it, `--partial` writes the predictions that it has" in team.said
     team.run("resume", "@last")
     team.run("priority", job, "-7")
     assert "priority -7" in team.said
@@ -25,7 +25,7 @@ def test_a_job_is_paused_resumed_cancelled_tried_again_and_purged(team):
     team.run("pause", job, expected=1)
     assert f"error: {job} is cancelled already: there is nothing to pause" in team.said
     team.run("export", job, "--out", "out", expected=1)
-    assert f"`relex retry {job}` scores what is left, `--partial` writes" in team.said
+    assert f"`relex retry {job}` retries what is unscored, `--partial` writes" in team.said
     team.run("export", job, "--out", "out", "--partial")
     assert (team.folder / "out" / f"{job}.csv").read_text("utf-8").splitlines() == ["id,pred_label,probs"]
     team.run("retry", job, "--rows")

@@ -51,7 +51,7 @@ def test_the_good_rows_of_a_bad_file_can_be_taken(command, broker_url, monkeypat
     taken = command.held()[0][1] - rows
     if taken:
         assert said.code == 0
-        assert " left out; all of them: " in said.err
+        assert " skipped; all of them: " in said.err
     else:
         assert (said.code, said.lines[-1]) == (3, f"error: {path.name}: no row can be scored; mend one of them first")
 

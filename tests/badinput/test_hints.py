@@ -22,7 +22,7 @@ COMMANDS = (
     ("data", "split", "june.csv", "--out", "out"),
     ("data", "describe", "june.csv"),
     ("train", *RECIPE),
-    ("search", *RECIPE, "--trials", "1"),
+    ("tune", *RECIPE, "--trials", "1"),
     ("bench", "--input", "june.csv"),
     ("evaluate", "fake", "--on", "june.csv"),
     ("compare", "fake", "fake@1", "--on", "june.csv"),

@@ -133,7 +133,7 @@ WHOLE = (
         "<!DOCTYPE html><title>404</title>",
         "error: page.csv: this is a web page, not a CSV",
     ),
-    Bad("a_folder", os.mkdir, "Error: Invalid value for 'CSV': File 'a_folder.csv' is a directory.", code=2),
+    Bad("a_folder", os.mkdir, "error: invalid value for 'CSV': File 'a_folder.csv' is a directory", code=2),
     Bad(
         "a_pipe",
         os.mkfifo,

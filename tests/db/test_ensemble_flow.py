@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from cli.judgements import ballot_text
+from cli.evaluation_text import ensemble_parts, registration
+from cli.tables import render
 from relex.db import examples, jobs, model_versions, shards
 from relex.domain.jobs import NewJob
 from relex.domain.versions import TrainingFile
@@ -120,7 +121,7 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
     assembled = evaluate_ensemble(database, load_vote_evaluator(), ids)
     registered = register(database, settings, assembled, Vote.SOFT, "both")
     assert registered.version.trained_on == tuple(files)
-    text = ballot_text(assembled, registered)
+    text = "\n".join(map(render, ensemble_parts(assembled)))
     assert "note: even@1 was trained on a.csv, which is not where it was read: its rows are not compared" in text
     assert "warning: odd@1 was trained on this file: its scores say nothing about other rows" in text
     assert ensemble_data(assembled, registered)["precision"] == "fp32"
@@ -161,6 +162,7 @@ def test_only_what_beats_the_current_version_on_the_same_file_becomes_current(da
     assembled = evaluate_ensemble(database, load_vote_evaluator(), ids)
     registered = register(database, settings, assembled, Vote.SOFT, "both")
     assert (registered.promoted, registered.reason) == (False, "rival@1 was never judged on this file")
+    assert registration(registered).startswith("registered as both@1, which did not become current: rival@1 was never")
     with database.transaction() as tx:
         model_versions.add_scores(tx, rival, replace(registered.version.score_on(FILE), micro_f1=99.0))
     registered = register(database, settings, assembled, Vote.SOFT, "both")

@@ -54,7 +54,7 @@ def test_a_job_whose_budget_is_spent_goes_on_with_another_one_or_with_its_rows(d
         tx.exec_driver_sql("UPDATE jobs SET max_failed = 0")
     complete(database, claim(database), wrong={1, 2})
     with pytest.raises(
-        RelexError, match="--max-failed allows 0; `--rows` tries those again too, `--max-failed 2` allows them"
+        RelexError, match="--max-failed allows 0; `--rows` retries those, too, `--max-failed 2` allows them"
     ):
         do(database, job_control.retry, job.id, rows=False)
     with pytest.raises(RelexError, match="--max-failed allows 1"):

@@ -7,7 +7,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from cli.judgements import comparison_text, evaluation_text
+from cli.evaluation_text import comparison_parts, evaluation_parts
+from cli.tables import render
 from relex.db import examples, jobs, model_versions, shards
 from relex.domain.jobs import NewJob
 from relex.domain.versions import TrainingFile
@@ -155,7 +156,7 @@ def warned(database, job_id, trained_on):
         model_versions.register(tx, "one", RELATIONS, {"config.json": "one"}, trained_on=trained_on)
     found = evaluate(database, load_evaluator(), job_id)
     assert evaluation_data(found)["seen_rows"] == [asdict(each) for each in found.seen]
-    text = evaluation_text(found)
+    text = "\n".join(map(render, evaluation_parts(found)))
     assert all(str(each) in text for each in found.seen)
     return [str(each) for each in found.seen]
 
@@ -191,7 +192,8 @@ def test_a_comparison_warns_of_both(database, tmp_path):
         (True, "warning: one@1 was train"),
         (False, "note: other@1 does not s"),
     ]
-    assert all(str(each) in comparison_text(found) for each in found.seen)
+    text = "\n".join(map(render, comparison_parts(found)))
+    assert all(str(each) in text for each in found.seen)
 
 
 def test_a_target_file_weighs_the_rows(database):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from cli.render import run_line, run_lines
+from cli.run_text import run_lines, runs_parts
 from relex.db import runs
 from relex.domain.runs import RunState
 from relex.errors import RelexError, ServiceUnreachable
@@ -45,8 +45,8 @@ def test_a_service_that_does_not_answer_sends_the_run_back_to_the_queue(database
     run = train(away)
     for _ in range(runs.ATTEMPTS):
         assert (run.state, run.error) == (RunState.QUEUED, "the hub does not answer; try again")
-        assert "the hub does not answer" in run_line(run)
-        assert any("the hub does not answer" in line for line in run_lines(run))
+        assert "the hub does not answer" in runs_parts([run])[-1]
+        assert any("the hub does not answer" in line for line in map(str, run_lines(run)))
         assert not train_next(database, away, settings, lambda: False), "not before a pause"
         with database.transaction() as tx:
             assert runs.recover(tx) == 0

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from cli.exits import Exit
+from cli.exit_codes import ExitCode
 from relex.label_examples import ENTITY_TYPE_EXAMPLES, RELATION_EXAMPLES
 from relex.settings import PREFIX, Settings
 from relex.training.recipe.reader import shipped_names
@@ -73,7 +73,7 @@ def test_the_page_has_each_shipped_recipe_and_no_other():
 
 def test_every_exit_code_is_explained():
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", page("exit-codes"), re.MULTILINE)}
-    assert codes == {0, *Exit}
+    assert codes == {0, *ExitCode}
 
 
 def test_every_row_problem_has_a_row():

@@ -6,13 +6,22 @@ from importlib import import_module
 
 import pytest
 
-from relex.hints import jobs as hints
+import relex.hints
 from tests import hints as here
-from tests.hints.trying import ENTRIES
+from tests.hints.trying import ENTRIES, MODULES, names_of_hints
+from tests.processes import ROOT
 
 for module in pkgutil.iter_modules(here.__path__):
     if module.name.startswith("try_"):
         import_module(f"{here.__name__}.{module.name}")
+
+ELSEWHERE = {
+    "doctor": "tests/db/test_doctor.py",
+    "hub": "tests/model/test_hub_away.py",
+    "models": "tests/db/test_search.py",
+    "tables": "tests/badinput/test_hints.py",
+}
+"""Modules whose hints are followed by tests of their own."""
 
 
 @pytest.mark.parametrize(
@@ -23,8 +32,15 @@ def test_a_hint_helps_as_it_is_printed(entry, person):
 
 
 def test_every_hint_is_tried():
-    functions = {
-        name for name, each in vars(hints).items() if inspect.isfunction(each) and each.__module__ == hints.__name__
-    }
-    constants = {name for name in vars(hints) if name.isupper()}
-    assert {name for name, _ in ENTRIES} == functions | constants
+    assert {name for name, _ in ENTRIES} == set(names_of_hints())
+
+
+def test_every_module_of_hints_has_its_tests():
+    modules = {module.name for module in pkgutil.iter_modules(relex.hints.__path__)}
+    assert modules == {module.__name__.rpartition(".")[2] for module in MODULES} | set(ELSEWHERE)
+    assert all((ROOT / path).is_file() for path in ELSEWHERE.values())
+
+
+def test_a_hint_has_a_docstring_that_says_when():
+    for name, each in names_of_hints().items():
+        assert not inspect.isfunction(each) or inspect.getdoc(each).endswith("."), name

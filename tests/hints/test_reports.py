@@ -4,7 +4,7 @@ import io
 import json
 import re
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Thread
 
 import pytest
@@ -43,9 +43,13 @@ def leaves_a_row(tx, shard):
 @pytest.mark.parametrize(
     ("end", "code", "why"),
     [
-        (fails, 1, "the device is broken; `relex retry {job}` scores what is left"),
-        (cancels, 1, "cancelled on request; `relex retry {job}` scores what is left"),
-        (leaves_a_row, 6, "1 of 60 rows could not be scored; `relex export {job} --out outputs` writes which, and why"),
+        (fails, 1, "the device is broken; `relex retry {job}` retries what is unscored"),
+        (cancels, 1, "cancelled on request; `relex retry {job}` retries what is unscored"),
+        (
+            leaves_a_row,
+            6,
+            "1 of 60 rows could not be scored; `relex export {job} --out outputs` writes them with the reasons",
+        ),
     ],
     ids=lambda each: getattr(each, "__name__", ""),
 )
@@ -104,8 +108,13 @@ def test_a_resubmission_of_an_ended_job_says_that_wishes_change_nothing(person):
     job = person.types("relex", "submit", CSV).out.strip()
     with person.worker():
         person.types("relex", "status", "--watch")
-    said = person.types("relex", "submit", CSV, "--priority", "5")
-    assert said.shows(f"note: {job} is done already: --priority and --max-failed change nothing")
+    for words, note in (
+        (("--priority", "5"), "--priority changes nothing"),
+        (("--max-failed", "5"), "--max-failed changes nothing"),
+        (("--priority", "5", "--max-failed", "5"), "--priority and --max-failed change nothing"),
+    ):
+        said = person.types("relex", "submit", CSV, *words)
+        assert f"note: {job} is done already: {note}\n" in said.err
 
 
 SCORING = {
@@ -149,6 +158,7 @@ def test_a_purge_on_a_terminal_lists_the_jobs_and_asks(person, answer, code, lef
     said = person.types("relex", "purge", "--older-than", "0d", code=code)
     assert f"{job}\ta.csv\t10 rows\tended 2" in said.err
     assert "Delete this job and its results? [y/N]" in said.err
+    assert "error:" not in said.err
     assert len(json.loads(person.types("relex", "jobs", "--json").out)) == left
 
 
@@ -174,9 +184,15 @@ def in_seoul(monkeypatch):
 def test_people_read_every_time_in_their_zone_and_programs_in_utc(person):
     person.ended()
     run = person.types("relex", "train", "--config", "scratch").out.strip()
-    for words in (("status", "j"), ("models",), ("runs",), ("purge", "--older-than", "0d", "--dry-run")):
+    for words in (("status", "j"), ("purge", "--older-than", "0d", "--dry-run")):
         shown = person.types("relex", *words).out
         assert re.findall(r"\d\d:\d\d:\d\d(\S*)", shown) == ["+09:00"], shown
+    for words, heading in (("jobs", "submitted"), ("runs", "queued"), ("models", "registered")):
+        head, row, *_ = person.types("relex", words).out.splitlines()
+        assert f"  {heading} +09:00" in head
+        (minute,) = re.findall(r"\d\d-\d\d \d\d:\d\d", row)
+        moment = datetime.strptime(f"{datetime.now(UTC).year}-{minute}+0900", "%Y-%m-%d %H:%M%z")
+        assert abs((datetime.now(UTC) - moment).total_seconds()) < 600
     person.types("relex", "export", "j", "--out", "out")
     (manifest,) = person.folder.glob("out/*.manifest.json")
     told = [
@@ -189,13 +205,38 @@ def test_people_read_every_time_in_their_zone_and_programs_in_utc(person):
     assert told[0] == told[1]
 
 
-def test_a_worker_that_stopped_renewing_its_lease_is_called_silent(person):
+def test_a_worker_that_stopped_renewing_its_lease_is_called_stalled(person):
     person.job()
     with person.database.transaction() as tx:
         shards.claim(tx, "killed", 30)
         tx.exec_driver_sql("UPDATE shards SET lease_until = now() + interval '10 s' WHERE state = 'running'")
     shown = person.types("relex", "status")
-    assert shown.shows("workers 0 (1 silent)")
-    assert shown.shows("note: the worker that holds a shard is silent; another gets the shard when its lease ends")
+    headings, counts = (line.split() for line in shown.out.splitlines()[3:5])
+    assert (headings[4:6], counts[3:5]) == (["workers", "stalled"], ["0", "1"])
+    assert shown.shows(
+        "note: the worker that holds a shard has stalled; another one takes the shard when its lease expires"
+    )
     (listed,) = json.loads(person.types("relex", "jobs", "--json").out)
     assert (listed["workers"], listed["stalled_workers"]) == (0, 1)
+
+
+def test_without_an_id_commands_take_the_newest_that_fits(person):
+    first, newest = person.job(key="first"), person.job(key="newest")
+    person.types("relex", "train", "--config", "scratch")
+    for words, state in ((("pause",), "paused"), (("resume",), "queued"), (("priority", "-7"), "queued")):
+        said = person.types("relex", *words)
+        assert said.err.startswith(f"{newest} ")
+        assert person.state(newest) == state
+    assert person.progress(newest).job.priority == -7
+    assert person.types("relex", "cancel").err.startswith("r-")  # the newest of both
+    person.types("relex", "cancel", newest)
+    assert person.types("relex", "retry").err.startswith(f"{newest} is queued")
+    assert person.types("relex", "export", "--out", "out", "--partial").shows(f"{newest}.csv")
+    assert person.state(first) == "queued"
+    for words in (("pause", ""), ("resume", ""), ("priority", "", "1"), ("cancel", ""), ("retry", "")):
+        person.types("relex", *words, code=5)  # an unset variable of a script in quotes
+
+
+def test_a_run_that_is_unknown_is_looked_for_among_runs(person):
+    for words in (("cancel", "r-zzzzzz"), ("status", "r-zzzzzz")):
+        assert person.types("relex", *words, code=5).err.endswith("; `relex runs` lists them\n")

@@ -137,3 +137,19 @@ def of_a_role_without_rights(person):
         with person.database.transaction() as tx:
             tx.exec_driver_sql(f"DROP OWNED BY {role}")
             tx.exec_driver_sql(f"DROP ROLE {role}")
+
+
+@provokes(hints.show_help)
+def of_an_option_that_is_none(person):
+    said = person.types("relex", "submit", "--modle", "fake", "data/test_data.csv", code=2)
+    assert said.err.startswith("error: no such option")
+    (shown,) = person.follows(said, f"hint: {hints.show_help('relex submit')}")
+    assert shown.shows("--model NAME[@N]")
+
+
+@provokes(hints.show_help)
+def of_a_command_that_is_none(person):
+    said = person.types("relex", "sumbit", code=2)
+    assert "(did you mean submit?)" in said.err
+    (shown,) = person.follows(said, f"hint: {hints.show_help('relex')}")
+    assert shown.shows("submit ")

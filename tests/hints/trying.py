@@ -1,7 +1,7 @@
 """What the table of hints is made of.
 
-Every piece of advice that relex prints is a function (or a constant) of `relex/hints`. For each of `jobs.py` there is
-at least one entry, a function in a `try_*.py` beside this file:
+Every hint that relex prints is a function (or a constant) of `relex/hints`. For each of `jobs.py` and `next_steps.py`
+there is at least one entry, a function in a `try_*.py` beside this file:
 
     @provokes(hints.resume)
     def of_a_paused_job(person):
@@ -12,9 +12,11 @@ at least one entry, a function in a `try_*.py` beside this file:
         assert person.state(job) == "queued"                   # and it helped
 
 `person.types` runs a command in this process and asserts its exit code; `person.follows` types what stands in backticks
-in the hint: a whole command as it is, an option added to the command that was typed before.
+in the hint: a whole command as it is, an option added to the command that was typed before. A hint without backticks
+is a whole command behind `hint:`.
 """
 
+import inspect
 import re
 import shlex
 import subprocess
@@ -23,21 +25,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
 
-from relex.db import jobs, shards
+from relex.db import jobs as job_table
+from relex.db import shards
 from relex.db.connection import Database
 from relex.domain.examples import Outcome, RowError
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
-from relex.hints import jobs as hints
+from relex.hints import jobs, next_steps
 from tests.command_line import run_command
 from tests.making import FakeScorer, example, make_job, prediction
 
+MODULES = (jobs, next_steps)
+"""Modules of hints that have entries; other tests follow the hints of the others."""
 ENTRIES: list[tuple[str, Callable]] = []
 
 
+def names_of_hints():
+    """Return the name of every function and constant of these modules, such as `jobs.resume`."""
+    return {
+        f"{module.__name__.rpartition('.')[2]}.{name}": each
+        for module in MODULES
+        for name, each in vars(module).items()
+        if name.isupper() or (inspect.isfunction(each) and each.__module__ == module.__name__)
+    }
+
+
 def provokes(hint):
-    """Register an entry of a hint, which is a function or a constant of `relex.hints.jobs`."""
-    name = next(name for name, each in vars(hints).items() if each is hint)
+    """Register an entry of a hint, which is a function or a constant of one of these modules."""
+    name = next(name for name, each in names_of_hints().items() if each is hint)
 
     def register(entry):
         ENTRIES.append((name, entry))
@@ -101,11 +116,11 @@ class Person:
                 numbers = range(shard.first_row, shard.end_row)
                 scored = [prediction(example(n)) for n in numbers if n not in wrong]
                 shards.complete(tx, shard, Outcome(scored, [RowError(n, "bad", "bad") for n in numbers if n in wrong]))
-                jobs.close_if_ended(tx, job)
+                job_table.close_if_ended(tx, job)
 
     def progress(self, job):
         with self.database.transaction() as tx:
-            return jobs.progress(tx, jobs.find(tx, job))
+            return job_table.progress(tx, job_table.find(tx, job))
 
     def state(self, job):
         return str(self.progress(job).state)
@@ -124,7 +139,7 @@ class Person:
         def pressed(_):
             raise KeyboardInterrupt
 
-        self.patch.setattr("cli.watching.time.sleep", pressed)
+        self.patch.setattr("cli.progress.time.sleep", pressed)
 
 
 class Became(Exception):
@@ -142,6 +157,8 @@ def score_all(url):
 
 def typed(hint, said):
     """The commands in a hint: an option in backticks belongs to the command that was typed."""
+    if "`" not in hint:
+        yield shlex.split(hint.removeprefix("hint: "))
     for snippet in re.findall("`([^`]+)`", hint):
         words = shlex.split(snippet)
         yield [*said.words, *words] if words[0].startswith("-") else words

@@ -239,7 +239,7 @@ def test_a_folder_without_a_tokenizer_is_told(tmp_path):
 def test_the_command_prints_a_table_for_people(monkeypatch):
     monkeypatch.setattr(ceiling, "SECONDS", 0.01)
     arguments = ["--shape", "tiny", "--rows", "100", "--passes", "1", "--input", str(ROOT / "data" / "test_data.csv")]
-    asked = ["--contestants", "plain,sorted", "--tokenizer", str(ROOT / "relex" / "checkpoints" / "starter")]
+    asked = ["--engines", "plain,sorted", "--tokenizer", str(ROOT / "relex" / "checkpoints" / "starter")]
     done = CliRunner().invoke(relex, ["bench", *arguments, *asked], env={"RELEX_DEVICE": "cpu"})
     assert done.exception is None
     assert "test_data.csv has 60 rows only" in done.stderr

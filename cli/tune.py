@@ -1,16 +1,16 @@
-"""`relex search`: try settings of a recipe, and write down the best ones."""
+"""`relex tune`: trials of a recipe's settings, and the best ones as a new recipe."""
 
 import json
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from cli.changes import changes_of
-from cli.context import data_encoding_option, json_option, opened, quiet_option, talk
+from cli.context import open_app, stderr_console
+from cli.params import FILE, json_option, parse_changes, quiet_option, recipe_encoding_option, set_option
+from cli.train import recipe_option
 from relex.errors import counted
 from relex.flows.train import load_trainer
 from relex.flows.tune import SearchOptions, SearchOutcome, search
@@ -19,52 +19,46 @@ from relex.tuning.section import load_search
 from relex.tuning.trials import TrialEnd, TrialResult
 
 
-@click.command("search", short_help="Try settings of a recipe and write the best as a new one.")
-@click.option("--config", "recipe", required=True, metavar="RECIPE", help="A YAML file, or a shipped recipe's name.")
+@click.command("tune")
+@recipe_option
 @click.option(
     "--trials",
     required=True,
+    metavar="N",
     type=click.IntRange(min=1),
-    help="How many trials the study shall come to in all; a grid may have fewer.",
+    help="Number of trials that the study has in the end; a grid may have fewer.",
 )
-@click.option("--study", metavar="NAME", help="Name of the study; by default the recipe's, with a digest.")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one key, as in train.epochs=3.")
-@data_encoding_option
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Where the best recipe goes.  [default: NAME-best.yaml]",
-)
+@click.option("--study", metavar="NAME", help="Name of the study.  [default: the recipe's, with a digest]")
+@set_option
+@recipe_encoding_option
+@click.option("--out", type=FILE, metavar="FILE", help="File of the best recipe.  [default: NAME-best.yaml]")
 @json_option
 @quiet_option
-def search_command(
+def tune_command(
     recipe: str, changes: tuple[str, ...], encoding: str | None, *, as_json: bool, quiet: bool, **options: Any
 ) -> None:
-    """Train a recipe with other settings, trial by trial, and write the best trial's recipe; prints its file.
+    """Train a recipe with different settings, trial by trial, and write the best trial's recipe; prints its file.
 
-    The recipe's section `search` says what is tried (docs/training.md); without one: learning rate, warm-up,
-    dropout and label smoothing. Trials run in this process, and nothing is registered. The same command, again or
-    beside this one, here or on another machine with the same database, works on the same study.
+    The recipe names the search space (docs/how-to/train-on-my-data.md); without one it is learning rate,
+    warm-up, dropout and label
+    smoothing. Trials run in this process, and nothing is registered. The same command, repeated or run in parallel,
+    here or on another machine with the same database, works on the same study.
 
-    Example: relex search --config search_focal --trials 12
+    Example: relex tune --config search_focal --trials 12
     """
-    console = talk(quiet=quiet)
-    wanted = load_search(recipe, changes_of(changes, encoding))
-    with opened() as (settings, database):
-        outcome = search(
-            database,
-            wanted,
-            SearchOptions(output_dir=settings.output_path(""), **options),
-            partial(load_trainer, settings.device),
-            _Teller(console, wanted.config.validation.metric),
-        )
-    click.echo(json.dumps(_data(outcome)) if as_json else outcome.recipe)
-    console.print(f"{_counts(outcome.results)} in the study {outcome.study}; {hints.train_recipe(outcome.recipe)}")
+    console = stderr_console(quiet=quiet)
+    wanted = load_search(recipe, parse_changes(changes, encoding))
+    with open_app() as (settings, database):
+        study_options = SearchOptions(output_dir=settings.output_path(""), **options)
+        printer = _TrialPrinter(console, wanted.config.validation.metric)
+        outcome = search(database, wanted, study_options, partial(load_trainer, settings.device), printer)
+    click.echo(json.dumps(_study_data(outcome)) if as_json else outcome.recipe)
+    trials = _count_trials(outcome.results)
+    console.print(f"{trials} in the study {outcome.study}; {hints.train_recipe(outcome.recipe)}")
 
 
-class _Teller:
-    """One line a trial."""
+class _TrialPrinter:
+    """A listener that prints one line a trial."""
 
     def __init__(self, console: Console, metric: str) -> None:
         self._console = console
@@ -72,15 +66,15 @@ class _Teller:
 
     def joined(self, study: str, results: Sequence[TrialResult]) -> None:
         """Name the study."""
-        before = f": {_counts(results)} before" if results else ""
+        before = f": {_count_trials(results)} before" if results else ""
         self._console.print(f"study {study}{before}; the same command continues it after an interruption")
 
     def begun(self, number: int, changes: Mapping[str, Any]) -> None:
-        """What is tried now."""
+        """Print the settings of a trial that begins."""
         self._console.print(f"trial {number}  {_settings(changes)}  trains")
 
     def ended(self, result: TrialResult, best: TrialResult | None) -> None:
-        """A trial with what it changed, and the best so far."""
+        """Print a trial with its settings and its score, and the best one so far."""
         score = "" if result.score is None else f"  {self._metric} {result.score:.2f}"
         end = "" if result.end is TrialEnd.DONE else f"  {result.end}"
         reason = f": {result.reason}" if result.reason else ""
@@ -97,13 +91,13 @@ def _settings(changes: Mapping[str, Any]) -> str:
     return "  ".join(f"{key}={value}" for key, value in values)
 
 
-def _counts(results: Sequence[TrialResult]) -> str:
+def _count_trials(results: Sequence[TrialResult]) -> str:
     ends = [result.end for result in results]
     each = ", ".join(f"{ends.count(end)} {end}" for end in TrialEnd if end in ends)
     return f"{counted(len(results), 'trial')} ({each})"
 
 
-def _data(outcome: SearchOutcome) -> dict[str, Any]:
+def _study_data(outcome: SearchOutcome) -> dict[str, Any]:
     best = outcome.best
     return {
         "study": outcome.study,

@@ -1,11 +1,11 @@
-"""The exit codes of every command, decided here once."""
+"""The exit codes of every command."""
 
 from enum import IntEnum
 
 from relex.errors import InvalidInput, NotFound, ServiceUnreachable
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """What a script learns from how a command ended."""
 
     FAILED = 1
@@ -18,7 +18,7 @@ class Exit(IntEnum):
     TERMINATED = 143
 
     @classmethod
-    def of(cls, fault: Exception) -> "Exit":
-        """The code for an error: that of the first kind it belongs to."""
+    def of(cls, error: Exception) -> "ExitCode":
+        """Return the code of the first kind that the error belongs to."""
         kinds = {InvalidInput: cls.INVALID_INPUT, ServiceUnreachable: cls.UNREACHABLE, NotFound: cls.NOT_FOUND}
-        return next((code for kind, code in kinds.items() if isinstance(fault, kind)), cls.FAILED)
+        return next((code for kind, code in kinds.items() if isinstance(error, kind)), cls.FAILED)

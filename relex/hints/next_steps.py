@@ -1,0 +1,28 @@
+"""The next step after a command that succeeded: a whole command behind `hint:`, which works as printed."""
+
+from shlex import quote
+
+
+def follow(ref: str) -> str:
+    """Name the command that follows a job or a training run until it finishes."""
+    return f"hint: relex status {ref} --follow"
+
+
+def export(job_id: str) -> str:
+    """Name the command that writes the predictions of a job."""
+    return f"hint: relex export {job_id} --out outputs"
+
+
+def export_for_spreadsheets(job_id: str, folder: object) -> str:
+    """Name the command that also writes copies which a spreadsheet shows correctly."""
+    return f"hint: relex export {job_id} --out {quote(str(folder))} --excel"
+
+
+def retry_rows(job_id: str) -> str:
+    """Name the command that scores again the rows that could not be scored."""
+    return f"hint: relex retry {job_id} --rows"
+
+
+def list_models() -> str:
+    """Name the command that shows the scores of model versions, and which one is current."""
+    return "hint: relex models"
