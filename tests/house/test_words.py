@@ -55,7 +55,7 @@ ANYWHERE = {
     r"silent": "stalled (worker), idle (client)",
     r"gates?": "parity check",
     r"leftovers?": "stale workspaces",
-    r"reused": "reused, replied",
+    r"answered": "reused, replied",
     r"answer keys?": "cache key",
     r"benching": "benchmark",
     r"teller": "printer",
@@ -110,8 +110,8 @@ EXACT_NAMES_OUTSIDE_TESTS = {
 
 LITERALS = {
     # retired keys, options and commands, exactly as they were typed
-    r"on_overflow": "on_overflow",
-    r"entity_mask_prob": "entity_mask_prob",
+    r"far_apart": "on_overflow",
+    r"hide_entities": "entity_mask_prob",
     r"windows?_cut\b": "truncated_rows, truncated",
     r"micro_f1_(shifted|new)\b": "micro_f1_reweighted, micro_f1_unseen",
     r"search_focal": "tune_focal",
