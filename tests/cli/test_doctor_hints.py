@@ -1,4 +1,4 @@
-"""Every hint can be typed as printed and changes only what is the person's own; tests/db/test_doctor.py runs them."""
+"""Every hint can be typed as printed and changes only one's own things; tests/flows/test_doctor.py runs them."""
 
 import inspect
 import re

@@ -9,7 +9,7 @@ from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import JobState
 from relex.errors import LeaseLost, RelexError
 from relex.flows.sweep import sweep
-from tests.db.job_steps import progress
+from tests.job_steps import progress
 from tests.making import example, make_job, prediction
 
 

@@ -16,9 +16,9 @@ for module in pkgutil.iter_modules(here.__path__):
         import_module(f"{here.__name__}.{module.name}")
 
 ELSEWHERE = {
-    "doctor": "tests/db/test_doctor.py",
+    "doctor": "tests/flows/test_doctor.py",
     "hub": "tests/model/test_hub_away.py",
-    "models": "tests/db/test_search.py",
+    "models": "tests/tuning/test_study.py",
     "tables": "tests/badinput/test_hints.py",
 }
 """Modules whose hints are followed by tests of their own."""

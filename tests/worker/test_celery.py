@@ -10,9 +10,9 @@ from relex.domain.jobs import JobState
 from relex.environment import isolate
 from relex.errors import ServiceUnreachable
 from relex.settings import Settings
-from tests.db.job_steps import progress
-from tests.db.own_services import own_redis
+from tests.job_steps import progress
 from tests.making import example, make_job, prediction, register_model
+from tests.own_services import own_redis
 from tests.processes import environment, kill, started, wait_until
 from worker.app import app
 from worker.dispatch import MOST_DOORBELLS, notify_scorers, notify_trainers

@@ -17,7 +17,7 @@ from relex.labels import RELATIONS
 from relex.model import folder
 from relex.registry import model_versions
 from relex.training.recipe.config import TrainingConfig
-from tests.db.fake_training import SECTIONS, FakeTrainer, current
+from tests.flows.fake_training import SECTIONS, FakeTrainer, current
 from tests.processes import ROOT
 
 

@@ -5,7 +5,7 @@ import pytest
 from relex.files.reading import read_examples
 from relex.files.validation import check
 
-FOLDER = Path(__file__).parents[4] / "shared" / "klue-re"
+FOLDER = Path(__file__).parents[3] / "shared" / "klue-re"
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the KLUE-RE files are not part of the repository")
 

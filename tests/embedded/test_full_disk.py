@@ -12,8 +12,8 @@ from relex.embedded.users import use
 from relex.errors import ServiceUnreachable
 from relex.flows.database import open_database
 from relex.settings import Settings
-from tests.db.own_services import fill, small_disk
 from tests.making import make_job
+from tests.own_services import fill, small_disk
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk")
 

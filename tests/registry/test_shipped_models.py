@@ -4,7 +4,7 @@ import shutil
 
 from relex.model import folder
 from relex.registry import model_versions
-from tests.db.fake_training import FakeTrainer, current, write_checkpoint
+from tests.flows.fake_training import FakeTrainer, current, write_checkpoint
 
 
 def test_shipped_checkpoints_are_registered_once_and_replaced_by_newer_ones(database, settings, tmp_path, monkeypatch):

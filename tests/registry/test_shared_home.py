@@ -15,7 +15,7 @@ from relex.model import folder
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.registry import model_versions, workspace
 from relex.registry.workspace import remove_stale_workspaces, staging_folder
-from tests.db.fake_training import write_checkpoint
+from tests.flows.fake_training import write_checkpoint
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import json, sys
 from pathlib import Path
 from relex.environment import isolate
 isolate()
-from tests.model.test_trainer_environment import trained
+from tests.training.test_trainer_environment import trained
 print(json.dumps(trained(Path(sys.argv[1]))))
 """
 HOSTILE = {

@@ -11,7 +11,7 @@ from relex.flows.score import MAX_ATTEMPTS, Worker, score_next
 from relex.flows.sweep import sweep
 from relex.flows.unloadable import UnloadableModels
 from relex.labels import RELATIONS
-from tests.db.job_steps import progress
+from tests.job_steps import progress
 from tests.making import FakeScorer, example, make_job, prediction
 
 

@@ -15,7 +15,7 @@ from relex.files.validation import check
 from relex.model.checkpoint import load
 from relex.registry.model_versions import SHIPPED
 from tests.conftest import ROOT
-from tests.model.conftest import LETTERS
+from tests.fixtures.models import LETTERS
 
 BERT = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 ROBERTA = {"pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"}

@@ -11,7 +11,7 @@ import pytest
 from relex.flows.checks import machine
 from relex.flows.checks.result import State
 from tests.command_line import run_command
-from tests.db.own_services import (
+from tests.own_services import (
     PASSWORD,
     fill,
     small_disk,

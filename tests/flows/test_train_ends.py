@@ -14,7 +14,7 @@ from relex.flows.train import load_trainer, queue, train_next
 from relex.registry import model_versions
 from relex.registry.workspace import remove_stale_workspaces, scratch_dir
 from relex.training.recipe.config import TrainingConfig
-from tests.db.fake_training import SECTIONS, FakeTrainer
+from tests.flows.fake_training import SECTIONS, FakeTrainer
 from tests.processes import ROOT
 
 

@@ -110,7 +110,7 @@ def test_a_death_leaves_no_trace(undisturbed, data, tmp_path, dies_at, steps_a_s
 
 def test_kill_9_leaves_no_trace(undisturbed, data, tmp_path):
     dies_at = random.Random(7).randrange(STEPS // 2, STEPS)
-    code = f"from tests.model.test_trainer_resume import kill_myself; kill_myself({str(tmp_path)!r}, {dies_at})"
+    code = f"from tests.training.test_trainer_resume import kill_myself; kill_myself({str(tmp_path)!r}, {dies_at})"
     ended = subprocess.run([sys.executable, "-c", code], env=environment() | {"OMP_NUM_THREADS": "1"}, check=False)
     assert ended.returncode == -signal.SIGKILL
     dying = {int(step): loss for step, loss in json.loads((tmp_path / "told.json").read_text()).items()}
