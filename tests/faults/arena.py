@@ -58,7 +58,7 @@ class Kind:
 
     @property
     def settings(self) -> dict[str, object]:
-        """Of the workers. Loading a real model may take longer than a fake one may be silent."""
+        """Of the workers. Loading a real model may take longer than a fake one may be stalled."""
         return {"stall_seconds": 300, "device": "cpu"} if self.shipped else {"scorer": FAKE}
 
 
@@ -133,7 +133,7 @@ class Arena:
         )
 
     def command_started(self, *arguments: str | Path) -> Popen[bytes]:
-        """Start one, and go on."""
+        """Start one, and continue."""
         env = self.fleet.environment("command", shard_rows=-(-self.rows // 12))
         words = [sys.executable, "-m", "cli.main", *map(str, arguments)]
         return Popen(words, env=env, cwd=self.folder, stdout=DEVNULL, stderr=DEVNULL)
@@ -160,9 +160,9 @@ class Arena:
         return next(process for process in self._held() if process not in but)
 
     def let_go(self, process: int, word: str = "") -> None:
-        """End a hold; the word says how the process goes on (see `scorer.py`)."""
+        """End a hold; the word says how the process continues (see `scorer.py`)."""
         if word:
-            (self.plans / f"told-{process}").write_text(word)
+            (self.plans / f"word-{process}").write_text(word)
         (self.plans / f"held-{process}").unlink()
 
     def hold(self, draw: Random) -> tuple[JobId, str, int]:

@@ -1,4 +1,4 @@
-"""The faults by name, and one round of one: reset, play, judge."""
+"""The faults by name, and one round of one: reset, play, check."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from relex.domain.jobs import JobId
 from relex.errors import RelexError
 from tests.faults import truth
 from tests.faults.arena import Arena
-from tests.faults.oracle import Expected, Verdict, judge
+from tests.faults.oracle import Expected, Result, check_results
 
 Play = Callable[[Arena, Random], Sequence[Expected]]
 
@@ -49,15 +49,15 @@ def all_scored(arena: Arena, *jobs: JobId) -> list[Expected]:
     return [Expected(job, truth.plain(arena.rows)) for job in jobs]
 
 
-def play_round(arena: Arena, fault: Fault, seed: int, seconds: float | None = None) -> Verdict:
+def play_round(arena: Arena, fault: Fault, seed: int, seconds: float | None = None) -> Result:
     """One round; the same seed draws the same moments. `seconds`: the stated time, where not the fault's own."""
     arena.reset()
     begun = time.monotonic()
     try:
         expected = fault.play(arena, Random(f"{fault.name} {seed}"))
-        verdict = judge(arena.database, arena.folder / "out", expected, begun, seconds or fault.seconds)
+        result = check_results(arena.database, arena.folder / "out", expected, begun, seconds or fault.seconds)
     except (AssertionError, RelexError, SubprocessError) as unmet:
-        verdict = Verdict(faults=[f"{type(unmet).__name__}: {unmet}"], seconds=time.monotonic() - begun)
-    if not verdict.holds:
+        result = Result(faults=[f"{type(unmet).__name__}: {unmet}"], seconds=time.monotonic() - begun)
+    if not result.holds:
         arena.fleet.muster()  # in whatever state they are
-    return verdict
+    return result

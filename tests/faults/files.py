@@ -16,13 +16,13 @@ Change = Callable[[list[list[str]], int], object]
 """Spoils one record, given by its number, of a file given by its rows; the header is the first."""
 
 
-def _told(arena: Arena, path: Path, *words: str) -> None:
+def _refused(arena: Arena, path: Path, *words: str) -> None:
     """The command refuses the file in words, and leaves nothing behind."""
     done = arena.command("submit", path)
     assert done.returncode == 3, f"exit code {done.returncode}: {done.stderr}"
     assert "Traceback" not in done.stderr
     for word in words:
-        assert word in done.stderr, f"{word!r} is not told: {done.stderr}"
+        assert word in done.stderr, f"{word!r} is not in its output: {done.stderr}"
     assert arena.ask("SELECT count(*) FROM jobs") == 0, "a partial job"
     assert arena.doorbells() == 0, "a doorbell for nothing"
 
@@ -41,7 +41,7 @@ def _spoiled(arena: Arena, draw: Random, change: Change) -> tuple[Path, int]:
 def _poison(arena: Arena, draw: Random, change: Change, *words: str) -> list[Expected]:
     """Refused whole; the good rows on request."""
     path, bad = _spoiled(arena, draw, change)
-    _told(arena, path, *words)
+    _refused(arena, path, *words)
     job = arena.submit(path, options=SubmitOptions(skip_invalid=True))
     rest = [each for number, each in enumerate(truth.plain(arena.rows), 1) if number != bad]
     return [Expected(job, rest)]
@@ -98,7 +98,7 @@ def _text(arena: Arena) -> str:
 def cp949(arena: Arena, draw: Random) -> list[Expected]:
     path = arena.folder / "korean.csv"
     path.write_bytes(_text(arena).encode("cp949"))
-    _told(arena, path, "cp949")
+    _refused(arena, path, "cp949")
     return _encoded(arena, _text(arena), "cp949", SubmitOptions(encoding="cp949"))
 
 
@@ -133,7 +133,7 @@ def broken_bytes(arena: Arena, draw: Random) -> list[Expected]:
     content[draw.randrange(200, len(content))] = 0xFF
     path = arena.folder / "broken.csv"
     path.write_bytes(content)
-    _told(arena, path, "line")
+    _refused(arena, path, "line")
     return []
 
 
@@ -144,5 +144,5 @@ def missing_column(arena: Arena, draw: Random) -> list[Expected]:
     path = arena.folder / "narrow.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([cell for number, cell in enumerate(row) if number != gone] for row in rows)
-    _told(arena, path, truth.HEADER[gone])
+    _refused(arena, path, truth.HEADER[gone])
     return []

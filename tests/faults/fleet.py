@@ -124,5 +124,5 @@ def stop(worker: Worker) -> None:
     worker.signal(signal.SIGSTOP)
 
 
-def go_on(worker: Worker) -> None:
+def resume(worker: Worker) -> None:
     worker.signal(signal.SIGCONT)

@@ -73,8 +73,8 @@ def all_dead(arena: Arena, draw: Random) -> list[Expected]:
     return all_scored(arena, job)
 
 
-@fault("worker told to end in a batch (SIGTERM), then killed")
-def told_and_killed(arena: Arena, draw: Random) -> list[Expected]:
+@fault("worker asked to end in a batch (SIGTERM), then killed")
+def reported_and_killed(arena: Arena, draw: Random) -> list[Expected]:
     job, worker, process = arena.hold(draw)
     arena.fleet.workers[worker].process.terminate()
     arena.pause(draw)
@@ -86,8 +86,8 @@ def told_and_killed(arena: Arena, draw: Random) -> list[Expected]:
     return all_scored(arena, job)
 
 
-@fault("worker told to end in a batch (SIGTERM)")
-def told(arena: Arena, draw: Random) -> list[Expected]:
+@fault("worker asked to end in a batch (SIGTERM)")
+def asked(arena: Arena, draw: Random) -> list[Expected]:
     job, worker, process = arena.hold(draw)
     arena.fleet.workers[worker].process.terminate()
     time.sleep(0.3)  # for the word to reach the child

@@ -11,7 +11,7 @@ from relex.labels import RELATIONS
 from tests.faults import truth
 from tests.faults.arena import LEASE, PAIR, Arena
 from tests.faults.catalogue import all_scored, fault
-from tests.faults.fleet import QUIET, TERMS, go_on, stop
+from tests.faults.fleet import QUIET, TERMS, resume, stop
 from tests.faults.oracle import Expected
 from tests.faults.proxy import Connection, Moment
 from tests.processes import wait_until
@@ -38,7 +38,7 @@ def two_on_one(arena: Arena, draw: Random) -> list[Expected]:
     arena.plan(draw, _other(arena.fleet.owner(first)))
     second = arena.held(first)
     arena.let_go(first, "lie")
-    go_on(late)
+    resume(late)
     arena.pause(draw, LEASE)
     arena.let_go(second)
     wait_until(lambda: late.said(REFUSED), 20)
@@ -54,7 +54,7 @@ def stopped_and_continued(arena: Arena, draw: Random) -> list[Expected]:
     wait_until(lambda: arena.ask(f"SELECT count(*) FROM shards WHERE token = {token}") == 0, 30)
     arena.pause(draw, LEASE)
     arena.let_go(process, "lie")
-    go_on(late)
+    resume(late)
     wait_until(lambda: late.said(REFUSED), 20)
     return all_scored(arena, job)
 
@@ -106,13 +106,13 @@ def stopped_in_commit(arena: Arena, draw: Random) -> list[Expected]:
     try:
         wait_until(lambda: arena.progress(job).state.ended, 20)
     finally:
-        go_on(arena.fleet.workers[stopped.pop()])
+        resume(arena.fleet.workers[stopped.pop()])
     return all_scored(arena, job)
 
 
 @fault("device hung while its process lives")
 def hung(arena: Arena, draw: Random) -> list[Expected]:
-    """Nothing moves for longer than the worker may be silent; its lease is given up, and it computes no further."""
+    """Nothing moves for longer than the worker may be stalled; its lease is given up, and it computes no further."""
     job, worker, process = arena.hold(draw)
     wait_until(lambda: arena.progress(job).done == arena.rows, TERMS["stall_seconds"] + 20)
     arena.let_go(process, "lie")

@@ -1,4 +1,4 @@
-"""The one judge of all rounds: every row exactly once, with the value that an undisturbed run gives it, and in time."""
+"""The one check of all rounds: every row exactly once, with the value that an undisturbed run gives it, and in time."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ class Expected:
 
 
 @dataclass
-class Verdict:
+class Result:
     """What was found, in rows."""
 
     rows: int = 0
@@ -67,49 +67,51 @@ class Verdict:
         return not (self.lost or self.doubled or self.wrong or self.early or self.faults)
 
 
-def judge(database: Database, folder: Path, expected: Iterable[Expected], since: float, seconds: float) -> Verdict:
+def check_results(
+    database: Database, folder: Path, expected: Iterable[Expected], since: float, seconds: float
+) -> Result:
     """Wait until the jobs have ended, at most until `seconds` after `since` (monotonic), and compare all of them."""
-    verdict = Verdict()
+    result = Result()
     for each in expected:
-        state = _end_of(database, each.job, since + seconds, verdict)
-        verdict.rows += len(each.examples)
-        verdict.seconds = time.monotonic() - since
-        if state is not each.state or verdict.seconds > seconds:
-            verdict.faults.append(f"{each.job} is {state} after {verdict.seconds:.1f} s, not {each.state} in {seconds}")
+        state = _end_of(database, each.job, since + seconds, result)
+        result.rows += len(each.examples)
+        result.seconds = time.monotonic() - since
+        if state is not each.state or result.seconds > seconds:
+            result.faults.append(f"{each.job} is {state} after {result.seconds:.1f} s, not {each.state} in {seconds}")
         if state is not None and state.ended:
-            _compare(database, folder, each, verdict)
-    return verdict
+            _compare(database, folder, each, result)
+    return result
 
 
-def _end_of(database: Database, job: JobId, deadline: float, verdict: Verdict) -> JobState | None:
+def _end_of(database: Database, job: JobId, deadline: float, result: Result) -> JobState | None:
     state = None
     while True:
         try:
-            verdict.early += _count(database, EARLY, job)
+            result.early += _count(database, EARLY, job)
             state = job_status(database, job).state
         except DatabaseUnreachable as fault:
-            state, told = None, str(fault)
+            state, reply = None, str(fault)
             if time.monotonic() > deadline:
-                verdict.faults.append(told)
+                result.faults.append(reply)
         if (state is not None and state.ended) or time.monotonic() > deadline:
             return state
         time.sleep(0.05)
 
 
-def _compare(database: Database, folder: Path, each: Expected, verdict: Verdict) -> None:
-    verdict.lost += _count(database, LOST, each.job) - len(each.missing)
-    verdict.doubled += _count(database, DOUBLED, each.job)
+def _compare(database: Database, folder: Path, each: Expected, result: Result) -> None:
+    result.lost += _count(database, LOST, each.job) - len(each.missing)
+    result.doubled += _count(database, DOUBLED, each.job)
     files = export(database, each.job, folder, partial=each.state is not JobState.DONE)
     found = files.predictions.read_bytes()
     without = each.failed | each.missing
     due = each.undisturbed or truth.exported(item for item in each.examples if item.row_no not in without)
-    verdict.wrong += _different(found, due)
+    result.wrong += _different(found, due)
     if found != due:
-        verdict.faults.append(f"{files.predictions.name} is not that of an undisturbed run")
+        result.faults.append(f"{files.predictions.name} is not that of an undisturbed run")
     failed = [] if files.errors is None else files.errors.read_text("utf-8").splitlines()[1:]
     ids = [line.partition(",")[0] for line in failed]
     if ids != [each.examples[number].id for number in sorted(each.failed)]:
-        verdict.faults.append(f"the rows that failed are {ids}")
+        result.faults.append(f"the rows that failed are {ids}")
     for path in (files.predictions, files.labels, files.manifest, files.errors):
         if path:
             path.unlink()

@@ -47,7 +47,7 @@ def redis_down(arena: Arena, draw: Random) -> list[Expected]:
 @fault("Redis paused")
 def redis_paused(arena: Arena, draw: Random) -> list[Expected]:
     arena.redis.pause()
-    Timer(draw.uniform(0.5, 2), arena.redis.go_on).start()
+    Timer(draw.uniform(0.5, 2), arena.redis.resume).start()
     return all_scored(arena, arena.submit())
 
 

@@ -14,7 +14,7 @@ from threading import Event, Lock, Thread
 
 
 class Moment(StrEnum):
-    """What a message is about to do, or an answer to tell; in the order of a job's life."""
+    """What a message is about to do, or an answer to give; in the order of a job's life."""
 
     UPLOADING = "a piece of the examples, before Postgres has it"
     SUBMITTING = "COMMIT of a submit, before Postgres has it"
@@ -35,7 +35,7 @@ Action = Callable[["Connection"], object]
 
 
 class Trap:
-    """Acts once, at the n-th time that a moment comes; `sprung` tells that the action is over."""
+    """Acts once, at the n-th time that a moment comes; `sprung` says that the action is over."""
 
     def __init__(self, moment: Moment, action: Action, nth: int, client: str | None) -> None:
         self.moment, self.client, self.left, self._action = moment, client, nth, action

@@ -9,7 +9,7 @@ from relex.domain.jobs import JobId
 from relex.files.reading import read_whole
 from relex.flows.export import export
 from tests.faults.arena import Arena, Kind, opened_arena
-from tests.faults.oracle import Expected, Verdict, judge
+from tests.faults.oracle import Expected, Result, check_results
 from tests.faults.proxy import Moment
 from tests.processes import ROOT, wait_until
 
@@ -22,7 +22,7 @@ SECONDS = 180.0
 """The stated time: torch is loaded twice."""
 
 
-def play_real(folder: Path) -> Iterator[tuple[str, Verdict]]:
+def play_real(folder: Path) -> Iterator[tuple[str, Result]]:
     """One round of each, against an undisturbed run of the same file by the same workers."""
     folder.mkdir()
     path = folder / "sentences.csv"
@@ -37,7 +37,10 @@ def play_real(folder: Path) -> Iterator[tuple[str, Verdict]]:
             begun = time.monotonic()
             job = _disturbed(arena, path, disturb)
             expected = Expected(job, read_whole(path), undisturbed=undisturbed)
-            yield f"{disturb.__doc__} (shipped model)", judge(arena.database, folder, [expected], begun, SECONDS)
+            yield (
+                f"{disturb.__doc__} (shipped model)",
+                check_results(arena.database, folder, [expected], begun, SECONDS),
+            )
 
 
 def _disturbed(arena: Arena, path: Path, disturb: Callable[[Arena, str], None]) -> JobId:

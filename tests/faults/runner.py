@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import commands, files, kills, leases, outages, rows, verbs  # noqa: F401 - they fill the catalogue
+from tests.faults import commands, control, files, kills, leases, outages, rows  # noqa: F401 - they fill the catalogue
 from tests.faults.arena import Arena, Kind, opened_arena
 from tests.faults.catalogue import FAULTS, Fault, play_round
-from tests.faults.oracle import Verdict
+from tests.faults.oracle import Result
 from tests.faults.real import play_real
 
 HEAD = (
@@ -31,13 +31,13 @@ COUNTED = ("rows", "lost", "doubled", "wrong", "early")
 class Tally:
     """All rounds of one fault."""
 
-    verdicts: list[Verdict] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
 
     def line(self, name: str) -> str:
         """As a line of the table."""
-        numbers = [sum(getattr(each, what) for each in self.verdicts) for what in COUNTED]
-        slowest = max(each.seconds for each in self.verdicts)
-        cells = [name, str(len(self.verdicts)), *(f"{number:,}" for number in numbers), f"{slowest:.1f} s"]
+        numbers = [sum(getattr(each, what) for each in self.results) for what in COUNTED]
+        slowest = max(each.seconds for each in self.results)
+        cells = [name, str(len(self.results)), *(f"{number:,}" for number in numbers), f"{slowest:.1f} s"]
         return f"| {' | '.join(cells)} |"
 
 
@@ -53,11 +53,11 @@ def play(arena: Arena, seeds: range) -> tuple[dict[str, Tally], list[int]]:
     broken = []
     for seed in seeds:
         fault = fault_of(seed, arena)
-        verdict = play_round(arena, fault, seed)
-        tallies.setdefault(fault.name, Tally()).verdicts.append(verdict)
-        said = "ok" if verdict.holds else f"BROKEN {verdict}"
-        _say(f"seed {seed:4}  {verdict.seconds:5.1f} s  {verdict.rows:6,} rows  {fault.name}: {said}")
-        if not verdict.holds:
+        result = play_round(arena, fault, seed)
+        tallies.setdefault(fault.name, Tally()).results.append(result)
+        said = "ok" if result.holds else f"BROKEN {result}"
+        _say(f"seed {seed:4}  {result.seconds:5.1f} s  {result.rows:6,} rows  {fault.name}: {said}")
+        if not result.holds:
             broken.append(seed)
     return tallies, broken
 
@@ -65,7 +65,7 @@ def play(arena: Arena, seeds: range) -> tuple[dict[str, Tally], list[int]]:
 def table(tallies: dict[str, Tally]) -> str:
     """Markdown: a line a fault, and the sum of all."""
     lines = [tally.line(name) for name, tally in tallies.items()]
-    every = Tally([verdict for tally in tallies.values() for verdict in tally.verdicts])
+    every = Tally([result for tally in tallies.values() for result in tally.results])
     return "\n".join([HEAD, *lines, every.line("**all**")])
 
 
@@ -84,7 +84,7 @@ def main() -> int:
     """Play what is asked for; 1 if a round broke the promise."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--first", type=int, default=0, help="seed of the first round, to go on with a run")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first round, to continue with a run")
     parser.add_argument("--rows", type=int, default=6000, help="of a round's file")
     parser.add_argument("--seed", type=int, help="play this one round alone")
     parser.add_argument("--keep", type=Path, help="a new folder for everything that the processes write")
@@ -95,10 +95,10 @@ def main() -> int:
     with _folder(asked.keep) as folder, opened_arena(folder, Kind(asked.rows)) as arena:
         tallies, broken = play(arena, seeds)
         if asked.seed is None:
-            for name, verdict in play_real(folder / "shipped"):
-                tallies.setdefault(name, Tally()).verdicts.append(verdict)
-                _say(f"{name}: {verdict}")
-                broken += [] if verdict.holds else [-1]
+            for name, result in play_real(folder / "shipped"):
+                tallies.setdefault(name, Tally()).results.append(result)
+                _say(f"{name}: {result}")
+                broken += [] if result.holds else [-1]
     _say(f"\n{table(tallies)}\n\n{len(seeds)} rounds in {time.monotonic() - begun:,.0f} s")
     if broken:
         _say(f"the promise was broken by seeds {broken}: make faults SEED={broken[0]}")

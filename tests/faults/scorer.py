@@ -1,9 +1,9 @@
-"""The workers' scorer in the fault suite: the fake one, which can be held in any batch, or told to break in it.
+"""The workers' scorer in the fault suite: the fake one, which can be held in any batch, or asked to break in it.
 
 A plan is a file in the folder `plans` of RELEX_HOME, named by the batch (of a shard, from 0) at which it is due and,
 where it matters, by the worker. The process that comes there first takes it by renaming it, which no two can, and waits
-until the file is gone: meanwhile it is known to be in this batch. A word that the test leaves beside it says how to go
-on.
+until the file is gone: meanwhile it is known to be in this batch. A word that the test leaves beside it says how to
+continue.
 """
 
 import os
@@ -62,9 +62,9 @@ def _wait(held: Path) -> bool:
     deadline = time.monotonic() + HELD_SECONDS
     while held.exists() and time.monotonic() < deadline:
         time.sleep(0.005)
-    told = held.with_name(f"told-{os.getpid()}")
-    word = told.read_text() if told.exists() else ""
-    told.unlink(missing_ok=True)
+    reply = held.with_name(f"word-{os.getpid()}")
+    word = reply.read_text() if reply.exists() else ""
+    reply.unlink(missing_ok=True)
     if word == "memory":
         bytearray(1 << 60)  # no machine has that much
     if word == "device":

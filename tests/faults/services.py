@@ -120,13 +120,13 @@ class RedisServer:
     def pause(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
     def revive(self) -> None:
         """Have it answer, whatever was done to it."""
         if self._process.poll() is None:
-            self.go_on()
+            self.resume()
         else:
             self.start()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults import commands, files, kills, leases, outages, rows, verbs  # noqa: F401 - they fill the catalogue
+from tests.faults import commands, control, files, kills, leases, outages, rows  # noqa: F401 - they fill the catalogue
 from tests.faults.arena import Kind, opened_arena
 from tests.faults.catalogue import FAULTS, play_round
 
@@ -20,5 +20,5 @@ def arena(tmp_path_factory):
 def test_nothing_is_lost_doubled_or_wrong(arena, name):
     if FAULTS[name].disk and not arena.small_disk:
         pytest.skip("a disk that can be filled must be mounted, which this user may not")
-    verdict = play_round(arena, FAULTS[name], SEED)
-    assert verdict.holds, verdict
+    result = play_round(arena, FAULTS[name], SEED)
+    assert result.holds, result

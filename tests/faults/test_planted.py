@@ -19,6 +19,6 @@ SECONDS = 10
 @pytest.mark.parametrize("bug", list(PLANTED))
 def test_the_suite_sees_a_planted_bug(bug, tmp_path):
     with opened_arena(tmp_path, Kind(96, bug)) as arena:
-        verdict = play_round(arena, FAULTS[PLANTED[bug]], 1, seconds=SECONDS)
-    assert not verdict.holds
-    assert verdict.faults, verdict
+        result = play_round(arena, FAULTS[PLANTED[bug]], 1, seconds=SECONDS)
+    assert not result.holds
+    assert result.faults, result

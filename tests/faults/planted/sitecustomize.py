@@ -26,7 +26,7 @@ def no_fencing() -> None:
 
 
 def no_lease() -> None:
-    """The sweep takes every shard that is in hand for one whose worker is silent."""
+    """The sweep takes every shard that is in hand for one whose worker is stalled."""
     shards.RECOVER = text(str(shards.RECOVER).replace("lease_until < clock_timestamp()", "true"))
 
 
@@ -39,8 +39,8 @@ def early_doorbell() -> None:
         return submit(*arguments)  # type: ignore[arg-type]
 
     cli.submit.submit = ring_and_submit
-    assert cli.submit.wake  # what rings after the COMMIT
-    cli.submit.wake = lambda *_: None
+    assert cli.submit.notify_scorers  # what rings after the COMMIT
+    cli.submit.notify_scorers = lambda *_: None
 
 
 BUGS = {

@@ -1,6 +1,6 @@
 """Python reads this at its start where its folder is on PYTHONPATH: every clock of the day is three hours ahead.
 
-`time.monotonic` is left as it is: it tells durations, and a skewed clock runs as fast as any other.
+`time.monotonic` is left as it is: it measures durations, and a skewed clock runs as fast as any other.
 """
 
 import datetime

@@ -103,7 +103,7 @@ def paused(arena: Arena, draw: Random) -> list[Expected]:
     return all_scored(arena, job)
 
 
-@fault("every verb on a job that is done")
+@fault("every command on a job that is done")
 def done(arena: Arena, draw: Random) -> list[Expected]:
     job = arena.submit()
     wait_until(lambda: arena.progress(job).state.ended)
@@ -156,13 +156,13 @@ def _again(arena: Arena, job: JobId) -> list[Expected]:
     return all_scored(arena, job)
 
 
-def _refused(arena: Arena, job: JobId, *verbs: Callable[[Database, JobId], object]) -> None:
-    """What cannot be done in this state is told in words."""
-    for verb in verbs:
-        assert job in _told(lambda verb=verb: verb(arena.database, job)), f"{verb} was possible"
+def _refused(arena: Arena, job: JobId, *commands: Callable[[Database, JobId], object]) -> None:
+    """What cannot be done in this state is reported in words."""
+    for command in commands:
+        assert job in _message_of(lambda command=command: command(arena.database, job)), f"{command} was possible"
 
 
-def _told(attempt: Callable[[], object]) -> str:
+def _message_of(attempt: Callable[[], object]) -> str:
     try:
         attempt()
     except RelexError as fault:
