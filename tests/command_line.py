@@ -19,15 +19,16 @@ from cli.main import main
 
 
 def run_command(
-    *arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    *arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None, encoding: str = "utf-8"
 ) -> subprocess.CompletedProcess[str]:
     """Run a relex command to its end and return its exit code and what it printed, as a process would.
 
     `env` is the whole environment (default: this process's) and `cwd` the current folder. Whatever `main` raises
-    besides its exit is a traceback that a person would see; it fails the test.
+    besides its exit is a traceback that a person would see; it fails the test. `encoding` is the terminal's; click
+    writes UTF-8 where that claims to be ASCII, because most terminals that do so show it.
     """
     words = ["relex", *map(str, arguments)]
-    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding, write_through=True) for _ in range(2))
     with contextlib.ExitStack() as stack:
         stack.enter_context(_restored_signals())
         # A background process that a command starts outlives the command, and so it should.
@@ -61,4 +62,4 @@ def _restored_signals():
 
 
 def _text(stream: io.TextIOWrapper) -> str:
-    return stream.buffer.getvalue().decode("utf-8")
+    return stream.buffer.getvalue().decode("utf-8" if stream.encoding == "ascii" else stream.encoding)

@@ -59,9 +59,9 @@ class CommandLine:
         self.database_url = database.url
         self._database = database
 
-    def run(self, *arguments):
+    def run(self, *arguments, encoding="utf-8"):
         """Run a command; whatever it raises beside its exit is a traceback that a person would see."""
-        done = run_command(*arguments)
+        done = run_command(*arguments, encoding=encoding)
         return Said(done.returncode, done.stdout, done.stderr)
 
     def held(self):
