@@ -60,9 +60,9 @@ OPTION = "unknown option {}: leave it out"
     ("url", "says"),
     [
         ("here", f"is not a URL such as postgresql://user@host/name; {ENCODE}"),
-        ("mysql://u:secret@h/x", "begins with mysql://, but relex works with Postgres alone: " + WRITE),
-        ("mariadb+pymysql://u:secret@h/x", "begins with mariadb://, but relex works with Postgres alone: " + WRITE),
-        ("sqlite:///relex.db", "begins with sqlite://, but relex works with Postgres alone: " + WRITE),
+        ("mysql://u:secret@h/x", "begins with mysql://, but relex works only with Postgres: " + WRITE),
+        ("mariadb+pymysql://u:secret@h/x", "begins with mariadb://, but relex works only with Postgres: " + WRITE),
+        ("sqlite:///relex.db", "begins with sqlite://, but relex works only with Postgres: " + WRITE),
         ("{url}?pgbouncer=true", ": " + OPTION.format("pgbouncer")),
         ("{url}?prepare_threshold=0", ": " + OPTION.format("prepare_threshold")),
         ("{url}?sslmod=require", ": " + OPTION.format("sslmod (did you mean sslmode?)")),

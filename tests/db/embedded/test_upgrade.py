@@ -44,7 +44,7 @@ def test_a_home_of_an_unknown_revision_is_refused(home):
             tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         database.close()
     with (
-        pytest.raises(RelexError, match="does not know.*update relex here as it was installed"),
+        pytest.raises(RelexError, match=r"does not know.*update relex here as it was installed"),
         open_database(Settings(home=home.path)),
     ):
         pytest.fail("it was opened")
