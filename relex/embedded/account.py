@@ -1,7 +1,7 @@
 """The user account that runs Postgres, which refuses root: for root it is `nobody`, and no folder's mode changes.
 
-That user may have no access to the folders above `home` or above the programs (never to /root). Then the server gets one
-Linux capability, CAP_DAC_READ_SEARCH, which allows it to pass through folders but not to write.
+That user may have no access to the folders above `home` or above the programs (never to /root). Then the server gets
+one Linux capability, CAP_DAC_READ_SEARCH, which allows it to pass through folders but not to write.
 """
 
 import os

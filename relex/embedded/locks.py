@@ -1,7 +1,7 @@
 """File locks of the kernel: they end with the process that holds them, so kill -9 leaves nothing to repair.
 
-A lock by flock(2) belongs to an open file, not to a process: a child that inherits the file holds the lock too, until the
-last of these processes is gone. A zombie holds no lock.
+A lock by flock(2) belongs to an open file, not to a process: a child that inherits the file holds the lock too, until
+the last of these processes is gone. A zombie holds no lock.
 """
 
 import fcntl

@@ -2,8 +2,8 @@
 
 Call `ensure_started` and `stop` only while holding the turn lock. A lock that all processes of the server inherit shows
 whether any of them is alive. Process ids do not: an id in a stale postmaster.pid may belong to a zombie or to another
-program, and Postgres would wait for either. The Unix socket is outside `home`, because the path of a socket may have only
-about 100 bytes.
+program, and Postgres would wait for either. The Unix socket is outside `home`, because its path may have only about 100
+bytes.
 """
 
 import os
@@ -84,7 +84,7 @@ POLL_SECONDS = 0.02
 
 
 def find_server(data: Path) -> Path | None:
-    """Return the socket folder of the server that runs on this data folder and accepts connections; None if none does."""
+    """Return the socket folder of the server that accepts connections for this data folder; None if none does."""
     try:
         # Process id, data folder, start time, port, socket folder, TCP address, shared memory, state.
         lines = os.fsdecode((data / "postmaster.pid").read_bytes()).splitlines()
@@ -130,7 +130,7 @@ def stop(cluster: Cluster) -> None:
         return
     folder = find_server(cluster.places.data)
     if folder:
-        cluster.run("pg_ctl", ["stop", "--silent", "--no-wait", "--mode=fast"])
+        cluster.run("pg_ctl", ["stop", "-s", "--no-wait", "--mode=fast"])
     if not _ends_within(cluster, STOP_TIMEOUT):
         _shut_down_immediately(cluster, f"the server on {cluster.places.data} does not stop")
     if folder:
@@ -182,5 +182,5 @@ def _start(cluster: Cluster) -> None:
     }
     options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
     with locks.shared(cluster.places.server_lock) as descriptor:
-        arguments = ["start", "--silent", "--wait", f"--timeout={START_TIMEOUT:.0f}", f"--options={options}"]
+        arguments = ["start", "-s", "--wait", f"--timeout={START_TIMEOUT:.0f}", f"--options={options}"]
         cluster.run("pg_ctl", arguments, keep=[descriptor])

@@ -1,7 +1,7 @@
 """The processes that use the embedded Postgres: the first one starts it, the last one stops it, without a counter.
 
-Every process shares one lock of the kernel; the one that can make it exclusive when it ends was the last. A process that
-is killed releases the lock; if all are killed, the server runs until the next use ends.
+Every process shares one lock of the kernel; the one that can make it exclusive when it ends was the last. A process
+that is killed releases the lock; if all are killed, the server runs until the next use ends.
 """
 
 from collections.abc import Iterator

@@ -17,9 +17,9 @@ NUMBER = "is not a number above 0 and below 2,147,483,648"
         (
             "relex.toml",
             b"\xff",
-            "relex.toml: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte; mend it",
+            "relex.toml: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte; correct the file",
         ),
-        ("relex.toml", b"= =", "relex.toml: Invalid statement (at line 1, column 1); mend it"),
+        ("relex.toml", b"= =", "relex.toml: Invalid statement (at line 1, column 1); correct the file"),
         ("relex.toml", b"shard_row = 1", "relex.toml: unknown key shard_row (did you mean shard_rows?)"),
         ("relex.toml", b"shard_rows = 'many'", f"RELEX_SHARD_ROWS: 'many' {NUMBER}"),
         ("relex.toml", b"shard_rows = [1]", f"RELEX_SHARD_ROWS: '[1]' {NUMBER}"),
@@ -38,7 +38,7 @@ NUMBER = "is not a number above 0 and below 2,147,483,648"
         (
             ".env",
             b"RELEX_DATABSE_URL=postgresql://user:secret@host/x",
-            ".env: unknown variable RELEX_DATABSE_URL (did you mean RELEX_DATABASE_URL?); leave that line out",
+            ".env: unknown variable RELEX_DATABSE_URL (did you mean RELEX_DATABASE_URL?); remove that line",
         ),
     ],
 )

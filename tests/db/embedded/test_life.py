@@ -137,7 +137,7 @@ def test_a_process_that_only_bears_the_servers_id_is_not_ended(home, monkeypatch
     monkeypatch.setattr(server, "AT_ONCE", 0.5)
     with subprocess.Popen(["sleep", "60"]) as stranger, locks.shared(home.places.server_lock):
         (home.places.data / "postmaster.pid").write_text(f"{stranger.pid}\n")
-        with pytest.raises(ServiceUnreachable, match="lives but does not answer"), use(home.path):
+        with pytest.raises(ServiceUnreachable, match="is alive but does not accept connections"), use(home.path):
             pytest.fail("a Postgres was given")
         assert stranger.poll() is None
         stranger.kill()
@@ -148,7 +148,7 @@ def test_a_server_that_somebody_else_started_and_that_does_not_answer_yet_keeps_
     pid_file = home.places.data / "postmaster.pid"
     with subprocess.Popen(["sleep", "60"], cwd=home.places.data) as other:
         pid_file.write_text(f"{other.pid}\n")
-        with pytest.raises(ServiceUnreachable, match="a server that relex did not start has"), use(home.path):
+        with pytest.raises(ServiceUnreachable, match="a server that relex did not start runs on"), use(home.path):
             pytest.fail("a Postgres was given")
         assert pid_file.read_text() == f"{other.pid}\n"
         assert other.poll() is None
