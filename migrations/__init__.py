@@ -1,1 +1,1 @@
-"""The history of the database's schema, run by Alembic."""
+"""The migrations of relex' tables, run by Alembic."""

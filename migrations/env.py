@@ -1,7 +1,6 @@
-"""Alembic's entry: runs the migrations on the connection that `relex.db.schema` hands over.
+"""Alembic's entry point: runs the migrations on the connection that `relex.db.migrate` hands over.
 
-There is no alembic.ini and no URL here: `relex db upgrade` is the one way in, so that the advisory lock is
-always held.
+There is no alembic.ini and no URL: `relex db upgrade` is the only way in, so the advisory lock is always held.
 """
 
 from alembic import context

@@ -1,8 +1,8 @@
-"""Environment variables of the libraries below relex: which are cleared, set or kept, decided once for all of them.
+"""Environment variables of the libraries that relex uses: which ones are cleared, set or kept.
 
-A variable that was meant for another program must not send rows to another server, run code of the current folder or
+A variable that is meant for another program must not send rows to another server, run code of the current folder or
 change a number. `isolate` runs at the start of each entry point, before a library reads its variables, and every
-process that relex starts inherits the result. docs/operations.md shows the same table.
+process that relex starts inherits the result. docs/operations.md contains the same table.
 """
 
 import os
@@ -15,28 +15,28 @@ from pathlib import Path
 
 
 class Decision(StrEnum):
-    """What happens to a variable."""
+    """The treatment of a variable."""
 
     CLEARED = "cleared"
     SET = "set"
     TRIMMED = "trimmed"
-    """Empty entries are removed: each stands for the current folder."""
+    """Empty entries of a search path are removed, because each stands for the current folder."""
     KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What happens to the variables of one library that match one of the patterns."""
+    """The treatment of the variables of one library that match one of the patterns."""
 
     library: str
     patterns: tuple[str, ...]
     decision: Decision
     reason: str
     value: str = ""
-    """What a variable is set to."""
+    """Value of a variable that is set."""
 
     def covers(self, name: str) -> bool:
-        """Return whether the variable of this name falls under the rule."""
+        """Return whether the rule applies to the variable of this name."""
         return any(fnmatchcase(name, pattern) for pattern in self.patterns)
 
 
@@ -162,11 +162,11 @@ RULES = (
         "an empty entry is the current folder, whose code must not run",
     ),
 )
-"""The first rule that covers a variable holds."""
+"""The first rule that matches a variable applies."""
 
 
 def rule_for(name: str) -> Rule | None:
-    """Return the rule that covers the variable of this name, None where nobody below relex reads it."""
+    """Return the rule for the variable of this name; None if no library of relex reads it."""
     return next((rule for rule in RULES if rule.covers(name)), None)
 
 
@@ -190,7 +190,7 @@ def isolate(environ: MutableMapping[str, str] = os.environ) -> tuple[str, ...]:
 
 
 def _trim(environ: MutableMapping[str, str], name: str) -> None:
-    """Remove the empty entries of a search path, and the current folder that Python made of them."""
+    """Remove the empty entries of a search path, and the current folder that Python put in their place."""
     entries = [entry for entry in environ.pop(name).split(os.pathsep) if entry]
     if entries:
         environ[name] = os.pathsep.join(entries)

@@ -1,1 +1,1 @@
-"""One file a change of the schema."""
+"""The migrations, one file each, named by their revision."""

@@ -1,1 +1,1 @@
-"""Postgres, the one place of truth. SQLAlchemy lives here only."""
+"""Postgres, the only place of state. Only this package imports SQLAlchemy."""

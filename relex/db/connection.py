@@ -1,10 +1,7 @@
-"""The parts of a Postgres URL that its commands name.
+"""The database as the rest of relex sees it: a pool of connections that opens transactions.
 
-How a session of Postgres behaves, whatever the server, the role or the database have as their defaults.
-
-The database as the rest of relex sees it: something that opens transactions.
-
-Every error of the driver is turned into what a person can act on where it leaves this module (:mod:`relex.db.errors`).
+Every session behaves the same, whatever defaults the server, the role or the database have. Errors of the driver leave
+this module as errors of relex, with a message that a person can act on (:mod:`relex.db.errors`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,12 +19,12 @@ from relex.hints.doctor import Address
 from relex.settings import ENCODE
 
 LOCAL_SOCKET = "/var/run/postgresql"
-"""Where libpq looks when no host is named."""
+"""The folder in which libpq looks for a socket when no host is named."""
 DEFAULT_PORT = "5432"
 
 
 def address_of(url: URL) -> Address:
-    """Take a parsed URL apart; its options may name the host and the port too."""
+    """Return the address that a parsed URL names; its options may name the host and the port too."""
     options = {name: value if isinstance(value, str) else value[0] for name, value in url.query.items()}
     user = url.username or options.get("user") or "USER"
     port = str(url.port or options.get("port") or DEFAULT_PORT)
@@ -45,31 +42,31 @@ EXACT = {
     "standard_conforming_strings": "on",
     "array_nulls": "on",
 }
-"""How values are written: other settings would change digits and bytes without a word."""
+"""How Postgres writes values: other settings would silently change digits and bytes."""
 
-SILENCE = {
-    "idle_in_transaction_session_timeout": "60s",  # a stopped process must not hold its locks for ever
-    "tcp_keepalives_idle": "30",  # nor a machine that is gone: Postgres would notice after two hours
+IDLE_TIMEOUTS = {
+    "idle_in_transaction_session_timeout": "60s",  # a stopped process must not keep its locks
+    "tcp_keepalives_idle": "30",  # a lost machine is noticed in a minute, not after two hours
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
-"""Server-side timeouts for silent clients. `options` in the URL take precedence."""
+"""Server-side timeouts for idle and lost clients. `options` in the URL take precedence."""
 
 CONNECTION = {
     "client_encoding": "UTF8",
     # A statement that was prepared in one session is unknown to the next one that a PgBouncer lends.
     "prepare_threshold": None,
 }
-"""What every connection is opened with; the URL cannot change it."""
+"""Arguments that every connection is opened with; the URL cannot change them."""
 
 NOTICE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-"""How soon this side notices that Postgres does not answer, in seconds. Values given in the URL take precedence."""
+"""Client-side timeouts in seconds for a Postgres that does not answer. Values in the URL take precedence."""
 
 
 def apply_in_transactions(engine: Engine, settings: Mapping[str, str]) -> None:
-    """Let each transaction of an engine begin with these settings, and leave the session as it was.
+    """Begin each transaction of an engine with these settings; they end with the transaction.
 
-    As options of the connection they would be refused by a PgBouncer, and lost when it lends another session.
+    PgBouncer would reject them as options of the connection, or lose them when it switches to another session.
     """
     calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
     statement = f"SELECT {calls}"
@@ -80,7 +77,7 @@ def apply_in_transactions(engine: Engine, settings: Mapping[str, str]) -> None:
 
 
 def as_options(settings: Mapping[str, str]) -> str:
-    """Return the same as options of a connection, for a library that opens transactions by itself."""
+    """Return session settings as options of a connection, for a library that opens transactions by itself."""
     return " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items())
 
 
@@ -88,17 +85,18 @@ Transaction = Connection
 """An open transaction, under the name that the flows use: they do not know SQLAlchemy."""
 
 WORKER = "relex worker"
-"""What a worker's connections are called in pg_stat_activity; all others are `relex`."""
+"""Application name of a worker's connections in pg_stat_activity; that of all others is `relex`."""
 
 NO_URL = f"RELEX_DATABASE_URL is not a URL such as postgresql://user@host/name; {ENCODE}"
 SCHEMES = ("postgresql", "postgres")
-"""What a URL of Postgres begins with; a driver may stand behind a plus sign."""
+"""Schemes of a Postgres URL; the name of a driver may follow after a plus sign."""
 
 
 class Database:
-    """A pool of connections to one Postgres, which shows them under the name of their client.
+    """A pool of connections to one Postgres database.
 
-    Forked children must make their own: a socket shared by two processes mixes their answers.
+    A forked child must open its own pool: a socket shared by two processes mixes their replies. `client` is the
+    application name of the connections in pg_stat_activity.
     """
 
     def __init__(self, url: str, client: str = "relex") -> None:
@@ -107,43 +105,45 @@ class Database:
         # Without the query: it may hold a password too.
         self.name = parsed.set(query={}).render_as_string(hide_password=True)
         self.url = parsed.render_as_string(hide_password=False)
-        """With its password: for a library that connects by itself."""
-        ours = NOTICE | {"application_name": client}
-        arguments = {name: value for name, value in ours.items() if name not in parsed.query} | CONNECTION
+        """URL with its password, for a library that connects by itself."""
+        defaults = NOTICE | {"application_name": client}
+        arguments = {name: value for name, value in defaults.items() if name not in parsed.query} | CONNECTION
         # A ping before use: a connection that died while a shard was scored must not cost the shard.
         self._engine = create_engine(
             parsed, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=arguments
         )
-        silence = {} if "options" in parsed.query else SILENCE
-        apply_in_transactions(self._engine, EXACT | silence)
+        timeouts = {} if "options" in parsed.query else IDLE_TIMEOUTS
+        apply_in_transactions(self._engine, EXACT | timeouts)
 
     @contextmanager
     def transaction(self, *, snapshot: bool = False) -> Iterator[Transaction]:
-        """Commit at the end, roll back on any exception; `snapshot` sees one moment in all its statements.
+        """Open a transaction: commit at the end, roll back on any exception.
+
+        With `snapshot`, all statements see the data as of one moment.
 
         Raises:
             DatabaseUnreachable: Postgres does not answer, or went away; the transaction may be in doubt.
         """
         engine = self._engine.execution_options(isolation_level="REPEATABLE READ") if snapshot else self._engine
-        with self.faults(), engine.begin() as tx:
+        with self.translated_errors(), engine.begin() as tx:
             yield tx
 
     @contextmanager
     def session(self) -> Iterator[Connection]:
-        """A connection of one's own, each statement at once: what Postgres ties to a session ends with the block.
+        """Open a connection outside the pool, in autocommit mode; session-level locks end with the block.
 
         Raises:
             DatabaseUnreachable: Postgres does not answer.
         """
-        with self.faults():
+        with self.translated_errors():
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         connection.detach()
         with connection:
             yield connection
 
     @contextmanager
-    def faults(self) -> Iterator[None]:
-        """Turn the driver's faults inside the block, where another library speaks to this Postgres too.
+    def translated_errors(self) -> Iterator[None]:
+        """Translate the driver's errors inside the block; another library may use this Postgres there.
 
         Raises:
             DatabaseUnreachable: Postgres does not answer, went away, or is read-only.
@@ -162,21 +162,22 @@ class Database:
 
 
 def _parse(url: str) -> URL:
-    """Return a URL's parts for psycopg 3, for which COPY and binary arrays are written, whatever driver it names.
+    """Parse a URL of Postgres and set psycopg 3 as its driver, whichever driver it names.
 
     Raises:
-        InvalidConfig: it is no URL of Postgres, or has an option that libpq does not know; no password is repeated.
+        InvalidConfig: it is not a URL of Postgres, or has an option that libpq does not know; the message never repeats
+            a password.
     """
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError):  # whose words may hold a part of the password
+    except (ArgumentError, ValueError):  # their messages may contain a part of the password
         raise InvalidConfig(NO_URL) from None
     if "@" in f"{parsed.host}{parsed.database}":
         raise InvalidConfig(NO_URL)
     scheme = parsed.drivername.partition("+")[0]
     if scheme not in SCHEMES:
         raise InvalidConfig(
-            f"RELEX_DATABASE_URL begins with {shortened(scheme)}://, but relex works with Postgres alone: "
+            f"RELEX_DATABASE_URL begins with {shortened(scheme)}://, but relex works only with Postgres: "
             "write postgresql://USER:PASSWORD@HOST/NAME"
         )
     options = [option.keyword.decode() for option in Conninfo.get_defaults()]
@@ -187,8 +188,8 @@ def _parse(url: str) -> URL:
 
 
 def driver(tx: Transaction) -> psycopg.Connection[tuple[Any, ...]]:
-    """The psycopg connection under a transaction, for COPY."""
+    """Return the psycopg connection under a transaction, for COPY."""
     connection = tx.connection.driver_connection
     if not isinstance(connection, psycopg.Connection):
-        raise TypeError("relex.db speaks psycopg 3 only")
+        raise TypeError("relex.db works only with psycopg 3")
     return connection

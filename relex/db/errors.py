@@ -1,6 +1,6 @@
-"""What the driver's errors mean to a person: the one place where they are turned into relex' own errors.
+"""Translation of the driver's errors into errors of relex, which a person can act on.
 
-What the driver said is repeated in its first line alone: the SQL and the parameters behind it may hold sentences.
+Only the first line of the driver's message is repeated: the SQL and the parameters after it may contain sentences.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from relex.hints import doctor as hints
 from relex.hints import jobs
 
 DRIVER_ERRORS = (SQLAlchemyError, psycopg.Error, UnicodeEncodeError)
-"""What can come out of a transaction; inside a COPY SQLAlchemy does not wrap psycopg's errors."""
+"""Every error that a transaction can raise; SQLAlchemy does not wrap the errors of psycopg inside a COPY."""
 
 CONNECTION_ERRORS = (
     psycopg.OperationalError,
@@ -35,30 +35,30 @@ CONNECTION_ERRORS = (
     PendingRollbackError,
     PoolTimeout,
 )
-"""The same statement may succeed later; psycopg does not count all of them among its operational errors."""
+"""Errors after which the same statement may succeed later; not all of them are psycopg.OperationalError."""
 
 TOO_LARGE = "54"
-"""The class of SQLSTATE for values that exceed a limit of Postgres."""
+"""SQLSTATE class of values that exceed a limit of Postgres."""
 
 
 def translate_error(exc: Exception, database: str) -> Exception:
-    """Return the error to raise in place of one of `DRIVER_ERRORS`; `database` is how the database is called."""
+    """Return the error to raise in place of one of `DRIVER_ERRORS`; `database` is the name to show."""
     cause = (exc.orig or exc) if isinstance(exc, StatementError) else exc
     message = str(cause).strip().partition("\n")[0]
-    for kinds, translate in KNOWN_ERRORS:
-        if isinstance(cause, kinds):
+    for classes, translate in KNOWN_ERRORS:
+        if isinstance(cause, classes):
             return translate(cause, message, database)
     if isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(TOO_LARGE):
         return _invalid(cause, message, database)
     if isinstance(cause, CONNECTION_ERRORS):
         return DatabaseUnreachable(f"Postgres at {database}: {message}")
     if isinstance(cause, psycopg.ProgrammingError) and cause.sqlstate is None:
-        return InvalidConfig(f"RELEX_DATABASE_URL: {message}")  # libpq or psycopg refuses an option's value
+        return InvalidConfig(f"RELEX_DATABASE_URL: {message}")  # libpq or psycopg rejects the value of an option
     return UnexpectedError(f"Postgres at {database}: {type(cause).__name__}: {message}; {hints.unexpected_error()}")
 
 
 def _not_unicode(cause: Any, _: str, __: str) -> RelexError:
-    """Half a surrogate pair: a byte of the command line that is not UTF-8."""
+    """Explain half a surrogate pair, which stands for a byte of the command line that is not UTF-8."""
     return InvalidInput(f"{quoted(cause.object)} is not Unicode text; write it in UTF-8")
 
 
@@ -71,7 +71,9 @@ def _invalid(_: Any, message: str, __: str) -> RelexError:
 
 
 def _locked(_: Any, __: str, database: str) -> RelexError:
-    return LockTimeout(f"Postgres at {database}: another process holds a lock that this needs; try again soon")
+    return LockTimeout(
+        f"Postgres at {database}: another process holds the lock that this command needs; try again soon"
+    )
 
 
 def _no_tables(_: Any, __: str, database: str) -> RelexError:
@@ -83,7 +85,7 @@ def _no_right(_: Any, message: str, database: str) -> RelexError:
 
 
 def _read_only(_: Any, message: str, database: str) -> RelexError:
-    """Transient: after a failover the primary becomes a standby, and back."""
+    """Return a transient error: during a failover the primary becomes a standby, and later a primary again."""
     return DatabaseUnreachable(f"Postgres at {database} is read-only: {message}; {hints.doctor()}")
 
 
@@ -96,4 +98,4 @@ KNOWN_ERRORS: tuple[tuple[type[BaseException], Callable[[Any, str, str], RelexEr
     (errors.InsufficientPrivilege, _no_right),
     (errors.ReadOnlySqlTransaction, _read_only),
 )
-"""The errors with a suggestion of their own; the first kind that fits holds."""
+"""Errors with a message of their own; the first class that matches applies."""

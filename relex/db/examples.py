@@ -1,4 +1,4 @@
-"""Examples into Postgres and predictions out of it, both by COPY: the fastest door in either direction."""
+"""Examples into Postgres and predictions out of it, both by COPY, the fastest way in either direction."""
 
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
@@ -19,20 +19,20 @@ COPY_IN = """
 ENTITY = ["text", "int4", "int4", "text"]
 
 # Postgres writes the CSV itself: no row passes through Python. A real's shortest text reads back to the same bits.
-# The rows are put in order before they become text: that is half of what a sort would have to carry.
+# The rows are sorted before they become text, because a sort of texts would carry twice as much.
 COPY_OUT = sql.SQL("""
     COPY (
         SELECT id, label, array_to_json(probabilities) FROM (
             SELECT row_no, examples.id, predictions.label, predictions.probabilities
             FROM predictions JOIN examples USING (job_id, row_no)
             WHERE job_id = {} ORDER BY row_no
-        ) AS said ORDER BY row_no
+        ) AS sorted ORDER BY row_no
     ) TO STDOUT (FORMAT CSV)
 """)
 
 
 def copy_in(tx: Transaction, job_id: JobId, items: Iterable[Example]) -> int:
-    """Write a job's examples and count them; memory does not grow with their number."""
+    """Write the examples of a job and return how many there are; memory does not grow with their number."""
     with driver(tx).cursor() as cursor, cursor.copy(COPY_IN) as copy:
         copy.set_types(["text", "int4", "text", "text", *ENTITY, *ENTITY, "text", "text"])
         for item in items:
@@ -41,7 +41,7 @@ def copy_in(tx: Transaction, job_id: JobId, items: Iterable[Example]) -> int:
 
 
 def of_shard(tx: Transaction, shard: Shard) -> list[Example]:
-    """The examples of a shard in the file's order."""
+    """Return the examples of a shard in the order of the file."""
     rows = tx.execute(
         select(examples)
         .where(examples.c.job_id == shard.job_id)
@@ -52,16 +52,16 @@ def of_shard(tx: Transaction, shard: Shard) -> list[Example]:
 
 
 def copy_out(tx: Transaction, job_id: JobId) -> Generator[bytes | bytearray | memoryview]:
-    """The job's predictions as CSV text in blocks: id, label, probabilities as a JSON list, in file order.
+    """Yield a job's predictions as blocks of CSV text: id, label and a JSON list of probabilities, in file order.
 
-    Who stops in the middle must close it before the transaction can end.
+    A caller that stops early must close the generator before the transaction can end.
     """
     with driver(tx).cursor() as cursor, cursor.copy(COPY_OUT.format(sql.Literal(job_id))) as copy:
         yield from copy
 
 
 def errors_of(tx: Transaction, job_id: JobId) -> Iterator[tuple[str, str, str]]:
-    """The rows without a prediction as (id, code, message), in the file's order."""
+    """Yield the row errors of a job as (id, code, message), in the order of the file."""
     same = (examples.c.job_id == row_errors.c.job_id) & (examples.c.row_no == row_errors.c.row_no)
     statement = (
         select(examples.c.id, row_errors.c.code, row_errors.c.message)
@@ -73,9 +73,9 @@ def errors_of(tx: Transaction, job_id: JobId) -> Iterator[tuple[str, str, str]]:
 
 
 def with_predictions(tx: Transaction, job_id: JobId) -> tuple[list[Example], list[Prediction]]:
-    """The job's examples that have a prediction, and those predictions, both in the file's order.
+    """Return the examples of a job that have a prediction, and these predictions, both in the order of the file.
 
-    Everything is in memory at once: this is for judging labelled files.
+    Everything is in memory at once: this is for the evaluation of labeled files.
     """
     same = (examples.c.job_id == predictions.c.job_id) & (examples.c.row_no == predictions.c.row_no)
     statement = (
@@ -85,8 +85,8 @@ def with_predictions(tx: Transaction, job_id: JobId) -> tuple[list[Example], lis
         .order_by(predictions.c.row_no)
     )
     rows = tx.execute(statement).all()
-    said = [Prediction(row.row_no, row.predicted, tuple(row.probabilities), row.truncated) for row in rows]
-    return [_example(row) for row in rows], said
+    scored = [Prediction(row.row_no, row.predicted, tuple(row.probabilities), row.truncated) for row in rows]
+    return [_example(row) for row in rows], scored
 
 
 def _columns(item: Example) -> tuple[str | int, ...]:
@@ -98,7 +98,7 @@ def _columns(item: Example) -> tuple[str | int, ...]:
 
 
 def _example(row: Row[Any]) -> Example:
-    """From a row that begins with the table's columns in their order; by their names it would take twice as long."""
+    """Return an example from a row that begins with the table's columns in order; by name takes twice as long."""
     columns = tuple(row)
     _, row_no, id_, sentence = columns[:4]
     return Example(row_no, id_, sentence, Entity(*columns[4:8]), Entity(*columns[8:12]), *columns[12:14])

@@ -1,7 +1,7 @@
-"""Rights in Postgres: the owner makes the tables, and the roles that work with them can do no more than their work.
+"""Rights of Postgres roles: the owner creates the tables, and each other role can do only what its part needs.
 
-`relex db upgrade` grants them anew after each migration, so a new table is never forgotten. Nobody but the owner can
-alter a table, and nobody but a worker can write a prediction or a model version.
+`relex db upgrade` grants the rights again after each migration, so a new table is never forgotten. Only the owner can
+alter a table, and only a worker can write a prediction or a model version.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,12 +16,12 @@ from relex.errors import InvalidInput, RelexError
 
 
 class Part(StrEnum):
-    """Who a role is for."""
+    """The part of relex that a role serves."""
 
     WORKER = "worker"
-    """Claims, scores, trains, registers."""
+    """A worker: claims, scores, trains and registers."""
     CLIENT = "client"
-    """Submits jobs and training runs, watches, cancels, tries again, exports, evaluates."""
+    """A command: submits, follows, cancels, retries, exports and evaluates."""
 
 
 RIGHTS: Mapping[Part, Mapping[str, str]] = {
@@ -37,10 +37,10 @@ RIGHTS: Mapping[Part, Mapping[str, str]] = {
     },
     Part.CLIENT: {
         "alembic_version": "SELECT",
-        "model_versions": "SELECT, UPDATE (scores)",  # `relex evaluate` remembers them
+        "model_versions": "SELECT, UPDATE (scores)",  # `relex evaluate` stores them
         "jobs": "SELECT, INSERT, UPDATE",
         "examples": "SELECT, INSERT",
-        # Whoever waits sweeps, and a sweep records the row that kills its worker; a retry forgets what it tries again.
+        # A command that waits also sweeps, and a sweep records poison rows; a retry deletes the errors of its rows.
         "shards": "SELECT, INSERT, UPDATE, DELETE",
         "predictions": "SELECT",
         "row_errors": "SELECT, INSERT, DELETE",
@@ -57,20 +57,20 @@ MAY_CREATE = text("SELECT has_schema_privilege(:role, current_schema(), 'CREATE'
 
 
 def grant(database: Database, part: Part, role: str) -> None:
-    """Give a role what its part needs in the tables and take from it whatever else it had there.
+    """Grant a role the rights that its part needs, and revoke all others in these tables.
 
     Raises:
-        InvalidInput: there is no such role, or it is the owner's own or a superuser.
-        RelexError: we are not the owner, or everybody may make tables here.
+        InvalidInput: the role does not exist, owns the tables, or is a superuser.
+        RelexError: this connection is not the owner's, or the role may create tables here.
     """
     with turn(database, "grants") as tx:
-        owner, ours = tx.execute(OWNER).one()
-        if not ours:  # Postgres itself would only warn
+        owner, is_ours = tx.execute(OWNER).one()
+        if not is_ours:  # Postgres itself would only warn
             raise RelexError(f"{database.name}: only the owner of the tables, {owner}, can grant rights in them")
         is_owner = tx.scalar(ROLE, {"role": role})
         if is_owner is None:
             raise InvalidInput(
-                f"{database.name} has no role {role}: make it with CREATE ROLE {role} LOGIN PASSWORD ..."
+                f"{database.name} has no role {role}: create it with CREATE ROLE {role} LOGIN PASSWORD ..."
             )
         if is_owner:
             raise InvalidInput(f"{role} owns the tables or is a superuser: a {part} should have a role of its own")
@@ -87,10 +87,10 @@ def _statements(part: Part) -> Iterator[sql.SQL]:
 
 
 def _check_schema(tx: Transaction, role: str) -> None:
-    """Postgres of before 15 let everybody make tables, and an upgrade keeps it so."""
+    """Refuse a role that may create tables: before Postgres 15 every role could, and an upgrade keeps that right."""
     if tx.scalar(MAY_CREATE, {"role": role}):
         schema = tx.scalar(text("SELECT current_schema()"))
         raise RelexError(
-            f"{role} may make tables in the schema {schema}: "
+            f"{role} may create tables in the schema {schema}: "
             f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC (or from the role), and run this again"
         )

@@ -1,4 +1,4 @@
-"""Short ids that a person can read aloud, and finding the one meant by a prefix or by `@last`."""
+"""Short ids that a person can read aloud; a unique prefix or `@last` stands for a whole id."""
 
 import secrets
 
@@ -15,66 +15,66 @@ LENGTH = 6
 LAST = "@last"
 WORDS = {jobs: "job", runs: "training run"}
 LIST = {jobs: hints.list_jobs, runs: hints.list_runs}
-KEPT = jobs.c.purged_at.is_(None)
-"""Of a job that is being purged not even the id is known any more."""
+NOT_PURGED = jobs.c.purged_at.is_(None)
+"""Condition that hides jobs that are being purged, ids included."""
 
 
 def new_id(tx: Transaction, table: Table, letter: str) -> str:
-    """An id such as j-7k3f9q that the table does not hold yet."""
+    """Return an id such as j-7k3f9q that the table does not contain yet."""
     while True:
         fresh = f"{letter}-" + "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
         if tx.execute(select(table.c.id).where(table.c.id == fresh)).first() is None:
             return fresh
 
 
-def is_run(given: str) -> bool:
-    """Whether an id, or a beginning of one, is that of a training run; all others are jobs'."""
-    return given.startswith("r-")
+def is_run(ref: str) -> bool:
+    """Return whether an id, or a prefix of one, is that of a training run; all others are of jobs."""
+    return ref.startswith("r-")
 
 
-def refuse_run(given: str, done: str) -> None:
-    """Where only a job can be meant.
-
-    Raises:
-        InvalidInput: the id is that of a training run, which cannot be `done`.
-    """
-    if is_run(given):
-        raise InvalidInput(f"{given} is a training run: only jobs can be {done}; {hints.list_jobs()}")
-
-
-def find_id(tx: Transaction, table: Table, given: str, missing: type[NotFound]) -> str:
-    """The id that `given` means: itself, a prefix of exactly one, or `@last`.
+def refuse_run(job_ref: str, action: str) -> None:
+    """Refuse the id of a training run where only a job is accepted; `action` is such as "paused".
 
     Raises:
-        NotFound: of the type `missing`; nothing fits, or several do (they are named). Nothing fits an empty id:
-            a script whose variable is unset must not get whichever job there is.
+        InvalidInput: the id is that of a training run.
     """
-    if not given.strip():
+    if is_run(job_ref):
+        raise InvalidInput(f"{job_ref} is a training run: only jobs can be {action}; {hints.list_jobs()}")
+
+
+def find_id(tx: Transaction, table: Table, ref: str, missing: type[NotFound]) -> str:
+    """Return the id that a reference stands for: a whole id, the prefix of exactly one, or `@last`.
+
+    Raises:
+        NotFound: of the type `missing`; nothing matches, or several do (the message names them). Nothing matches an
+            empty reference: a script with an unset variable must not get whichever job there is.
+    """
+    if not ref.strip():
         raise missing(f"the id of the {WORDS[table]} is empty; {LIST[table]()}")
     newest_first = select(table.c.id).order_by(table.c.seq.desc())
     if table is jobs:
-        newest_first = newest_first.where(KEPT)
-    if given == LAST:
-        found = list(tx.scalars(newest_first.limit(1)))
+        newest_first = newest_first.where(NOT_PURGED)
+    if ref == LAST:
+        matches = list(tx.scalars(newest_first.limit(1)))
     else:
-        found = list(tx.scalars(newest_first.where(table.c.id.startswith(given, autoescape=True)).limit(5)))
-    if given in found or len(found) == 1:
-        return given if given in found else found[0]
-    if found:
-        raise missing(f"{shortened(given)} fits several {WORDS[table]}s: {', '.join(found)}; give more of one")
-    if given == LAST:
+        matches = list(tx.scalars(newest_first.where(table.c.id.startswith(ref, autoescape=True)).limit(5)))
+    if ref in matches or len(matches) == 1:
+        return ref if ref in matches else matches[0]
+    if matches:
+        raise missing(f"{shortened(ref)} matches several {WORDS[table]}s: {', '.join(matches)}; type more of the id")
+    if ref == LAST:
         raise missing(f"there are no {WORDS[table]}s yet")
-    raise missing(f"no {WORDS[table]} has the id {shortened(given)}; {LIST[table]()}")
+    raise missing(f"no {WORDS[table]} has the id {shortened(ref)}; {LIST[table]()}")
 
 
 def last_id(tx: Transaction) -> str:
-    """What `@last` means where a job or a training run may be named: the newest of all.
+    """Return what `@last` stands for where jobs and training runs are accepted: the newest of both.
 
     Raises:
         NotFound: there are none.
     """
-    both = union_all(select(jobs.c.id, jobs.c.seq).where(KEPT), select(runs.c.id, runs.c.seq)).subquery()
-    found = tx.scalar(select(both.c.id).order_by(both.c.seq.desc()).limit(1))
-    if found is None:
+    both = union_all(select(jobs.c.id, jobs.c.seq).where(NOT_PURGED), select(runs.c.id, runs.c.seq)).subquery()
+    newest = tx.scalar(select(both.c.id).order_by(both.c.seq.desc()).limit(1))
+    if newest is None:
         raise NotFound("there are no jobs and no training runs yet")
-    return str(found)
+    return str(newest)

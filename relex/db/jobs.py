@@ -1,4 +1,4 @@
-"""Jobs as rows: making one, finding one, counting how far it is, closing it."""
+"""Jobs as rows: insert, find, count progress, lock, close."""
 
 from dataclasses import asdict
 
@@ -12,10 +12,10 @@ from relex.db.tables import jobs
 from relex.domain.jobs import Job, JobId, NewJob, Progress
 from relex.errors import JobNotFound, RelexError
 
-# The times of its shards show when workers worked on the job. Each claim of a shard replaces the time of the claim
-# before it, so only the last claim counts. Where nobody worked for longer than two shards
-# usually take (a pause, no worker, the time before a retry), one stretch of work ends and the next one begins; a
-# shorter gap is the turn of another job. The speed is that of the last stretch, and of an open job only while it lasts.
+# The times of the shards show when workers worked on the job. Each claim of a shard replaces the time of the previous
+# claim, so only the last one counts. A gap longer than two shards usually take (a pause, no worker, the time before a
+# retry) ends one period of work; in a shorter gap the workers served another job. The speed is that of the last period;
+# an open job has a speed only while its last period continues.
 PROGRESS = text("""
     WITH spans AS (
         SELECT end_row - first_row AS rows, state = 'done' AS done, state <> 'running' AS over,
@@ -26,25 +26,25 @@ PROGRESS = text("""
             state IN ('done', 'failed')
             OR state = 'running' AND lease_until > clock_timestamp() + make_interval(secs => :renewed)
         )
-    ), pauses AS (
-        SELECT GREATEST(make_interval(secs => :idle), 2 * avg(ended - began)) AS least FROM spans
+    ), gaps AS (
+        SELECT GREATEST(make_interval(secs => :idle), 2 * avg(ended - began)) AS longest FROM spans
     ), ordered AS (
         SELECT *, max(ended) OVER (ORDER BY began, ended ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
         FROM spans
     ), numbered AS (
-        SELECT *, count(*) FILTER (WHERE began > before + (SELECT least FROM pauses)) OVER (ORDER BY began, ended)
-            AS stretch
+        SELECT *, count(*) FILTER (WHERE began > before + (SELECT longest FROM gaps)) OVER (ORDER BY began, ended)
+            AS period
         FROM ordered
-    ), stretches AS (
-        SELECT stretch, max(ended) AS ended, COALESCE(sum(rows) FILTER (WHERE done), 0) AS rows,
+    ), periods AS (
+        SELECT period, max(ended) AS ended, COALESCE(sum(rows) FILTER (WHERE done), 0) AS rows,
             COALESCE(EXTRACT(epoch FROM max(ended) FILTER (WHERE over) - min(began)), 0)::float AS seconds,
             EXTRACT(epoch FROM max(ended) FILTER (WHERE done) - min(began))::float AS until_done
-        FROM numbered GROUP BY stretch
-    ), last_stretch AS (
-        SELECT rows / NULLIF(until_done, 0) AS speed FROM stretches
-        WHERE rows > 0 AND stretch = (SELECT max(stretch) FROM stretches) AND (
+        FROM numbered GROUP BY period
+    ), last_period AS (
+        SELECT rows / NULLIF(until_done, 0) AS speed FROM periods
+        WHERE rows > 0 AND period = (SELECT max(period) FROM periods) AND (
             SELECT finished_at IS NOT NULL
-                OR paused_at IS NULL AND ended > clock_timestamp() - (SELECT least FROM pauses)
+                OR paused_at IS NULL AND ended > clock_timestamp() - (SELECT longest FROM gaps)
             FROM jobs WHERE id = :job_id
         )
     )
@@ -66,8 +66,8 @@ PROGRESS = text("""
         count(DISTINCT worker) FILTER (
             WHERE state = 'running' AND lease_until <= clock_timestamp() + make_interval(secs => :renewed)
         ) AS stalled_workers,
-        COALESCE((SELECT sum(seconds) FROM stretches), 0) AS seconds,
-        (SELECT speed FROM last_stretch) AS rows_per_second,
+        COALESCE((SELECT sum(seconds) FROM periods), 0) AS seconds,
+        (SELECT speed FROM last_period) AS rows_per_second,
         min(started_at) AS started_at,
         COALESCE(
             (SELECT error FROM jobs WHERE id = :job_id),
@@ -77,12 +77,12 @@ PROGRESS = text("""
     FROM shards WHERE job_id = :job_id
 """)
 IDLE_SECONDS = 10.0
-"""Nobody needs longer from one shard to the next, whatever else happens on a machine."""
-SILENT_SHARE = 1 / 2
-"""A worker that has not renewed its lease for this share of it is silent: a healthy one does so every third."""
+"""Time within which a worker always gets from one shard to the next, however busy the machine is."""
+STALLED_SHARE = 1 / 2
+"""Share of a lease without a renewal after which its worker counts as stalled; a healthy one renews at a third."""
 
-# No shard is open, or more rows failed than may. This is asked after every shard: each part is one look into an index,
-# for ordered by a partial one Postgres reads no shard that is done.
+# No shard is open, or more rows failed than allowed. This runs after every shard, so each part is one index probe: in
+# the order of a partial index Postgres reads no shard that is done.
 ENDED = text("""
     SELECT id FROM jobs
     WHERE finished_at IS NULL AND (CAST(:job_id AS text) IS NULL OR id = :job_id)
@@ -96,157 +96,157 @@ ENDED = text("""
     ))
 """)
 
-# Every row is in exactly one shard, and those of the finished shards have a prediction or an error each.
+# Every row is in exactly one shard, and each row of a finished shard has a prediction or an error.
 ACCOUNT = text("""
     SELECT
         (SELECT count(*) FROM predictions WHERE job_id = :job_id)
-            + (SELECT count(*) FROM row_errors WHERE job_id = :job_id) AS found,
+            + (SELECT count(*) FROM row_errors WHERE job_id = :job_id) AS recorded,
         COALESCE(sum(end_row - first_row) FILTER (WHERE state = 'done'), 0) AS due,
         (SELECT total FROM jobs WHERE id = :job_id) AS total,
         max(end_row) AS cut,
-        count(*) FILTER (WHERE first_row <> follows) AS gaps
+        count(*) FILTER (WHERE first_row <> follows) AS holes
     FROM (SELECT *, lag(end_row, 1, 0) OVER (ORDER BY first_row) AS follows FROM shards WHERE job_id = :job_id) AS each
 """)
 
-# A new token: whoever holds one of these shards is refused from now on.
+# A new token: writes of the workers that hold these shards are refused from now on.
 CANCEL_SHARDS = text("""
     UPDATE shards
     SET state = 'cancelled', token = nextval('fencing_tokens'), lease_until = NULL, finished_at = clock_timestamp()
     WHERE job_id = :job_id AND state IN ('pending', 'running')
 """)
 
-
-PATIENCE = "5s"
-"""How long a verb waits for one lock: a worker holds a shard's for the milliseconds of its commit."""
+LOCK_TIMEOUT = "5s"
+"""How long a command waits for one lock: a worker holds that of a shard for the milliseconds of its commit."""
 
 CLOSE_TIMEOUT = "1s"
-"""How long the closing of a job waits for one lock: the next sweep tries again."""
+"""How long it waits for one lock to close a job; the next sweep tries again."""
 
 
 def insert_job(tx: Transaction, new: NewJob) -> JobId | None:
-    """Make a job, or return None where its idempotency key is taken.
+    """Insert a job, or return None if its idempotency key is taken.
 
-    A second caller with the same key waits here until the first one's transaction ends.
+    A second caller with the same key waits until the first one's transaction ends.
     """
     statement = insert(jobs).values(id=new_id(tx, jobs, "j"), **asdict(new))
-    made = tx.scalar(statement.on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(jobs.c.id))
-    return None if made is None else JobId(made)
+    job_id = tx.scalar(statement.on_conflict_do_nothing(index_elements=["idempotency_key"]).returning(jobs.c.id))
+    return None if job_id is None else JobId(job_id)
 
 
 def make_newest(tx: Transaction, job_id: JobId) -> None:
-    """Let `@last` mean this job: it was submitted again just now."""
+    """Make this job the one that `@last` stands for: it was submitted again just now."""
     tx.execute(update(jobs).where(jobs.c.id == job_id).values(seq=text("DEFAULT")))
 
 
 def insert_instead(tx: Transaction, new: NewJob, old: JobId) -> JobId:
-    """Make a job of the same idempotency key as an old one that did not end well, and which gives it up."""
+    """Insert a job under the idempotency key of an old one that failed; the old one loses the key."""
     tx.execute(update(jobs).where(jobs.c.id == old).values(idempotency_key=jobs.c.idempotency_key + ":" + old))
     statement = insert(jobs).values(id=new_id(tx, jobs, "j"), **asdict(new)).returning(jobs.c.id)
     return JobId(tx.execute(statement).scalar_one())
 
 
 def with_key(tx: Transaction, key: str) -> Job | None:
-    """The job that was made with this idempotency key, held until the transaction ends; None where it is purged."""
+    """Return and lock the job with this idempotency key; None if there is none or it was purged."""
     row = tx.execute(_select().where(jobs.c.idempotency_key == key).with_for_update(key_share=True)).one_or_none()
     return None if row is None else _job(row)
 
 
-def find(tx: Transaction, given: str) -> Job:
-    """The job meant by an id, a unique prefix or `@last`.
+def find(tx: Transaction, job_ref: str) -> Job:
+    """Return the job that an id, a unique prefix or `@last` stands for.
 
     Raises:
-        JobNotFound: none, or several.
+        JobNotFound: no job matches, or several do.
     """
-    job_id = find_id(tx, jobs, given, JobNotFound)
+    job_id = find_id(tx, jobs, job_ref, JobNotFound)
     return _job(tx.execute(_select().where(jobs.c.id == job_id)).one())
 
 
 def newest(tx: Transaction, limit: int) -> list[Job]:
-    """The newest jobs, newest first."""
-    kept = _select().where(jobs.c.purged_at.is_(None))
-    return [_job(row) for row in tx.execute(kept.order_by(jobs.c.seq.desc()).limit(limit))]
+    """Return the newest jobs, newest first."""
+    visible = _select().where(jobs.c.purged_at.is_(None))
+    return [_job(row) for row in tx.execute(visible.order_by(jobs.c.seq.desc()).limit(limit))]
 
 
 def matching(tx: Transaction, condition: ColumnElement[bool]) -> list[Job]:
-    """The jobs of which this is true, the oldest first."""
+    """Return the jobs that meet a condition, oldest first."""
     return [_job(row) for row in tx.execute(_select().where(condition).order_by(jobs.c.seq))]
 
 
 def progress(tx: Transaction, job: Job, lease_seconds: float = 0.0) -> Progress:
-    """Count how far a job is now.
+    """Count the rows and shards of a job as they are now.
 
     Args:
         tx: the transaction.
         job: which job.
-        lease_seconds: the length of the workers' leases; it decides who is silent; with 0 a worker is silent only once
-            its lease ran out.
+        lease_seconds: the length of the workers' leases, which decides who is stalled; with 0 a worker counts as
+            stalled only after its lease expired.
     """
-    values = {"job_id": job.id, "renewed": lease_seconds * SILENT_SHARE, "idle": IDLE_SECONDS}
+    values = {"job_id": job.id, "renewed": lease_seconds * STALLED_SHARE, "idle": IDLE_SECONDS}
     return Progress(job, **tx.execute(PROGRESS, values).one()._asdict())
 
 
 def ended(tx: Transaction) -> list[JobId]:
-    """The jobs that have no open shard, or too many row errors, but are not closed yet."""
+    """Return the jobs that have no open shard, or too many row errors, but are not closed yet."""
     return [JobId(each) for each in tx.scalars(ENDED, {"job_id": None})]
 
 
-def lock_job(tx: Transaction, given: str, timeout: str | None = None) -> Progress:
-    """A job, and how far it is, as they stay until the transaction ends: nobody else changes the job's state.
+def lock_job(tx: Transaction, job_ref: str, timeout: str | None = None) -> Progress:
+    """Lock a job until the transaction ends, and return its progress: no other transaction changes its state.
 
-    Workers go on with its shards. The sweep is kept out, or it might halve a shard unseen; it never waits for a job's
-    row, so that may come first.
+    Workers continue with its shards. The sweep is locked too, or it might halve a shard unseen. It never waits for the
+    row of a job, so that row can be locked first.
 
     Raises:
-        JobNotFound: nothing goes by this id, or several do.
-        LockTimeout: here or later in the transaction: somebody has held a lock for longer than `timeout`.
+        JobNotFound: no job matches, or several do.
+        LockTimeout: here or later in the transaction; another process has held a lock for longer than `timeout`.
     """
-    job_id = find(tx, given).id
-    # A worker that froze in its COMMIT must not make everybody wait who waits for us.
-    locks.limit_waits(tx, timeout or PATIENCE)
-    # Not in the way of workers: their foreign keys share the row.
+    job_id = find(tx, job_ref).id
+    # Others wait for this transaction, so it must not wait for a worker that froze in its COMMIT.
+    locks.limit_waits(tx, timeout or LOCK_TIMEOUT)
+    # This mode does not block workers: their foreign keys share the lock of the row.
     tx.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
     locks.lock_sweep(tx)
     return progress(tx, find(tx, job_id))
 
 
 def close_if_ended(tx: Transaction, job_id: JobId) -> None:
-    """Close a job that has no open shard or more row errors than it may have: in the latter case it fails.
+    """Close a job that has no open shard, or fail it if it has more row errors than its budget allows.
 
     Raises:
-        RelexError: its rows are not all accounted for.
-        LockTimeout: somebody holds the job.
+        RelexError: not all of its rows are accounted for.
+        LockTimeout: another process holds the lock of the job.
     """
     if tx.scalar(ENDED, {"job_id": job_id}) is None:
         return
-    held = lock_job(tx, job_id, CLOSE_TIMEOUT)
-    if tx.scalar(ENDED, {"job_id": job_id}) is None:  # somebody else closed it, and it may have been retried since
+    current = lock_job(tx, job_id, CLOSE_TIMEOUT)
+    if tx.scalar(ENDED, {"job_id": job_id}) is None:  # another process closed it, and it may have been retried since
         return
-    most = held.job.max_failed
-    if most is not None and held.failed > most:
-        cancel_shards(tx, held.job)
-        close(tx, held.job, error=f"{held.failed:,} rows could not be scored, and --max-failed allows {most:,}")
+    max_failed = current.job.max_failed
+    if max_failed is not None and current.failed > max_failed:
+        cancel_shards(tx, current.job)
+        reason = f"{current.failed:,} rows could not be scored, and --max-failed allows {max_failed:,}"
+        close(tx, current.job, error=reason)
     else:
-        close(tx, held.job)
+        close(tx, current.job)
 
 
 def cancel_shards(tx: Transaction, job: Job) -> int:
-    """Cancel the open shards of a job that is held, whoever has them, and count them."""
+    """Cancel the open shards of a locked job, whichever worker holds them, and return how many there were."""
     return tx.execute(CANCEL_SHARDS, {"job_id": job.id}).rowcount
 
 
-def close(tx: Transaction, job: Job, **facts: object) -> None:
-    """End a job that is held and has no open shard, with facts about its end.
+def close(tx: Transaction, job: Job, **values: object) -> None:
+    """Close a locked job without open shards; `values` are further columns to set.
 
     Raises:
         RelexError: the shards do not cover the job's rows, or predictions and row errors do not add up to the rows of
-            those that are done.
+            the finished shards.
     """
-    found, due, total, cut, gaps = tx.execute(ACCOUNT, {"job_id": job.id}).one()
-    if found != due:
-        raise RelexError(f"{job.id}: {found} predictions and row errors for {due} rows; please report this as a bug")
-    if gaps or cut != total:
+    recorded, due, total, cut, holes = tx.execute(ACCOUNT, {"job_id": job.id}).one()
+    if recorded != due:
+        raise RelexError(f"{job.id}: {recorded} predictions and row errors for {due} rows; please report this as a bug")
+    if holes or cut != total:
         raise RelexError(f"{job.id}: its shards do not cover its {total} rows; please report this as a bug")
-    tx.execute(update(jobs).where(jobs.c.id == job.id).values(finished_at=func.clock_timestamp(), **facts))
+    tx.execute(update(jobs).where(jobs.c.id == job.id).values(finished_at=func.clock_timestamp(), **values))
 
 
 def _select() -> Select[tuple[object, ...]]:

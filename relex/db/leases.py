@@ -1,14 +1,14 @@
-"""Leases on rows: how workers claim, keep and give back shards and training runs.
+"""Leases on rows: how workers claim, renew and release shards and training runs.
 
     waiting --claim--> running --write--> ended
        ^                  |
-       +--- release ------+    under a new fencing token: nothing of this claim is accepted any more
-       +--- recover ------+    under the same token: the lease ran out
+       +--- release ------+    under a new fencing token: late writes of the claim are refused
+       +--- recover ------+    under the same token: the lease expired
 
-Every write after the claim repeats the claim's fencing token and is refused (:class:`LeaseLost`) once another worker
-has claimed the row, or it was cancelled. A lease that ran out does not prove that its worker is dead: Postgres may have
-been away for longer. So a worker that comes back under its old token is accepted as long as nobody else has claimed
-the row; what it computed is not thrown away. All times are the database's: a worker's clock is never asked.
+Every write after the claim repeats its fencing token, and is refused (:class:`LeaseLost`) once another worker has
+claimed the row or it was cancelled. An expired lease does not prove that its worker is dead: Postgres may have been
+unreachable for longer. So a worker that returns under its old token is accepted until another worker claims the row,
+and its results are kept. All times are the database's; the clocks of workers are never used.
 """
 
 from collections.abc import Callable
@@ -28,20 +28,20 @@ CLAIMED = """
     state = 'running', token = nextval('fencing_tokens'), worker = :worker,
     lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
 """
-"""What every claim sets, with the parameters `worker` and `lease_seconds`."""
+"""Assignments of every claim, with the parameters `worker` and `lease_seconds`."""
 
 RECONNECT = "interval '10 seconds'"
-"""How long after its own start Postgres holds a missing renewal against nobody: workers must find it again first."""
+"""Time after the start of Postgres in which a missing renewal is not counted: workers must reconnect first."""
 
 now = func.clock_timestamp()
 
 
 class Claim(Protocol):
-    """What a worker holds after a claim."""
+    """A claimed row, as its worker sees it."""
 
     @property
     def token(self) -> int:
-        """The fencing token of the claim."""
+        """Return the fencing token of the claim."""
 
 
 Claimed = TypeVar("Claimed", bound=Claim)
@@ -49,20 +49,20 @@ Claimed = TypeVar("Claimed", bound=Claim)
 
 @dataclass(frozen=True)
 class Leased(Generic[Claimed]):
-    """A table whose rows are worked on under leases."""
+    """A table whose rows are claimed under leases."""
 
     table: Table
     waiting: str
-    """The state of a row that may be claimed."""
-    silences: str
-    """The column that counts the workers whose lease on the row ran out."""
+    """State of a row that may be claimed."""
+    expiries: str
+    """Column that counts the workers whose lease on the row expired."""
     row: Callable[[Claimed], ColumnElement[bool]]
-    """Which row a claim is about."""
+    """Returns the condition that selects the row of a claim."""
     loss: Callable[[Transaction, Claimed], str]
-    """What to say when a write of a claim is refused."""
+    """Returns the message for a refused write of a claim."""
 
-    def held(self, claim: Claimed) -> ColumnElement[bool]:
-        """The row of a claim, while no other claim was made and nothing else ended this one."""
+    def is_valid(self, claim: Claimed) -> ColumnElement[bool]:
+        """Return the condition that a claim is still valid: no later claim was made and the row has not ended."""
         table = self.table.c
         return and_(self.row(claim), table.token == claim.token, table.state.in_([RUNNING, self.waiting]))
 
@@ -73,25 +73,25 @@ def write(tx: Transaction, leased: Leased[Claimed], claim: Claimed, **values: ob
     Raises:
         LeaseLost: another worker has claimed it, or it was cancelled.
     """
-    if tx.execute(update(leased.table).where(leased.held(claim)).values(**values)).rowcount != 1:
+    if tx.execute(update(leased.table).where(leased.is_valid(claim)).values(**values)).rowcount != 1:
         raise LeaseLost(leased.loss(tx, claim))
 
 
 def renew(tx: Transaction, leased: Leased[Claimed], claim: Claimed, lease_seconds: float, **values: object) -> None:
-    """Keep the row of a claim for another `lease_seconds`; a lease that ran out meanwhile is taken up again.
+    """Keep the row of a claim for another `lease_seconds`; an expired lease is resumed.
 
     Raises:
         LeaseLost: another worker has claimed it, or it was cancelled.
     """
     table = leased.table.c
-    silences = table[leased.silences]
-    alive = case((table.state == RUNNING, silences), else_=func.greatest(silences - 1, 0))
-    values = {leased.silences: alive} | values
+    expiries = table[leased.expiries]
+    alive = case((table.state == RUNNING, expiries), else_=func.greatest(expiries - 1, 0))
+    values = {leased.expiries: alive} | values
     write(tx, leased, claim, state=RUNNING, lease_until=now + timedelta(seconds=lease_seconds), **values)
 
 
 def end(tx: Transaction, leased: Leased[Claimed], claim: Claimed, state: str, **values: object) -> None:
-    """End the row of a claim in its last state.
+    """End the row of a claim in a final state.
 
     Raises:
         LeaseLost: another worker has claimed it, or it was cancelled.
@@ -107,7 +107,7 @@ def release(
     delay_seconds: float = 0.0,
     **values: object,
 ) -> None:
-    """Give the row of a claim back to the queue; it may be claimed again after the delay.
+    """Return the row of a claim to the queue; it may be claimed again after the delay.
 
     Raises:
         LeaseLost: another worker has claimed it, or it was cancelled.
@@ -127,23 +127,23 @@ def release(
 
 
 def recovery(leased: Leased[Claimed]) -> TextClause:
-    """The statement that returns to the queue what silent workers hold.
+    """Return the statement that puts rows with expired leases back into the queue.
 
     It waits for no lock: a worker that froze in the middle of a transaction has its row locked, and the recovery of all
-    others must not wait until it continues or Postgres ends its session. A lease that ran out while Postgres itself was
+    others must not wait until it continues or Postgres ends its session. A lease that expired while Postgres itself was
     down says nothing about its worker and is not counted.
     """
-    table, silences = leased.table.name, leased.silences
+    table, expiries = leased.table.name, leased.expiries
     key = [column.name for column in leased.table.primary_key]
     return text(f"""
-        WITH silent AS (
+        WITH stalled AS (
             SELECT {", ".join(key)} FROM {table}
             WHERE state = '{RUNNING}' AND lease_until < clock_timestamp()
             FOR UPDATE SKIP LOCKED
         )
         UPDATE {table}
-        SET state = '{leased.waiting}', lease_until = NULL, {silences} = {silences}
+        SET state = '{leased.waiting}', lease_until = NULL, {expiries} = {expiries}
             + CASE WHEN lease_until > pg_postmaster_start_time() + {RECONNECT} THEN 1 ELSE 0 END
-        FROM silent
-        WHERE {" AND ".join(f"{table}.{name} = silent.{name}" for name in key)}
-    """)  # noqa: S608 - the names are those of our own tables
+        FROM stalled
+        WHERE {" AND ".join(f"{table}.{name} = stalled.{name}" for name in key)}
+    """)  # noqa: S608 - the names are those of relex' own tables

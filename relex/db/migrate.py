@@ -1,4 +1,4 @@
-"""Bringing the tables up to date, safely from several processes at once."""
+"""Creates and upgrades the tables, safely from several processes at once."""
 
 from importlib import resources
 
@@ -7,7 +7,7 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from relex.db import schema
-from relex.db.connection import Database
+from relex.db.connection import Database, Transaction
 from relex.errors import RelexError
 from relex.hints import doctor as hints
 
@@ -21,20 +21,24 @@ def upgrade(database: Database) -> None:
     A second caller waits for the first and then finds nothing to do.
 
     Raises:
-        RelexError: the tables are newer than this relex, or the database cannot hold every text.
+        RelexError: the tables are of a revision that this relex does not know, or the database is not encoded in UTF-8.
     """
     config = Config()
     config.set_main_option("script_location", str(resources.files("migrations")))
     with database.transaction() as tx:
-        encoding = tx.scalar(text("SHOW server_encoding"))
-        if encoding != UTF8:
-            raise RelexError(
-                f"{database.name} is encoded in {encoding}, but relex needs {UTF8}: make another database\n"
-                f"hint: {hints.create_database(database.address, '_utf8')}"
-            )
+        _require_utf8(tx, database)
         tx.execute(LOCK)
-        revision = schema.found_in(tx)
-        if revision is not None and revision > schema.newest():
-            raise RelexError(f"{schema.told(database, revision)}; {schema.advice(revision)}")
+        revision = schema.current_revision_in(tx)
+        if not schema.is_known(revision):
+            raise schema.mismatch(database, revision)
         config.attributes["connection"] = tx
         command.upgrade(config, "head")
+
+
+def _require_utf8(tx: Transaction, database: Database) -> None:
+    encoding = tx.scalar(text("SHOW server_encoding"))
+    if encoding != UTF8:
+        raise RelexError(
+            f"{database.name} is encoded in {encoding}, but relex needs {UTF8}: create another database\n"
+            f"hint: {hints.create_database(database.address, '_utf8')}"
+        )

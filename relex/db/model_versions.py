@@ -1,4 +1,4 @@
-"""Model versions: registering, finding and promoting them. At most one is current, and Postgres sees to it."""
+"""Model versions: register, find and promote them. Postgres ensures that at most one is current."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,13 +12,13 @@ from relex.domain.versions import FP32, ModelVersion, Scores, TrainingFile
 from relex.errors import ModelNotFound, did_you_mean, quoted
 from relex.hints import jobs as hints
 
-# Registering and promoting read before they write; one at a time keeps numbers and `current` straight.
+# To register and to promote read before they write; one transaction at a time keeps numbers and `current` consistent.
 LOCK = text("LOCK TABLE model_versions IN SHARE ROW EXCLUSIVE MODE")
 
 table = model_versions
 
 
-def register(  # noqa: PLR0913 - what a version's row is made of, in one call
+def register(  # noqa: PLR0913 - the columns of a version's row, in one call
     tx: Transaction,
     name: str,
     labels: Sequence[str],
@@ -29,20 +29,20 @@ def register(  # noqa: PLR0913 - what a version's row is made of, in one call
     note: str | None = None,
     trained_on: Sequence[TrainingFile] | None = None,
 ) -> ModelVersion:
-    """Give a checkpoint the next number of its name.
+    """Register a checkpoint under the next number of its name.
 
-    The same checkpoint (by digests) keeps the one it has, and gets what is new: scores on other files, a note, what it
-    was trained on if it did not say yet.
+    A checkpoint that is registered already (by its digests) keeps its number and gets what is new: scores on other
+    files, a note, and its training files if they are not recorded yet.
     """
     tx.execute(LOCK)
-    known = tx.execute(select(table).where(table.c.name == name).where(table.c.digests == dict(digests))).first()
-    if known is not None:
-        version = _version(known)
+    row = tx.execute(select(table).where(table.c.name == name).where(table.c.digests == dict(digests))).first()
+    if row is not None:
+        version = _version(row)
         for each in scores:
             add_scores(tx, version, each)
-        learned = {"note": note, "trained_on": None if version.trained_on else _files(trained_on)}
-        if news := {name: value for name, value in learned.items() if value is not None}:
-            tx.execute(update(table).where(table.c.model == str(version)).values(news))
+        updates = {"note": note, "trained_on": None if version.trained_on else _files(trained_on)}
+        if values := {name: value for name, value in updates.items() if value is not None}:
+            tx.execute(update(table).where(table.c.model == str(version)).values(values))
         return find(tx, str(version))
     number = 1 + (tx.scalar(select(func.max(table.c.number)).where(table.c.name == name)) or 0)
     values = {
@@ -62,14 +62,14 @@ def register(  # noqa: PLR0913 - what a version's row is made of, in one call
 
 
 def promote(tx: Transaction, version: ModelVersion) -> None:
-    """Make a version the one that new jobs are pinned to."""
+    """Make a version the current one, to which new jobs are pinned."""
     tx.execute(LOCK)
     tx.execute(update(table).where(table.c.current).values(current=False))
     tx.execute(update(table).where(table.c.model == str(version)).values(current=True))
 
 
 def promote_over(tx: Transaction, version: ModelVersion, rival: ModelVersion | None) -> bool:
-    """Promote a version if the one it was compared with is still current; whether it was done."""
+    """Promote a version if the one it was compared with is still current; return whether it was promoted."""
     tx.execute(LOCK)
     now = current(tx)
     if (now and str(now)) != (rival and str(rival)):
@@ -79,42 +79,41 @@ def promote_over(tx: Transaction, version: ModelVersion, rival: ModelVersion | N
 
 
 def add_scores(tx: Transaction, version: ModelVersion, scores: Scores) -> None:
-    """Remember how a version does on one more file.
+    """Record the scores of a version on one file.
 
-    There is one score a file. One in fp32 replaces what is there, for those are compared with each other; any other
-    precision is kept only where there is none yet.
+    Each file has one entry. Scores in fp32 replace the entry, because versions are compared by them; scores in another
+    precision are recorded only if there is no entry yet.
     """
     mine = table.c.model == str(version)
-    known = tx.scalars(select(table.c.scores).where(mine).with_for_update()).one()
-    if scores.precision != FP32 and any(each["data_sha256"] == scores.data_sha256 for each in known):
+    recorded = tx.scalars(select(table.c.scores).where(mine).with_for_update()).one()
+    if scores.precision != FP32 and any(each["data_sha256"] == scores.data_sha256 for each in recorded):
         return
-    kept = [each for each in known if each["data_sha256"] != scores.data_sha256]
-    tx.execute(update(table).where(mine).values(scores=[*kept, asdict(scores)]))
+    others = [each for each in recorded if each["data_sha256"] != scores.data_sha256]
+    tx.execute(update(table).where(mine).values(scores=[*others, asdict(scores)]))
 
 
 def current(tx: Transaction) -> ModelVersion | None:
-    """The version that new jobs are pinned to, if there is one."""
+    """Return the current version, to which new jobs are pinned; None if there is none."""
     row = tx.execute(select(table).where(table.c.current)).one_or_none()
     return None if row is None else _version(row)
 
 
-def find(tx: Transaction, given: str) -> ModelVersion:
-    """The version called `name@number`, or the newest called `name`.
+def find(tx: Transaction, model_ref: str) -> ModelVersion:
+    """Return the version called `name@number`, or the newest one called `name`.
 
     Raises:
-        ModelNotFound: with the closest known name.
+        ModelNotFound: no version has this name; the message suggests the closest one.
     """
-    fits = (table.c.model == given) | (table.c.name == given)
-    row = tx.execute(select(table).where(fits).order_by(table.c.number.desc()).limit(1)).first()
+    matches = (table.c.model == model_ref) | (table.c.name == model_ref)
+    row = tx.execute(select(table).where(matches).order_by(table.c.number.desc()).limit(1)).first()
     if row is None:
-        known = tx.scalars(select(table.c.model)).all()
-        hint = did_you_mean(given, known)
-        raise ModelNotFound(f"no model version called {quoted(given)}{hint}; {hints.list_models()}")
+        hint = did_you_mean(model_ref, tx.scalars(select(table.c.model)).all())
+        raise ModelNotFound(f"no model version called {quoted(model_ref)}{hint}; {hints.list_models()}")
     return _version(row)
 
 
 def every(tx: Transaction) -> list[ModelVersion]:
-    """All versions, newest first."""
+    """Return all versions, newest first."""
     return [_version(row) for row in tx.execute(select(table).order_by(table.c.created_at.desc()))]
 
 

@@ -1,15 +1,15 @@
-"""Predictions into Postgres: a shard's rows as one buffer in the form of binary COPY.
+"""Predictions as rows: written by binary COPY, and looked up in the prediction cache.
 
-The standard library's `struct` packs it: in a fraction of the time of psycopg's writer of single rows, and no slower
-than NumPy, which must first turn every Python float and which no command should wake (docs/measurements/speed.md).
-A row is its number of columns, then for each column the length in bytes and the value, all big-endian:
+The standard library's `struct` packs the rows of a shard into one buffer: in a fraction of the time of psycopg's writer
+of single rows, and no slower than NumPy, which must first convert every Python float and which no command should import
+(docs/measurements/speed.md). A row is its number of columns, then the length in bytes and the value of each column, all
+big-endian:
 
     job_id text, row_no int4, label text, probabilities float4[], truncated bool, cache_key uuid or NULL
 
-What a model version has said before of the same content, in any job: such rows need no scoring.
-
-The key stands on the prediction itself, so that answers go when their job goes and nothing can point to them in vain.
-Only rows that were really scored carry one: the index holds each content about once, however often it comes.
+The cache: a row needs no scoring if the same model version has scored the same content before, in any job. The key is a
+column of the prediction itself, so the entries of a job are deleted with it. Only rows that were really scored have a
+key: the index contains each content about once, however often it is submitted.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -37,25 +37,25 @@ NULL = pack("!i", -1)
 
 
 def copy_in(tx: Transaction, job_id: JobId, outcome: Outcome) -> None:
-    """Write a shard's predictions; those that were scored with the key under which they answer for others."""
+    """Write a shard's predictions; those that were scored get their cache key."""
     with driver(tx).cursor() as cursor, cursor.copy(COPY_IN) as copy:
         copy.write(copy_buffer(job_id, outcome))
 
 
 def copy_buffer(job_id: JobId, outcome: Outcome) -> bytes:
-    """A shard's predictions in the form of binary COPY: about 340 bytes a row."""
+    """Return a shard's predictions in the format of binary COPY: about 340 bytes a row."""
     scored = _rows(job_id, outcome.scored, outcome.keys)
     reused = _rows(job_id, outcome.reused, {})
     return b"".join(chain((HEADER,), scored, reused, (TRAILER,)))
 
 
 def _rows(job_id: JobId, predictions: Sequence[Prediction], keys: Mapping[int, UUID]) -> Iterator[bytes]:
-    """The rows in pieces; what many rows share is packed once."""
+    """Yield the rows in pieces; parts that many rows share are packed once."""
     start = COLUMNS + _text(job_id)
     labels = {label: _text(label) for label in {item.label for item in predictions}}
     for item in predictions:
         head, floats = _array(len(item.probabilities))
-        cells: list[float] = [4] * (2 * len(item.probabilities))  # each behind its length in bytes
+        cells: list[float] = [4] * (2 * len(item.probabilities))  # each after its length in bytes
         cells[1::2] = item.probabilities
         key = keys.get(item.row_no)
         yield start + INT4.pack(4, item.row_no) + labels[item.label] + head + floats.pack(*cells)
@@ -69,32 +69,32 @@ def _text(value: str) -> bytes:
 
 @cache
 def _array(count: int) -> tuple[bytes, Struct]:
-    """What comes before the elements of an array of floats, and how they are packed."""
+    """Return the header of an array of floats, and the struct that packs its elements."""
     elements = Struct("!" + "if" * count)
     no_nulls, lower_bound = 0, 1
     return pack("!6i", 20 + elements.size, 1, no_nulls, FLOAT4_OID, count, lower_bound), elements
 
 
 SCORING = 2
-"""Raised by whoever changes the numbers that a model gives: what was said before then answers nobody."""
+"""Version of the scoring code. Increase it with every change of a model's numbers, so that no old row is reused."""
 
-# One probe of the index a key, whatever Postgres' statistics say: they are none while a first job is being scored.
-KNOWN = """
-    SELECT asked.key, said.row_no, said.label, said.probabilities, said.truncated
-    FROM unnest(%s::uuid[]) AS asked (key) CROSS JOIN LATERAL (
+# One index probe for each key, whatever the statistics of Postgres: there are none while a first job is being scored.
+LOOKUP = """
+    SELECT requested.key, cached.row_no, cached.label, cached.probabilities, cached.truncated
+    FROM unnest(%s::uuid[]) AS requested (key) CROSS JOIN LATERAL (
         SELECT row_no, label, probabilities, truncated FROM predictions
-        WHERE cache_key = asked.key
+        WHERE cache_key = requested.key
         ORDER BY (SELECT created_at FROM jobs WHERE id = job_id) DESC, job_id DESC, row_no DESC
         LIMIT 1
-    ) AS said
+    ) AS cached
 """
 
 
 def cache_key(model: str, exact: bool, example: Example) -> UUID:
-    """Equal where the same model version, in the same mode, sees the same content: 16 bytes of BLAKE2b.
+    """Return the cache key of an example: 16 bytes of BLAKE2b over the model version, its mode and the content.
 
-    The sentence comes last and no other part can hold a line end, so different contents make different texts. An
-    entity's own text follows from its place.
+    The sentence comes last and no other part can contain a line end, so different contents make different texts. The
+    text of an entity follows from its position.
     """
     subject, object_ = example.subject, example.object
     content = (
@@ -105,10 +105,10 @@ def cache_key(model: str, exact: bool, example: Example) -> UUID:
 
 
 def lookup(tx: Transaction, keys: Collection[UUID]) -> dict[UUID, Prediction]:
-    """The predictions with these keys, as far as there are any; of several that of the newest job, its last row.
+    """Return the cached predictions of these keys; of several for one key, that of the newest job, its last row.
 
     Each has the row number that it had in its own job.
     """
     with driver(tx).cursor(binary=True) as cursor:  # thirty numbers a row as text would take twice as long
-        found = cursor.execute(KNOWN, [list(keys)]).fetchall()
-    return {key: Prediction(row_no, label, tuple(values), cut) for key, row_no, label, values, cut in found}
+        rows = cursor.execute(LOOKUP, [list(keys)]).fetchall()
+    return {key: Prediction(row_no, label, tuple(values), cut) for key, row_no, label, values, cut in rows}

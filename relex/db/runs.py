@@ -1,12 +1,12 @@
-"""Training runs as rows, claimed under leases as shards are (:mod:`relex.db.leases`).
+"""Training runs as rows, claimed under leases like shards (:mod:`relex.db.leases`).
 
     queued --claim--> running --complete--> done
        ^                 |    --fail------> failed
        +--release--------+
-       +--lease runs out-+    (or failed, where it keeps dying at one place)
+       +--lease expires--+    (or failed, if its workers keep dying at the same step)
     queued or running --cancel--> cancelled
 
-`attempt` counts the workers that went silent since the run last got further than ever: a run that gets on may be
+`attempt` counts the workers whose lease expired since the run last reached a new step: a run that makes progress may be
 resumed as often as its machine is restarted.
 """
 
@@ -32,19 +32,20 @@ CLAIM = text(f"""
     SET {leases.CLAIMED}, error = NULL, started_at = COALESCE(started_at, clock_timestamp())
     FROM picked WHERE runs.id = picked.id
     RETURNING runs.id
-""")  # noqa: S608 - a constant of ours
+""")  # noqa: S608 - the interpolated text is a constant
 
 GIVE_UP = text("""
     UPDATE runs SET state = 'failed', finished_at = clock_timestamp(),
-        error = 'its worker went silent ' || attempt || ' times and got no further than step ' || furthest
-            || ': killed, or stalled; see the worker''s log'
+        error = 'its worker was killed or stalled ' || attempt || ' times without getting past step ' || furthest
+            || '; see the worker''s log'
     WHERE id IN (SELECT id FROM runs WHERE state = 'queued' AND attempt >= :attempts FOR UPDATE SKIP LOCKED)
 """)
 
 ATTEMPTS = 3
+"""Number of workers that may die or stall at the same step before the run fails."""
 
 CANCEL_TIMEOUT = "5s"
-"""How long a cancel waits for a worker that registers its model version: that is a move of a folder and a commit."""
+"""How long a cancel waits for a worker that registers its model version: a move of a folder and a commit."""
 
 
 def _row(run: TrainingRun) -> ColumnElement[bool]:
@@ -56,40 +57,40 @@ def _loss(tx: Transaction, run: TrainingRun) -> str:
     return f"{run.id}: {'another worker has this run' if state is RunState.RUNNING else state}"
 
 
-LEASED = Leased[TrainingRun](runs, RunState.QUEUED, silences="attempt", row=_row, loss=_loss)
+LEASED = Leased[TrainingRun](runs, RunState.QUEUED, expiries="attempt", row=_row, loss=_loss)
 RECOVER = leases.recovery(LEASED)
 
 
 def insert_run(tx: Transaction, name: str, config: Mapping[str, Any], folder: str) -> RunId:
-    """Queue a run of this configuration, whose relative paths start at `folder`."""
+    """Queue a run of this configuration, whose relative paths are relative to `folder`."""
     values = {"id": new_id(tx, runs, "r"), "name": name, "config": dict(config), "folder": folder}
     defaults = {"state": RunState.QUEUED, "token": 0, "attempt": 0, "progress": {}, "created_at": func.now()}
     return RunId(tx.execute(insert(runs).values(values | defaults).returning(runs.c.id)).scalar_one())
 
 
-def find(tx: Transaction, given: str) -> TrainingRun:
-    """The run meant by an id, a unique prefix or `@last`.
+def find(tx: Transaction, run_ref: str) -> TrainingRun:
+    """Return the run that an id, a unique prefix or `@last` stands for.
 
     Raises:
-        RunNotFound: none, or several.
+        RunNotFound: no run matches, or several do.
     """
-    return _get(tx, find_id(tx, runs, given, RunNotFound))
+    return _get(tx, find_id(tx, runs, run_ref, RunNotFound))
 
 
 def claim(tx: Transaction, worker: str, lease_seconds: float) -> TrainingRun | None:
-    """Take the run that waited longest for `lease_seconds`, or None. Commit at once."""
+    """Claim the run that has waited longest, for `lease_seconds`; None if none waits. Commit at once."""
     run_id = tx.scalar(CLAIM, {"worker": worker, "lease_seconds": lease_seconds})
     return None if run_id is None else _get(tx, run_id)
 
 
 def cancel(tx: Transaction, run: TrainingRun) -> None:
-    """End a run that has not ended, on request; the worker that has it learns so from its next write.
+    """Cancel a run that has not ended; its worker notices at its next write.
 
-    Waits for a worker that registers a model version at this moment: one of both comes first, whole.
+    A worker that is registering the model version finishes first, or the cancel comes first; never half of each.
 
     Raises:
-        RelexError: it has ended by itself.
-        LockTimeout: the worker that registers is frozen.
+        RelexError: the run has already ended.
+        LockTimeout: the worker that is registering is frozen.
     """
     locks.limit_waits(tx, CANCEL_TIMEOUT)
     values = {
@@ -105,87 +106,87 @@ def cancel(tx: Transaction, run: TrainingRun) -> None:
 
 
 def lock_run(tx: Transaction, run: TrainingRun) -> None:
-    """Make sure of a claimed run until the transaction ends: nobody else claims or cancels it meanwhile.
+    """Lock a claimed run until the transaction ends: no other process claims or cancels it meanwhile.
 
     Raises:
-        LeaseLost: another worker has it, or it was cancelled.
+        LeaseLost: another worker has claimed it, or it was cancelled.
     """
-    if tx.scalar(select(runs.c.id).where(LEASED.held(run)).with_for_update()) is None:
+    if tx.scalar(select(runs.c.id).where(LEASED.is_valid(run)).with_for_update()) is None:
         raise LeaseLost(_loss(tx, run))
 
 
 def model_of(tx: Transaction, run: TrainingRun) -> str | None:
-    """The model version that this claim of the run ended with, if it did."""
+    """Return the model version with which this claim of the run ended; None if it has not."""
     mine = (runs.c.id == run.id) & (runs.c.token == run.token) & (runs.c.state == RunState.DONE)
     return tx.scalar(select(runs.c.model).where(mine))
 
 
 def renew(tx: Transaction, run: TrainingRun, lease_seconds: float, progress: Mapping[str, Any]) -> None:
-    """Keep a claimed run and record its progress; a step that was never reached before forgives the silent workers.
+    """Renew the lease of a run and record its progress; a new furthest step resets the count of expired leases.
 
     Raises:
-        LeaseLost: another worker has it, or it was cancelled.
+        LeaseLost: another worker has claimed it, or it was cancelled.
     """
     step = int(progress.get("step", 0))
     values = {"progress": dict(progress), "furthest": func.greatest(runs.c.furthest, step)}
-    forgiven = {"attempt": 0} if step > _furthest(tx, run) else {}
-    leases.renew(tx, LEASED, run, lease_seconds, **values, **forgiven)
+    reset = {"attempt": 0} if step > _furthest(tx, run) else {}
+    leases.renew(tx, LEASED, run, lease_seconds, **values, **reset)
 
 
 def complete(tx: Transaction, run: TrainingRun, model: str, progress: Mapping[str, Any]) -> None:
-    """End a run with the model version that came out of it.
+    """End a run with its model version.
 
     Raises:
-        LeaseLost: another worker has it, or it was cancelled.
+        LeaseLost: another worker has claimed it, or it was cancelled.
     """
     leases.end(tx, LEASED, run, RunState.DONE, model=model, progress=dict(progress), error=None)
 
 
 def fail(tx: Transaction, run: TrainingRun, error: str) -> None:
-    """End a run with the reason why nothing came out of it.
+    """Fail a run with the reason.
 
     Raises:
-        LeaseLost: another worker has it, or it was cancelled.
+        LeaseLost: another worker has claimed it, or it was cancelled.
     """
     leases.end(tx, LEASED, run, RunState.FAILED, error=error)
 
 
 def release(tx: Transaction, run: TrainingRun, reason: str | None = None, *, delay_seconds: float = 0.0) -> None:
-    """Give a claimed run back to the queue; it may be claimed again after the delay, and no attempt is counted.
+    """Return a claimed run to the queue; it may be claimed again after the delay, and no attempt is counted.
 
-    `reason` is what a person should know; status shows it until the run is claimed again.
+    `relex status` shows `reason` until the run is claimed again.
 
     Raises:
-        LeaseLost: another worker has it, or it was cancelled.
+        LeaseLost: another worker has claimed it, or it was cancelled.
     """
     leases.release(tx, LEASED, run, reason, delay_seconds)
 
 
 def recover(tx: Transaction) -> int:
-    """Queue the runs of silent workers again, give up those that keep dying at one place, and count the former."""
+    """Queue runs with expired leases again, fail those that keep dying at one step, and count the former."""
     recovered = tx.execute(RECOVER).rowcount
     return recovered - tx.execute(GIVE_UP, {"attempts": ATTEMPTS}).rowcount
 
 
 def ended(tx: Transaction, ids: Iterable[str]) -> set[str]:
-    """Which of these are runs that have ended; others run, wait, or are not known here."""
+    """Return which of these ids are runs that have ended; the others run, wait, or do not exist."""
     rows = tx.execute(select(runs.c.id, runs.c.state).where(runs.c.id.in_(list(ids))))
     return {row.id for row in rows if RunState(row.state).ended}
 
 
 def newest(tx: Transaction, limit: int) -> list[TrainingRun]:
-    """The newest runs, newest first."""
+    """Return the newest runs, newest first."""
     return [_run(row) for row in tx.execute(_select().order_by(runs.c.seq.desc()).limit(limit))]
 
 
 def claimable(tx: Transaction) -> int:
-    """How many runs could be claimed now."""
+    """Count the runs that could be claimed now."""
     waiting = (runs.c.state == RunState.QUEUED) & (runs.c.not_before <= func.now())
     return int(tx.scalar(select(func.count()).select_from(runs).where(waiting)) or 0)
 
 
 def _furthest(tx: Transaction, run: TrainingRun) -> int:
-    """The furthest step that any worker of the run has reached."""
+    """Return the furthest step that any worker of the run has reached."""
     return int(tx.scalar(select(runs.c.furthest).where(runs.c.id == run.id)) or 0)
 
 

@@ -1,4 +1,4 @@
-"""Whether the tables are those that this relex is written for; asked without waking Alembic."""
+"""The revision of the tables, checked without importing Alembic."""
 
 from importlib import resources
 
@@ -9,51 +9,65 @@ from relex.errors import RelexError
 from relex.hints import jobs as hints
 
 
+def require_newest(database: Database) -> None:
+    """Refuse tables of another revision.
+
+    Raises:
+        RelexError: the tables are older than this relex, or of a revision that it does not know; the message ends with
+            what to do.
+    """
+    revision = found(database)
+    if revision != newest():
+        raise mismatch(database, revision)
+
+
 def found(database: Database) -> str | None:
-    """The revision of the database's tables, None where there are none."""
+    """Return the revision of the database's tables; None if there are no tables."""
     with database.transaction() as tx:
-        return found_in(tx)
+        return current_revision_in(tx)
 
 
-def found_in(tx: Transaction) -> str | None:
-    """The same, as an open transaction sees it."""
+def current_revision_in(tx: Transaction) -> str | None:
+    """Return the revision as an open transaction sees it; None if there are no tables."""
     if tx.scalar(text("SELECT to_regclass('alembic_version')")) is None:
         return None
     return str(tx.scalar(text("SELECT version_num FROM alembic_version")))
 
 
 def newest() -> str:
-    """The revision that this relex is written for: migrations are files named by their number."""
-    versions = resources.files("migrations").joinpath("versions")
-    return max(file.name[:4] for file in versions.iterdir() if file.name[:4].isdigit())
+    """Return the revision that this relex is written for."""
+    return max(_known_revisions())
 
 
-def require_newest(database: Database) -> None:
-    """Refuse to work on tables of another time.
+def is_known(revision: str | None) -> bool:
+    """Return whether this relex can upgrade from a revision; None, a database without tables, counts as known."""
+    return revision is None or revision in _known_revisions()
 
-    Raises:
-        RelexError: the schema is older or newer than this relex, with the command that mends it.
-    """
-    revision, wanted = found(database), newest()
-    if revision != wanted:
-        raise RelexError(f"{told(database, revision)}; {advice(revision)}")
+
+def mismatch(database: Database, revision: str | None) -> RelexError:
+    """Return the error for tables at the wrong revision, with what to do at its end."""
+    return RelexError(f"{told(database, revision)}; {_suggestion(revision)}")
 
 
 def told(database: Database, revision: str | None) -> str:
-    """What is wrong with tables at this revision."""
-    found = f"the tables in {database.name} are at revision {revision or 'none'}, this relex needs {newest()}"
-    return f"{found}, a newer relex made them" if _is_newer(revision) else found
-
-
-def advice(revision: str | None) -> str:
-    """Say what brings tables at this revision and this relex together."""
-    return hints.update_relex() if _is_newer(revision) else hints.upgrade_tables()
+    """Describe what is wrong with tables at this revision."""
+    tables = f"the tables in {database.name} are at revision {revision or 'none'}"
+    if is_known(revision):
+        return f"{tables}, this relex needs {newest()}"
+    return f"{tables}, which this relex does not know (it needs {newest()}): a newer relex or a pre-release made them"
 
 
 def remedy(revision: str | None) -> str:
-    """Say the same for `relex doctor`, which prints commands without backticks."""
-    return hints.update_relex() if _is_newer(revision) else hints.UPGRADE
+    """Return what to do about tables at this revision, for `relex doctor`, which prints commands without backticks."""
+    return hints.UPGRADE if is_known(revision) else hints.update_relex()
 
 
-def _is_newer(revision: str | None) -> bool:
-    return revision is not None and revision > newest()
+def _suggestion(revision: str | None) -> str:
+    """Return what to do about tables at this revision, as the end of an error message."""
+    return hints.upgrade_tables() if is_known(revision) else f"{hints.update_relex()}, or use an empty database"
+
+
+def _known_revisions() -> set[str]:
+    """Return the revisions of this relex' migrations, whose files are named by their number."""
+    files = resources.files("migrations").joinpath("versions").iterdir()
+    return {file.name[:4] for file in files if file.name[:4].isdigit()}

@@ -1,4 +1,4 @@
-"""What `relex doctor` asks Postgres: about the server, and about work that does not get on."""
+"""Queries of `relex doctor` about the Postgres server and about work that makes no progress."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from relex.db.tables import jobs
 from relex.domain.jobs import JobId
 from relex.domain.versions import ModelVersion
 
-# Every role may read these; whose connection it is shows only by its application_name.
+# Every role may read these; only the application_name shows whose a connection is.
 FACTS = text("""
     SELECT
         current_setting('server_encoding') AS encoding,
@@ -25,8 +25,8 @@ FACTS = text("""
             WHERE datname = current_database() AND application_name = :worker)::integer AS workers
 """)
 
-# Given back a moment ago, so somebody is at work; but for minutes nothing of the job was finished.
-GIVEN_BACK = text("""
+# Released a moment ago, so a worker is running; but for minutes no shard of the job has finished.
+RELEASED_REPEATEDLY = text("""
     SELECT job_id,
         count(*) FILTER (WHERE shards.error IS NOT NULL AND state = 'pending') AS shards,
         max(shards.error) FILTER (WHERE state = 'pending') AS error
@@ -43,26 +43,27 @@ GIVEN_BACK = text("""
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """The server at one moment."""
+    """The state of the server at one moment."""
 
     encoding: str
     read_only: bool
     standby: bool
-    """Whether it follows another server, the primary."""
+    """Whether the server follows another one, the primary."""
     read_only_source: str
-    """Where the default for new transactions comes from, in the words of pg_settings."""
+    """Source of the setting default_transaction_read_only, as pg_settings names it."""
     clock: float
-    """Its time, in seconds since 1970."""
+    """Time of the server, in seconds since 1970."""
     connections: int
-    """That ordinary roles may have, all together."""
+    """Maximum number of connections of all ordinary roles together."""
     used: int
+    """Number of open connections to the server."""
     workers: int
-    """Connections of workers to this database; each worker has several."""
+    """Number of connections of workers to this database; each worker has several."""
 
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """A job whose shards come back unscored, and what the last worker said."""
+    """A job whose shards are released unscored, with the last worker's reason."""
 
     job_id: JobId
     shards: int
@@ -70,21 +71,21 @@ class GivenBack:
 
 
 def facts(tx: Transaction) -> ServerFacts:
-    """Look at the server."""
+    """Return the state of the server."""
     return ServerFacts(**tx.execute(FACTS, {"worker": WORKER}).one()._asdict())
 
 
 def waiting(tx: Transaction) -> tuple[int, int]:
-    """How many shards could be claimed now (of each job at most 1,000), and how many training runs."""
+    """Count the shards that could be claimed now (at most 1,000 of each job), and the training runs."""
     return shards.claimable(tx), runs.claimable(tx)
 
 
 def given_back(tx: Transaction) -> list[GivenBack]:
-    """The jobs that workers take up and give back without getting on."""
-    return [GivenBack(*row) for row in tx.execute(GIVEN_BACK)]
+    """Return the jobs whose shards workers claim and release without progress."""
+    return [GivenBack(*row) for row in tx.execute(RELEASED_REPEATEDLY)]
 
 
 def open_models(tx: Transaction) -> list[ModelVersion]:
-    """The versions that jobs which have not ended are pinned to."""
+    """Return the model versions to which open jobs are pinned."""
     names = tx.scalars(select(jobs.c.model).where(jobs.c.finished_at.is_(None)).distinct()).all()
     return [model_versions.find(tx, name) for name in names]

@@ -1,19 +1,17 @@
-"""The state machine of shards, as SQL.
+"""Shards as rows: cut, claim, complete, release, recover.
 
     pending --claim--> running --complete--> done
        ^                  |    --fail------> failed
        +--release---------+
-       +--lease runs out--+    (recovery.py)
+       +--lease expires---+
     pending or running --job ends early--> cancelled    (jobs.py)
-    failed or cancelled --retry--> pending    (verbs.py)
+    failed or cancelled --retry--> pending    (job_control.py)
 
-How a claim is kept, given back and refused is the same for training runs: :mod:`relex.db.leases`.
+Renewal, release and refusal of claims are the same for training runs: :mod:`relex.db.leases`.
 
-What becomes of shards whose worker went silent: the sweep's SQL.
-
-Each statement repeats its whole condition, so a shard that is completed at the same moment is left alone, and none
-waits for a lock. No list of workers is kept or asked: a lease that ran out is all the evidence there is, and all that
-is needed.
+The sweep recovers the shards whose lease expired. Each of its statements repeats its whole condition, so it does not
+change a shard that is completed at the same moment, and none waits for a lock. There is no list of workers: an expired
+lease is the only evidence of a dead worker, and the only one needed.
 """
 
 from collections.abc import Collection
@@ -29,20 +27,22 @@ from relex.domain.jobs import JobId, Shard, ShardState
 
 
 def _row(shard: Shard) -> ColumnElement[bool]:
-    """Which shard it is; one that was halved since is another."""
+    """Return the condition that selects a shard; after it was halved, none matches."""
     table = shards.c
     return and_(table.job_id == shard.job_id, table.first_row == shard.first_row, table.end_row == shard.end_row)
 
 
 def _loss(_: Transaction, shard: Shard) -> str:
-    return f"{shard.job_id} rows {shard.first_row} to {shard.end_row}: taken by another, or cancelled"
+    return (
+        f"{shard.job_id} rows {shard.first_row} to {shard.end_row}: another worker has this shard, or it was cancelled"
+    )
 
 
-LEASED = Leased[Shard](shards, ShardState.PENDING, silences="crashes", row=_row, loss=_loss)
+LEASED = Leased[Shard](shards, ShardState.PENDING, expiries="crashes", row=_row, loss=_loss)
 
-# Whose turn it is: the highest priority first, then the job served longest ago, so that a small job behind a
-# million rows does not wait for them. In the order of the partial index its first entry is all that is looked at,
-# whatever Postgres knows of the table: it must never go through the shards that are done.
+# The order of jobs: the highest priority first, then the job served longest ago, so that a small job behind a million
+# rows does not wait for them. In the order of the partial index Postgres reads only its first entry, whatever the
+# statistics of the table: it must never scan the shards that are done.
 TURNS = text("""
     SELECT id FROM jobs
     WHERE finished_at IS NULL AND paused_at IS NULL AND model <> ALL(:unloadable) AND (
@@ -54,9 +54,9 @@ TURNS = text("""
     ORDER BY priority DESC, served_at NULLS FIRST, seq
 """)
 
-# Only the chosen shard is locked, and the job's row only where it is free: who claims at the same moment waits for
-# nobody, takes the next shard, and leaves the turn to be noted by the other. Cancelling changes the shards themselves,
-# so their locks decide who was first; a pause is of the job, and who claims while it is being paused was before it.
+# Only the chosen shard is locked, and the job's row only if it is free: a worker that claims at the same moment does
+# not wait, takes the next shard, and does not update `served_at`. A cancel changes the shards, so their locks
+# decide which came first; a pause changes the job, and a claim during a pause counts as earlier.
 CLAIM = text(f"""
     WITH served AS (
         UPDATE jobs SET served_at = clock_timestamp()
@@ -73,19 +73,20 @@ CLAIM = text(f"""
         FOR UPDATE SKIP LOCKED
     )
     RETURNING job_id, first_row, end_row, jobs.model, jobs.exact, jobs.fresh, token, attempt
-""")  # noqa: S608 - a constant of ours
+""")  # noqa: S608 - the interpolated text is a constant
 
-# Of a hundred million rows two hundred thousand shards wait: nobody needs to know more than that there are many.
+# A hundred million rows make two hundred thousand pending shards; it is enough to know that there are many.
 CLAIMABLE = text("""
     SELECT count(*) FROM jobs CROSS JOIN LATERAL (
         SELECT FROM shards
         WHERE job_id = jobs.id AND state = 'pending' AND not_before <= now()
         ORDER BY not_before, first_row
-        LIMIT :many
+        LIMIT :limit
     ) AS waiting
     WHERE finished_at IS NULL AND paused_at IS NULL AND model <> ALL(:unloadable)
 """)
-MANY = 1000
+MAX_COUNTED = 1000
+"""Maximum number of shards of one job that are counted as claimable."""
 
 CUT = text("""
     INSERT INTO shards (job_id, first_row, end_row)
@@ -94,12 +95,12 @@ CUT = text("""
 
 
 def cut(tx: Transaction, job_id: JobId, rows: int, shard_rows: int) -> int:
-    """Cut a job's examples into pending shards of `shard_rows` rows and return how many there are."""
+    """Cut the examples of a job into pending shards of `shard_rows` rows; return the number of shards."""
     return tx.execute(CUT, {"job_id": job_id, "rows": rows, "step": shard_rows}).rowcount
 
 
 def claim(tx: Transaction, worker: str, lease_seconds: float, unloadable: Collection[str] = ()) -> Shard | None:
-    """Take the next shard for `lease_seconds`, or None where nothing waits. Commit at once.
+    """Claim the next shard for `lease_seconds`; None if none waits. Commit at once.
 
     Jobs of the model versions in `unloadable` are left to other workers.
     """
@@ -111,19 +112,19 @@ def claim(tx: Transaction, worker: str, lease_seconds: float, unloadable: Collec
 
 
 def renew(tx: Transaction, shard: Shard, lease_seconds: float) -> None:
-    """Keep a claimed shard for another `lease_seconds`.
+    """Renew the lease of a claimed shard for another `lease_seconds`.
 
     Raises:
-        LeaseLost: another worker has it, or its job was cancelled.
+        LeaseLost: another worker has claimed it, or its job was cancelled.
     """
     leases.renew(tx, LEASED, shard, lease_seconds)
 
 
 def complete(tx: Transaction, shard: Shard, outcome: Outcome) -> None:
-    """End a shard together with its predictions and row errors; one without the other cannot be.
+    """Complete a shard together with its predictions and row errors, in one transaction.
 
     Raises:
-        LeaseLost: another worker has it, or its job was cancelled; the caller's transaction must roll back.
+        LeaseLost: another worker has claimed it, or its job was cancelled; the caller's transaction must roll back.
     """
     truncated_rows = sum(prediction.truncated for prediction in (*outcome.scored, *outcome.reused))
     values = {"truncated_rows": truncated_rows, "reused": len(outcome.reused), "error": None}
@@ -138,58 +139,58 @@ def complete(tx: Transaction, shard: Shard, outcome: Outcome) -> None:
 
 
 def release(tx: Transaction, shard: Shard, reason: str, *, delay_seconds: float = 0.0, failed: bool = False) -> None:
-    """Give a shard back unscored; it may be claimed again after the delay.
+    """Return a shard to the queue unscored; it may be claimed again after the delay.
 
-    It counts as a failed attempt only where the shard itself may be at fault.
+    With `failed`, it counts as a failed attempt: the shard itself may be the cause.
 
     Raises:
-        LeaseLost: another worker has it, or its job was cancelled.
+        LeaseLost: another worker has claimed it, or its job was cancelled.
     """
     leases.release(tx, LEASED, shard, reason, delay_seconds, attempt=shard.attempt + failed)
 
 
 def fail(tx: Transaction, shard: Shard, reason: str) -> None:
-    """End a shard without predictions; its job ends as failed and says why.
+    """Fail a shard without predictions; its job ends as failed with this reason.
 
     Raises:
-        LeaseLost: another worker has it, or its job was cancelled.
+        LeaseLost: another worker has claimed it, or its job was cancelled.
     """
     leases.end(tx, LEASED, shard, ShardState.FAILED, error=reason, attempt=shard.attempt + 1)
 
 
 def is_done(tx: Transaction, shard: Shard) -> bool:
-    """Whether this very claim was completed: asked after a connection broke during COMMIT."""
+    """Return whether this claim was completed, after the connection broke during its COMMIT."""
     mine = and_(_row(shard), shards.c.token == shard.token, shards.c.state == ShardState.DONE)
     return bool(tx.scalar(select(exists().where(mine))))
 
 
 def claimable(tx: Transaction, unloadable: Collection[str] = ()) -> int:
-    """How many shards could be claimed now, of each job at most 1,000; see :func:`claim`."""
-    return int(tx.execute(CLAIMABLE, {"many": MANY, "unloadable": list(unloadable)}).scalar_one())
+    """Count the shards that could be claimed now, at most 1,000 of each job; see :func:`claim`."""
+    return int(tx.execute(CLAIMABLE, {"limit": MAX_COUNTED, "unloadable": list(unloadable)}).scalar_one())
 
 
 CRASHES_BEFORE_HALVING = 2
 
 RECOVER = leases.recovery(LEASED)
 
-# `crashes > 0` is what the partial index says: no sweep looks at all shards that wait.
-# A shard that crashed twice may hold an example that kills the process: halve it until that one stands alone.
+# `crashes > 0` matches the partial index, so no sweep scans all pending shards.
+# A shard that crashed twice may contain a row that kills the process: it is halved until that row is alone.
 HALVE = text("""
-    WITH suspect AS (
+    WITH crashing AS (
         SELECT job_id, first_row, end_row, first_row + (end_row - first_row) / 2 AS middle
         FROM shards
         WHERE state = 'pending' AND crashes > 0 AND crashes >= :crashes AND end_row - first_row > 1
         FOR UPDATE SKIP LOCKED
     ), lower AS (
-        UPDATE shards SET end_row = suspect.middle, crashes = :crashes - 1
-        FROM suspect
-        WHERE shards.job_id = suspect.job_id AND shards.first_row = suspect.first_row
+        UPDATE shards SET end_row = crashing.middle, crashes = :crashes - 1
+        FROM crashing
+        WHERE shards.job_id = crashing.job_id AND shards.first_row = crashing.first_row
     )
     INSERT INTO shards (job_id, first_row, end_row, crashes)
-    SELECT job_id, middle, end_row, :crashes - 1 FROM suspect
+    SELECT job_id, middle, end_row, :crashes - 1 FROM crashing
 """)
 
-# Under a new token: the last worker that held the row may come back and must not record a prediction beside the error.
+# Under a new token: the last worker of the row may come back and must not record a prediction beside the error.
 QUARANTINE_ROW = text("""
     WITH poison AS (
         SELECT job_id, first_row FROM shards
@@ -210,7 +211,7 @@ QUARANTINE_ROW = text("""
 
 
 def recover(tx: Transaction) -> int:
-    """Return shards of silent workers to the queue, halve those that keep crashing, and count the recovered."""
+    """Queue shards with expired leases again, halve those that keep crashing, and count the recovered ones."""
     recovered = tx.execute(RECOVER).rowcount
     tx.execute(HALVE, {"crashes": CRASHES_BEFORE_HALVING})
     tx.execute(QUARANTINE_ROW, {"crashes": CRASHES_BEFORE_HALVING})

@@ -1,7 +1,7 @@
-"""The tables as SQLAlchemy sees them; `migrations/` makes them, and a test compares the two.
+"""The tables as SQLAlchemy sees them; `migrations/` creates them, and a test compares the two.
 
-Predictions and examples are only ever inserted, and deleted with their job; row errors also go where their rows are
-scored anew. State lives in jobs, shards and runs alone.
+Examples and predictions are only inserted, and deleted with their job; row errors are also deleted when their rows are
+retried. Only jobs, shards and runs have state.
 """
 
 from datetime import datetime
@@ -28,18 +28,18 @@ from sqlalchemy.dialects.postgresql import JSONB
 metadata = MetaData()
 
 fencing_tokens = Sequence("fencing_tokens", metadata=metadata, data_type=BigInteger)
-"""Every claim of a shard or a run draws a higher number: a write with a lower one comes too late."""
+"""Source of fencing tokens: every claim gets a higher number, and a write with a lower one is refused."""
 
 arrivals = Sequence("arrivals", metadata=metadata, data_type=BigInteger)
-"""Jobs and runs are numbered together as they come: `@last` is the newest of both."""
+"""Common numbering of jobs and runs in the order of their arrival: `@last` is the newest of both."""
 
 
 def _seq() -> Column[int]:
     return Column("seq", BigInteger, server_default=arrivals.next_value(), nullable=False, unique=True)
 
 
-def _moment(name: str, *, nullable: bool = True) -> Column[datetime]:
-    """A point in time on the database's clock."""
+def _timestamp(name: str, *, nullable: bool = True) -> Column[datetime]:
+    """Return a column for a time of the database's clock."""
     return Column(name, DateTime(timezone=True), nullable=nullable)
 
 
@@ -56,14 +56,14 @@ runs = Table(
     Column("attempt", Integer, nullable=False),
     Column("furthest", Integer, nullable=False),
     Column("worker", Text),
-    _moment("lease_until"),
-    _moment("not_before", nullable=False),
+    _timestamp("lease_until"),
+    _timestamp("not_before", nullable=False),
     Column("progress", JSONB, nullable=False),
     Column("error", Text),
     Column("model", Text),
-    _moment("created_at", nullable=False),
-    _moment("started_at"),
-    _moment("finished_at"),
+    _timestamp("created_at", nullable=False),
+    _timestamp("started_at"),
+    _timestamp("finished_at"),
 )
 
 model_versions = Table(
@@ -79,7 +79,7 @@ model_versions = Table(
     Column("run_id", Text, ForeignKey("runs.id")),
     Column("note", Text),
     Column("trained_on", JSONB),
-    _moment("created_at", nullable=False),
+    _timestamp("created_at", nullable=False),
     UniqueConstraint("name", "number"),
 )
 
@@ -99,12 +99,12 @@ jobs = Table(
     Column("fresh", Boolean, nullable=False),
     Column("max_failed", Integer),
     Column("error", Text),
-    _moment("created_at", nullable=False),
-    _moment("served_at"),
-    _moment("paused_at"),
-    _moment("cancelled_at"),
-    _moment("finished_at"),
-    _moment("purged_at"),
+    _timestamp("created_at", nullable=False),
+    _timestamp("served_at"),
+    _timestamp("paused_at"),
+    _timestamp("cancelled_at"),
+    _timestamp("finished_at"),
+    _timestamp("purged_at"),
 )
 
 examples = Table(
@@ -137,10 +137,10 @@ shards = Table(
     Column("crashes", Integer, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("worker", Text),
-    _moment("lease_until"),
-    _moment("not_before", nullable=False),
-    _moment("started_at"),
-    _moment("finished_at"),
+    _timestamp("lease_until"),
+    _timestamp("not_before", nullable=False),
+    _timestamp("started_at"),
+    _timestamp("finished_at"),
     Column("truncated_rows", Integer, nullable=False),
     Column("reused", Integer, nullable=False),
     Column("error", Text),

@@ -1,6 +1,6 @@
-"""A Postgres for a machine that has none: started by the first who needs it, stopped by the last who leaves.
+"""A Postgres for a machine that has none: the first process starts it, the last one stops it.
 
-Callers want `users.use` and, for `relex doctor`, `description.describe`. The rest, from the ground up: `binaries`
-(what runs), `account` (as whom), `places` and `sockets` (where), `locks` (who is there), `cluster` (all of these
-as one value), `creation` and `server` (how).
+Callers need `users.use` and, for `relex doctor`, `description.describe`. The other modules, from the bottom up:
+`layout` (paths and programs), `account` (the user that runs them), `locks` (which processes are alive), `cluster` (all
+of these as one value), `creation` and `server` (create, start and stop).
 """

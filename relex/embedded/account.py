@@ -1,7 +1,7 @@
-"""As whom Postgres runs: it refuses root, so for root it runs as `nobody`, and no folder's mode is changed.
+"""The user account that runs Postgres, which refuses root: for root it is `nobody`, and no folder's mode changes.
 
-The folders above `home` or above the programs may be closed to that user (/root is, everywhere). Then the server
-gets one Linux capability, CAP_DAC_READ_SEARCH, which passes closed folders and writes nothing.
+That user may have no access to the folders above `home` or above the programs (never to /root). Then the server gets
+one Linux capability, CAP_DAC_READ_SEARCH, which allows it to pass through folders but not to write.
 """
 
 import os
@@ -16,7 +16,9 @@ from typing import IO
 from relex.embedded.layout import ENVIRONMENT
 from relex.errors import ServiceUnreachable
 
-REMEDY = "run relex as an ordinary user, set RELEX_HOME to a folder that others may enter, or set RELEX_DATABASE_URL"
+SUGGESTION = (
+    "run relex as an ordinary user, set RELEX_HOME to a folder that other users may enter, or set RELEX_DATABASE_URL"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Account:
     uid: int
     gid: int
     through: tuple[str, ...] = ()
-    """The start of a command line that changes to the user and keeps the capability; empty: not needed."""
+    """Start of a command line that switches to the user and keeps the capability; empty if not needed."""
 
     def run(
         self,
@@ -36,12 +38,13 @@ class Account:
         stdin: bytes = b"",
         keep: Sequence[int] = (),
     ) -> bool:
-        """Run a program to its end and say whether it succeeded.
+        """Run a program to its end and return whether it succeeded.
 
-        `output` takes both of its streams. It inherits the descriptors in `keep`, and no variable of ours.
+        Both of its streams go to `output`. It inherits the descriptors in `keep`, and no variable of this process
+        except those in `variables`.
         """
         switch = os.geteuid() != self.uid and not self.through
-        ended = subprocess.run(
+        result = subprocess.run(
             [*self.through, *command],
             input=stdin,
             stdout=output,
@@ -54,22 +57,22 @@ class Account:
             extra_groups=() if switch else None,
             check=False,
         )
-        return ended.returncode == 0
+        return result.returncode == 0
 
     def reaches(self, programs: Path, folders: Sequence[Path]) -> bool:
-        """Whether this account can run the programs and enter the folders, by trying it.
+        """Try whether this account can run the programs and enter the folders.
 
-        pg_config fails where it cannot find itself, and so would initdb and pg_ctl.
+        pg_config fails if it cannot find its own path, as initdb and pg_ctl would.
         """
         script = 'for folder in "$@"; do cd "$folder" || exit 1; done; exec "$0" --bindir'
         return self.run(["/bin/sh", "-c", script, programs / "pg_config", *folders], subprocess.DEVNULL, {})
 
 
 def server_account(programs: Path, folders: Sequence[Path]) -> Account:
-    """The account for a server that runs these programs and works in these folders.
+    """Return the account for a server that runs these programs and works in these folders.
 
     Raises:
-        ServiceUnreachable: where relex runs as root and no account that Postgres accepts can get there.
+        ServiceUnreachable: relex runs as root, and no account that Postgres accepts has access to all of them.
     """
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid())
@@ -78,45 +81,45 @@ def server_account(programs: Path, folders: Sequence[Path]) -> Account:
         return plain
     setpriv = shutil.which("setpriv", path=os.defpath)  # an empty entry of PATH is the current folder
     if setpriv:
-        passing = Account(plain.uid, plain.gid, _passing_closed_folders(setpriv, plain))
-        if passing.reaches(programs, folders):
-            return passing
-    places = ", ".join(str(path) for path in (programs, *folders))
+        privileged = Account(plain.uid, plain.gid, _with_search_capability(setpriv, plain))
+        if privileged.reaches(programs, folders):
+            return privileged
+    paths = ", ".join(str(path) for path in (programs, *folders))
     raise ServiceUnreachable(
-        f"Postgres refuses to run as root, and the user nobody cannot get to all of {places} "
-        f"(setpriv, CAP_DAC_READ_SEARCH or CAP_SETPCAP is missing): {REMEDY}"
+        f"Postgres refuses to run as root, and the user nobody has no access to some of {paths} "
+        f"(setpriv, CAP_DAC_READ_SEARCH or CAP_SETPCAP is missing): {SUGGESTION}"
     )
 
 
 def person() -> str:
-    """The name of the user who runs relex, by which Postgres knows its only role.
+    """Return the name of the user who runs relex, which is also the only role in the embedded Postgres.
 
     Raises:
-        ServiceUnreachable: where that user has no name, as in a container with a made-up user id.
+        ServiceUnreachable: the user has no name, as in a container with an arbitrary user id.
     """
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError as fault:
+    except KeyError as error:
         raise ServiceUnreachable(
-            f"user id {os.geteuid()} has no name on this system, and Postgres wants one: "
+            f"user id {os.geteuid()} has no name on this system, but Postgres needs one: "
             "add the user to /etc/passwd, or set RELEX_DATABASE_URL"
-        ) from fault
+        ) from error
 
 
 def _nobody() -> Account:
-    # Every system has this user, so relex needs no right to add one; a person's own user would lend the
-    # server that person's files.
+    # Every system has this user, so relex needs no right to add one. Under a person's own user, the server would have
+    # access to that person's files.
     try:
         entry = pwd.getpwnam("nobody")
-    except KeyError as fault:
+    except KeyError as error:
         raise ServiceUnreachable(
             "Postgres refuses to run as root, and this system has no user nobody: "
             "run relex as an ordinary user, or set RELEX_DATABASE_URL"
-        ) from fault
+        ) from error
     return Account(entry.pw_uid, entry.pw_gid)
 
 
-def _passing_closed_folders(setpriv: str, account: Account) -> tuple[str, ...]:
+def _with_search_capability(setpriv: str, account: Account) -> tuple[str, ...]:
     return (
         setpriv,
         f"--reuid={account.uid}",
@@ -124,6 +127,6 @@ def _passing_closed_folders(setpriv: str, account: Account) -> tuple[str, ...]:
         "--clear-groups",
         "--inh-caps=+dac_read_search",
         "--ambient-caps=+dac_read_search",
-        # Without this bit access(2), by which Postgres looks for its own programs, overlooks the capability.
+        # Without this bit access(2), with which Postgres looks for its own programs, ignores the capability.
         "--securebits=+no_setuid_fixup",
     )

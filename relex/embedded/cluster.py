@@ -1,4 +1,4 @@
-"""One embedded Postgres as a value: its places, the account that runs it, its programs, and how it complains."""
+"""One embedded Postgres as a value: its paths, the account that runs it, its programs, and its errors."""
 
 import os
 import shutil
@@ -14,41 +14,41 @@ from relex.errors import ServiceUnreachable
 from relex.settings import make_home
 
 LOG_LIMIT = 10_000_000
-"""Bytes after which the next program that runs begins a new log."""
+"""Size in bytes above which the next program that runs starts a new log."""
 
-TOLD_LINES = 5
-"""How much of the log's end an error repeats."""
+LOG_TAIL_LINES = 5
+"""Number of lines of the log's end that an error message repeats."""
 
-SCARCE = 200_000_000
-"""Free bytes below which a failure is probably the full disk's: a cluster takes 40 MB, its WAL 16 MB a file."""
+LOW_DISK_SPACE = 200_000_000
+"""Free bytes below which a full disk probably caused a failure: a cluster takes 40 MB, a WAL file 16 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What the other files of this room need to act on one cluster."""
+    """Everything that is needed to work with one cluster."""
 
     places: Places
     account: Account
     programs: Path
 
     def run(self, program: str, arguments: Sequence[str | Path], stdin: bytes = b"", keep: Sequence[int] = ()) -> None:
-        """Run one of Postgres' programs to its end; its words go to the log.
+        """Run one of Postgres' programs to its end; its output goes to the log.
 
         Raises:
-            ServiceUnreachable: if it fails, with the end of the log.
+            ServiceUnreachable: the program failed; the message repeats the end of the log.
         """
         with _opened_log(self.places.log) as log:
             command = [self.programs / program, *arguments]
             succeeded = self.account.run(command, log, {"PGDATA": str(self.places.data)}, stdin, keep)
         if not succeeded:
-            raise trouble(self.places, f"{program} failed for {self.places.data}")
+            raise cluster_error(self.places, f"{program} failed for {self.places.data}")
 
 
 def find_cluster(home: Path) -> Cluster:
-    """The cluster below `home`, whether it exists already or not; makes `home`.
+    """Return the cluster below `home`, which may not exist yet; create `home`.
 
     Raises:
-        ServiceUnreachable: where no Postgres can run on this machine or in this folder.
+        ServiceUnreachable: no Postgres can run on this machine or in this folder.
     """
     places = Places(home.absolute())
     programs = programs_folder()
@@ -58,19 +58,23 @@ def find_cluster(home: Path) -> Cluster:
     return Cluster(places, account, programs)
 
 
-def trouble(places: Places, what: str) -> ServiceUnreachable:
-    """The error that says what failed, repeats the end of the log and says where it is."""
-    told = "".join(f"\n  {line}" for line in _last_lines(places.log))
+def cluster_error(places: Places, reason: str) -> ServiceUnreachable:
+    """Return the error for a failure: its reason, the path of the log, and the end of the log."""
+    log_tail = "".join(f"\n  {line}" for line in _last_lines(places.log))
     return ServiceUnreachable(
-        f"the embedded Postgres is not usable: {what}{scarcity(places.home)}; its log is {places.log}, "
-        f"or set RELEX_DATABASE_URL to another Postgres{told}"
+        f"the embedded Postgres is not usable: {reason}{scarcity(places.home)}; its log is {places.log}, "
+        f"or set RELEX_DATABASE_URL to another Postgres{log_tail}"
     )
 
 
 def scarcity(home: Path) -> str:
-    """The tail of an error's message: that the disk is full, where it nearly is; else nothing."""
+    """Return the end of an error message that says that the disk is nearly full; empty if it is not."""
     free = shutil.disk_usage(home).free
-    return f"; only {free // 1_000_000} MB are free on the disk of {home}: make room there" if free < SCARCE else ""
+    return (
+        f"; only {free // 1_000_000} MB are free on the disk of {home}: free some space"
+        if free < LOW_DISK_SPACE
+        else ""
+    )
 
 
 @contextmanager
@@ -86,4 +90,4 @@ def _last_lines(path: Path) -> list[str]:
         return []
     with path.open("rb") as log:
         log.seek(max(0, log.seek(0, os.SEEK_END) - 4096))
-        return log.read().decode("utf-8", "replace").splitlines()[-TOLD_LINES:]
+        return log.read().decode("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:]

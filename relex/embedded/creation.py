@@ -1,4 +1,4 @@
-"""Makes a cluster that is either whole or not there: written beside its place, moved there when complete."""
+"""Creates a cluster atomically: it is written next to its final path, and moved there when it is complete."""
 
 import os
 import shutil
@@ -12,58 +12,59 @@ from relex.errors import ServiceUnreachable
 
 DATABASE = "relex"
 
-UNFINISHED = "postgres.new-"
+STAGING_PREFIX = "postgres.new-"
+"""Start of the name of a folder in which a cluster is being created."""
 
 
 def ensure_created(cluster: Cluster, turn: int) -> None:
-    """Create the cluster if there is none; `turn` is the descriptor of the turn lock, held by the caller.
+    """Create the cluster if it does not exist; `turn` is the descriptor of the turn lock, which the caller holds.
 
     Raises:
-        ServiceUnreachable: if it cannot be created, or is another user's or another version's.
+        ServiceUnreachable: it cannot be created, or it is another user's or another version's.
     """
     if cluster.places.data.exists():
         check(cluster)
         return
-    # Nobody writes to these any more: the turn is ours.
-    for remains in cluster.places.home.glob(f"{UNFINISHED}*"):
-        shutil.rmtree(remains)
-    fresh = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=cluster.places.home))
-    os.chown(fresh, cluster.account.uid, cluster.account.gid)
-    _fill(cluster, fresh, turn)
-    fresh.rename(cluster.places.data)
+    # No process writes to these any more: the caller holds the turn lock.
+    for staging in cluster.places.home.glob(f"{STAGING_PREFIX}*"):
+        shutil.rmtree(staging)
+    staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=cluster.places.home))
+    os.chown(staging, cluster.account.uid, cluster.account.gid)
+    _initialize(cluster, staging, turn)
+    staging.rename(cluster.places.data)
     _sync(cluster.places.home)
 
 
 def check(cluster: Cluster) -> None:
-    """Make sure that a cluster is one that this account and these programs can open.
+    """Check that this account and these programs can open a cluster.
 
     Raises:
-        ServiceUnreachable: it is another user's or another version's, or no cluster.
+        ServiceUnreachable: it is another user's or another version's, or not a cluster.
     """
     data = cluster.places.data
     owner = data.stat().st_uid
     if owner != cluster.account.uid:
         raise ServiceUnreachable(
             f"{data} belongs to user id {owner}, the server would run as {cluster.account.uid}: "
-            "run relex as the user who made it, or set RELEX_HOME to another folder"
+            "run relex as the user who created it, or set RELEX_HOME to another folder"
         )
     try:
-        found = (data / "PG_VERSION").read_text("ascii").strip()
-    except FileNotFoundError as fault:
+        major = (data / "PG_VERSION").read_text("ascii").strip()
+    except FileNotFoundError as error:
         raise ServiceUnreachable(
             f"{data} is not a Postgres cluster (PG_VERSION is missing): move it away, or set RELEX_HOME"
-        ) from fault
-    if found != MAJOR:
+        ) from error
+    if major != MAJOR:
         raise ServiceUnreachable(
-            f"{data} was written by Postgres {found}, this relex carries Postgres {MAJOR}: "
+            f"{data} was written by Postgres {major}, this relex contains Postgres {MAJOR}: "
             "use the relex that wrote it, or set RELEX_HOME to another folder"
         )
 
 
-def _fill(cluster: Cluster, data: Path, turn: int) -> None:
-    # The kernel tells Postgres who connects (peer), and the only role bears the name of the user who runs relex.
-    # Trust would do in a private folder, but root's server runs as nobody, perhaps with a capability that
-    # other processes of nobody must not be able to borrow.
+def _initialize(cluster: Cluster, data: Path, turn: int) -> None:
+    # Peer authentication: the kernel reports which user connects, and the only role has the name of the user who runs
+    # relex. `trust` would be enough in a private folder, but root's server runs as nobody, perhaps with a capability
+    # that other processes of nobody must not be able to use.
     cluster.run(
         "initdb",
         [
@@ -76,10 +77,10 @@ def _fill(cluster: Cluster, data: Path, turn: int) -> None:
             "--auth=peer",
             "--no-instructions",
         ],
-        keep=[turn],  # should we be killed, nobody else gets the turn before initdb has ended
+        keep=[turn],  # if relex is killed, no other process gets the turn before initdb has ended
     )
-    # Without a server and before the move, so that a cluster without its database never exists. Single-user
-    # mode reads a command a line and calls an error a success unless told otherwise.
+    # Without a server and before the move, so that a cluster without its database never exists. Single-user mode reads
+    # one command per line, and reports success after an error unless `exit_on_error` is on.
     create = f"CREATE DATABASE {DATABASE}\n".encode()
     single = ["--single", "-D", str(data), "-c", "exit_on_error=on", "template1"]
     cluster.run("postgres", single, stdin=create, keep=[turn])

@@ -1,4 +1,4 @@
-"""What `relex doctor` tells about the embedded Postgres, without starting or making anything."""
+"""The state of the embedded Postgres, for `relex doctor`, without starting or creating anything."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,41 +12,41 @@ from relex.embedded.server import find_server
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The embedded Postgres of one home at one moment."""
+    """The state of one home's embedded Postgres at one moment."""
 
     running: bool
     version: str
-    """Of the programs, as they tell it."""
+    """Version of the programs, as they print it."""
     data: Path
     created: bool
     """Whether the data folder exists yet."""
     crashed: bool
-    """Whether its last server was killed: the next start recovers what it had not written."""
+    """Whether the last server was killed: the next start recovers what it had not written."""
     users_lock: Path
-    """Free where nobody uses the server."""
+    """Path of the lock that is free while no process uses the server."""
     socket_folder: Path
-    """Of the running server, or where the next one would put its socket."""
+    """Folder of the socket of the running server, or of the next one."""
     log: Path
 
 
 def describe(home: Path) -> Description:
-    """Look at the embedded Postgres of this home.
+    """Return the state of this home's embedded Postgres.
 
     Raises:
-        ServiceUnreachable: where no Postgres can run on this machine or on these data.
+        ServiceUnreachable: no Postgres can run on this machine or on these data.
     """
     places = Places(home.absolute())
     folder = find_server(places.data)
     created = places.data.exists()
     if created:
         check(find_cluster(home))
-    remains = (places.data / "postmaster.pid").exists()
+    has_pid_file = (places.data / "postmaster.pid").exists()
     return Description(
         running=folder is not None,
         version=version(programs_folder()),
         data=places.data,
         created=created,
-        crashed=remains and locks.is_free(places.server_lock),
+        crashed=has_pid_file and locks.is_free(places.server_lock),
         users_lock=places.users_lock,
         socket_folder=folder or places.socket_folder,
         log=places.log,

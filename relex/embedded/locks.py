@@ -1,7 +1,7 @@
-"""Locks of the kernel on files: they end with the process that holds them, so kill -9 leaves nothing to repair.
+"""File locks of the kernel: they end with the process that holds them, so kill -9 leaves nothing to repair.
 
-flock(2) belongs to an open file, not to a process: a child that inherits the file holds the lock too, until the
-last of the family is gone. A zombie holds nothing.
+A lock by flock(2) belongs to an open file, not to a process: a child that inherits the file holds the lock too, until
+the last of these processes is gone. A zombie holds no lock.
 """
 
 import fcntl
@@ -13,27 +13,27 @@ from pathlib import Path
 
 @contextmanager
 def shared(path: Path) -> Iterator[int]:
-    """Hold the lock beside others; gives the descriptor, waits while somebody holds it alone."""
+    """Hold a shared lock and yield its descriptor; wait while another process holds it exclusively."""
     with _locked(path, fcntl.LOCK_SH) as descriptor:
         yield descriptor
 
 
 @contextmanager
 def alone(path: Path) -> Iterator[int]:
-    """Hold the lock alone; gives the descriptor, waits while anybody else holds it."""
+    """Hold an exclusive lock and yield its descriptor; wait while any other process holds it."""
     with _locked(path, fcntl.LOCK_EX) as descriptor:
         yield descriptor
 
 
 @contextmanager
 def alone_now(path: Path) -> Iterator[bool]:
-    """Hold the lock alone if nobody else has it; gives whether it is held, waits for nobody."""
+    """Try to hold an exclusive lock without waiting, and yield whether it is held."""
     with _opened(path) as descriptor:
-        yield becomes_alone(descriptor)
+        yield try_upgrade(descriptor)
 
 
-def becomes_alone(descriptor: int) -> bool:
-    """Whether nobody else shares the lock; if so, it is held alone from now on, if not, no longer at all."""
+def try_upgrade(descriptor: int) -> bool:
+    """Turn a shared lock into an exclusive one; if another process shares it, release it and return False."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -42,9 +42,9 @@ def becomes_alone(descriptor: int) -> bool:
 
 
 def is_free(path: Path) -> bool:
-    """Whether nobody holds the lock."""
+    """Return whether no process holds the lock."""
     with _opened(path) as descriptor:
-        return becomes_alone(descriptor)
+        return try_upgrade(descriptor)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""Who uses the embedded Postgres: the first starts it, the last stops it, and no count is written anywhere.
+"""The processes that use the embedded Postgres: the first one starts it, the last one stops it, without a counter.
 
-Every user shares one lock of the kernel; whoever can hold it alone while leaving was the last. A user killed by
-kill -9 leaves the lock by dying; if all are killed, the server stays until the next use ends.
+Every process shares one lock of the kernel; the one that can make it exclusive when it ends was the last. A process
+that is killed releases the lock; if all are killed, the server runs until the next use ends.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from relex.embedded.layout import Places
 from relex.embedded.server import PORT, ensure_started, find_server, stop
 from relex.errors import ServiceUnreachable
 
-PLAIN = {
+SOCKET_OPTIONS = {
     "sslmode": "disable",
     "sslnegotiation": "postgres",
     "sslcertmode": "allow",
@@ -28,23 +28,23 @@ PLAIN = {
     "channel_binding": "disable",
     "require_auth": "none",
 }
-"""How libpq connects to a socket. Each option is named, because a variable such as PGREQUIREAUTH, which is meant for
-another server, would fill it in (`relex.environment` clears the variables that are meant for no server of relex)."""
+"""Options with which libpq connects to the socket. Each one is set, or a variable such as PGREQUIREAUTH, which is meant
+for another server, would set it (`relex.environment` clears the variables that are meant for no server of relex)."""
 
 
 @contextmanager
 def use(home: Path) -> Iterator[str]:
-    """A running Postgres whose data lie below `home`, as an SQLAlchemy URL; made and started if need be.
+    """Yield the SQLAlchemy URL of a running Postgres with its data below `home`; create and start it if needed.
 
     Raises:
-        ServiceUnreachable: if there cannot be one; the message says why, and what would help.
+        ServiceUnreachable: no Postgres can run here; the message says why, and what to do.
     """
-    with ExitStack() as leaving:
-        with _faults_of_files(home):
+    with ExitStack() as stack:
+        with _translated_os_errors(home):
             cluster = find_cluster(home)
-            mine = leaving.enter_context(locks.shared(cluster.places.users_lock))
+            descriptor = stack.enter_context(locks.shared(cluster.places.users_lock))
             socket_folder = _join(cluster)
-        leaving.callback(_leave, cluster, mine)
+        stack.callback(_leave, cluster, descriptor)
         yield _url(socket_folder, cluster.account.uid)
 
 
@@ -54,32 +54,32 @@ def _join(cluster: Cluster) -> Path:
         return ensure_started(cluster)
 
 
-def _leave(cluster: Cluster, mine: int) -> None:
-    with _faults_of_files(cluster.places.home), locks.alone(cluster.places.turn_lock):
-        if locks.becomes_alone(mine):
+def _leave(cluster: Cluster, descriptor: int) -> None:
+    with _translated_os_errors(cluster.places.home), locks.alone(cluster.places.turn_lock):
+        if locks.try_upgrade(descriptor):
             stop(cluster)
 
 
-def _url(socket_folder: Path, server: int) -> str:
-    """Return the URL of the socket of a server that this user id runs; the kernel says who answers there."""
-    options = {"host": socket_folder, "port": PORT, "requirepeer": getpwuid(server).pw_name} | PLAIN
+def _url(socket_folder: Path, server_uid: int) -> str:
+    """Return the URL of the socket of a server that this user id runs; libpq has the kernel verify the user."""
+    options = {"host": socket_folder, "port": PORT, "requirepeer": getpwuid(server_uid).pw_name} | SOCKET_OPTIONS
     role, query = quote(person(), safe=""), urlencode(options, quote_via=quote, safe="/")
     return f"postgresql+psycopg://{role}@/{DATABASE}?{query}"
 
 
 @contextmanager
-def _faults_of_files(home: Path) -> Iterator[None]:
+def _translated_os_errors(home: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as fault:
+    except OSError as error:
         raise ServiceUnreachable(
-            f"the embedded Postgres cannot work in {home}: {fault}; "
+            f"the embedded Postgres cannot work in {home}: {error}; "
             "set RELEX_HOME to a folder that you may write to, or set RELEX_DATABASE_URL"
-        ) from fault
+        ) from error
 
 
 def running_url(home: Path) -> str | None:
-    """Return the URL of the server that runs below `home`, None if none does; nothing is started or locked."""
+    """Return the URL of the server that runs below `home`, None if none does; start and lock nothing."""
     data = Places(home.absolute()).data
     folder = find_server(data)
     return None if folder is None else _url(folder, data.stat().st_uid)

@@ -19,7 +19,7 @@ def translate_error(database: Database) -> Iterator[None]:
         LeaseLost: the trial has ended without us.
         DatabaseUnreachable, RelexError: as `Database.faults` says.
     """
-    with database.faults():
+    with database.translated_errors():
         try:
             yield
         except StorageInternalError as fault:

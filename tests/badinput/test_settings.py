@@ -17,9 +17,9 @@ NUMBER = "is not a number above 0 and below 2,147,483,648"
         (
             "relex.toml",
             b"\xff",
-            "relex.toml: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte; mend it",
+            "relex.toml: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte; correct the file",
         ),
-        ("relex.toml", b"= =", "relex.toml: Invalid statement (at line 1, column 1); mend it"),
+        ("relex.toml", b"= =", "relex.toml: Invalid statement (at line 1, column 1); correct the file"),
         ("relex.toml", b"shard_row = 1", "relex.toml: unknown key shard_row (did you mean shard_rows?)"),
         ("relex.toml", b"shard_rows = 'many'", f"RELEX_SHARD_ROWS: 'many' {NUMBER}"),
         ("relex.toml", b"shard_rows = [1]", f"RELEX_SHARD_ROWS: '[1]' {NUMBER}"),
@@ -38,7 +38,7 @@ NUMBER = "is not a number above 0 and below 2,147,483,648"
         (
             ".env",
             b"RELEX_DATABSE_URL=postgresql://user:secret@host/x",
-            ".env: unknown variable RELEX_DATABSE_URL (did you mean RELEX_DATABASE_URL?); leave that line out",
+            ".env: unknown variable RELEX_DATABSE_URL (did you mean RELEX_DATABASE_URL?); remove that line",
         ),
     ],
 )
@@ -60,9 +60,9 @@ OPTION = "unknown option {}: leave it out"
     ("url", "says"),
     [
         ("here", f"is not a URL such as postgresql://user@host/name; {ENCODE}"),
-        ("mysql://u:secret@h/x", "begins with mysql://, but relex works with Postgres alone: " + WRITE),
-        ("mariadb+pymysql://u:secret@h/x", "begins with mariadb://, but relex works with Postgres alone: " + WRITE),
-        ("sqlite:///relex.db", "begins with sqlite://, but relex works with Postgres alone: " + WRITE),
+        ("mysql://u:secret@h/x", "begins with mysql://, but relex works only with Postgres: " + WRITE),
+        ("mariadb+pymysql://u:secret@h/x", "begins with mariadb://, but relex works only with Postgres: " + WRITE),
+        ("sqlite:///relex.db", "begins with sqlite://, but relex works only with Postgres: " + WRITE),
         ("{url}?pgbouncer=true", ": " + OPTION.format("pgbouncer")),
         ("{url}?prepare_threshold=0", ": " + OPTION.format("prepare_threshold")),
         ("{url}?sslmod=require", ": " + OPTION.format("sslmod (did you mean sslmode?)")),

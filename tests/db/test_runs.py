@@ -103,7 +103,7 @@ def test_an_unknown_id_is_not_found(database, queue):
         cancel(database, "r-")
     queue()
     queue()
-    with pytest.raises(RunNotFound, match="fits several"):
+    with pytest.raises(RunNotFound, match="matches several"):
         cancel(database, "r-")
 
 
@@ -175,7 +175,7 @@ def test_a_run_that_dies_again_and_again_at_one_place_is_given_up(database, queu
     with database.transaction() as tx:
         found = runs.find(tx, run_id)
     assert found.state is RunState.FAILED
-    assert "its worker went silent 3 times and got no further than step 5" in found.error
+    assert "its worker was killed or stalled 3 times without getting past step 5" in found.error
 
 
 def test_a_run_that_gets_further_each_time_is_never_given_up(database, queue, claim, state):

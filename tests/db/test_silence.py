@@ -39,7 +39,7 @@ def test_the_others_are_recovered_while_one_is_silent_in_its_commit(database):
 
 
 def test_a_verb_that_a_silent_worker_holds_up_gives_up_and_holds_up_nobody_else(database, monkeypatch):
-    monkeypatch.setattr(jobs, "PATIENCE", "100ms")
+    monkeypatch.setattr(jobs, "LOCK_TIMEOUT", "100ms")
     job = make_job(database, rows=4)
     silent = claim(database)
     with database.transaction() as frozen:
@@ -117,7 +117,7 @@ def test_a_sweep_waits_for_no_row_that_a_frozen_process_has_locked(database, mon
 
 def test_a_process_that_is_silent_in_a_sweep_or_a_verb_is_ended_soon(database, monkeypatch):
     """Whoever holds the sweep's lock holds up every recovery and every verb of the others."""
-    monkeypatch.setattr(locks, "SILENCE", "100ms")
+    monkeypatch.setattr(locks, "SWEEP_IDLE_TIMEOUT", "100ms")
     make_job(database, rows=4)
     claim(database)
     with pytest.raises(DatabaseUnreachable):

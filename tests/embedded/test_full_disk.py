@@ -27,7 +27,7 @@ def disk(open_folder):
 @pytest.mark.parametrize("left", [0, 5_000_000, 20_000_000], ids=["nothing-left", "5-MB-left", "20-MB-left"])
 def test_what_was_submitted_before_is_whole_and_what_was_not_is_not_there(disk, home_at, left, monkeypatch):
     """With 20 MB left it is the log of transactions that does not fit: then Postgres itself goes down."""
-    monkeypatch.setattr(server, "PATIENCE_TO_STOP", 1.0)
+    monkeypatch.setattr(server, "STOP_TIMEOUT", 1.0)
     home = home_at(disk / "home")
     settings = Settings(home=home.path)
     with open_database(settings) as database:

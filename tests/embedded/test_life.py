@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from relex.embedded import locks, server
-from relex.embedded.creation import UNFINISHED
+from relex.embedded.creation import STAGING_PREFIX
 from relex.embedded.description import describe
 from relex.embedded.users import use
 from relex.errors import ServiceUnreachable
@@ -120,7 +120,7 @@ def test_kill_9_of_everything_while_rows_are_written(home, value, heard):
 @pytest.mark.parametrize("doing", ["starting", "stopping"])
 def test_a_server_that_hangs_is_ended_and_started_again(home, user, value, monkeypatch, doing):
     """As Postgres 18 does where it is told to stop while it recovers on a full disk: it says `doing` for ever."""
-    monkeypatch.setattr(server, "PATIENCE", 1.0)
+    monkeypatch.setattr(server, "START_TIMEOUT", 1.0)
     hanging = user(home)
     hanging.url()
     before = home.postmaster
@@ -133,22 +133,22 @@ def test_a_server_that_hangs_is_ended_and_started_again(home, user, value, monke
 
 
 def test_a_process_that_only_bears_the_servers_id_is_not_ended(home, monkeypatch):
-    monkeypatch.setattr(server, "PATIENCE", 0.5)
+    monkeypatch.setattr(server, "START_TIMEOUT", 0.5)
     monkeypatch.setattr(server, "AT_ONCE", 0.5)
     with subprocess.Popen(["sleep", "60"]) as stranger, locks.shared(home.places.server_lock):
         (home.places.data / "postmaster.pid").write_text(f"{stranger.pid}\n")
-        with pytest.raises(ServiceUnreachable, match="lives but does not answer"), use(home.path):
+        with pytest.raises(ServiceUnreachable, match="is alive but does not accept connections"), use(home.path):
             pytest.fail("a Postgres was given")
         assert stranger.poll() is None
         stranger.kill()
 
 
 def test_a_server_that_somebody_else_started_and_that_does_not_answer_yet_keeps_its_files(home, monkeypatch):
-    monkeypatch.setattr(server, "PATIENCE", 0.5)
+    monkeypatch.setattr(server, "START_TIMEOUT", 0.5)
     pid_file = home.places.data / "postmaster.pid"
     with subprocess.Popen(["sleep", "60"], cwd=home.places.data) as other:
         pid_file.write_text(f"{other.pid}\n")
-        with pytest.raises(ServiceUnreachable, match="a server that relex did not start has"), use(home.path):
+        with pytest.raises(ServiceUnreachable, match="a server that relex did not start runs on"), use(home.path):
             pytest.fail("a Postgres was given")
         assert pid_file.read_text() == f"{other.pid}\n"
         assert other.poll() is None
@@ -184,7 +184,7 @@ def leave_remains(home, pid, owner):
 
 def test_kill_9_in_the_middle_of_initdb(empty_home, user, value, eventually):
     killed = user(empty_home)
-    assert eventually(lambda: any(empty_home.path.glob(f"{UNFINISHED}*/base/1")))
+    assert eventually(lambda: any(empty_home.path.glob(f"{STAGING_PREFIX}*/base/1")))
     killed.kill()
     assert not empty_home.places.data.exists()
     with use(empty_home.path) as url:
@@ -193,7 +193,7 @@ def test_kill_9_in_the_middle_of_initdb(empty_home, user, value, eventually):
 
 
 def home_is_tidy(home):
-    return home.ended() and not list(home.path.glob(f"{UNFINISHED}*"))
+    return home.ended() and not list(home.path.glob(f"{STAGING_PREFIX}*"))
 
 
 @pytest.fixture

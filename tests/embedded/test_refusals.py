@@ -48,7 +48,7 @@ def test_a_temporary_folder_with_too_long_a_path(home, tmp_path, monkeypatch):
 
 def test_a_cluster_of_another_major_version(home):
     (home.places.data / "PG_VERSION").write_text("16\n")
-    assert "was written by Postgres 16, this relex carries Postgres 18" in refusal(home)
+    assert "was written by Postgres 16, this relex contains Postgres 18" in refusal(home)
 
 
 def test_a_data_folder_that_is_no_cluster(empty_home):

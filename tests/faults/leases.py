@@ -16,7 +16,7 @@ from tests.faults.oracle import Expected
 from tests.faults.proxy import Connection, Moment
 from tests.processes import wait_until
 
-REFUSED = "taken by another, or cancelled"
+REFUSED = "another worker has this shard, or it was cancelled"
 GIVEN_UP = "the lease is given up"
 """Logged by the thread that renews, and again when the work learns of it."""
 

@@ -125,10 +125,8 @@ def test_an_upgrade_refuses_a_database_that_cannot_hold_every_text(strict_url, t
     assert told.returncode == 0, told.stderr
 
 
-@pytest.mark.parametrize(
-    ("revision", "mends"), [("0000", "relex db upgrade"), ("9999", "update relex here as it was installed")]
-)
-def test_tables_of_another_time(look, database, revision, mends):
+@pytest.mark.parametrize("revision", ["0006", "9999"])
+def test_tables_of_an_unknown_revision(look, database, revision):
     with database.transaction() as tx:
         now = tx.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
         tx.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
@@ -138,7 +136,7 @@ def test_tables_of_another_time(look, database, revision, mends):
         with database.transaction() as tx:
             tx.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{now}'")
     assert revision in found.text
-    assert found.remedy == mends
+    assert found.remedy == "update relex here as it was installed"
 
 
 def test_a_team_where_all_is_well(look, database, database_url, broker_url, tmp_path):
