@@ -44,7 +44,7 @@ def tune_command(
     smoothing. Trials run in this process, and nothing is registered. The same command, repeated or run in parallel,
     here or on another machine with the same database, works on the same study.
 
-    Example: relex tune --config search_focal --trials 12
+    Example: relex tune --config tune_focal --trials 12
     """
     console = stderr_console(quiet=quiet)
     wanted = load_search(recipe, parse_changes(changes, encoding))

@@ -72,7 +72,7 @@ class Settings:
     health_file: Path | None = None
     """What `relex worker` writes while it is well and `relex health` reads; None: nothing is written."""
     output_dir: Path | None = None
-    """Folder of files that no option names: bad rows of `submit`, recipe of `search`; None: the current one."""
+    """Folder of files that no option names: bad rows of `submit`, recipe of `tune`; None: the current one."""
     scorer: str = "relex.inference.ensemble:open_scorer"
     """What opens a checkpoint for scoring, as module:name; the tests' fake one goes in here."""
 

@@ -1,4 +1,4 @@
-"""The section `search` of a recipe, read and checked.
+"""The section `tuning` of a recipe, read and checked.
 
 Pure, so that a bad search is refused, with every fault and its line at once, before any trial.
 """
@@ -10,11 +10,11 @@ from typing import Any, Literal, TypeGuard
 from pydantic import BaseModel, ValidationError
 
 from relex.errors import InvalidConfig, did_you_mean
-from relex.training.recipe.config import NO_OVERRIDES, SEARCH, TrainingConfig, checked, key_of, read_whole, words
+from relex.training.recipe.config import NO_OVERRIDES, TUNING, TrainingConfig, checked, key_of, read_whole, words
 from relex.training.recipe.reader import Recipe, read_overrides
 from relex.tuning.space import Choices, Range, Search, Space, Value
 
-SPACE = f"{SEARCH}.space"
+SPACE = f"{TUNING}.space"
 KEYS = ("method", "space")
 METHODS = ("tpe", "grid")
 RANGE = ("low", "high", "log")
@@ -23,11 +23,11 @@ FIXED = ("name", "data", "validation", "train.folds")
 
 
 def load_search(recipe: str, overrides: Mapping[str, str] = NO_OVERRIDES) -> Search:
-    """Read a recipe and its section `search`; one without has a search over what mostly matters.
+    """Read a recipe and its section `tuning`; one without has a search over what mostly matters.
 
     Args:
         recipe: a path if it exists, else the name of a shipped recipe.
-        overrides: values by dotted key (`search.method`), written as in YAML.
+        overrides: values by dotted key (`tuning.method`), written as in YAML.
 
     Raises:
         InvalidConfig: naming the faults, one a line, with the file and line where it was written; those of the
@@ -35,10 +35,10 @@ def load_search(recipe: str, overrides: Mapping[str, str] = NO_OVERRIDES) -> Sea
     """
     faults: list[str] = []
     whole = read_whole(recipe, overrides, faults)
-    written = whole.cut(SEARCH)
+    written = whole.cut(TUNING)
     config = checked(whole, faults)
     changed = read_overrides(overrides, faults)
-    changed.cut(SEARCH)
+    changed.cut(TUNING)
     reading = _Reading(written, whole, faults)
     method, space = reading.method(), reading.space(config)
     if method == "grid":
@@ -60,23 +60,23 @@ def default_space(config: TrainingConfig) -> dict[str, Choices | Range]:
 
 
 class _Reading:
-    """The section `search`; what is wrong is added to `faults`, with its line."""
+    """The section `tuning`; what is wrong is added to `faults`, with its line."""
 
     def __init__(self, written: Recipe, whole: Recipe, faults: list[str]) -> None:
         self._written = written
         self._whole = whole
         self._faults = faults
-        self._section = self._checked_section(written.nested().get(SEARCH))
+        self._section = self._checked_section(written.nested().get(TUNING))
 
     def _checked_section(self, section: Any) -> Mapping[str, Any]:
         if section is None:
             return {}
         if not isinstance(section, Mapping):
-            self._fault(SEARCH, f"search should hold method and space, not {section!r}")
+            self._fault(TUNING, f"tuning should hold method and space, not {section!r}")
             return {}
         for name in section:
             if name not in KEYS:
-                self._fault(f"{SEARCH}.{name}", f"unknown key {SEARCH}.{name}{did_you_mean(str(name), KEYS)}")
+                self._fault(f"{TUNING}.{name}", f"unknown key {TUNING}.{name}{did_you_mean(str(name), KEYS)}")
         return section
 
     def method(self) -> Literal["tpe", "grid"]:
@@ -84,7 +84,7 @@ class _Reading:
         asked = self._section.get("method", "tpe")
         if asked not in METHODS:
             hint = did_you_mean(str(asked), METHODS)
-            self._fault(f"{SEARCH}.method", f"search.method: {asked!r} is none of {', '.join(METHODS)}{hint}")
+            self._fault(f"{TUNING}.method", f"tuning.method: {asked!r} is none of {', '.join(METHODS)}{hint}")
         return "grid" if asked == "grid" else "tpe"
 
     def space(self, config: TrainingConfig) -> dict[str, Choices | Range]:
@@ -103,13 +103,13 @@ class _Reading:
         for key, values in space.items():
             if isinstance(values, Range):
                 self._fault(
-                    f"{SPACE}.{key}", f"{SPACE}.{key} is a range: a grid wants a list, or take search.method tpe"
+                    f"{SPACE}.{key}", f"{SPACE}.{key} is a range: a grid wants a list, or take tuning.method tpe"
                 )
 
     def _setting(self, key: str, leaf: Any) -> Choices | Range | None:
         """One setting's values, or None where something is wrong with them."""
         before = len(self._faults)
-        if key.partition(".")[0] in (*FIXED, SEARCH) or key in FIXED:
+        if key.partition(".")[0] in (*FIXED, TUNING) or key in FIXED:
             self._fault(f"{SPACE}.{key}", f"{SPACE}.{key} cannot be searched: trials must be comparable")
             return None
         values = self._range(key, leaf) if isinstance(leaf, Mapping) else self._choices(key, leaf)

@@ -16,7 +16,7 @@ from relex.training.recipe.config import TrainingConfig
 from relex.tuning.section import load_search
 from tests.db.fake_training import SECTIONS
 from tests.db.own_services import PASSWORD, own_postgres
-from tests.db.searches import Listener, Trainer, execute
+from tests.db.tuning import Listener, Trainer, execute
 from tests.processes import ROOT
 
 

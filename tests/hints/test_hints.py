@@ -18,7 +18,7 @@ for module in pkgutil.iter_modules(here.__path__):
 ELSEWHERE = {
     "doctor": "tests/db/test_doctor.py",
     "hub": "tests/model/test_hub_away.py",
-    "models": "tests/db/test_search.py",
+    "models": "tests/db/test_tuning.py",
     "tables": "tests/badinput/test_hints.py",
 }
 """Modules whose hints are followed by tests of their own."""

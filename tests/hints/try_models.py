@@ -9,7 +9,7 @@ from relex.db import runs, studies
 from relex.db.connection import Database
 from relex.hints import jobs as hints
 from relex.registry.model_versions import SHIPPED
-from tests.db.searches import GRID, RATES, Trainer
+from tests.db.tuning import GRID, RATES, Trainer
 from tests.hints.trying import provokes, typed
 from tests.processes import wait_until
 

@@ -9,7 +9,7 @@ backbone:
 input: {max_length: 32}
 train: {epochs: 3, batch_size: 32, learning_rate: 1.0e-2, precision: fp32}
 data: {train: data/train_data.csv, valid: data/valid_data.csv}
-search:
+tuning:
 """
 
 

@@ -1,4 +1,4 @@
-"""`relex search` as a person meets it, on the embedded Postgres."""
+"""`relex tune` as a person meets it, on the embedded Postgres."""
 
 import signal
 
@@ -12,7 +12,7 @@ loss: {name: focal}
 train: {epochs: 1, batch_size: 32, learning_rate: 1.0e-2}
 validation: {metric: auprc}
 data: {train: data/train_data.csv, valid: data/valid_data.csv}
-search: {method: grid, space: {loss: {gamma: [0, 2]}, dropout: [0.1]}}
+tuning: {method: grid, space: {loss: {gamma: [0, 2]}, dropout: [0.1]}}
 """
 
 
@@ -30,7 +30,7 @@ def test_the_best_trial_becomes_a_recipe_that_trains(laptop):
 def test_a_bad_search_is_refused_before_anything_happens(laptop):
     (laptop.folder / "wrong.yaml").write_text(RECIPE.replace("gamma: [0, 2]", "gama: [-1]"), "utf-8")
     assert laptop.run("tune", "--config", "wrong.yaml", "--trials", "2", expected=3) == ""
-    assert "wrong.yaml:9: search.space: unknown key loss.gama (did you mean loss.gamma?)" in laptop.said
+    assert "wrong.yaml:9: tuning.space: unknown key loss.gama (did you mean loss.gamma?)" in laptop.said
     assert not laptop.home.exists()
     laptop.run("tune", "--config", "wrong.yaml", "--trials", "0", expected=2)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from relex.errors import ServiceUnreachable
-from tests.db.searches import GRID, RATES, Listener, Trainer, execute
+from tests.db.tuning import GRID, RATES, Listener, Trainer, execute
 from tests.processes import environment, kill, wait_until
 
 DISCONNECT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -22,7 +22,7 @@ from pathlib import Path
 from relex.db.connection import Database
 from relex.flows.tune import SearchOptions, search
 from relex.tuning.section import load_search
-from tests.db.searches import Listener, Trainer
+from tests.db.tuning import Listener, Trainer
 url, trials, seconds = sys.argv[1:]
 
 class Slow(Trainer):

@@ -11,7 +11,7 @@ from relex.flows.train import load_trainer
 from relex.hints.models import NOTHING_LEARNED
 from relex.training.recipe.config import load_config
 from relex.tuning.study import FIRST_COMPLETE
-from tests.db.searches import GRID, RATES, Listener, Trainer, execute
+from tests.db.tuning import GRID, RATES, Listener, Trainer, execute
 
 
 def test_a_grid_tries_every_combination_once_and_its_best_becomes_a_recipe(searched):
