@@ -1,4 +1,4 @@
-"""Fixtures of several modules: a server that asks for a password, a doctor, a search, a training."""
+"""Fixtures of several modules: a server that asks for a password, a doctor, a study, a training."""
 
 import time
 from pathlib import Path
@@ -10,10 +10,10 @@ from relex.db import runs, studies
 from relex.flows.checks.result import State
 from relex.flows.doctor import examine
 from relex.flows.train import queue, train_next
-from relex.flows.tune import SearchOptions, search
+from relex.flows.tune import TuningOptions, tune
 from relex.settings import Settings
 from relex.training.recipe.config import TrainingConfig
-from relex.tuning.section import load_search
+from relex.tuning.section import load_tuning_plan
 from tests.db.fake_training import SECTIONS
 from tests.db.own_services import PASSWORD, own_postgres
 from tests.db.tuning import Listener, Trainer, execute
@@ -42,16 +42,16 @@ def look(tmp_path):
 
 
 @pytest.fixture
-def searched(database, database_url, tmp_path, monkeypatch):
-    """Searches a recipe in a database without studies."""
+def run_study(database, database_url, tmp_path, monkeypatch):
+    """Tune a recipe in a database without studies."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").symlink_to(ROOT / "data")
     execute(database_url, f"DROP SCHEMA IF EXISTS {studies.SCHEMA} CASCADE")
 
     def run(recipe, trials, trainer=None, listener=None, **options):
         Path("mine.yaml").write_text(recipe, "utf-8")
-        wanted = load_search("mine.yaml")
-        return search(database, wanted, SearchOptions(trials, **options), trainer or Trainer(), listener or Listener())
+        plan = load_tuning_plan("mine.yaml")
+        return tune(database, plan, TuningOptions(trials, **options), trainer or Trainer(), listener or Listener())
 
     return run
 
