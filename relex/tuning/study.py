@@ -4,13 +4,14 @@ Optuna keeps the trials and proposes the values of the next one; this module dec
 trial is stale. Both are decided under locks of Postgres rather than by `optuna.Study.optimize`, `GridSampler`, Optuna's
 heartbeat and `RetryHeartbeatStaleTrialCallback`, which were tried with Optuna 5.0 on Postgres:
 
-- The heartbeat thread ends with the first lost connection, while the trial trains on. After the grace period another
-  process fails that trial and repeats it, however long the grace period is. A session lock is also free at once after
-  a kill, where a grace period that outlasts a suspended process or a busy machine makes everyone wait.
-- `optimize` counts trials when they end: two processes that were asked for 5 trials together ran 6. `GridSampler` may
-  give one combination to two processes, as its documentation says.
-- `optimize` marks an interrupted trial as failed, and `GridSampler` never tries that combination again; the callback
-  repeats only trials that the heartbeat failed. SIGTERM, a `SystemExit` here, leaves the trial running.
+- The heartbeat thread ends with the first lost connection, while the trial trains on. After the grace period, however
+  long it is, another process fails that trial and repeats it, and the first process ends with an `AssertionError`. A
+  session lock is free at once after a kill, where every process would have to wait for a long grace period.
+- `GridSampler` numbers its combinations by trial, so the repeated trial took the place of a combination: 5 of 6 were
+  tried. As its documentation says, two processes may also get the same combination.
+- `optimize` counts trials when they end: two processes that were asked for 5 trials together ran 6. It marks an
+  interrupted trial as failed, and no sampler or callback of Optuna tries its values again; a `SystemExit`, which
+  SIGTERM raises here, is not caught and leaves the trial running.
 """
 
 from collections.abc import Iterator

@@ -28,7 +28,7 @@ def test_a_grid_tries_every_combination_once_and_its_best_becomes_a_recipe(run_s
     assert best.to_dict() == trainer.trained[-1].to_dict() | {"name": "mine-best"}
 
 
-def test_a_real_training_is_run_study(run_study):
+def test_a_study_runs_real_trainings(run_study):
     recipe = GRID + "validation: {metric: auprc}\n"  # so small a model finds no relation at all
     outcome = run_study(recipe, 2, partial(load_trainer, "cpu"))
     assert len(outcome.results) == 2
