@@ -1,4 +1,4 @@
-"""`relex tune`: trials of a recipe's settings, and the best ones as a new recipe."""
+"""`relex tune`: trials of a recipe's settings, and the best of them as a new recipe."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from cli.params import FILE, json_option, parse_changes, quiet_option, recipe_en
 from cli.train import recipe_option
 from relex.errors import counted
 from relex.flows.train import load_trainer
-from relex.flows.tune import SearchOptions, SearchOutcome, search
+from relex.flows.tune import TuningOptions, TuningOutcome, tune
 from relex.hints import jobs as hints
-from relex.tuning.section import load_search
+from relex.tuning.section import load_tuning_plan
 from relex.tuning.trials import TrialEnd, TrialResult
 
 
@@ -40,49 +40,48 @@ def tune_command(
     """Train a recipe with different settings, trial by trial, and write the best trial's recipe; prints its file.
 
     The recipe names the search space (docs/how-to/train-on-my-data.md); without one it is learning rate,
-    warm-up, dropout and label
-    smoothing. Trials run in this process, and nothing is registered. The same command, repeated or run in parallel,
-    here or on another machine with the same database, works on the same study.
+    warm-up, dropout and label smoothing. Trials run in this process, and nothing is registered. The same command,
+    repeated or run in parallel, here or on another machine with the same database, works on the same study.
 
-    Example: relex tune --config search_focal --trials 12
+    Example: relex tune --config tune_focal --trials 12
     """
     console = stderr_console(quiet=quiet)
-    wanted = load_search(recipe, parse_changes(changes, encoding))
+    plan = load_tuning_plan(recipe, parse_changes(changes, encoding))
     with open_app() as (settings, database):
-        study_options = SearchOptions(output_dir=settings.output_path(""), **options)
-        printer = _TrialPrinter(console, wanted.config.validation.metric)
-        outcome = search(database, wanted, study_options, partial(load_trainer, settings.device), printer)
+        study_options = TuningOptions(output_dir=settings.output_path(""), **options)
+        printer = _TrialPrinter(console, plan.config.validation.metric)
+        outcome = tune(database, plan, study_options, partial(load_trainer, settings.device), printer)
     click.echo(json.dumps(_study_data(outcome)) if as_json else outcome.recipe)
     trials = _count_trials(outcome.results)
     console.print(f"{trials} in the study {outcome.study}; {hints.train_recipe(outcome.recipe)}")
 
 
 class _TrialPrinter:
-    """A listener that prints one line a trial."""
+    """A listener that prints a line when a trial starts and when it ends."""
 
     def __init__(self, console: Console, metric: str) -> None:
         self._console = console
         self._metric = metric
 
-    def joined(self, study: str, results: Sequence[TrialResult]) -> None:
-        """Name the study."""
-        before = f": {_count_trials(results)} before" if results else ""
-        self._console.print(f"study {study}{before}; the same command continues it after an interruption")
+    def study_opened(self, study: str, results: Sequence[TrialResult]) -> None:
+        """Print the name of the study, and the number of earlier trials."""
+        earlier = f": {_count_trials(results)} earlier" if results else ""
+        self._console.print(f"study {study}{earlier}; the same command continues it after an interruption")
 
-    def begun(self, number: int, changes: Mapping[str, Any]) -> None:
-        """Print the settings of a trial that begins."""
+    def trial_started(self, number: int, changes: Mapping[str, Any]) -> None:
+        """Print the settings of a trial that starts."""
         self._console.print(f"trial {number}  {_settings(changes)}  trains")
 
-    def ended(self, result: TrialResult, best: TrialResult | None) -> None:
-        """Print a trial with its settings and its score, and the best one so far."""
+    def trial_ended(self, result: TrialResult, best: TrialResult | None) -> None:
+        """Print the settings and the score of a trial, and the best score so far."""
         score = "" if result.score is None else f"  {self._metric} {result.score:.2f}"
         end = "" if result.end is TrialEnd.DONE else f"  {result.end}"
         reason = f": {result.reason}" if result.reason else ""
         leader = f"   best {best.score:.2f} (trial {best.number})" if best else ""
         self._console.print(f"trial {result.number}  {_settings(result.changes)}{score}{end}{reason}{leader}")
 
-    def waits(self) -> None:
-        """Say why nothing happens."""
+    def waiting(self) -> None:
+        """Print that only other processes still run trials."""
         self._console.print("waiting for the trials of other processes")
 
 
@@ -97,7 +96,7 @@ def _count_trials(results: Sequence[TrialResult]) -> str:
     return f"{counted(len(results), 'trial')} ({each})"
 
 
-def _study_data(outcome: SearchOutcome) -> dict[str, Any]:
+def _study_data(outcome: TuningOutcome) -> dict[str, Any]:
     best = outcome.best
     return {
         "study": outcome.study,

@@ -1,6 +1,6 @@
-"""Searching for better settings: trials of a recipe, one after another, until the study has as many as were asked for.
+"""Hyperparameter tuning of a recipe: trials, one after another, until the study has the requested number.
 
-Any number of processes may work on one study, here or elsewhere, and any of them may be killed.
+Any number of processes, on any machines with the same database, may work on one study, and any may be killed.
 """
 
 import hashlib
@@ -24,36 +24,36 @@ from relex.flows.train import Trainer
 from relex.hints import jobs as hints
 from relex.hints.models import NOTHING_LEARNED
 from relex.training.workspace import digest_of
-from relex.tuning.space import Search, check_name
+from relex.tuning.space import TuningPlan, check_name
 from relex.tuning.study import Study, open_study
 from relex.tuning.trials import Pruned, Trial, TrialResult
 
 STUDY_NAME = r"[A-Za-z0-9_.-]{1,100}"
 
 MIN_SCORE = 0.005
-"""Minimum score, x100, of a recipe that is worth writing: less reads as 0.00."""
+"""Minimum score, x100, of a recipe that is written; a lower one is printed as 0.00."""
 
 POLL_SECONDS = 1.0
-"""How often one with nothing to begin looks after the trials of others."""
+"""Interval between checks for trials of other processes, when no trial is left to start."""
 
 
 @dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """What a person wants of a search beside its recipe."""
+class TuningOptions:
+    """Options of a study besides its recipe."""
 
     trials: int
-    """How many ended trials the study shall have in all, those of earlier and of other processes among them."""
+    """Number of trials that the study has in the end, including those of earlier and of other processes."""
     study: str | None = None
-    """Its name; None: one made of the recipe's name and of a digest of all that the trials depend on."""
+    """Name of the study; None: the recipe's name and a digest of everything that the trials depend on."""
     out: Path | None = None
-    """Where the best trial's recipe goes; None: NAME-best.yaml in `output_dir`."""
+    """File of the best trial's recipe; None: NAME-best.yaml in `output_dir`."""
     output_dir: Path = field(default_factory=Path)
-    """Folder of a recipe whose file `out` does not name."""
+    """Folder of the best trial's recipe if `out` is None."""
 
 
 @dataclass(frozen=True, slots=True)
-class SearchOutcome:
-    """What a study came to."""
+class TuningOutcome:
+    """The result of a study."""
 
     study: str
     results: Sequence[TrialResult]
@@ -62,38 +62,42 @@ class SearchOutcome:
 
 
 class Listener(Protocol):
-    """Is told what happens."""
+    """A receiver of the progress of a study."""
 
-    def joined(self, study: str, results: Sequence[TrialResult]) -> None:
-        """The study is open; these trials had ended before."""
+    def study_opened(self, study: str, results: Sequence[TrialResult]) -> None:
+        """Receive the name of the study, and the trials that ended earlier."""
 
-    def begun(self, number: int, changes: Mapping[str, Any]) -> None:
-        """A trial of this process trains with these settings."""
+    def trial_started(self, number: int, changes: Mapping[str, Any]) -> None:
+        """Receive the settings of a trial that this process starts."""
 
-    def ended(self, result: TrialResult, best: TrialResult | None) -> None:
-        """A trial of this process has ended; `best` is the study's."""
+    def trial_ended(self, result: TrialResult, best: TrialResult | None) -> None:
+        """Receive the result of a trial of this process, and the best result of the study."""
 
-    def waits(self) -> None:
-        """Nothing is left to begin, but others have not ended theirs."""
+    def waiting(self) -> None:
+        """Learn that no trial is left to start, but other processes still run theirs."""
 
 
-def search(
-    database: Database, wanted: Search, options: SearchOptions, trainer: Callable[[], Trainer], listener: Listener
-) -> SearchOutcome:
-    """Run trials until the study is complete, and write the best one's recipe.
+def tune(
+    database: Database,
+    plan: TuningPlan,
+    options: TuningOptions,
+    load_trainer: Callable[[], Trainer],
+    listener: Listener,
+) -> TuningOutcome:
+    """Run trials until the study is complete, and write the recipe of the best one.
 
     Raises:
         InvalidCsv: a data file has bad rows or rows without a label.
-        InvalidConfig: the study was begun with another search, or the recipe's file cannot go by its name.
-        InvalidInput: another file stands where the recipe shall go, or the study cannot be named so.
-        RelexError: no trial came to a score.
-        Transient: Postgres or the model hub went away; the same call goes on.
+        InvalidConfig: the study was created with another search space, or the name of the recipe file is not allowed.
+        InvalidInput: the recipe file exists with other content, or the name of the study is not allowed.
+        RelexError: no trial has a score.
+        Transient: Postgres or the model hub cannot be reached; the same call continues the study.
     """
-    config = wanted.config
+    config = plan.config
     encoding = config.data.encoding
     train, valid = (read_labelled_examples(path, encoding) for path in (config.data.train, config.data.valid))
     target = read_whole(config.validation.like, encoding) if config.validation.like else []
-    made_from = _digest(wanted, digest_of(config, train, valid, target))
+    made_from = _study_digest(plan, digest_of(config, train, valid, target))
     name = options.study or f"{config.name}-{made_from[:8]}"
     if not re.fullmatch(STUDY_NAME, name):
         raise InvalidInput(
@@ -101,156 +105,160 @@ def search(
         )
     file = options.out or options.output_dir / f"{config.name}-best.yaml"
     _check_free(file, name)
-    with open_study(database, name, wanted, made_from) as study:
-        listener.joined(name, study.results())
-        worker = _Worker(study, wanted, (train, valid), trainer(), listener)
+    with open_study(database, name, plan, made_from) as study:
+        listener.study_opened(name, study.results())
+        worker = _Worker(study, plan, (train, valid), load_trainer(), listener)
         worker.run(options.trials)
-        return SearchOutcome(name, study.results(), *_write_best(study, wanted, file))
+        return TuningOutcome(name, study.results(), *_write_best(study, plan, file))
 
 
 class _Worker:
-    """This process at work on a study."""
+    """The part of this process in a study."""
 
     def __init__(
         self,
         study: Study,
-        wanted: Search,
+        plan: TuningPlan,
         data: tuple[Sequence[Example], Sequence[Example]],
         trainer: Trainer,
         listener: Listener,
     ) -> None:
         self._study = study
-        self._wanted = wanted
+        self._plan = plan
         self._data = data
         self._trainer = trainer
         self._listener = listener
 
-    def run(self, most: int) -> None:
-        """Begin trials while there are any to begin, then wait for those of others."""
+    def run(self, max_trials: int) -> None:
+        """Run trials while there are any to start, then wait for those of other processes."""
         waiting = False
-        while not self._study.is_complete(most):
-            with self._study.next_trial(most) as trial:
+        while not self._study.is_complete(max_trials):
+            with self._study.next_trial(max_trials) as trial:
                 if trial:
-                    self._run(trial)
+                    self._run_trial(trial)
             if not trial:
                 if not waiting:
-                    self._listener.waits()
+                    self._listener.waiting()
                 time.sleep(POLL_SECONDS)
             waiting = not trial
 
-    def _run(self, trial: Trial) -> None:
-        """Train, and end the trial however that went."""
-        self._listener.begun(trial.number, trial.changes)
-        with suppress(LeaseLost):  # another process tells of it
-            end = self._end_of(trial)
-            retry_until_written(end, stopping=lambda: False)
+    def _run_trial(self, trial: Trial) -> None:
+        """Train with the settings of a trial, and store how it ended."""
+        self._listener.trial_started(trial.number, trial.changes)
+        with suppress(LeaseLost):  # the process that took the trial over reports it
+            store_end = self._train(trial)
+            retry_until_written(store_end, stopping=lambda: False)
             results = {result.number: result for result in self._study.results()}
-            self._listener.ended(results[trial.number], self._study.best())
+            self._listener.trial_ended(results[trial.number], self._study.best())
 
-    def _end_of(self, trial: Trial) -> Callable[[], None]:
-        """What to write about the trial once it is trained."""
-        scores = _Scores(trial, self._wanted.config.validation.metric)
+    def _train(self, trial: Trial) -> Callable[[], None]:
+        """Train, and return the call that stores how the trial ended."""
+        reporter = _ScoreReporter(trial, self._plan.config.validation.metric)
         try:
-            config = self._wanted.config_of(trial.changes)
-            with tempfile.TemporaryDirectory() as place:
-                folder = Path(place)
-                self._trainer.train(config, *self._data, folder / "checkpoint", scores.report, folder / "scratch")
+            config = self._plan.config_of(trial.changes)
+            with tempfile.TemporaryDirectory() as path:
+                folder = Path(path)
+                self._trainer.train(config, *self._data, folder / "checkpoint", reporter.report, folder / "scratch")
         except Pruned:
             return trial.prune
         except (LeaseLost, Transient, OSError, ModelNotFound):
-            raise  # no fault of these values: they are given back, and the search ends
-        except Exception as fault:  # noqa: BLE001 - values that exhaust a device's memory are a bad trial, no bad search
-            reason = str(fault) if isinstance(fault, RelexError) else repr(fault)
+            raise  # not caused by these values: they are tried again, and this process stops
+        except Exception as error:  # noqa: BLE001 - whatever these values cause fails one trial, not the study
+            reason = str(error) if isinstance(error, RelexError) else repr(error)
             return lambda: trial.fail(reason)
-        return lambda: trial.finish(scores.best)
+        return lambda: trial.finish(reporter.best)
 
 
-class _Scores:
-    """What a training reports, told to its trial epoch by epoch."""
+class _ScoreReporter:
+    """The progress reports of a training, passed to its trial epoch by epoch."""
 
     def __init__(self, trial: Trial, metric: str) -> None:
         self._trial = trial
         self._metric = metric
-        self._told = 0
+        self._num_reported = 0
         self._best: dict[int, float] = {}
-        """By fold."""
+        """Best score of each fold."""
 
     @property
     def best(self) -> float:
-        """The best epoch's score; the folds' mean of it."""
+        """Score of the best epoch, as the mean of the folds."""
         return sum(self._best.values()) / len(self._best)
 
     def report(self, progress: Mapping[str, Any]) -> None:
-        """Tell the epochs that are new.
+        """Report the scores of the new epochs.
 
         Raises:
-            Pruned, LeaseLost: the training should end here.
+            Pruned, LeaseLost: the training should stop here.
         """
         fold = progress.get("fold", 1)
-        for entry in progress["history"][self._told :]:
-            self._told += 1
+        for entry in progress["history"][self._num_reported :]:
+            self._num_reported += 1
             score = entry[self._metric]
             self._best[fold] = max(score, self._best.get(fold, score))
-            with suppress(DatabaseUnreachable):  # then this epoch prunes nothing
-                self._trial.report(self._told, score)
+            with suppress(DatabaseUnreachable):  # no trial is pruned after this epoch then
+                self._trial.report(self._num_reported, score)
 
 
-def _digest(wanted: Search, made_from: str) -> str:
-    return hashlib.sha256(repr((made_from, wanted.method, dict(wanted.space))).encode()).hexdigest()
+def _study_digest(plan: TuningPlan, made_from: str) -> str:
+    return hashlib.sha256(repr((made_from, plan.method, dict(plan.space))).encode()).hexdigest()
 
 
 def _comment(study: str) -> str:
     return f"The best trial of the study {study}:"
 
 
-def _sealed(recipe: str) -> str:
-    """A recipe whose first line, a comment, also holds the digest of the others."""
+def _add_checksum(recipe: str) -> str:
+    """Return a recipe whose first line, a comment, also holds the checksum of the other lines."""
     comment, _, rest = recipe.partition("\n")
     return f"{comment} SHA-256 of the rest: {hashlib.sha256(rest.encode()).hexdigest()}\n{rest}"
 
 
 def _is_own(file: Path, study: str) -> bool:
-    """Whether a file is an earlier answer of the study, which nobody has changed since."""
+    """Return whether a file is an earlier recipe of the study that nobody has changed."""
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return False
     comment, _, rest = text.partition("\n")
     bare = comment.rpartition(" SHA-256 of the rest:")[0]
-    return text.startswith(f"# {_comment(study)}") and _sealed(f"{bare}\n{rest}") == text
+    return text.startswith(f"# {_comment(study)}") and _add_checksum(f"{bare}\n{rest}") == text
 
 
 def _check_free(file: Path, study: str) -> None:
-    """Refuse to write over anything but an earlier answer of the same study, before hours go by."""
+    """Reject, before any trial, a file that is not an unchanged earlier recipe of the same study."""
     check_name(file)
     if not file.parent.is_dir():
-        raise InvalidInput(f"{file}: there is no folder {file.parent}; {hints.make_folder(file.parent)}")
+        raise InvalidInput(f"{file}: the folder {file.parent} does not exist; {hints.make_folder(file.parent)}")
     require_writable(file.parent)
     if os.path.lexists(file) and not _is_own(file, study):
         other = hints.recipe_file(file.with_stem(f"{file.stem}-2"))
-        raise InvalidInput(f"{file} is there already and is not an unchanged recipe of the study {study}; {other}")
+        raise InvalidInput(f"{file} exists and is not an unchanged recipe of the study {study}; {other}")
 
 
-def _write_best(study: Study, wanted: Search, file: Path) -> tuple[TrialResult, Path]:
-    """Write the recipe, beside what somebody put there in the meantime; the best trial and the file."""
+def _write_best(study: Study, plan: TuningPlan, file: Path) -> tuple[TrialResult, Path]:
+    """Write the recipe of the best trial; a file that appeared in the meantime stays, and the recipe gets a number.
+
+    Returns:
+        The best trial, and the file.
+    """
     best = study.best()
     results = study.results()
     if best is None:
-        why = next((result.reason for result in reversed(results) if result.reason), "all were pruned")
+        cause = next((result.reason for result in reversed(results) if result.reason), "all were pruned")
         raise RelexError(
-            f"no trial of the study {study.name} came to a score; the last one: {why}\n"
-            f"fix the cause, then search again; {hints.another_study(f'{study.name}-2')}"
+            f"no trial of the study {study.name} has a score; the last one: {cause}\n"
+            f"fix the cause, then tune again; {hints.another_study(f'{study.name}-2')}"
         )
-    metric = wanted.config.validation.metric
+    metric = plan.config.validation.metric
     if best.score is None or best.score < MIN_SCORE:
         raise RelexError(
             f"the best of {len(results)} trials of the study {study.name} has {metric} 0.00: nothing was learned, so "
             f"{file} is not written\n{NOTHING_LEARNED}"
         )
     comment = f"{_comment(study.name)} number {best.number} of {len(results)}, {metric} {best.score:.2f}."
-    with drafting(file) as (draft, written):
-        written.write(_sealed(wanted.to_recipe(best.changes, comment, file)).encode())
-        written.flush()
+    with drafting(file) as (staging, stream):
+        stream.write(_add_checksum(plan.to_recipe(best.changes, comment, file)).encode())
+        stream.flush()
         if _is_own(file, study.name):
-            return best, draft.replace(file)
-        return best, publish_beside(draft, file)
+            return best, staging.replace(file)
+        return best, publish_beside(staging, file)

@@ -1,4 +1,4 @@
-"""Optuna's faults, and those of the driver below it, turned into ours."""
+"""Errors of Optuna and of its database driver, as relex's own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +13,16 @@ TAKEN_OVER = "the connection to Postgres broke, and another process has taken th
 
 @contextmanager
 def translate_error(database: Database) -> Iterator[None]:
-    """Round whatever asks Optuna for something.
+    """Raise relex's errors in place of those that calls of Optuna raise in the block.
 
     Raises:
-        LeaseLost: the trial has ended without us.
-        DatabaseUnreachable, RelexError: as `Database.faults` says.
+        LeaseLost: another process has ended the trial.
+        DatabaseUnreachable, RelexError: see `Database.faults`.
     """
     with database.translated_errors():
         try:
             yield
-        except StorageInternalError as fault:
-            raise (fault.__cause__ or fault) from None
-        except UpdateFinishedTrialError as fault:
-            raise LeaseLost(TAKEN_OVER) from fault
+        except StorageInternalError as error:
+            raise (error.__cause__ or error) from None
+        except UpdateFinishedTrialError as error:
+            raise LeaseLost(TAKEN_OVER) from error

@@ -1,6 +1,6 @@
-"""What a search tries: a recipe, the settings that its trials change, and the values that these may take.
+"""Search spaces: the recipe keys that the trials of a study change, and the values that these may take.
 
-Pure plans: `reading` makes one of a recipe, `study` asks it for trials.
+`section` reads a plan from a recipe, `study` runs its trials.
 """
 
 import itertools
@@ -21,61 +21,63 @@ from relex.training.recipe.reader import Recipe, base_name
 
 Value = str | int | float | bool | None
 Changes = Mapping[str, Value]
-"""A trial's settings by dotted key."""
+"""Settings of one trial, by dotted recipe key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """One of a few values."""
+    """A list of values, of which each trial takes one."""
 
     values: tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A number from low to high, both included."""
+    """A range of numbers, both ends included."""
 
     low: float
     high: float
     log: bool = False
-    """Tried on a logarithmic scale: as often from 1e-5 to 1e-4 as from 1e-4 to 1e-3."""
+    """Whether to sample on a logarithmic scale: as often from 1e-5 to 1e-4 as from 1e-4 to 1e-3."""
     whole: bool = False
-    """Whole numbers only."""
+    """Whether to take whole numbers only."""
 
 
 Space = Mapping[str, Choices | Range]
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """A checked search."""
+class TuningPlan:
+    """A checked recipe together with its search space."""
 
     recipe: str
-    """As it was asked for."""
+    """Path or name of the recipe, as it was given."""
     config: TrainingConfig
-    """What stays as it is."""
+    """Settings of the recipe, before a trial changes any."""
     method: Literal["tpe", "grid"]
+    """How the values of the next trial are chosen."""
     space: Space
+    """Values that the trials may take, by dotted recipe key."""
     whole: Recipe
-    """All that the recipe says, as `checked` reads it."""
+    """Everything that the recipe says, in the form that `checked` reads."""
     changes: Changes
-    """What `--set` changed."""
+    """Settings that `--set` changed."""
 
     def config_of(self, changes: Changes) -> TrainingConfig:
-        """A trial's recipe.
+        """Return the recipe of one trial.
 
         Raises:
-            InvalidConfig: these values cannot stand together.
+            InvalidConfig: these values contradict each other.
         """
         return checked(self.whole.with_changes(changes), [])
 
     def combinations(self) -> list[dict[str, Value]]:
-        """All trials of a grid, in the order of its space."""
+        """Return the settings of all trials of a grid, in the order of its space."""
         values = [choices.values for choices in self.space.values() if isinstance(choices, Choices)]
         return [dict(zip(self.space, each, strict=True)) for each in itertools.product(*values)]
 
     def to_recipe(self, changes: Changes, comment: str, file: Path) -> str:
-        """A recipe file of its own for the values of one trial: YAML that stands on the searched recipe."""
+        """Return a recipe file with the settings of one trial: YAML whose base is the tuned recipe."""
         own = Recipe(file.name, dict(self.changes)).with_changes(changes)
         text = StringIO()
         text.write(f"# {comment}\n")
@@ -84,10 +86,10 @@ class Search:
 
 
 def check_name(file: Path) -> None:
-    """Refuse a file that `relex train` could not name a model version after.
+    """Reject a file name that `relex train` cannot use as the name of a model version.
 
     Raises:
-        InvalidConfig: with what it should be.
+        InvalidConfig: the name is not allowed; the message says which names are.
     """
     if file.suffix != ".yaml" or not re.fullmatch(MODEL_NAME, file.stem):
         raise InvalidConfig(

@@ -1,4 +1,4 @@
-"""One trial of a study: begun by this process, or ended by any."""
+"""One trial of a study: a running trial of this process, or the result of any process."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from relex.tuning.errors import TAKEN_OVER, translate_error
 from relex.tuning.space import Changes
 
 REASON = "reason"
-"""The mark on a trial that failed by its values. One without it was given back or lost with its process."""
+"""Attribute of a trial that failed because of its values; a failed trial without it is tried again."""
 
 
 class TrialEnd(StrEnum):
-    """How a trial ended."""
+    """The outcome of a trial."""
 
     DONE = "done"
     PRUNED = "pruned"
@@ -25,82 +25,82 @@ class TrialEnd(StrEnum):
 
 
 class Pruned(Exception):
-    """A trial lies below the median of the others at the same epoch: it is not worth its time."""
+    """The pruner stops this trial: it scores below the median of the others at the same epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """An ended trial."""
+    """The result of a trial that has ended."""
 
     number: int
     changes: Changes
     end: TrialEnd
     score: float | None
-    """x100; of a pruned one the best until then."""
+    """Score, x100; of a pruned trial, the best score that it reported."""
     reason: str | None
-    """Why it failed."""
+    """Why the trial failed; None if it did not."""
 
 
 class Trial:
-    """A trial that this process has begun."""
+    """A running trial of this process."""
 
-    def __init__(self, database: Database, study: optuna.Study, asked: optuna.Trial, changes: Changes) -> None:
+    def __init__(self, database: Database, study: optuna.Study, trial: optuna.Trial, changes: Changes) -> None:
         self._database = database
         self._study = study
-        self._asked = asked
-        self.number = asked.number
+        self._trial = trial
+        self.number = trial.number
         self.changes = changes
 
     def report(self, epoch: int, score: float) -> None:
-        """Tell an epoch's score; epochs count from 1.
+        """Report the score of an epoch; epochs count from 1.
 
         Raises:
-            Pruned: the training should end here.
+            Pruned: the training should stop here.
             LeaseLost: the connection broke and another process has taken the trial over.
             DatabaseUnreachable: Postgres does not answer.
         """
         with translate_error(self._database):
-            self._asked.report(score, epoch)
-            if self._asked.should_prune():
+            self._trial.report(score, epoch)
+            if self._trial.should_prune():
                 raise Pruned
 
     def finish(self, score: float) -> None:
-        """End it with its score. It may be called again after a fault, as may `prune` and `fail`."""
+        """End the trial with its score; this method, `prune` and `fail` may be repeated after an error."""
         self._end(TrialState.COMPLETE, score)
 
     def prune(self) -> None:
-        """End it before its time."""
+        """End the trial early, as pruned."""
         self._end(TrialState.PRUNED)
 
     def fail(self, reason: str) -> None:
-        """End it without a score."""
+        """End the trial without a score because of its values."""
         with translate_error(self._database):
-            self._asked.set_user_attr(REASON, reason)
+            self._trial.set_user_attr(REASON, reason)
         self._end(TrialState.FAIL)
 
     def give_back(self) -> None:
-        """Let another process, or the next one here, try these values."""
+        """End the trial so that this or another process tries its values again."""
         self._end(TrialState.FAIL)
 
     def _end(self, state: TrialState, score: float | None = None) -> None:
         with translate_error(self._database):
-            ended = self._study.tell(self._asked, score, state, skip_if_finished=True)
-        if ended.state is not state:
+            frozen = self._study.tell(self._trial, score, state, skip_if_finished=True)
+        if frozen.state is not state:
             raise LeaseLost(TAKEN_OVER)
 
 
-def is_lost(trial: FrozenTrial) -> bool:
-    """Whether it ended by no fault of its values, so that they are to be tried again."""
+def is_retryable(trial: FrozenTrial) -> bool:
+    """Return whether a trial failed for a reason other than its values, so that these are tried again."""
     return trial.state is TrialState.FAIL and REASON not in trial.user_attrs
 
 
 def result_of(trial: FrozenTrial) -> TrialResult:
-    """An ended trial as the rest of relex sees it."""
-    ends: Mapping[TrialState, TrialEnd] = {
+    """Return the result of a trial that has ended, without Optuna's types."""
+    outcomes: Mapping[TrialState, TrialEnd] = {
         TrialState.COMPLETE: TrialEnd.DONE,
         TrialState.PRUNED: TrialEnd.PRUNED,
         TrialState.FAIL: TrialEnd.FAILED,
     }
     scores = trial.intermediate_values.values()
     score = trial.value if trial.state is TrialState.COMPLETE else max(scores, default=None)
-    return TrialResult(trial.number, dict(trial.params), ends[trial.state], score, trial.user_attrs.get(REASON))
+    return TrialResult(trial.number, dict(trial.params), outcomes[trial.state], score, trial.user_attrs.get(REASON))

@@ -61,11 +61,11 @@ def test_a_base_that_is_broken_is_named(command):
 
 
 def test_a_search_is_refused_in_the_same_way(command):
-    (command.folder / "mine.yaml").write_text(recipes.GOOD + "search: {space: {train.epochs: 3}, method: all}\n")
+    (command.folder / "mine.yaml").write_text(recipes.GOOD + "tuning: {space: {train.epochs: 3}, method: all}\n")
     said = command.refuses("tune", "--config", "mine.yaml", "--trials", "1")
     assert told(said) == [
-        "mine.yaml:3: search.method: 'all' is none of tpe, grid",
-        "mine.yaml:3: search.space.train.epochs should be a list of values, or low and high, not 3",
+        "mine.yaml:3: tuning.method: 'all' is none of tpe, grid",
+        "mine.yaml:3: tuning.space.train.epochs should be a list of values, or low and high, not 3",
     ]
 
 

@@ -74,7 +74,7 @@ TABLE = {
     "colours": line('"\\e[31mpooling": mean', "unknown key ·[31mpooling (did you mean pooling?)"),
     "far_aprat": line("input: {on_overflow: split}", "input.on_overflow: 'split' is none of truncate, reject"),
     "nul": line('name: "a\\0b"', f"name: 'a·b' {STORE}"),
-    "nul_in_a_list": line('search: {space: {pooling: ["a\\0"]}}', f"search.space.pooling: '['a\\x00']' {STORE}"),
+    "nul_in_a_list": line('tuning: {space: {pooling: ["a\\0"]}}', f"tuning.space.pooling: '['a\\x00']' {STORE}"),
     "half_a_pair": ('backbone: {name: "a\\ud800b"}\n' + DATA, f":1: backbone.name: 'a·b' {STORE}"),
     "files_in_a_list": (
         "backbone: {name: x}\ndata: {train: [a], valid: data/valid_data.csv}",

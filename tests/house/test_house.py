@@ -16,8 +16,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WRITTEN_BY_COMMANDS = [
     "june.rejected.csv",
     "june.rejected-2.csv",
-    "search_focal-best.yaml",
-    "search_focal-best-2.yaml",
+    "tune_focal-best.yaml",
+    "tune_focal-best-2.yaml",
     "june.utf8.csv",
     "june.unpacked.csv",
     "june.from-json.csv",

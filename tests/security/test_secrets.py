@@ -31,7 +31,7 @@ COMMANDS = [
     ["jobs"],
     ["export", "--out", "outputs"],
     ["train", "--config", "scratch"],
-    ["tune", "--config", "search_focal", "--set", "data.train=data/train_data.csv", "--trials", "1"],
+    ["tune", "--config", "tune_focal", "--set", "data.train=data/train_data.csv", "--trials", "1"],
     ["runs"],
     ["cancel", "@last"],
     ["models"],

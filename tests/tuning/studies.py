@@ -1,4 +1,4 @@
-"""Recipes of searches, and trainings that score what their settings say."""
+"""Recipes with a search space, and a trainer whose scores depend only on the settings."""
 
 import psycopg
 from sqlalchemy import make_url
@@ -9,7 +9,7 @@ backbone:
 input: {max_length: 32}
 train: {epochs: 3, batch_size: 32, learning_rate: 1.0e-2, precision: fp32}
 data: {train: data/train_data.csv, valid: data/valid_data.csv}
-search:
+tuning:
 """
 
 
@@ -20,7 +20,7 @@ RATES = RECIPE + "  {space: {train: {learning_rate: {low: 1.0e-4, high: 1.0e-1, 
 
 
 class Trainer:
-    """Every epoch scores the same: what `score` makes of the recipe; it may raise."""
+    """A trainer that gives every epoch the score that `score` computes from the recipe; `score` may raise."""
 
     def __init__(self, score=lambda config: 50 + config.loss.gamma + config.dropout):
         self.score = score
@@ -38,21 +38,21 @@ class Trainer:
 
 
 class Listener:
-    """Keeps what it is told."""
+    """A listener that records what it receives."""
 
     def __init__(self):
-        self.known, self.told, self.waited = None, [], False
+        self.num_earlier, self.results, self.waited = None, [], False
 
-    def begun(self, number, changes):
+    def trial_started(self, number, changes):
         pass
 
-    def joined(self, study, results):
-        self.known = len(results)
+    def study_opened(self, study, results):
+        self.num_earlier = len(results)
 
-    def ended(self, result, best):
-        self.told.append((result, best))
+    def trial_ended(self, result, best):
+        self.results.append((result, best))
 
-    def waits(self):
+    def waiting(self):
         self.waited = True
 
 

@@ -1,4 +1,4 @@
-"""Searches on a real Postgres, with trainings that give what their settings say, and one that trains."""
+"""Studies on a real Postgres, with a trainer whose scores depend only on the settings, and one that trains."""
 
 from functools import partial
 from pathlib import Path
@@ -10,58 +10,60 @@ from relex.files.reading import read_labelled_examples
 from relex.flows.train import load_trainer
 from relex.hints.models import NOTHING_LEARNED
 from relex.training.recipe.config import load_config
-from relex.tuning.study import FIRST_COMPLETE
+from relex.tuning.study import UNPRUNED_TRIALS
 from tests.tuning.studies import GRID, RATES, Listener, Trainer, execute
 
 
-def test_a_grid_tries_every_combination_once_and_its_best_becomes_a_recipe(searched):
+def test_a_grid_tries_every_combination_once_and_its_best_becomes_a_recipe(run_study):
     trainer, listener = Trainer(), Listener()
-    outcome = searched(GRID, 99, trainer, listener)
+    outcome = run_study(GRID, 99, trainer, listener)
     tried = [(config.loss.gamma, config.dropout) for config in trainer.trained]
     assert tried == [(0.5, 0.1), (0.5, 0.2), (1.0, 0.1), (1.0, 0.2), (2.0, 0.1), (2.0, 0.2)]
     assert (outcome.best.score, outcome.best.changes) == (52.2, {"loss.gamma": 2.0, "dropout": 0.2})
-    assert [result.number for result, _ in listener.told] == [0, 1, 2, 3, 4, 5]
+    assert [result.number for result, _ in listener.results] == [0, 1, 2, 3, 4, 5]
     assert outcome.recipe == Path("mine-best.yaml")
     Path("outputs").mkdir()
-    assert searched(GRID, 6, output_dir=Path("outputs")).recipe == Path("outputs/mine-best.yaml")
+    assert run_study(GRID, 6, output_dir=Path("outputs")).recipe == Path("outputs/mine-best.yaml")
     best = load_config(str(outcome.recipe))
     assert best.to_dict() == trainer.trained[-1].to_dict() | {"name": "mine-best"}
 
 
-def test_a_real_training_is_searched(searched):
+def test_a_study_runs_real_trainings(run_study):
     recipe = GRID + "validation: {metric: auprc}\n"  # so small a model finds no relation at all
-    outcome = searched(recipe, 2, partial(load_trainer, "cpu"))
+    outcome = run_study(recipe, 2, partial(load_trainer, "cpu"))
     assert len(outcome.results) == 2
     folder = Path("again")
     history = []
     data = [read_labelled_examples(Path("data", name)) for name in ("train_data.csv", "valid_data.csv")]
     config = load_config(str(outcome.recipe))
-    load_trainer("cpu").train(config, *data, folder, lambda told: history.append(told["history"]), Path("scratch"))
+    load_trainer("cpu").train(
+        config, *data, folder, lambda progress: history.append(progress["history"]), Path("scratch")
+    )
     assert max(epoch["auprc"] for epoch in history[-1]) == outcome.best.score
 
 
-def test_the_same_search_gives_the_same_trials_and_goes_on_where_it_ended(searched):
-    whole = searched(RATES, 5, study="whole", out=Path("whole.yaml"))
+def test_the_same_command_gives_the_same_trials_and_continues_where_it_ended(run_study):
+    whole = run_study(RATES, 5, study="whole", out=Path("whole.yaml"))
     parts = Trainer()
-    searched(RATES, 2, parts, study="parts")
+    run_study(RATES, 2, parts, study="parts")
     listener = Listener()
-    resumed = searched(RATES, 5, parts, listener, study="parts")
+    resumed = run_study(RATES, 5, parts, listener, study="parts")
     assert [result.changes for result in resumed.results] == [result.changes for result in whole.results]
     assert len({result.changes["train.learning_rate"] for result in whole.results}) == 5
-    assert (listener.known, len(listener.told), len(parts.trained)) == (2, 3, 5)
-    searched(RATES, 5, parts, study="parts")
+    assert (listener.num_earlier, len(listener.results), len(parts.trained)) == (2, 3, 5)
+    run_study(RATES, 5, parts, study="parts")
     assert len(parts.trained) == 5
 
 
-def test_a_hopeless_trial_is_pruned(searched):
-    scores = [60.0] * FIRST_COMPLETE + [10.0, 70.0]
+def test_a_hopeless_trial_is_pruned(run_study):
+    scores = [60.0] * UNPRUNED_TRIALS + [10.0, 70.0]
     trainer = Trainer(lambda _: scores[len(trainer.trained) - 1])
-    outcome = searched(RATES, FIRST_COMPLETE + 2, trainer)
-    assert [result.end for result in outcome.results] == ["done"] * FIRST_COMPLETE + ["pruned", "done"]
-    assert (outcome.results[FIRST_COMPLETE].score, outcome.best.score) == (10.0, 70.0)
+    outcome = run_study(RATES, UNPRUNED_TRIALS + 2, trainer)
+    assert [result.end for result in outcome.results] == ["done"] * UNPRUNED_TRIALS + ["pruned", "done"]
+    assert (outcome.results[UNPRUNED_TRIALS].score, outcome.best.score) == (10.0, 70.0)
 
 
-def test_a_trial_that_fails_does_not_end_the_search(searched):
+def test_a_trial_that_fails_does_not_end_the_study(run_study):
     def score(config):
         if config.loss.gamma == 1.0:
             raise RelexError("the loss is nan")
@@ -70,7 +72,7 @@ def test_a_trial_that_fails_does_not_end_the_search(searched):
         return 50.0
 
     trainer = Trainer(score)
-    outcome = searched(GRID, 6, trainer)
+    outcome = run_study(GRID, 6, trainer)
     assert [result.reason for result in outcome.results] == [None] * 2 + ["the loss is nan"] * 2 + [
         "MemoryError('no room')"
     ] * 2
@@ -78,77 +80,77 @@ def test_a_trial_that_fails_does_not_end_the_search(searched):
     assert outcome.best.number == 0
 
 
-def test_where_all_fail_the_search_fails_and_leaves_no_file(searched):
+def test_where_all_fail_the_study_fails_and_leaves_no_file(run_study):
     def score(_):
         raise RelexError("the loss is nan")
 
-    with pytest.raises(RelexError, match="came to a score; the last one: the loss is nan"):
-        searched(GRID, 6, Trainer(score))
+    with pytest.raises(RelexError, match="has a score; the last one: the loss is nan"):
+        run_study(GRID, 6, Trainer(score))
     assert not Path("mine-best.yaml").exists()
 
 
-def test_where_nothing_was_learned_no_recipe_is_written(searched):
+def test_where_every_score_is_zero_no_recipe_is_written(run_study):
     with pytest.raises(RelexError, match=r"the best of 6 trials .* 0\.00: nothing was learned.*\nhint: ") as refusal:
-        searched(GRID, 6, Trainer(lambda _: 0.004))
+        run_study(GRID, 6, Trainer(lambda _: 0.004))
     assert str(refusal.value).endswith(NOTHING_LEARNED)
     assert not Path("mine-best.yaml").exists()
 
 
-def test_another_search_does_not_go_on_with_a_study(searched):
-    searched(GRID, 1, study="mine", out=Path("one.yaml"))
-    with pytest.raises(InvalidConfig, match="the study mine was begun with another recipe"):
-        searched(GRID.replace("epochs: 3", "epochs: 2"), 1, study="mine")
-    with pytest.raises(InvalidConfig, match="was begun with another recipe"):
-        searched(GRID.replace("[0.1, 0.2]", "[0.1]"), 1, study="mine")
-    first, second = searched(GRID, 1), searched(GRID.replace("epochs: 3", "epochs: 2"), 1, out=Path("two.yaml"))
+def test_another_search_space_does_not_continue_a_study(run_study):
+    run_study(GRID, 1, study="mine", out=Path("one.yaml"))
+    with pytest.raises(InvalidConfig, match="the study mine was created with another recipe"):
+        run_study(GRID.replace("epochs: 3", "epochs: 2"), 1, study="mine")
+    with pytest.raises(InvalidConfig, match="was created with another recipe"):
+        run_study(GRID.replace("[0.1, 0.2]", "[0.1]"), 1, study="mine")
+    first, second = run_study(GRID, 1), run_study(GRID.replace("epochs: 3", "epochs: 2"), 1, out=Path("two.yaml"))
     assert first.study != second.study
 
 
-def test_a_file_of_somebody_else_is_not_written_over(searched):
+def test_a_foreign_file_is_not_overwritten(run_study):
     trainer = Trainer()
     Path("mine-best.yaml").write_text("base: base\n")
     with pytest.raises(InvalidInput, match=r"`--out .*-2\.yaml` names another"):
-        searched(GRID, 1, trainer)
-    with pytest.raises(InvalidInput, match="there is no folder gone"):
-        searched(GRID, 1, trainer, out=Path("gone/best.yaml"))
+        run_study(GRID, 1, trainer)
+    with pytest.raises(InvalidInput, match="the folder gone does not exist"):
+        run_study(GRID, 1, trainer, out=Path("gone/best.yaml"))
     with pytest.raises(InvalidInput, match="--study"):
-        searched(GRID, 1, trainer, study="a\nb")
+        run_study(GRID, 1, trainer, study="a\nb")
     assert (trainer.trained, Path("mine-best.yaml").read_text()) == ([], "base: base\n")
-    searched(GRID, 1, out=Path("other.yaml"))
-    assert searched(GRID, 2, out=Path("other.yaml")).recipe.is_file()
+    run_study(GRID, 1, out=Path("other.yaml"))
+    assert run_study(GRID, 2, out=Path("other.yaml")).recipe.is_file()
 
 
-def test_a_recipe_that_somebody_changed_stays(searched):
-    written = searched(GRID, 1).recipe
+def test_a_recipe_that_somebody_changed_stays(run_study):
+    written = run_study(GRID, 1).recipe
     text = written.read_text("utf-8")
     changed = text.replace("base:", "# mine\nbase:")
     written.write_text(changed, "utf-8")
     trainer = Trainer()
-    with pytest.raises(InvalidInput, match=r"is there already and is not an unchanged recipe of the study"):
-        searched(GRID, 2, trainer)
+    with pytest.raises(InvalidInput, match=r"exists and is not an unchanged recipe of the study"):
+        run_study(GRID, 2, trainer)
     assert (trainer.trained, written.read_text("utf-8")) == ([], changed)
     written.write_text(text, "utf-8")
-    assert searched(GRID, 2).recipe == written
+    assert run_study(GRID, 2).recipe == written
 
 
-def test_a_recipe_that_somebody_puts_there_meanwhile_stays(searched):
+def test_a_recipe_that_appears_in_the_meantime_stays(run_study):
     class Slow(Trainer):
         def train(self, *arguments):
             Path("mine-best.yaml").write_text("base: base\n")
             super().train(*arguments)
 
-    assert searched(GRID, 1, Slow()).recipe == Path("mine-best-2.yaml")
+    assert run_study(GRID, 1, Slow()).recipe == Path("mine-best-2.yaml")
     assert Path("mine-best.yaml").read_text() == "base: base\n"
 
 
-def test_optunas_tables_lie_in_a_schema_of_their_own(searched, database_url):
+def test_optunas_tables_are_in_a_schema_of_their_own(run_study, database_url):
     before = execute(database_url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-    searched(GRID, 1)
+    run_study(GRID, 1)
     assert execute(database_url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1") == before
     assert execute(database_url, "SELECT count(*) FROM optuna.trials") == [(1,)]
 
 
-def test_a_score_of_folds_is_the_mean_of_their_best(searched):
+def test_a_score_of_folds_is_the_mean_of_their_best(run_study):
     class Folds(Trainer):
         def train(self, config, train, valid, folder, report, scratch):
             history = [{"micro_f1": 40.0}, {"micro_f1": 30.0}]
@@ -156,4 +158,4 @@ def test_a_score_of_folds_is_the_mean_of_their_best(searched):
             report({"fold": 1, "history": history})
             report({"fold": 2, "history": [*history, {"micro_f1": 60.0}]})
 
-    assert searched(GRID, 1, Folds()).best.score == 50.0
+    assert run_study(GRID, 1, Folds()).best.score == 50.0

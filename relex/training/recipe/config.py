@@ -32,7 +32,7 @@ from relex.training.recipe.sections import (
 )
 
 NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
-SEARCH = "search"
+TUNING = "tuning"
 """A section that is about many trainings, so no single one knows it; `relex.tuning` reads it."""
 PLAINER = {"model_type": "should hold settings of its own", "path_type": "should be the name of a file"}
 """What pydantic says in words of Python."""
@@ -97,7 +97,7 @@ def load_config(recipe: str, overrides: Mapping[str, str] = NO_OVERRIDES) -> Tra
     """
     faults: list[str] = []
     whole = read_whole(recipe, overrides, faults)
-    whole.cut(SEARCH)
+    whole.cut(TUNING)
     return checked(whole, faults)
 
 
@@ -118,7 +118,7 @@ def read_whole(recipe: str, overrides: Mapping[str, str], faults: list[str]) -> 
 
 
 def checked(whole: Recipe, faults: list[str]) -> TrainingConfig:
-    """What a recipe without its `search` says.
+    """What a recipe without its section `tuning` says.
 
     Raises:
         InvalidConfig: naming the faults found so far and all others.
@@ -155,7 +155,7 @@ def words(detail: ErrorDetails) -> str:
         case "missing":
             return f"{key} is missing"
         case "extra_forbidden":
-            hint = did_you_mean(key, [*_known_keys(TrainingConfig), SEARCH])
+            hint = did_you_mean(key, [*_known_keys(TrainingConfig), TUNING])
             return f"unknown key {shortened(key) or quoted(key)}{hint}"
         case "enum" | "literal_error":
             known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
