@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from pretraining.config import PretrainingConfig, read_config
 from pretraining.encoding import encode
 from pretraining.masking import IGNORED, Words, mask_words
-from pretraining.network import Guesser
+from pretraining.network import MaskedLanguageModel
 from pretraining.optimizing import share_of_rate
 from pretraining.rows import Rows
 from pretraining.tokenizer import make_tokenizer, open_tokenizer
@@ -153,7 +153,7 @@ def test_each_draw_hides_others():
 def test_the_loss_is_the_plain_one_over_the_whole_vocabulary_at_the_hidden_places(tmp_path):
     ids, words = batch()
     masked, places = hidden(ids, words)
-    network = Guesser(settings(tmp_path), 300)
+    network = MaskedLanguageModel(settings(tmp_path), 300)
     everywhere = network.logits(masked.ids, torch.arange(ids.numel()))
     plain = torch.full((ids.numel(),), IGNORED)
     plain[places] = ids.flatten()[places]
