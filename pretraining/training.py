@@ -134,7 +134,7 @@ class Pretraining:
         if numbers["step"] > min(old.decay_start, schedule.decay_start) and old.steps != schedule.steps:
             raise InvalidConfig(
                 f"schedule.steps {schedule.steps}: step {numbers['step']} is in the decay of the old schedule "
-                f"({old.steps} steps) or of the new one; keep the old number of steps, or choose one whose decay starts later"
+                f"({old.steps} steps) or of the new one; keep the old number of steps, or choose a later decay"
             )
         self.step, self._rows.cursors = numbers["step"], Cursors(**numbers["cursors"])
         logger.info("resuming from step %d", self.step)

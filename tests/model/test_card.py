@@ -120,7 +120,8 @@ def test_what_is_to_be_expected_elsewhere_is_told_with_how_far_to_trust_it(facts
     assert (validation["shifted"]["micro_f1"], validation["shifted"]["psi"]) == (61.25, 0.64)
     assert validation["new"] == {"examples": 77, "micro_f1": 48.5}
     card = model_card(facts)
-    assert "| micro-F1 reweighted to the mix of target.csv (PSI 0.64, large shift; effective sample size 1,200; 3 % " in card
+    details = "PSI 0.64, large shift; effective sample size 1,200; 3 % "
+    assert f"| micro-F1 reweighted to the mix of target.csv ({details}" in card
     assert "| micro-F1 on the 77 examples with unseen sentence and entity words | 48.50 |" in card
 
 
