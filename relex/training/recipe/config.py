@@ -113,7 +113,7 @@ def read_whole(recipe: str, overrides: Mapping[str, str], problems: list[str]) -
     if path is None:
         raise InvalidConfig(unknown_recipe(recipe))
     whole = read_recipe(path, problems)
-    whole.fold_in(read_overrides(overrides, problems))
+    whole.merge(read_overrides(overrides, problems))
     if "name" not in whole.nested():
         whole.put("name", path.stem)
     return whole
