@@ -1,1 +1,1 @@
-"""Pre-training of a Korean encoder on plain text; stands beside relex and is not installed with it."""
+"""Pre-training of a Korean encoder on plain text; not installed with relex."""

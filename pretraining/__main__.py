@@ -12,26 +12,26 @@ from relex.errors import RelexError
 
 
 def main() -> None:
-    """Read the command line and take one step."""
+    """Run one step of the command line."""
     parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
     parser.add_argument("step", choices=["tokenizer", "encode", "train"])
     parser.add_argument("--config", type=Path, required=True, help="cpu.yaml, h100.yaml or your own")
-    parser.add_argument("--out", type=Path, default=Path("pretrained"), help="the folder of all that is made")
-    parser.add_argument("--steps", type=int, help="end after so many steps, in place of the file's")
+    parser.add_argument("--out", type=Path, default=Path("pretrained"), help="folder of all results")
+    parser.add_argument("--steps", type=int, help="number of steps, instead of schedule.steps")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
-        config = read_config(asked.config, asked.steps)
-        asked.out.mkdir(parents=True, exist_ok=True)
-        if asked.step == "tokenizer":
-            make_tokenizer(config, asked.out)
-        elif asked.step == "encode":
-            encode(config, asked.out)
+        config = read_config(arguments.config, arguments.steps)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        if arguments.step == "tokenizer":
+            make_tokenizer(config, arguments.out)
+        elif arguments.step == "encode":
+            encode(config, arguments.out)
         else:
-            train(config, asked.out, asked.device)
-    except RelexError as fault:
-        parser.exit(1, f"error: {fault}\n")
+            train(config, arguments.out, arguments.device)
+    except RelexError as exc:
+        parser.exit(1, f"error: {exc}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The lines of the corpus, streamed: it is larger than what should lie in memory."""
+"""The lines of the corpus, streamed because it may be larger than memory."""
 
 import lzma
 from collections.abc import Iterator, Sequence
@@ -12,21 +12,21 @@ from relex.files.reading import read_labelled_examples
 
 
 def corpus_lines(files: Sequence[str]) -> Iterator[str]:
-    """Every line that is not empty, in the files' order.
+    """Yield all lines that are not empty, in the order of the files.
 
     Raises:
-        InvalidConfig: a file is not there or is not packed by xz.
+        InvalidConfig: a file does not exist or is not compressed with xz.
     """
     for name in files:
         try:
             with lzma.open(name, "rt", encoding="utf-8") as lines:
                 yield from (composed(line.strip()) for line in lines if not line.isspace())
-        except (OSError, lzma.LZMAError) as fault:
-            raise InvalidConfig(f"texts.corpus: {name}: {fault}; give .txt.xz files") from fault
+        except (OSError, lzma.LZMAError) as exc:
+            raise InvalidConfig(f"texts.corpus: {name}: {exc}; give .txt.xz files") from exc
 
 
 def task_lines(texts: Texts) -> list[tuple[str, str]]:
-    """The task's sentences, marked, each with its type sentence.
+    """Read the marked sentences of the task, each with its type sentence.
 
     Raises:
         InvalidCsv: the file cannot be used.

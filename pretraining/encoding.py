@@ -1,4 +1,4 @@
-"""Texts as one long row of token ids on disk, two bytes each, an [SEP] behind every line."""
+"""Encoding of texts as one long array of token ids on disk, two bytes each, with [SEP] after every line."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -14,8 +14,8 @@ from pretraining.tokenizer import open_tokenizer
 from relex.errors import InvalidConfig
 
 CORPUS, TASK = "corpus.ids", "task.ids"
-LINES = 4096
-"""Encoded in one call, which uses all cores."""
+BATCH_LINES = 4096
+"""Number of lines encoded in one call, which uses all cores."""
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ Ids = npt.NDArray[np.uint16]
 
 
 def encode(config: PretrainingConfig, out: Path) -> None:
-    """Write both files of ids into `out`.
+    """Encode the corpus and the task into two files of ids in `out`.
 
     Raises:
         InvalidConfig, InvalidCsv: there is no tokenizer, or a text cannot be read.
@@ -33,7 +33,7 @@ def encode(config: PretrainingConfig, out: Path) -> None:
 
     def encoded(lines: Iterable[str]) -> Iterator[Ids]:
         source = iter(lines)
-        while part := list(islice(source, LINES)):
+        while part := list(islice(source, BATCH_LINES)):
             encodings = backend.encode_batch_fast(part, add_special_tokens=False)
             yield np.fromiter(chain.from_iterable((*item.ids, end) for item in encodings), np.uint16)
 
@@ -42,25 +42,25 @@ def encode(config: PretrainingConfig, out: Path) -> None:
 
 
 def _write(path: Path, parts: Iterable[Ids], limit: int | None) -> None:
-    """Write the ids until there are `limit`."""
+    """Write the parts until at least `limit` ids are written."""
     written = 0
-    draft = path.with_suffix(".part")
-    with draft.open("wb") as file:
+    staging = path.with_suffix(".part")
+    with staging.open("wb") as file:
         for part in parts:
             part.tofile(file)
             written += len(part)
             if limit is not None and written >= limit:
                 break
-    draft.rename(path)
+    staging.rename(path)
     logger.info("%s: %s tokens", path.name, f"{written:,}")
 
 
 def open_ids(path: Path) -> Ids:
-    """The ids of a file, mapped into memory. Shape: [tokens].
+    """Map the ids of a file into memory. Shape: [tokens].
 
     Raises:
-        InvalidConfig: it is not there.
+        InvalidConfig: the file does not exist.
     """
     if not path.is_file():
-        raise InvalidConfig(f"{path}: not there; run `python -m pretraining encode` first")
+        raise InvalidConfig(f"{path}: no such file; run `python -m pretraining encode` first")
     return np.memmap(path, np.uint16, mode="r")

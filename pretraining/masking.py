@@ -1,4 +1,4 @@
-"""Which tokens are hidden: whole words, drawn anew each time a sequence is met."""
+"""Whole-word masking, drawn anew each time a sequence is used."""
 
 from dataclasses import dataclass
 
@@ -7,25 +7,25 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 IGNORED = -100
-"""The label of a place that does not count."""
+"""Label of a filler, which the loss ignores."""
 HIDDEN, REPLACED = 0.8, 0.1
-"""Of the chosen tokens become [MASK], a random token; the rest stay (Devlin et al. 2019)."""
+"""Shares of the chosen tokens that become [MASK] or a random token; the rest stay (Devlin et al. 2019)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A batch with hidden tokens. P is the same for every batch of a form, so that shapes do not vary."""
+    """A masked batch; P depends only on the shape of the batch, so that torch compiles once."""
 
     ids: Tensor
-    """Shape: [R, L]"""
+    """Token ids with masks. Shape: [R, L]"""
     places: Tensor
-    """Of the tokens to guess, in the flattened batch; filled up with 0. Shape: [P]"""
+    """Positions of the masked tokens in the flattened batch, padded with 0. Shape: [P]"""
     labels: Tensor
-    """What stood there, or IGNORED for a filler. Shape: [P]"""
+    """Original ids of the masked tokens, or IGNORED for a filler. Shape: [P]"""
 
 
 class Words:
-    """What a tokenizer's ids say about words."""
+    """The words of a vocabulary: which ids begin a word, and which may be masked."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
@@ -33,24 +33,24 @@ class Words:
         self.begins = torch.tensor([not token.startswith("##") for token in tokens])
         """Whether a token begins a word. Shape: [vocabulary]"""
         self.special = torch.tensor([index in special for index in range(len(tokens))])
-        """Whether a token is never hidden. Shape: [vocabulary]"""
+        """Whether a token is never masked. Shape: [vocabulary]"""
         self.ordinary = (~self.special).nonzero().flatten()
-        """The ids that may replace another."""
+        """Ids that may replace another one."""
         self.mask = int(tokenizer.mask_token_id)
 
 
 def mask_words(ids: Tensor, words: Words, share: float, generator: torch.Generator) -> Masked:
-    """Hide words at random until no further one fits into `share` of the tokens.
+    """Mask random words, up to `share` of the tokens.
 
     Args:
         ids: [CLS] first in every sequence. Shape: [R, L]
-        words: of the tokenizer.
-        share: of all tokens.
-        generator: draws.
+        words: the words of the vocabulary.
+        share: maximum share of all tokens.
+        generator: the random generator.
     """
     flat = ids.flatten()
     begins = words.begins[ids]
-    begins[:, :2] = True  # a sequence may begin in the middle of a word
+    begins[:, :2] = True  # a sequence may start inside a word
     word_of = begins.flatten().cumsum(0) - 1
     maskable = ~words.special[flat]
     lengths = torch.zeros(int(word_of[-1]) + 1, dtype=torch.int64).index_add_(0, word_of, maskable.long())
@@ -58,17 +58,17 @@ def mask_words(ids: Tensor, words: Words, share: float, generator: torch.Generat
     quota = round(share * len(flat))
     chosen = torch.empty(len(lengths), dtype=torch.bool)
     chosen[order] = lengths[order].cumsum(0) <= quota
-    found = (chosen[word_of] & maskable).nonzero().flatten()
+    positions = (chosen[word_of] & maskable).nonzero().flatten()
     places = torch.zeros(quota, dtype=torch.int64)
     labels = torch.full((quota,), IGNORED)
-    places[: len(found)], labels[: len(found)] = found, flat[found]
+    places[: len(positions)], labels[: len(positions)] = positions, flat[positions]
     hidden = flat.clone()
-    hidden[found] = _replacements(flat[found], words, generator)
+    hidden[positions] = _replacements(flat[positions], words, generator)
     return Masked(hidden.view_as(ids), places, labels)
 
 
 def _replacements(chosen: Tensor, words: Words, generator: torch.Generator) -> Tensor:
-    """What the network sees in place of the chosen tokens. Shape: [n]."""
+    """Draw the ids that the network sees instead of the chosen tokens. Shape: [n]."""
     draw = torch.rand(len(chosen), generator=generator)
     other = words.ordinary[torch.randint(len(words.ordinary), (len(chosen),), generator=generator)]
     seen = torch.where(draw < HIDDEN + REPLACED, other, chosen)

@@ -1,6 +1,6 @@
-"""Sequences without padding, cut from the long rows of ids in their order; where that goes on is all there is to keep.
+"""Sequences without padding, cut consecutively from the arrays of ids; the cursors are the only state.
 
-The corpus is shuffled by lines already. Its last part is held out and never trained on.
+The lines of the corpus are already shuffled. Its last part is held out and never trained on.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,26 +12,26 @@ from torch import Tensor
 from pretraining.encoding import Ids
 
 HELD_OUT = 65_536
-"""Tokens at the corpus' end that only judge; of a small corpus a tenth."""
+"""Number of held-out tokens at the end of the corpus; a tenth of a small corpus."""
 
 
 @dataclass(slots=True)
 class Cursors:
-    """How many tokens have been taken of each text; beyond its end a text begins again."""
+    """The number of tokens taken from each text; after its end a text starts again."""
 
     corpus: int = 0
     task: int = 0
 
     def to_dict(self) -> dict[str, int]:
-        """As plain data."""
+        """Return plain data."""
         return asdict(self)
 
 
 class Rows:
-    """Where batches come from."""
+    """The source of batches."""
 
     def __init__(self, corpus: Ids, task: Ids, start: int) -> None:
-        """Take the ids; `start` is the id of [CLS], with which every sequence begins."""
+        """Prepare the ids; `start` is the id of [CLS], the first token of every sequence."""
         held_out = min(HELD_OUT, len(corpus) // 10)
         self._corpus, self._held_out = corpus[:-held_out], corpus[-held_out:]
         self._task = task
@@ -39,18 +39,18 @@ class Rows:
         self.cursors = Cursors()
 
     def take(self, sequences: int, length: int, of_task: int) -> Tensor:
-        """The next sequences, `of_task` of them from the task's sentences. Shape: [sequences, length], int64."""
+        """Take the next sequences, `of_task` of them from the task. Shape: [sequences, length], int64."""
         from_corpus = (sequences - of_task) * (length - 1)
         from_task = of_task * (length - 1)
         parts = [
-            _around(self._corpus, self.cursors.corpus, from_corpus),
-            _around(self._task, self.cursors.task, from_task),
+            _take_cyclic(self._corpus, self.cursors.corpus, from_corpus),
+            _take_cyclic(self._task, self.cursors.task, from_task),
         ]
         self.cursors = Cursors(self.cursors.corpus + from_corpus, self.cursors.task + from_task)
         return self._as_sequences(np.concatenate(parts), length)
 
     def held_out(self, length: int) -> Tensor:
-        """All sequences that only judge. Shape: [sequences, length], int64."""
+        """Return all held-out sequences. Shape: [sequences, length], int64."""
         usable = len(self._held_out) // (length - 1) * (length - 1)
         return self._as_sequences(self._held_out[:usable], length)
 
@@ -59,6 +59,6 @@ class Rows:
         return torch.cat((torch.full((len(body), 1), self._start), body), dim=1)
 
 
-def _around(ids: Ids, start: int, count: int) -> Ids:
-    """`count` ids from `start` on, beginning again behind the end."""
+def _take_cyclic(ids: Ids, start: int, count: int) -> Ids:
+    """Take `count` ids from `start` on, and start again after the end."""
     return ids[np.arange(start, start + count) % len(ids)]

@@ -1,4 +1,4 @@
-"""The tokenizer of the encoder: a WordPiece vocabulary of the corpus and the task's sentences, and the markers."""
+"""The tokenizer: a WordPiece vocabulary of the corpus and the task's sentences, and the markers."""
 
 import logging
 from itertools import islice
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def make_tokenizer(config: PretrainingConfig, out: Path) -> None:
-    """Train the tokenizer and write it into `out`; the same files give the same one.
+    """Train the tokenizer and write it into `out`; the same files give the same tokenizer.
 
     Raises:
         InvalidConfig, InvalidCsv: the texts cannot be read.
@@ -34,18 +34,18 @@ def make_tokenizer(config: PretrainingConfig, out: Path) -> None:
         sep_token=END,
         mask_token=MASK,
     )
-    # The fine-tuning asks for the same markers and finds them with what they learned here.
+    # Fine-tuning uses the same markers, with the embeddings that are trained here.
     markers = [AddedToken(token, normalized=False, special=True) for token in marker_tokens(texts.scheme)]
     tokenizer.add_tokens(markers, special_tokens=True)
     tokenizer.save_pretrained(out / FOLDER)
-    logger.info("%s entries of %s lines", f"{len(tokenizer):,}", f"{len(lines):,}")
+    logger.info("vocabulary of %s entries from %s lines", f"{len(tokenizer):,}", f"{len(lines):,}")
 
 
 def open_tokenizer(out: Path) -> PreTrainedTokenizerFast:
-    """Read back what `make_tokenizer` wrote.
+    """Load the tokenizer of `make_tokenizer`.
 
     Raises:
-        InvalidConfig: it is not there.
+        InvalidConfig: it does not exist.
     """
     if not (out / FOLDER).is_dir():
         raise InvalidConfig(f"{out}: no tokenizer in it; run `python -m pretraining tokenizer` first")

@@ -1,4 +1,4 @@
-"""Scores with an ensemble: every member once, then their vote. To the worker it is a scorer like any other."""
+"""Scoring with an ensemble: every member scores, then they vote. It has the interface of a scorer."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -14,16 +14,16 @@ from relex.model.ensemble import read_ensemble
 from relex.model.folder import members
 
 BLOCK = 128
-"""Examples that all members score before any is voted on: the lease must hear of progress now and then."""
+"""Number of examples that all members score before they vote; small, so that the lease is renewed in time."""
 
 
 class Ensemble:
-    """The members of one ensemble on one device.
+    """The scorer of an ensemble on one device.
 
     Args:
-        folder: the ensemble's checkpoint.
-        device: a torch device; `auto` takes a GPU if there is one.
-        exact: as `open_scorer` has it.
+        folder: the checkpoint of the ensemble.
+        device: a torch device; `auto` uses a GPU if there is one.
+        exact: see `open_scorer`.
 
     Raises:
         BadCheckpoint: the folder or a member cannot be read.
@@ -37,58 +37,60 @@ class Ensemble:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The order of every prediction's probabilities: the first member's."""
+        """Labels in the order of every prediction's probabilities: those of the first member."""
         return self._members[0].labels
 
     def score(self, examples: Sequence[Example]) -> Iterator[list[RowResult]]:
         """Yield the results of one block after another, shortest sentences first.
 
-        An example that one member cannot score has that member's row error.
+        An example that a member cannot score gets the row error of that member.
 
         Raises:
-            Transient: as a member's `score` does.
+            Transient: as for `Scorer.score`.
         """
-        waiting = sorted(examples, key=lambda example: len(example.sentence))
-        for start in range(0, len(waiting), BLOCK):
-            yield self._score_block(waiting[start : start + BLOCK])
+        pending = sorted(examples, key=lambda example: len(example.sentence))
+        for start in range(0, len(pending), BLOCK):
+            yield self._score_block(pending[start : start + BLOCK])
 
     def _score_block(self, block: Sequence[Example]) -> list[RowResult]:
-        """Let the members score one after another, each what all before it could score, and then vote."""
+        """Score with one member after another, each on what the earlier ones could score, then vote."""
         errors: list[RowResult] = []
         by_member: list[dict[int, Prediction]] = []
         for member in self._members:
-            predictions, unfit = _scored(member, block)
-            errors += unfit.values()
-            block = [example for example in block if example.row_no not in unfit]
+            predictions, failed = _score_with(member, block)
+            errors += failed.values()
+            block = [example for example in block if example.row_no not in failed]
             by_member.append(predictions)
         return [*errors, *self._vote(block, by_member)] if block else errors
 
     def _vote(self, block: Sequence[Example], by_member: Sequence[Mapping[int, Prediction]]) -> list[Prediction]:
         in_order = [[predictions[example.row_no] for example in block] for predictions in by_member]
-        found = [
+        outputs = [
             (np.array([each.probabilities for each in predictions]), member.labels)
             for member, predictions in zip(self._members, in_order, strict=True)
         ]
-        voted = vote(stacked(found, self.labels), self._config.vote, self._weights).astype(np.float32)
-        cut = [any(each.truncated for each in of_example) for of_example in zip(*in_order, strict=True)]
+        combined = vote(stacked(outputs, self.labels), self._config.vote, self._weights).astype(np.float32)
+        truncated = [any(each.truncated for each in of_example) for of_example in zip(*in_order, strict=True)]
         return [
-            Prediction(example.row_no, self.labels[row.argmax()], tuple(row.tolist()), truncated)
-            for example, row, truncated in zip(block, voted, cut, strict=True)
+            Prediction(example.row_no, self.labels[row.argmax()], tuple(row.tolist()), is_truncated)
+            for example, row, is_truncated in zip(block, combined, truncated, strict=True)
         ]
 
 
 def open_scorer(folder: Path, device: str = "auto", exact: bool = False) -> Scorer | Ensemble:
-    """The scorer of a checkpoint folder, whichever kind it is; raises as they do.
+    """Open the scorer of a checkpoint folder, a classifier or an ensemble.
 
-    `exact` computes in float32 even where a classifier passed the gate to 16 bit.
+    With `exact` it computes in float32 even if the checkpoint passed the bf16 parity check.
     """
     if members(folder):
         return Ensemble(folder, device, exact)
     return Scorer(folder, device, torch.float32 if exact else None)
 
 
-def _scored(member: Scorer | Ensemble, block: Sequence[Example]) -> tuple[dict[int, Prediction], dict[int, RowError]]:
-    """A member's results by row number: predictions and row errors."""
+def _score_with(
+    member: Scorer | Ensemble, block: Sequence[Example]
+) -> tuple[dict[int, Prediction], dict[int, RowError]]:
+    """Score with a member, and return predictions and row errors by row number."""
     predictions, errors = {}, {}
     for result in chain.from_iterable(member.score(block)):
         if isinstance(result, RowError):

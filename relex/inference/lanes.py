@@ -1,8 +1,7 @@
-"""How the batches of one scorer keep a device busy: a single-thread lane a core on a CPU, a queue on a GPU.
+"""Lanes keep a device busy with batches: a single-threaded lane for each core of a CPU, a queue for a GPU.
 
-Several lanes share one model's weights; there is one for each thread that torch may use (OMP_NUM_THREADS). One
-product that all cores share waits for the slowest of them: beside a busy neighbour it falls to a fraction, where lanes
-go on by themselves.
+The lanes share the weights of one model; there is one lane for each thread that torch may use (OMP_NUM_THREADS). A
+product shared by all cores waits for the slowest core and becomes much slower on a busy machine; lanes are independent.
 """
 
 from collections import deque
@@ -16,18 +15,21 @@ from torch import Tensor
 Batch = TypeVar("Batch")
 
 AHEAD = 2
-"""Batches that a GPU holds beside the one whose numbers are being read."""
+"""Number of batches queued on a GPU beside the one whose results are being read."""
 
 
 class Lanes(Protocol):
-    """Computes batches."""
+    """Something that computes batches."""
 
     def map(self, compute: Callable[[Batch], Tensor], batches: Sequence[Batch]) -> Generator[Tensor]:
-        """The results on the CPU, in the order of the batches; what was not begun when the caller leaves never is."""
+        """Yield the results on the CPU, in the order of the batches.
+
+        Batches that have not started when the caller stops are never computed.
+        """
 
 
 def lanes_of(device: torch.device) -> Lanes:
-    """What suits the device."""
+    """Create the lanes for a device."""
     return _Queue() if device.type == "cuda" else _Cores(torch.get_num_threads())
 
 
@@ -47,23 +49,23 @@ class _Cores:
             finally:
                 for future in futures:
                     future.cancel()
-                torch.set_num_threads(self._count)  # one of torch's libraries keeps a single number for all threads
+                torch.set_num_threads(self._count)  # one of torch's libraries has a single setting for all threads
 
 
 class _Queue:
-    """Nothing waits for the device inside a batch: numbers are copied when they are ready, and read later."""
+    """A queue for a GPU: results are copied asynchronously and read later, so that nothing waits in a batch."""
 
     def map(self, compute: Callable[[Batch], Tensor], batches: Sequence[Batch]) -> Generator[Tensor]:
-        begun: deque[tuple[Tensor, torch.cuda.Event]] = deque()
+        started: deque[tuple[Tensor, torch.cuda.Event]] = deque()
         for batch in batches:
-            begun.append(_copied(compute(batch)))
-            if len(begun) > AHEAD:
-                yield _read(*begun.popleft())
-        while begun:
-            yield _read(*begun.popleft())
+            started.append(_copy_to_host(compute(batch)))
+            if len(started) > AHEAD:
+                yield _read(*started.popleft())
+        while started:
+            yield _read(*started.popleft())
 
 
-def _copied(result: Tensor) -> tuple[Tensor, torch.cuda.Event]:
+def _copy_to_host(result: Tensor) -> tuple[Tensor, torch.cuda.Event]:
     host = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
     host.copy_(result, non_blocking=True)
     done = torch.cuda.Event()

@@ -1,6 +1,6 @@
-"""The two ways from encoded examples to probabilities: laid end to end in packs, or padded to the longest.
+"""The two networks from encoded examples to probabilities: packed, or padded to the longest example.
 
-Packs are for the encoders that are known to bear them (:func:`relex.model.packed.can_pack`), padding for all others.
+Packing is used for encoders that support it (:func:`relex.model.packed.can_pack`), padding for all others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,28 +16,28 @@ from relex.model.checkpoint import LoadedCheckpoint
 from relex.model.packed import PackedClassifier, can_pack
 
 PACKED_TOKENS = {"cpu": 512, "cuda": 16_384}
-"""Tokens a pack: on a CPU what stays in a core's cache, on a GPU what fills it."""
+"""Tokens in a pack: on a CPU what fits into a core's cache, on a GPU what keeps it busy."""
 PADDED_TOKENS = 2048
-"""Padded tokens a batch: more gains nothing on a CPU."""
+"""Padded tokens in a batch; more are not faster on a CPU."""
 
 
 class Network(Protocol):
     """A model on its device."""
 
     max_tokens: int
-    """Of a batch; may be lowered where memory runs out."""
+    """Maximum number of tokens in a batch; halved when memory runs out."""
     dtype: torch.dtype
-    """In which the encoder computes."""
+    """Type of the encoder's computation."""
 
     def batches(self, encoded: Sequence[EncodedExample]) -> Iterator[list[EncodedExample]]:
-        """Groups that go through the network together."""
+        """Yield the batches of examples."""
 
     def __call__(self, batch: list[EncodedExample]) -> Tensor:
-        """The probabilities of one of `batches`, on the device. Shape: [N, labels], float32."""
+        """Compute the probabilities of a batch on the device. Shape: [N, labels], float32."""
 
 
 def network_of(checkpoint: LoadedCheckpoint, device: torch.device, dtype: torch.dtype) -> Network:
-    """The way that suits a checkpoint, which is used up; `dtype` is its encoder's, where it can be packed."""
+    """Create the network of a checkpoint, which it takes over; `dtype` applies to packed encoders."""
     packs = can_pack(checkpoint.model) and device.type in PACKED_TOKENS
     return _Packed(checkpoint, device, dtype) if packs else _Padded(checkpoint, device)
 

@@ -1,6 +1,6 @@
-"""A loaded checkpoint that turns examples into results, one batch at a time.
+"""The scorer: a loaded checkpoint that turns examples into results, one batch at a time.
 
-The worker holds one scorer a model version; between two batches the flow renews its lease and looks for SIGTERM.
+The worker keeps one scorer for each model version; between two batches it renews its lease and checks for SIGTERM.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from relex.model.devices import half_precision, name_of, resolve_device
 from relex.model.parity import read_parity
 
 BLOCK = 2048
-"""Examples that are tokenized and packed together; a shard is one block."""
+"""Number of examples that are tokenized and packed together; a shard is one block."""
 NOT_A_NUMBER = "the model's output is not a number; look at the checkpoint's weights"
 
 
@@ -30,9 +30,9 @@ class Scorer:
 
     Args:
         folder: the checkpoint.
-        device: a torch device; `auto` takes a GPU if there is one.
-        dtype: in which the encoder computes; None: in 16 bit where the checkpoint passed the gate
-            (:mod:`relex.registry.parity_check`) and the device has it, else in float32.
+        device: a torch device; `auto` uses a GPU if there is one.
+        dtype: type of the encoder's computation. None: 16 bits if the checkpoint passed the parity check
+            (:mod:`relex.registry.parity_check`) and the device supports them, otherwise float32.
 
     Raises:
         BadCheckpoint: the folder cannot be read.
@@ -43,25 +43,25 @@ class Scorer:
         self._device = resolve_device(device)
         checkpoint = load(folder, self._device)
         self.labels = checkpoint.labels
-        """The order of every prediction's probabilities."""
+        """Labels in the order of every prediction's probabilities."""
         self._encoder = checkpoint.encoder
         self._network = network_of(checkpoint, self._device, dtype or _default_dtype(folder, self._device))
         self._lanes = lanes_of(self._device)
 
     @property
     def dtype(self) -> torch.dtype:
-        """In which the encoder computes."""
+        """Type of the encoder's computation."""
         return self._network.dtype
 
     def score(self, examples: Sequence[Example]) -> Iterator[list[RowResult]]:
-        """Yield the results of one batch after another, longest examples first; before them, those of unfit examples.
+        """Yield the results of one batch after another, row errors first, then the longest examples.
 
-        An example gets the same numbers whatever is scored beside it, before it or after it, as long as its encoder
-        can be packed and memory does not run out; then batches are halved, from then on. One that cannot be encoded,
-        or for which the model's output is not a number, has a row error and costs its neighbors nothing.
+        The result of an example does not depend on the other examples, as long as its encoder can be packed and memory
+        does not run out; then all further batches are halved. An example that cannot be encoded, or for which the
+        model's output is not a number, gets a row error and does not affect the others.
 
         Raises:
-            Transient: the device has no room for a single example.
+            Transient: the device has too little memory for a single example.
         """
         for block, errors in self._encoded(examples):
             if errors:
@@ -69,32 +69,32 @@ class Scorer:
             yield from self._score_block(block)
 
     def _encoded(self, examples: Sequence[Example]) -> Iterator[tuple[list[EncodedExample], list[RowError]]]:
-        """Encode block after block, each while the one before is scored."""
+        """Encode block after block, each while the previous one is scored."""
         blocks = (examples[start : start + BLOCK] for start in range(0, len(examples), BLOCK))
         with ThreadPoolExecutor(1, "tokenizer") as ahead:
-            coming = None
+            next_block = None
             for block in blocks:
-                before, coming = coming, ahead.submit(self._encoder.encode_valid, block)
-                if before:
-                    yield before.result()
-            if coming:
-                yield coming.result()
+                current, next_block = next_block, ahead.submit(self._encoder.encode_valid, block)
+                if current:
+                    yield current.result()
+            if next_block:
+                yield next_block.result()
 
     def _score_block(self, block: list[EncodedExample]) -> Iterator[list[RowResult]]:
-        waiting = {encoded.row_no: encoded for encoded in block}
-        while waiting:
-            batches = list(self._network.batches(list(waiting.values())))
+        pending = {encoded.row_no: encoded for encoded in block}
+        while pending:
+            batches = list(self._network.batches(list(pending.values())))
             with closing(self._lanes.map(self._network, batches)) as computed:
                 for batch in batches:
                     try:
                         probabilities = next(computed)
-                    except RuntimeError as fault:
-                        if not _is_out_of_memory(fault):
+                    except RuntimeError as exc:
+                        if not _is_out_of_memory(exc):
                             raise
-                        self._halve(max(len(each.input_ids) for each in waiting.values()))
+                        self._halve(max(len(each.input_ids) for each in pending.values()))
                         break
                     for encoded in batch:
-                        del waiting[encoded.row_no]
+                        del pending[encoded.row_no]
                     yield self._results(batch, probabilities)
 
     def _results(self, batch: list[EncodedExample], probabilities: Tensor) -> list[RowResult]:
@@ -108,7 +108,7 @@ class Scorer:
         ]
 
     def _halve(self, longest: int) -> None:
-        """Remember that a batch of this size does not fit; no example is to blame, which one it was cannot be told."""
+        """Halve the batches, because one of this size does not fit into memory."""
         if self._network.max_tokens <= longest:
             raise Transient(
                 f"{self._device} has no memory left for a single example of {longest} tokens; "
@@ -123,6 +123,6 @@ def _default_dtype(folder: Path, device: torch.device) -> torch.dtype:
     return half if half and parity and parity.passed and parity.dtype == name_of(half) else torch.float32
 
 
-def _is_out_of_memory(fault: RuntimeError) -> bool:
-    """On a GPU torch has a type for it, on a CPU only words."""
-    return isinstance(fault, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(fault)
+def _is_out_of_memory(exc: RuntimeError) -> bool:
+    """Return whether memory ran out; torch has an exception type for a GPU, for a CPU only a message."""
+    return isinstance(exc, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(exc)

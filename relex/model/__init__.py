@@ -1,1 +1,1 @@
-"""The network: a backbone, entity pooling, a linear head, and the folder that keeps them."""
+"""The model: a backbone, entity pooling, a linear head, and the checkpoint folder."""

@@ -1,6 +1,6 @@
-"""Writes and reads the checkpoint folder: whole or not at all, from this disk alone, and never a pickle.
+"""Saving and loading of checkpoint folders: atomic, from the local disk only, and without pickle.
 
-The trainer saves, the scorer loads; `model.folder` says which files there are.
+The trainer saves, the scorer loads; `model.folder` defines the files.
 """
 
 import shutil
@@ -21,18 +21,18 @@ from relex.errors import BadCheckpoint
 from relex.model.classifier import RelationClassifier, RelationConfig
 from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check, swap_in
 
-LONGEST_REASON = 500
-"""Characters of what a library says: some name every tensor."""
+MAX_REASON_LENGTH = 500
+"""Maximum number of characters of a library's error: some name every tensor."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedCheckpoint:
-    """Everything that turns examples into logits, on one device, in eval mode."""
+    """A loaded checkpoint on one device in eval mode, with everything from examples to logits."""
 
     model: RelationClassifier
     encoder: Encoder
     labels: tuple[str, ...]
-    """In the order of the logits."""
+    """Labels in the order of the logits."""
     pad_token_id: int
 
 
@@ -43,14 +43,14 @@ def save(
     texts: Mapping[str, str],
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write a checkpoint; a folder that stands there already is replaced only once the new one is complete.
+    """Save a checkpoint; an existing folder is replaced only when the new one is complete.
 
     Args:
-        folder: where; its parent must exist.
-        model: its weights are written as they are, on whatever device.
-        tokenizer: the one that learned the model's markers.
-        texts: the files for people by name (`folder.FOR_PEOPLE`), with their text.
-        dtype: in which the weights are kept; 16 bit halves the file and rounds the weights.
+        folder: the checkpoint folder; its parent must exist.
+        model: the model, on any device.
+        tokenizer: the tokenizer with the model's markers.
+        texts: the texts of the files for people (`folder.FOR_PEOPLE`), by name.
+        dtype: type of the saved weights; 16 bits halve the file and round the weights.
     """
     sibling = folder.with_name(f".{folder.name}.{uuid4().hex}")
     sibling.mkdir()
@@ -62,10 +62,10 @@ def save(
 
 
 def load(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> LoadedCheckpoint:
-    """Read a checkpoint, with no network, no remote code and no pickle.
+    """Load a checkpoint without network access, remote code or pickle.
 
     Raises:
-        BadCheckpoint: a file is missing, damaged, not relex's own, or does not fit the others.
+        BadCheckpoint: a file is missing, damaged, not written by relex, or does not match the others.
     """
     check(folder)
     try:
@@ -75,10 +75,10 @@ def load(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = 
         model.load_state_dict(load_file(folder / WEIGHTS), strict=True, assign=True)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         _check_tokenizer(model, tokenizer)
-    except Exception as fault:  # a damaged tokenizer.json raises Exception itself
-        words = " ".join(str(fault).split())[:LONGEST_REASON]
-        raise BadCheckpoint(f"{folder}: {words}; restore the folder") from fault
-    network: nn.Module = model  # transformers' own `to` and `eval` carry no types
+    except Exception as exc:  # a damaged tokenizer.json raises Exception itself
+        reason = " ".join(str(exc).split())[:MAX_REASON_LENGTH]
+        raise BadCheckpoint(f"{folder}: {reason}; restore the folder") from exc
+    network: nn.Module = model  # transformers' own `to` and `eval` have no types
     network.to(device=device, dtype=dtype).eval()
     return LoadedCheckpoint(
         model=model,
@@ -89,7 +89,10 @@ def load(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = 
 
 
 def _check_tokenizer(model: RelationClassifier, tokenizer: PreTrainedTokenizerFast) -> None:
-    """A tokenizer of another model would silently spell the markers out, or name tokens that the model has not."""
+    """Check that the tokenizer matches the model.
+
+    The tokenizer of another model would silently split the markers, or produce tokens that the model lacks.
+    """
     if tokenizer.pad_token_id is None:
         raise BadCheckpoint(f"{TOKENIZER_CONFIG} names no padding token")
     last, rows = max(tokenizer.get_vocab().values()), model.backbone.config.vocab_size
@@ -110,7 +113,7 @@ def _write(
     state = {name: tensor.to(device="cpu", dtype=dtype).contiguous() for name, tensor in model.state_dict().items()}
     model.config.save_pretrained(folder)
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
-    # safetensors lets nobody but the owner read it; a worker may be somebody else.
+    # safetensors makes the file readable by its owner only; a worker may be another user.
     (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)
     tokenizer.save_pretrained(folder)
     for name, text in texts.items():

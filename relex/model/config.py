@@ -1,6 +1,6 @@
-"""What makes a relation classifier, beside its backbone: labels, input scheme, pooling, window.
+"""The configuration of a relation classifier: labels, input scheme, pooling and window.
 
-Pure data, so that `relex train` refuses a bad recipe without waking torch. A checkpoint carries its own copy.
+It is pure data, so that `relex train` rejects a bad recipe without importing torch. A checkpoint has its own copy.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from relex.labels import NO_RELATION, RELATIONS
 
 
 class Pooling(StrEnum):
-    """How the tokens of an entity become one vector (`model.pooling` has the formulas)."""
+    """The ways to combine the tokens of an entity into one vector; see `model.pooling`."""
 
     CLS = "cls"
     MEAN = "mean"
@@ -26,20 +26,20 @@ class Pooling(StrEnum):
 
 
 class ModelConfig(BaseModel):
-    """The choices that training makes once and scoring must repeat; lengths are tokens."""
+    """The settings of a training that scoring must repeat; lengths are in tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     labels: tuple[str, ...] = RELATIONS
-    """In trained order: the classifier's output k is the k-th label."""
+    """Labels in trained order: output k of the classifier is the k-th label."""
     scheme: Scheme = Scheme.TYPED_ENTITY_MARKER
     type_sentence: bool = False
-    """Whether a second sentence tells the object's type."""
+    """Whether a second sentence names the object's type."""
     pooling: Pooling = Pooling.MEAN
     max_length: int = Field(default=160, ge=16, le=512)
-    """The window: longer inputs are cut round both entities."""
+    """Length of the window; longer inputs are cut around both entities."""
     on_overflow: Overflow = Overflow.TRUNCATE
-    """What becomes of entities that the window cannot hold in one piece; checkpoints of before do not say."""
+    """What to do with a row whose entities do not fit into one window; the shipped starter relies on the default."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
     @field_validator("labels")
@@ -52,18 +52,18 @@ class ModelConfig(BaseModel):
         return labels
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data that JSON can hold; `from_dict` reads it back."""
+        """Return plain data for JSON; `from_dict` reads it back."""
         return self.model_dump(mode="json")
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ModelConfig":
-        """Read what `to_dict` wrote into a checkpoint.
+        """Read the data of `to_dict` from a checkpoint.
 
         Raises:
-            BadCheckpoint: naming every key that is unknown or has an impossible value.
+            BadCheckpoint: names every key that is unknown or has an invalid value.
         """
         try:
             return cls.model_validate(dict(data))
-        except ValidationError as fault:
-            faults = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in fault.errors()]
-            raise BadCheckpoint(f"config.json: {'; '.join(faults)}") from fault
+        except ValidationError as exc:
+            problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in exc.errors()]
+            raise BadCheckpoint(f"config.json: {'; '.join(problems)}") from exc

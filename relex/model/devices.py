@@ -1,7 +1,4 @@
-"""Which device a setting means: the one place that asks torch what this machine has.
-
-In which numbers a device computes fastest: the one place that asks torch for its 16-bit units.
-"""
+"""Devices and their 16-bit support: the only module that asks torch what this machine has."""
 
 import torch
 
@@ -9,7 +6,7 @@ from relex.errors import InvalidConfig
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device of a name; `auto` is a GPU if there is one.
+    """Resolve the name of a device; `auto` is a GPU if there is one.
 
     Raises:
         InvalidConfig: this machine has no such device.
@@ -19,13 +16,13 @@ def resolve_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as fault:
-        raise InvalidConfig(f"device {name}: {str(fault).splitlines()[0]}; use auto, cpu or cuda") from fault
+    except (RuntimeError, AssertionError) as exc:
+        raise InvalidConfig(f"device {name}: {str(exc).splitlines()[0]}; use auto, cpu or cuda") from exc
     return device
 
 
 def resolve_gpus(name: str) -> list[int]:
-    """The GPUs that a training may use: all that this process sees, one that is named, or none for a CPU.
+    """Return the GPUs that a training may use: all visible ones, a named one, or none for a CPU.
 
     Raises:
         InvalidConfig: this machine has no such device.
@@ -37,19 +34,19 @@ def resolve_gpus(name: str) -> list[int]:
 
 
 def sees_several_gpus() -> bool:
-    """Whether a training in this process would have a choice."""
+    """Return whether more than one GPU is visible to this process."""
     return torch.cuda.device_count() > 1
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:
-    """bfloat16 where the device multiplies it in hardware; None where it would only imitate it, slowly."""
+    """Return bfloat16 if the device supports it in hardware, None if it would only emulate it."""
     if device.type == "cuda":
         with torch.cuda.device(device):
             return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
-    able = torch.cpu.get_capabilities()
-    return torch.bfloat16 if able.get("amx_bf16") or able.get("avx512_bf16") else None
+    capabilities = torch.cpu.get_capabilities()
+    return torch.bfloat16 if capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") else None
 
 
 def name_of(dtype: torch.dtype) -> str:
-    """Such as `bfloat16`."""
+    """Return the name of a type, such as `bfloat16`."""
     return str(dtype).removeprefix("torch.")

@@ -1,7 +1,7 @@
-"""Several checkpoints that vote as one: `ensemble.json` beside a whole checkpoint in each `member-N`.
+"""The folder of an ensemble: `ensemble.json` and a whole checkpoint in each `member-N`.
 
-So an ensemble is a checkpoint folder like any other: complete by itself, registered, moved and verified as one. Pure:
-it is made of finished folders, and no tensor is touched. `analysis.voting` has the formulas.
+An ensemble is a checkpoint folder like any other: self-contained, and registered, moved and verified as one. This
+module reads and writes no tensors. `relex.evaluation.voting` has the formulas.
 """
 
 import json
@@ -19,7 +19,7 @@ from relex.model import folder as layout
 
 
 class Vote(StrEnum):
-    """How the members' predictions become one (formulas in `analysis.voting`)."""
+    """The ways to combine the predictions of the members; see `relex.evaluation.voting`."""
 
     SOFT = "soft"
     LOGITS = "logits"
@@ -28,41 +28,41 @@ class Vote(StrEnum):
 
 
 class EnsembleConfig(BaseModel):
-    """What `ensemble.json` holds."""
+    """The content of `ensemble.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     vote: Vote
     members: tuple[str, ...]
-    """What they were called, in the order of the folders."""
+    """Names of the members, in the order of the folders."""
     weights: tuple[float, ...] | None = None
-    """One a member, of the weighted vote alone; they sum to 1."""
+    """Weight of each member in the weighted vote, with a sum of 1; None for other votes."""
 
 
 def read_ensemble(folder: Path) -> EnsembleConfig:
-    """How the members in this folder vote.
+    """Read the configuration of the ensemble in a folder.
 
     Raises:
-        BadCheckpoint: `ensemble.json` is damaged, or does not fit the members that lie here.
+        BadCheckpoint: `ensemble.json` is damaged, or does not match the members in the folder.
     """
     path = folder / layout.ENSEMBLE
     try:
         config = EnsembleConfig.model_validate(layout.read_json(path))
-    except ValidationError as fault:
-        raise BadCheckpoint(f"{path}: {fault.errors()[0]['msg']}; restore the folder") from fault
+    except ValidationError as exc:
+        raise BadCheckpoint(f"{path}: {exc.errors()[0]['msg']}; restore the folder") from exc
     counts = {len(config.members), len(layout.members(folder))}
     if config.vote is Vote.WEIGHTED:
         counts.add(len(config.weights or ()))
     if len(counts) > 1:
-        raise BadCheckpoint(f"{path}: names other members than lie beside it; restore the folder")
+        raise BadCheckpoint(f"{path}: does not match the members in the folder; restore the folder")
     return config
 
 
 def check_votes(folder: Path) -> None:
-    """Make sure that every ensemble in the folder can vote, itself and its members; a classifier always can.
+    """Check that the ensemble in the folder and all ensembles among its members can vote.
 
     Raises:
-        BadCheckpoint: as `read_ensemble` does.
+        BadCheckpoint: as for `read_ensemble`.
     """
     for member in layout.members(folder):
         read_ensemble(folder)
@@ -70,26 +70,26 @@ def check_votes(folder: Path) -> None:
 
 
 def write_ensemble(folder: Path, checkpoints: Sequence[Path], config: EnsembleConfig, texts: Mapping[str, str]) -> None:
-    """Put checkpoints together in a folder, which appears whole or not at all.
+    """Write checkpoints into the folder of an ensemble, which appears whole or not at all.
 
     Args:
-        folder: where; its parent must exist. One that an earlier attempt left there is replaced.
-        checkpoints: the members' folders, which stay as they are; where the disk allows it no file is copied.
-        config: how they vote.
-        texts: the files for people by name (`folder.FOR_PEOPLE`), with their text.
+        folder: the folder of the ensemble; its parent must exist. An existing folder is replaced.
+        checkpoints: the folders of the members, which are not changed; files are linked if possible.
+        config: the configuration of the ensemble.
+        texts: the texts of the files for people (`folder.FOR_PEOPLE`), by name.
     """
-    draft = folder.with_name(f".{folder.name}.{uuid4().hex}")
-    draft.mkdir()
+    staging = folder.with_name(f".{folder.name}.{uuid4().hex}")
+    staging.mkdir()
     try:
         for number, checkpoint in enumerate(checkpoints, 1):
             layout.check(checkpoint)
-            shutil.copytree(checkpoint, draft / f"member-{number}", copy_function=_link, ignore=_foreign)
-        (draft / layout.ENSEMBLE).write_text(json.dumps(config.model_dump(mode="json"), indent=2) + "\n", "utf-8")
+            shutil.copytree(checkpoint, staging / f"member-{number}", copy_function=_link, ignore=_foreign)
+        (staging / layout.ENSEMBLE).write_text(json.dumps(config.model_dump(mode="json"), indent=2) + "\n", "utf-8")
         for name, text in texts.items():
-            (draft / name).write_text(text, "utf-8")
-        layout.swap_in(draft, folder)
+            (staging / name).write_text(text, "utf-8")
+        layout.swap_in(staging, folder)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _foreign(_: str, names: list[str]) -> list[str]:
@@ -97,7 +97,7 @@ def _foreign(_: str, names: list[str]) -> list[str]:
 
 
 def _link(source: str, target: str) -> None:
-    """The same file under a second name: checkpoints are never changed in place. Elsewhere a copy."""
+    """Link a file, which is safe because checkpoints never change in place, or copy it."""
     try:
         os.link(source, target)
     except OSError:

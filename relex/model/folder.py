@@ -1,7 +1,7 @@
-"""What a checkpoint folder holds, and that it still holds it: names and digests, no tensor.
+"""The layout of a checkpoint folder and its verification: names and digests, no tensors.
 
-Pure, so that registering and checking a checkpoint wakes no torch. `model.checkpoint` reads and writes the files of
-one classifier, `model.ensemble` those of several that vote: `ensemble.json`, and a checkpoint in each `member-N`.
+This module does not import torch, so that registering and checking a checkpoint is fast. `model.checkpoint` reads and
+writes the files of one classifier, `model.ensemble` those of an ensemble.
 """
 
 import hashlib
@@ -20,72 +20,72 @@ WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 PARITY = "parity.json"
-"""Says whether the checkpoint may be scored in 16 bit; not every checkpoint has one."""
+"""Result of the bf16 parity check; not every checkpoint has one."""
 METRICS = "metrics.json"
 TRAIN_CONFIG = "train_config.yaml"
 MODEL_CARD = "README.md"
 
 READ_BY_SCORING = (CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG)
-"""Without these there is no scorer; their digests, and that of PARITY, say which model made a prediction."""
+"""Files that scoring needs; their digests, and that of PARITY, identify the model of a prediction."""
 FOR_PEOPLE = (METRICS, TRAIN_CONFIG, MODEL_CARD)
-"""Where the checkpoint comes from; scoring does not read them."""
+"""Files about the origin of the checkpoint, which scoring does not read."""
 
 KNOWN = (*READ_BY_SCORING, PARITY, *FOR_PEOPLE)
 
 ENSEMBLE = "ensemble.json"
-"""Stands in the folder of an ensemble, and makes it one."""
+"""File that makes a folder an ensemble."""
 MEMBER = re.compile(r"member-(\d+)")
 
 PICKLED = frozenset({".pth", ".pt", ".pkl", ".pickle", ".bin", ".ckpt"})
-"""Endings of files that may run code when they are opened."""
+"""Suffixes of files that may run code when they are opened."""
 
 
 def members(folder: Path) -> list[Path]:
-    """The checkpoints inside an ensemble's folder, in their order; none in a classifier's."""
+    """Return the member checkpoints of an ensemble's folder in their order; none for a classifier."""
     if not (folder / ENSEMBLE).is_file():
         return []
-    found = {match[1]: path for path in folder.iterdir() if (match := MEMBER.fullmatch(path.name))}
-    return [found[number] for number in sorted(found, key=int)]
+    by_number = {match[1]: path for path in folder.iterdir() if (match := MEMBER.fullmatch(path.name))}
+    return [by_number[number] for number in sorted(by_number, key=int)]
 
 
 def classifiers(folder: Path) -> list[Path]:
-    """The checkpoints that hold weights: the folder itself, or those inside an ensemble, and inside its ensembles."""
-    inside = [found for member in members(folder) for found in classifiers(member)]
+    """Return the checkpoints with weights: the folder itself, or those in an ensemble, at any depth."""
+    inside = [each for member in members(folder) for each in classifiers(member)]
     return inside or [folder]
 
 
 def belongs(name: str) -> bool:
-    """Whether a file or folder of this name is part of a checkpoint; whatever else lies there is not."""
+    """Return whether a file or folder of this name is part of a checkpoint."""
     return name in (*KNOWN, ENSEMBLE) or MEMBER.fullmatch(name) is not None
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """The sha256 of each file that scoring reads, in hex, by its path inside the folder.
+    """Compute the sha256 of each file that scoring reads, by its path in the folder.
 
     Raises:
-        BadCheckpoint: as `check` does, or a file cannot be read.
+        BadCheckpoint: as for `check`, or a file cannot be read.
     """
     try:
         check(folder)
         return {name: _sha256(folder / name) for name in _read_by_scoring(folder)}
-    except OSError as error:  # not ours to read, or removed at this moment
-        raise BadCheckpoint(f"{error.filename}: {error.strerror}; restore the folder") from error
+    except OSError as exc:  # no permission, or removed at this moment
+        raise BadCheckpoint(f"{exc.filename}: {exc.strerror}; restore the folder") from exc
 
 
 def fingerprint(digests: Mapping[str, str]) -> str:
-    """Give one short name to all that `digests` found: equal only where every file is."""
+    """Compute one short name for the result of `digests`, equal only for equal files."""
     text = json.dumps(sorted(digests.items()))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def verify(folder: Path, expected: Mapping[str, str]) -> None:
-    """Make sure that the folder is the one that was registered.
+    """Check that the folder is unchanged since it was registered.
 
     Raises:
-        BadCheckpoint: a file is missing or was altered since `digests` was taken.
+        BadCheckpoint: a file is missing or has changed since the digests were computed.
     """
-    found = digests(folder)
-    altered = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+    actual = digests(folder)
+    altered = sorted(name for name in {*actual, *expected} if actual.get(name) != expected.get(name))
     if altered:
         raise BadCheckpoint(
             f"{folder}: {', '.join(altered)} altered since the model was registered; "
@@ -94,10 +94,10 @@ def verify(folder: Path, expected: Mapping[str, str]) -> None:
 
 
 def check(folder: Path) -> None:
-    """Look at the folder's names without opening a file.
+    """Check the names in the folder without opening a file.
 
     Raises:
-        BadCheckpoint: naming every missing file, the pickled files that stand there instead, or a link out of it.
+        BadCheckpoint: names every missing file, pickled files, or a link out of the folder.
     """
     if not folder.is_dir():
         raise BadCheckpoint(f"{folder}: no such folder; give the folder that holds {WEIGHTS}")
@@ -120,19 +120,19 @@ def check(folder: Path) -> None:
 
 
 def _check_links(folder: Path) -> None:
-    """A link could bring any file of this machine into a checkpoint, or go round for ever."""
-    home = folder.resolve()
+    """Check that no link leads out of the folder, to another file of this machine or into a cycle."""
+    resolved = folder.resolve()
     for path in sorted(folder.iterdir()):
-        if belongs(path.name) and path.is_symlink() and path.resolve().parent != home:
+        if belongs(path.name) and path.is_symlink() and path.resolve().parent != resolved:
             raise BadCheckpoint(f"{folder}: {path.name} is a link that leads out of it; copy the folder with `cp -rL`")
         if belongs(path.name) and not (path.is_file() or path.is_dir()):
             raise BadCheckpoint(f"{folder}: {path.name} is neither a file nor a folder; copy the whole folder again")
 
 
 def swap_in(new: Path, folder: Path) -> None:
-    """Put a whole new folder in the place of one that is not registered yet.
+    """Replace a folder that is not registered yet by a complete new one.
 
-    For an instant between two renames neither stands there.
+    Between the two renames neither exists for an instant.
     """
     if folder.exists():
         old = new.with_name(new.name + ".old")
@@ -144,24 +144,24 @@ def swap_in(new: Path, folder: Path) -> None:
 
 
 def read_labels(folder: Path) -> tuple[str, ...]:
-    """The labels in the order of the model's probabilities; an ensemble has those of its first member.
+    """Read the labels in the order of the probabilities; an ensemble has those of its first member.
 
     Raises:
-        BadCheckpoint: config.json is damaged or not relex's own.
+        BadCheckpoint: config.json is damaged or was not written by relex.
     """
     for first in members(folder)[:1]:
         return read_labels(first)
     try:
         return labels_in_order(read_json(folder / CONFIG)["id2label"])
-    except (KeyError, TypeError, AttributeError) as fault:
-        raise BadCheckpoint(f"{folder / CONFIG}: no id2label; it is not relex's own") from fault
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise BadCheckpoint(f"{folder / CONFIG}: no id2label; it is not relex's own") from exc
 
 
 def check_label_numbers(folder: Path) -> None:
-    """Compare the two tables of labels in a classifier's config.json, of which the second may be missing.
+    """Check that id2label and label2id of a classifier's config.json agree; label2id is optional.
 
     Raises:
-        BadCheckpoint: they contradict each other, so that nobody knows what the model's outputs mean.
+        BadCheckpoint: they contradict each other, so that the meaning of the outputs is unknown.
     """
     path = folder / CONFIG
     numbers = read_json(path).get("label2id")
@@ -178,7 +178,7 @@ def check_label_numbers(folder: Path) -> None:
 
 
 def read_kind(folder: Path) -> str:
-    """The model_type of a classifier's config.json; `relex` is the only one that scores.
+    """Read the model_type of a classifier's config.json; only `relex` can be scored.
 
     Raises:
         BadCheckpoint: the file is missing or damaged.
@@ -188,7 +188,7 @@ def read_kind(folder: Path) -> str:
 
 
 def read_metrics(folder: Path) -> Any:
-    """What training wrote into metrics.json, as plain data.
+    """Read metrics.json as plain data.
 
     Raises:
         BadCheckpoint: the file is missing or damaged.
@@ -197,7 +197,7 @@ def read_metrics(folder: Path) -> Any:
 
 
 def labels_in_order(id2label: Mapping[Any, str]) -> tuple[str, ...]:
-    """The labels of config.json, where JSON has made text of the numbers.
+    """Return the labels of `id2label` in their order; JSON turns its numbers into text.
 
     Raises:
         BadCheckpoint: the numbers do not count from 0 without a gap.
@@ -210,21 +210,21 @@ def labels_in_order(id2label: Mapping[Any, str]) -> tuple[str, ...]:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file of a checkpoint.
+    """Read a JSON file of a checkpoint.
 
     Raises:
         BadCheckpoint: it is missing or damaged.
     """
     try:
         return json.loads(path.read_text("utf-8"))
-    except RecursionError as fault:
-        raise BadCheckpoint(f"{path}: nested too deeply; restore the folder") from fault
-    except (OSError, ValueError) as fault:
-        raise BadCheckpoint(f"{path}: {fault}; restore the folder") from fault
+    except RecursionError as exc:
+        raise BadCheckpoint(f"{path}: nested too deeply; restore the folder") from exc
+    except (OSError, ValueError) as exc:
+        raise BadCheckpoint(f"{path}: {exc}; restore the folder") from exc
 
 
 def _read_by_scoring(folder: Path) -> list[str]:
-    """The files that a scorer reads, by their path inside the folder."""
+    """Return the files that a scorer reads, by their path in the folder."""
     if not (folder / ENSEMBLE).is_file():
         return [*READ_BY_SCORING, *([PARITY] if (folder / PARITY).is_file() else [])]
     inside = [f"{member.name}/{name}" for member in members(folder) for name in _read_by_scoring(member)]

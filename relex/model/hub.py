@@ -1,8 +1,8 @@
-"""Where a backbone's files are: a local folder as it is, or a name of the Hugging Face hub, fetched once.
+"""The files of a backbone: a local folder, or a name on the Hugging Face hub, which is downloaded once.
 
-Weights come, first wins, from the safetensors of the main revision, from the hub's own conversion of it, or from its
-pickle, which `model.pickled` turns into safetensors once. transformers by itself would try an unreachable hub for
-twenty seconds a file; this asks once and says one clear line.
+Weights come from the first of these that exists: the safetensors of the main revision, the hub's own conversion of it,
+and its pickle, which `model.pickled` converts to safetensors once. transformers alone would retry an unreachable hub
+for twenty seconds per file; this module tries once and raises one clear error.
 """
 
 import errno
@@ -44,38 +44,38 @@ SAFETENSORS = ["*.safetensors", "*.safetensors.index.json"]
 PICKLES = ["pytorch_model.bin", "pytorch_model-*.bin"]
 PICKLE = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
 ETAG_SECONDS = 5
-"""How long the hub may take for its first answer."""
+"""Timeout for the first response of the hub."""
 LOG_SECONDS = 30.0
-"""How often the log says how much is fetched."""
+"""Time between two log lines about the progress of a download."""
 CONVERTER = "SFconvertbot"
-"""The hub's own account that proposes safetensors for repositories which have pickles alone."""
+"""The hub's own account, which proposes safetensors for repositories that only have pickles."""
 UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
-NOT_FOR_US = frozenset({401, 403})
-PASSING = frozenset({408, 425, 429})
+ACCESS_DENIED = frozenset({401, 403})
+TRANSIENT = frozenset({408, 425, 429})
 """HTTP statuses below 500 after which the same request may succeed."""
 
 Progress = Callable[[int, int], None]
-"""Gets the bytes that are fetched, and the bytes in all; an error that it raises ends the download."""
+"""Called with the downloaded and the total bytes; an exception that it raises stops the download."""
 
 
 def backbone_folder(name_or_path: str, progress: Progress | None = None) -> Path:
-    """Find the folder with a backbone's configuration and tokenizer, and fetch it if need be.
+    """Return the folder of a backbone's configuration and tokenizer; download it if needed.
 
     Raises:
-        ModelNotFound: neither a folder nor a model of the hub that may be read.
-        ServiceUnreachable: the hub does not answer and the backbone was not fetched before.
-        RelexError: the files cannot be kept on this machine.
+        ModelNotFound: there is no such folder, and no such readable model on the hub.
+        ServiceUnreachable: the hub does not respond, and there is no local copy.
+        RelexError: the files cannot be stored on this machine.
     """
     folder = Path(name_or_path)
     return folder if folder.is_dir() else _fetch(name_or_path, SMALL_FILES, progress)
 
 
 def weights_folder(name_or_path: str, progress: Progress | None = None) -> Path:
-    """Find a folder with a backbone's weights in safetensors, and fetch or convert them if need be.
+    """Return the folder of a backbone's safetensors; download or convert them if needed.
 
     Raises:
-        ModelNotFound, ServiceUnreachable, RelexError: as `backbone_folder`.
-        InvalidConfig: there are no weights, or their pickle asks for more than tensors.
+        ModelNotFound, ServiceUnreachable, RelexError: as for `backbone_folder`.
+        InvalidConfig: there are no weights, or their pickle contains more than tensors.
     """
     if Path(name_or_path).is_dir():
         return _local_weights(name_or_path)
@@ -106,26 +106,26 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _pickles(name: str, folder: Path) -> list[Path]:
-    """The pickled weights in a folder; those in one file come before the same in several."""
-    found = sorted(path for path in folder.glob("pytorch_model*.bin") if PICKLE.fullmatch(path.name))
-    if not found:
+    """Return the pickled weights in a folder; a single file takes precedence over several."""
+    paths = sorted(path for path in folder.glob("pytorch_model*.bin") if PICKLE.fullmatch(path.name))
+    if not paths:
         raise InvalidConfig(f"backbone {name}: no weights, neither in safetensors nor as {PICKLES[0]}; choose another")
-    return [path for path in found if path.name == PICKLES[0]] or found
+    return [path for path in paths if path.name == PICKLES[0]] or paths
 
 
 def _assets(name: str) -> Path:
-    """Where weights are kept that relex converted, beside the hub's own cache."""
+    """Return the folder of converted weights, beside the hub's own cache; create it if needed."""
     folder = Path(constants.HF_ASSETS_CACHE).expanduser() / "relex" / "backbones" / name.replace("/", "--")
-    with _explained(name):
+    with _translated_errors(name):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _conversion_of(name: str, commit: str) -> str | None:
-    """Find the commit in which the hub's own account put the weights of `commit` into safetensors, if there is one.
+    """Find the commit in which the hub's own account converted the weights of `commit`.
 
-    Everybody may propose a commit, with other weights in it. So only the converter's own count, and only those that
-    stand right on the commit that was asked for.
+    Anyone may propose a commit with other weights. Therefore only commits of the converter are used, and only those
+    whose parent is `commit`.
     """
     api = HfApi()
     try:
@@ -135,13 +135,13 @@ def _conversion_of(name: str, commit: str) -> str | None:
             commits = [each.commit_id for each in api.list_repo_commits(name, revision=pull.git_reference)]
             if commits[1:2] == [commit]:
                 return commits[0]
-    except (HTTPError, OSError, KeyError, TypeError, ValueError) as error:  # a mirror may not know this at all
-        logger.debug("%s: no conversion is known: %s", name, error)
+    except (HTTPError, OSError, KeyError, TypeError, ValueError) as error:  # a mirror may not support this
+        logger.debug("%s: no conversion available: %s", name, error)
     return None
 
 
 def _keep_conversion(fetched: Path, converted: Path) -> Path:
-    """Remember the conversion of a commit, so that it is found without asking the hub again.
+    """Store the conversion of a commit, so that it is found without another request to the hub.
 
     The folder of links appears whole; several processes may do this at once.
     """
@@ -149,33 +149,33 @@ def _keep_conversion(fetched: Path, converted: Path) -> Path:
         return fetched
     with WeakFileLock(converted.with_name(f"{converted.name}.lock")):
         if not _has_weights(converted):
-            unfinished = converted.with_name(f"{converted.name}.unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
-            unfinished.mkdir()
+            staging = converted.with_name(f"{converted.name}.unfinished")
+            shutil.rmtree(staging, ignore_errors=True)  # from a killed process
+            staging.mkdir()
             for path in fetched.iterdir():
-                (unfinished / path.name).symlink_to(path.resolve())
-            shutil.rmtree(converted, ignore_errors=True)  # links into a cache that was emptied or moved
-            unfinished.rename(converted)
+                (staging / path.name).symlink_to(path.resolve())
+            shutil.rmtree(converted, ignore_errors=True)  # links into a cache that was cleared or moved
+            staging.rename(converted)
     return converted
 
 
 def _fetch(name: str, patterns: Sequence[str], progress: Progress | None, revision: str | None = None) -> Path:
-    watch = _Watch(name, progress)
-    with _explained(name):
+    download = _Download(name, progress)
+    with _translated_errors(name):
         folder = snapshot_download(
             name,
             revision=revision,
             allow_patterns=list(patterns),
             etag_timeout=ETAG_SECONDS,
-            tqdm_class=watch.bar_class(),
+            tqdm_class=download.bar_class(),
         )
-    watch.end()
+    download.end()
     return Path(folder)
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Turn the errors of the hub's library into ours: what passes by itself is a `ServiceUnreachable`."""
+def _translated_errors(name: str) -> Iterator[None]:
+    """Translate errors of the hub's library; transient ones become `ServiceUnreachable`."""
     try:
         yield
     except RelexError:
@@ -185,18 +185,18 @@ def _explained(name: str) -> Iterator[None]:
     except (HFValidationError, RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise ModelNotFound(hints.unknown_backbone(name)) from error
     except (OSError, HTTPError, EntryNotFoundError, XetDownloadError) as error:
-        raise _explanation(name, error) from error
+        raise _translate(name, error) from error
 
 
-def _explanation(name: str, error: BaseException) -> RelexError:
+def _translate(name: str, error: BaseException) -> RelexError:
     if isinstance(error, LocalEntryNotFoundError) and error.__cause__:
-        error = error.__cause__  # why no copy was fetched
+        error = error.__cause__  # the reason why nothing was downloaded
     if constants.is_offline_mode() or isinstance(error, OfflineModeIsEnabled):
         return ModelNotFound(hints.offline_backbone(name))
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
-    if status in NOT_FOR_US:
+    if status in ACCESS_DENIED:
         return ModelNotFound(hints.unknown_backbone(name))
-    if status is not None and status < 500 and status not in PASSING:  # noqa: PLR2004 - HTTP's server errors
+    if status is not None and status < 500 and status not in TRANSIENT:  # noqa: PLR2004 - HTTP's server errors start at 500
         return InvalidConfig(f"backbone {name}: the model hub refuses it (HTTP {status}); choose another")
     if isinstance(error, OSError) and error.errno in UNWRITABLE:
         return RelexError(hints.unwritable_cache(name, error, constants.HF_HOME))
@@ -204,24 +204,24 @@ def _explanation(name: str, error: BaseException) -> RelexError:
 
 
 def _hub() -> str:
-    """The hub's address without a password that may stand in it."""
+    """Return the address of the hub without a password in it."""
     parts = urlsplit(constants.ENDPOINT)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-class _Watch:
-    """Follows one download for the log and for the caller."""
+class _Download:
+    """The progress of one download, for the log and the caller."""
 
     def __init__(self, name: str, progress: Progress | None) -> None:
         self._name = name
         self._progress = progress
-        self._began = self._logged = time.monotonic()
+        self._started = self._logged = time.monotonic()
         self._fetched = 0
         self.lock = Lock()
 
     def bar_class(self) -> type[tqdm]:
-        """A class of bars that draws nothing: the hub's library counts bytes in what it takes for bars."""
-        watch = self
+        """Return a class of invisible progress bars, in which the hub's library counts the bytes."""
+        download = self
 
         class Bar(tqdm):  # type: ignore[misc]
             def __init__(self, *args: Any, **options: Any) -> None:
@@ -229,15 +229,15 @@ class _Watch:
                 self._counts = str(options.get("desc", "")).startswith("Reconstructing")
 
             def update(self, n: float | None = 1) -> None:
-                with watch.lock:  # several files are fetched at once
+                with download.lock:  # several files are downloaded at once
                     self.n += n or 0
                     if self._counts:
-                        watch.moved(int(self.n), int(self.total or 0))
+                        download.record_progress(int(self.n), int(self.total or 0))
 
         return Bar
 
-    def moved(self, fetched: int, total: int) -> None:
-        """Report the progress of the download; called by the threads that fetch."""
+    def record_progress(self, fetched: int, total: int) -> None:
+        """Report the progress of the download; called by the download threads."""
         if not self._fetched:
             logger.info("fetching the backbone %s from %s", self._name, _hub())
         self._fetched = fetched
@@ -248,7 +248,7 @@ class _Watch:
             self._progress(fetched, total)
 
     def end(self) -> None:
-        """Say what was fetched, if anything was."""
+        """Log the size and the duration of the download, if there was one."""
         if self._fetched:
-            seconds = time.monotonic() - self._began
+            seconds = time.monotonic() - self._started
             logger.info("%s: fetched %.1f MB in %.0f s", self._name, self._fetched / 1e6, seconds)

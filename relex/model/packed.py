@@ -1,14 +1,12 @@
-"""An encoder's linear layers as a CPU's matrix library (oneDNN) likes them, for one number of tokens.
+"""The classifier on packs: linear layers on all tokens at once, attention within each example.
 
-torch lays weights out anew in every call; done once, it is a fifth faster in float32. What follows a product, GELU or
-the sum with the layer's input, comes with it. And a product over very many inputs is the sum of two: on a core with
-AMX two halves of 1,536 inputs take three quarters of the time of 3,072 (docs/measurements/speed.md).
-The operators are those that torch's own compiler puts in (torch._inductor); torch is pinned.
+transformers' own encoders are used; only their attention is replaced, through transformers' attention interface. The
+head computes in float32, whatever the type of the encoder.
 
-The network over a pack: linear layers on all its tokens at once, attention among the tokens of each example.
-
-transformers' own encoders do the work; only their attention is replaced, through the door that they keep for that.
-The head computes in float32 whatever the encoder does.
+On a CPU the weights of the linear layers are prepacked for oneDNN and for one number of tokens, which is a fifth faster
+in float32 than torch's packing in every call. GELU and the residual sum are fused into the product. Wide products are
+split in two: on a core with AMX two halves of 1,536 inputs take three quarters of the time of 3,072
+(docs/measurements/speed.md). The operators are those of torch's own compiler (torch._inductor); torch is pinned.
 """
 
 from collections.abc import Iterable
@@ -25,32 +23,32 @@ from relex.encoding.packing import Pack
 from relex.model.classifier import RelationClassifier
 
 WIDE = 2048
-"""Inputs from which on a product is taken in two halves."""
+"""Number of inputs from which a product is split into two halves."""
 
 
 class PrepackedLinear(nn.Module):
-    """y = f(x W^T + b) with f the identity or GELU (Hendrycks & Gimpel 2016, with erf)."""
+    """A prepacked linear layer: f(x W^T + b), f the identity or GELU with erf (Hendrycks & Gimpel 2016)."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, tokens: int, *, gelu: bool = False) -> None:
         super().__init__()
-        # No buffer: nothing may move or save it, its layout is this machine's alone.
+        # Not a buffer: its layout is specific to this machine, so it must not be moved or saved.
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), tokens)  # noqa: SLF001
         self._bias = None if bias is None else bias.detach()
         self._then: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Shape: [..., in] to [..., out]."""
+        """Compute the layer. Shape: [..., in] to [..., out]."""
         product: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self._weight, self._bias, *self._then)  # noqa: SLF001
         return product
 
     def added_to(self, other: Tensor, inputs: Tensor) -> Tensor:
-        """The sum of `other` and the product, f left out. Shapes: [..., out], [..., in] to [..., out]."""
+        """Add the product, without f, to `other`. Shapes: [..., out], [..., in] to [..., out]."""
         total: Tensor = torch.ops.mkldnn._linear_pointwise.binary(inputs, other, self._weight, self._bias, "add")  # noqa: SLF001
         return total
 
 
 class FeedForwardIn(nn.Module):
-    """The first half of a feed-forward part; gives what :class:`AddedAndNormed` takes."""
+    """The first half of a feed-forward block; its output is the input of :class:`AddNorm`."""
 
     def __init__(self, dense: nn.Linear, tokens: int, parts: int) -> None:
         super().__init__()
@@ -58,12 +56,12 @@ class FeedForwardIn(nn.Module):
         self._parts = [PrepackedLinear(*pair, tokens, gelu=True) for pair in pairs]
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
-        """Shape: [..., H] to some of [..., F / parts], which side by side are the whole."""
+        """Compute the parts of the hidden layer. Shape: [..., H] to `parts` times [..., F / parts]."""
         return [part(inputs) for part in self._parts]
 
 
 class AddNorm(nn.Module):
-    """LayerNorm(r + x W^T + b), the end of both halves of a layer."""
+    """The residual sum and its norm, LayerNorm(r + x W^T + b), after attention and feed-forward block."""
 
     def __init__(self, dense: nn.Linear, norm: nn.LayerNorm, tokens: int, parts: int) -> None:
         super().__init__()
@@ -74,7 +72,7 @@ class AddNorm(nn.Module):
         self._norm = norm
 
     def forward(self, inputs: Tensor | Iterable[Tensor], residual: Tensor) -> Tensor:
-        """Shapes: [..., in], whole or in parts, and [..., H] to [..., H]."""
+        """Compute the norm of the sum. Shapes: [..., in], whole or in parts, and [..., H] to [..., H]."""
         total = residual
         for linear, part in zip(self._parts, [inputs] if isinstance(inputs, Tensor) else inputs, strict=True):
             total = linear.added_to(total, part)
@@ -83,33 +81,33 @@ class AddNorm(nn.Module):
 
 
 def prepack(network: nn.Module, tokens: int) -> None:
-    """Replace every linear layer of an encoder that runs on a CPU; none where torch was built without oneDNN."""
+    """Replace every linear layer of an encoder on a CPU, unless torch was built without oneDNN."""
     if torch.backends.mkldnn.is_available():
         _replace_children(network, tokens)
 
 
 def _replace_children(network: nn.Module, tokens: int) -> None:
     parts = 1
-    child: Any  # of the kinds that are asked for below; transformers gives them no common type
+    child: Any  # transformers has no common type for the modules below
     for name, child in list(network.named_children()):
         if isinstance(child, nn.Linear):
             setattr(network, name, PrepackedLinear(child.weight, child.bias, tokens))
-        elif _widens(child):
+        elif _is_feed_forward_in(child):
             parts = _parts(child.dense.out_features)
             setattr(network, name, FeedForwardIn(child.dense, tokens, parts))
-        elif _adds_and_norms(child):
+        elif _is_add_norm(child):
             setattr(network, name, AddNorm(child.dense, child.LayerNorm, tokens, parts))
         else:
             _replace_children(child, tokens)
 
 
-def _widens(module: nn.Module) -> bool:
-    """Whether it is the first half of a feed-forward part, as BERT and its kin call it."""
+def _is_feed_forward_in(module: nn.Module) -> bool:
+    """Return whether a module is the first half of a feed-forward block, by BERT's names."""
     return isinstance(getattr(module, "intermediate_act_fn", None), GELUActivation)
 
 
-def _adds_and_norms(module: nn.Module) -> bool:
-    """Whether it ends half a layer, as BERT and its kin call it."""
+def _is_add_norm(module: nn.Module) -> bool:
+    """Return whether a module is a residual sum with a norm, by BERT's names."""
     return {name for name, _ in module.named_children()} == {"dense", "LayerNorm", "dropout"}
 
 
@@ -118,35 +116,35 @@ def _parts(features: int) -> int:
 
 
 SPLITS = None if torch.version.hip else 1
-"""How keys are shared out must not depend on the neighbours; AMD's kernel cannot be asked."""
+"""Number of splits of the keys: fixed, so that it does not depend on neighbors; AMD's kernel has no such option."""
 
 ATTENTION = "relex_packed"
-"""Our attention's name among those of transformers."""
+"""Name of the attention in transformers' registry."""
 
 COUNT_FROM_PADDING = {"bert": False, "electra": False, "roberta": True, "xlm-roberta": True}
-"""The encoders that are known to mix tokens in their attention alone; whether their positions count from the padding's
-id (the first token's position is then that id plus 1)."""
+"""Encoders that mix tokens in their attention only, and whether their positions count from the id of the padding token
+(the position of the first token is then that id plus 1)."""
 
 
 def can_pack(model: RelationClassifier) -> bool:
-    """Whether examples of this model may lie end to end."""
+    """Return whether examples of this model may be packed."""
     return model.backbone.config.model_type in COUNT_FROM_PADDING
 
 
 class PackedClassifier:
-    """A classifier that was loaded for scoring, turned into one that takes packs; the original is used up.
+    """A loaded classifier converted to score packs; the original model cannot be used any more.
 
     Args:
-        model: in eval mode, in float32, on its device.
-        dtype: in which the encoder computes.
-        total: tokens of every pack, for which a CPU's matrices are laid out.
+        model: the model in eval mode, in float32, on its device.
+        dtype: type of the encoder's computation.
+        total: number of tokens of every pack, for which the weights on a CPU are prepacked.
     """
 
     def __init__(self, model: RelationClassifier, dtype: torch.dtype, total: int) -> None:
         self._model = model
         self._window = model.relation.max_length
         self._first_position = _first_position(model)
-        backbone: nn.Module = model.backbone  # transformers' own `to` carries no types
+        backbone: nn.Module = model.backbone  # transformers' own `to` has no types
         backbone.to(dtype)
         model.backbone.set_attn_implementation(ATTENTION)
         if model.device.type == "cpu":
@@ -154,8 +152,8 @@ class PackedClassifier:
 
     @torch.inference_mode()
     def __call__(self, pack: Pack) -> Tensor:
-        """The probabilities of the pack's examples. Shape: [N, labels], float32."""
-        segments = {"token_type_ids": pack.token_type_ids} if self._model.knows_segments else {}
+        """Compute the probabilities of the pack's examples. Shape: [N, labels], float32."""
+        segments = {"token_type_ids": pack.token_type_ids} if self._model.has_segments else {}
         hidden = self._model.backbone(
             input_ids=pack.input_ids, position_ids=pack.position_ids + self._first_position, pack=pack, **segments
         ).last_hidden_state[0]
@@ -164,17 +162,17 @@ class PackedClassifier:
         return torch.cat(logits)[: len(pack.examples)].softmax(-1)
 
     def _head(self, hidden: Tensor, starts: Tensor, lengths: Tensor, entities: Tensor, markers: Tensor) -> Tensor:
-        """The logits of one set of C examples. Shape: [C, labels].
+        """Compute the logits of one set of C examples. Shape: [C, labels].
 
         Args:
-            hidden: the pack's last layer. Shape: [T, H]
-            starts: of the examples in the pack. Shape: [C]
-            lengths: their tokens. Shape: [C]
+            hidden: last layer of the pack. Shape: [T, H]
+            starts: first token of each example in the pack. Shape: [C]
+            lengths: number of tokens of each example. Shape: [C]
             entities: as in `Pack`. Shape: [C, 2, 2]
             markers: as in `Pack`. Shape: [C, 2]
         """
         position = torch.arange(self._window, device=hidden.device)
-        # Behind its end an example's last token is repeated: a neighbour's broken number times 0 would be broken too.
+        # Beyond its end an example's last token is repeated: a neighbor's NaN times 0 would still be NaN.
         own = starts[:, None] + torch.minimum(position, lengths[:, None] - 1)
         masks = (position >= entities[..., :1]) & (position < entities[..., 1:])
         return self._model.head(hidden[own].float(), masks, markers)
@@ -196,37 +194,37 @@ def _attend(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Attention inside each example, 0 behind the last one. Shapes: [1, heads, T, D] to [1, T, heads, D]."""
+    """Attend within each example; 0 after the last one. Shapes: [1, heads, T, D] to [1, T, heads, D]."""
     by_token = [each[0].transpose(0, 1) for each in (query, key, value)]
     result = torch.zeros_like(by_token[0], memory_format=torch.contiguous_format)
     if query.is_cuda and query.dtype != torch.float32:
         _attend_at_once(by_token, result, pack, scaling)
     else:
-        _attend_by_stretch(by_token, result, pack, scaling)
+        _attend_by_segment(by_token, result, pack, scaling)
     return result.unsqueeze(0), None
 
 
 def _attend_at_once(by_token: list[Tensor], result: Tensor, pack: Pack, scaling: float | None) -> None:
-    """FlashAttention's kernel for sequences of any lengths; it knows 16 bit only. Shapes: [T, heads, D]."""
+    """Attend with FlashAttention's variable-length kernel, which is 16-bit only. Shapes: [T, heads, D]."""
     query, key, value = (each[: pack.end] for each in by_token)
     bounds, longest = pack.boundaries, pack.longest
-    found = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scaling, num_splits=SPLITS)
-    result[: pack.end] = found if isinstance(found, Tensor) else found[0]
+    attended = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scaling, num_splits=SPLITS)
+    result[: pack.end] = attended if isinstance(attended, Tensor) else attended[0]
 
 
-def _attend_by_stretch(by_token: list[Tensor], result: Tensor, pack: Pack, scaling: float | None) -> None:
-    """One call for all examples of a length: no masks, nothing computed in vain. Shapes: [T, heads, D]."""
-    for stretch in pack.stretches:
-        part = slice(stretch.start, stretch.start + stretch.count * stretch.length)
+def _attend_by_segment(by_token: list[Tensor], result: Tensor, pack: Pack, scaling: float | None) -> None:
+    """Attend in one call for all examples of a length, without masks. Shapes: [T, heads, D]."""
+    for segment in pack.stretches:
+        part = slice(segment.start, segment.start + segment.count * segment.length)
         # Each becomes [count, heads, length, D].
-        shape = (stretch.count, stretch.length)
+        shape = (segment.count, segment.length)
         query, key, value = (each[part].unflatten(0, shape).transpose(1, 2) for each in by_token)
-        found = scaled_dot_product_attention(query, key, value, scale=scaling)
-        result[part] = found.transpose(1, 2).flatten(0, 1)
+        attended = scaled_dot_product_attention(query, key, value, scale=scaling)
+        result[part] = attended.transpose(1, 2).flatten(0, 1)
 
 
 def _no_mask(*_: Any, **__: Any) -> None:
-    """`_attend` looks at the pack's stretches."""
+    """Return no mask: `_attend` uses the segments of the pack."""
 
 
 AttentionInterface.register(ATTENTION, _attend)

@@ -1,6 +1,6 @@
-"""Weights that come as a pickle, turned into safetensors once, by a process that can do nothing else.
+"""Conversion of pickled weights to safetensors, once, in a sandboxed process.
 
-`unpickle.py` is that process. It gets no variable of ours (passwords, tokens), no network, and one folder to write to.
+`unpickle.py` is that process. It gets no environment variables with secrets, no network, and one writable folder.
 """
 
 import hashlib
@@ -22,36 +22,36 @@ logger = logging.getLogger(__name__)
 
 CHILD = Path(__file__).with_name("unpickle.py")
 CONVERT_SECONDS = 3_600.0
-KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME", "LANG", "TMPDIR")
-"""What a child needs to find torch and its libraries."""
+PASSED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME", "LANG", "TMPDIR")
+"""Variables that the process needs to find torch and its libraries."""
 SET_VARIABLES = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 WEIGHTS = "model.safetensors"
 SOURCE = "source.json"
-"""Beside the weights: what they were read from."""
+"""File beside the weights with the digests of the pickles."""
 
 
 def sha256(path: Path) -> str:
-    """The digest of a file, in hex."""
+    """Compute the digest of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest(files: Sequence[Path]) -> str:
-    """One name for the content of these files."""
+    """Compute one digest for the content of several files."""
     return hashlib.sha256(" ".join(map(sha256, files)).encode()).hexdigest()
 
 
 def convert(name: str, files: Sequence[Path], folder: Path) -> Path:
-    """Read pickled weights by torch's restricted loader and keep them as safetensors in `folder`.
+    """Convert pickled weights to safetensors in `folder`, with torch's restricted loader.
 
     Args:
-        name: the backbone, for messages.
+        name: name of the backbone, for messages.
         files: all parts of the weights.
-        folder: where they are kept; it appears whole or not at all, and is given back as it is if it is there.
+        folder: folder of the result, which appears whole; an existing folder is returned unchanged.
 
     Raises:
-        InvalidConfig: the pickle asks for more than tensors, or is damaged.
-        RelexError: the process died, or the weights cannot be kept.
+        InvalidConfig: the pickle contains more than tensors, or is damaged.
+        RelexError: the process died, or the weights cannot be stored.
     """
     try:
         with WeakFileLock(folder.with_name(f"{folder.name}.lock")):
@@ -63,33 +63,39 @@ def convert(name: str, files: Sequence[Path], folder: Path) -> Path:
 
 
 def _fill(name: str, files: Sequence[Path], folder: Path) -> None:
-    """Convert beside the folder and put the whole in its place; the caller holds the lock."""
-    unfinished = folder.with_name(f"{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
-    unfinished.mkdir()
+    """Convert beside the folder, then rename; the caller holds the lock."""
+    staging = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(staging, ignore_errors=True)  # from a killed process
+    staging.mkdir()
     try:
-        how = _run(name, files, unfinished / WEIGHTS)
+        confinement = _run(name, files, staging / WEIGHTS)
         digests = {path.name: sha256(path) for path in files}
         content = json.dumps({"backbone": name, "sha256": digests}, indent=2)
-        (unfinished / SOURCE).write_text(f"{content}\n", "utf-8")
-        # safetensors lets nobody but the owner read it; the cache may be shared.
-        (unfinished / WEIGHTS).chmod((unfinished / SOURCE).stat().st_mode)
-        shutil.rmtree(folder, ignore_errors=True)  # without weights, or it would have been taken
-        unfinished.rename(folder)
+        (staging / SOURCE).write_text(f"{content}\n", "utf-8")
+        # safetensors makes the file readable by its owner only; the cache may be shared.
+        (staging / WEIGHTS).chmod((staging / SOURCE).stat().st_mode)
+        shutil.rmtree(folder, ignore_errors=True)  # it has no weights, or it would have been returned
+        staging.rename(folder)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    said = ", ".join(f"{file} (sha256 {value})" for file, value in digests.items())
-    logger.info("%s: read %s by torch's restricted loader, %s; kept as safetensors in %s", name, said, how, folder)
+        shutil.rmtree(staging, ignore_errors=True)
+    sources = ", ".join(f"{file} (sha256 {value})" for file, value in digests.items())
+    logger.info(
+        "%s: read %s with torch's restricted loader, %s; stored as safetensors in %s",
+        name,
+        sources,
+        confinement,
+        folder,
+    )
 
 
 def _run(name: str, files: Sequence[Path], target: Path) -> str:
-    """Convert in a process of its own; gives how that was kept from the network."""
-    kept = {key: os.environ[key] for key in KEPT_VARIABLES if key in os.environ}
+    """Convert in a separate process, and return how it was confined."""
+    environment = {key: os.environ[key] for key in PASSED_VARIABLES if key in os.environ}
     paths = os.pathsep.join(path for path in sys.path if path)
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-P", str(CHILD), *(str(path.absolute()) for path in (target, *files))],
-            env=kept | SET_VARIABLES | {"PYTHONPATH": paths},
+            env=environment | SET_VARIABLES | {"PYTHONPATH": paths},
             cwd=target.parent,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -99,12 +105,12 @@ def _run(name: str, files: Sequence[Path], target: Path) -> str:
         )
     except subprocess.TimeoutExpired as error:
         raise RelexError(f"backbone {name}: its weights were not converted in {CONVERT_SECONDS:,.0f} s") from error
-    said = done.stdout.strip().rpartition("\n")[2]
-    answer = json.loads(said) if said.startswith("{") else {}
-    if done.returncode == 0 and "confined" in answer:
-        return str(answer["confined"])
-    if "refused" in answer:
-        raise InvalidConfig(hints.unreadable_pickle(name, ", ".join(path.name for path in files), answer["refused"]))
-    why = f"signal {-done.returncode}: did memory run out?" if done.returncode < 0 else done.stderr.strip()
+    last_line = process.stdout.strip().rpartition("\n")[2]
+    result = json.loads(last_line) if last_line.startswith("{") else {}
+    if process.returncode == 0 and "confined" in result:
+        return str(result["confined"])
+    if "refused" in result:
+        raise InvalidConfig(hints.unreadable_pickle(name, ", ".join(path.name for path in files), result["refused"]))
+    why = f"signal {-process.returncode}: did memory run out?" if process.returncode < 0 else process.stderr.strip()
     last_line = why.rpartition("\n")[2]
     raise RelexError(f"backbone {name}: the process that converts its weights died: {last_line}")

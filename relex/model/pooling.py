@@ -1,7 +1,7 @@
-"""How the tokens of each entity become one vector.
+"""Entity pooling: the tokens of each entity become one vector.
 
-Every pooling takes the same four things and returns the vectors of all E entities side by side (E is 2: subject,
-object); none loops over the batch. The encoder promises at least one token an entity, so no mean is over nothing.
+Every pooling has the same arguments and returns the vectors of all E entities concatenated (E is 2: subject and
+object), without a loop over the batch. The encoder guarantees at least one token for each entity.
 """
 
 import torch
@@ -11,7 +11,7 @@ from relex.model.config import Pooling
 
 
 class EntityPooling(nn.Module):
-    """Base of all poolings; `vectors` is how many vectors of the hidden size one example gets."""
+    """The base of all poolings; `vectors` is the number of hidden-size vectors of one example."""
 
     vectors = 2
 
@@ -20,8 +20,8 @@ class EntityPooling(nn.Module):
 
         Args:
             hidden: the backbone's last layer. Shape: [B, L, H]
-            masks: true on each entity's own tokens. Shape: [B, E, L], bool
-            markers: where each opening marker stands. Shape: [B, E], int64
+            masks: true on the tokens of each entity. Shape: [B, E, L], bool
+            markers: position of each opening marker. Shape: [B, E], int64
 
         Returns:
             Shape: [B, vectors * H]
@@ -30,50 +30,50 @@ class EntityPooling(nn.Module):
 
 
 class ClsPooling(EntityPooling):
-    """The first token alone, whatever the entities."""
+    """The first token only, independent of the entities."""
 
     vectors = 1
 
     def forward(self, hidden: Tensor, masks: Tensor, markers: Tensor) -> Tensor:
-        """Shape: [B, H]."""
+        """Return the vector of the first token. Shape: [B, H]."""
         return hidden[:, 0]
 
 
 class MeanPooling(EntityPooling):
-    """sum_i h_i / n over an entity's n tokens (Wu & He 2019, "Enriching Pre-trained Language Model", R-BERT)."""
+    """The mean over the tokens of an entity (Wu & He 2019, R-BERT)."""
 
     def forward(self, hidden: Tensor, masks: Tensor, markers: Tensor) -> Tensor:
-        """Shape: [B, E * H]."""
+        """Pool each entity. Shape: [B, E * H]."""
         weights = masks / masks.sum(-1, keepdim=True)
         return (weights.to(hidden.dtype) @ hidden).flatten(1)
 
 
 class MaxPooling(EntityPooling):
-    """max_i h_i in every dimension over an entity's tokens."""
+    """The maximum in every dimension over the tokens of an entity."""
 
     def forward(self, hidden: Tensor, masks: Tensor, markers: Tensor) -> Tensor:
-        """Shape: [B, E * H]."""
-        # [B, E, L, H]: each entity's tokens, all others below every number
+        """Pool each entity. Shape: [B, E * H]."""
+        # [B, E, L, H]: the tokens of each entity; all others are -inf
         tokens = hidden.unsqueeze(1).masked_fill(~masks.unsqueeze(-1), -torch.inf)
         return tokens.amax(2).flatten(1)
 
 
 class AttentionPooling(EntityPooling):
-    """sum_i a_i h_i with a = softmax_i(w . h_i) over an entity's tokens, w learned and shared by both entities."""
+    """The sum of a_i h_i with a = softmax_i(w . h_i) over the tokens of an entity; w is learned and shared."""
 
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
-        # A bias would add the same to every token, and softmax does not see it.
+        # A bias would add the same value to every token, which softmax ignores.
         self.score = nn.Linear(hidden_size, 1, bias=False)
 
     def weights(self, hidden: Tensor, masks: Tensor) -> Tensor:
-        """How much each token counts for each entity: sums to 1, is 0 outside the entity. Shape: [B, E, L]."""
+        """Compute the weight of each token for each entity: 0 outside the entity. Shape: [B, E, L]."""
         # [B, 1, L], in float32 because bf16 rounds small differences away
         scores = self.score(hidden).float().transpose(1, 2)
         return torch.softmax(scores.masked_fill(~masks, -torch.inf), dim=-1)
 
     def forward(self, hidden: Tensor, masks: Tensor, markers: Tensor) -> Tensor:
-        """Shape: [B, E * H]."""
+        """Pool each entity. Shape: [B, E * H]."""
         return (self.weights(hidden, masks).to(hidden.dtype) @ hidden).flatten(1)
 
 
@@ -81,13 +81,13 @@ class FirstMarkerPooling(EntityPooling):
     """The vector at each opening marker (Baldini Soares et al. 2019, "Matching the Blanks", entity start)."""
 
     def forward(self, hidden: Tensor, masks: Tensor, markers: Tensor) -> Tensor:
-        """Shape: [B, E * H]."""
+        """Pool each entity. Shape: [B, E * H]."""
         index = markers.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
         return hidden.gather(1, index).flatten(1)
 
 
 def pooling_module(pooling: Pooling, hidden_size: int) -> EntityPooling:
-    """The module for a pooling's name."""
+    """Create the module of a pooling."""
     if pooling is Pooling.ATTENTION:
         return AttentionPooling(hidden_size)
     plain: dict[Pooling, type[EntityPooling]] = {

@@ -1,8 +1,8 @@
-"""A tokenizer for BERT-like backbones whose vocabulary is a SentencePiece model, such as KoBERT.
+"""The tokenizer of BERT-like backbones whose vocabulary is a SentencePiece model, such as KoBERT.
 
-Such repositories name XLNet's tokenizer, because theirs came with code of its own. XLNet's takes Hangul apart, puts
-[CLS] at the end and pads on the left: every Korean word would become [UNK]. This one cuts as SentencePiece itself does,
-and frames the text as BERT was trained: [CLS] text [SEP] pair [SEP].
+Such repositories name XLNet's tokenizer, because their own needs remote code. XLNet's tokenizer splits Hangul, puts
+[CLS] at the end and pads on the left: every Korean word would become [UNK]. This one splits text as SentencePiece does,
+and adds special tokens as BERT does: [CLS] text [SEP] pair [SEP].
 """
 
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ from transformers.convert_slow_tokenizer import generate_merges
 from relex.errors import InvalidConfig
 from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, read_json
 
-FRAMED_AS_BERT = frozenset({"bert", "distilbert", "electra"})
-"""Model types that read [CLS] text [SEP]; others with SentencePiece have tokenizers of their own in transformers."""
+BERT_LIKE = frozenset({"bert", "distilbert", "electra"})
+"""Model types with [CLS] text [SEP]; others with SentencePiece have tokenizers in transformers."""
 SPACE = "▁"
 UNIGRAM, BYTE_PAIRS = 1, 2
 UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4
@@ -37,13 +37,13 @@ def sentencepiece_file(folder: Path) -> Path | None:
     """Find the SentencePiece model of a BERT-like backbone that has no other vocabulary."""
     if any((folder / name).is_file() for name in (TOKENIZER, "vocab.txt")):
         return None
-    found = sorted(folder.glob("*.model"))
-    model_type = read_json(folder / CONFIG).get("model_type") if found and (folder / CONFIG).is_file() else None
-    return found[0] if model_type in FRAMED_AS_BERT else None
+    paths = sorted(folder.glob("*.model"))
+    model_type = read_json(folder / CONFIG).get("model_type") if paths and (folder / CONFIG).is_file() else None
+    return paths[0] if model_type in BERT_LIKE else None
 
 
 def sentencepiece_tokenizer(path: Path) -> PreTrainedTokenizerFast:
-    """Make the tokenizer of a SentencePiece model; tokenizer_config.json beside it may name the special tokens.
+    """Create the tokenizer of a SentencePiece model, with the tokens of tokenizer_config.json.
 
     Raises:
         InvalidConfig: the file is damaged, of another kind, or lacks a special token.
@@ -77,10 +77,10 @@ def sentencepiece_tokenizer(path: Path) -> PreTrainedTokenizerFast:
 
 
 def _special_tokens(path: Path) -> dict[str, str]:
-    """The special tokens by their role; each is written as text or as a dictionary with its content."""
+    """Read the special tokens by their role; a token is text or a dictionary with its content."""
     config: Mapping[str, Any] = read_json(path) if path.is_file() else {}
-    found = {name: config.get(name) or token for name, token in SPECIAL.items()}
-    return {name: str(token["content"] if isinstance(token, dict) else token) for name, token in found.items()}
+    tokens = {name: config.get(name) or token for name, token in SPECIAL.items()}
+    return {name: str(token["content"] if isinstance(token, dict) else token) for name, token in tokens.items()}
 
 
 def _model(proto: Any, ids: Mapping[str, int]) -> Unigram | BPE:
@@ -89,11 +89,11 @@ def _model(proto: Any, ids: Mapping[str, int]) -> Unigram | BPE:
         pieces = [(piece.piece, piece.score) for piece in proto.pieces]
         return Unigram(pieces, unk_id=proto.trainer_spec.unk_id, byte_fallback=fallback)
     if kind == BYTE_PAIRS:
-        apart = {piece.piece for piece in proto.pieces if piece.type in {UNKNOWN, CONTROL, USER_DEFINED}}
-        merges = generate_merges(dict(ids), {piece.piece: piece.score for piece in proto.pieces}, apart)
+        special = {piece.piece for piece in proto.pieces if piece.type in {UNKNOWN, CONTROL, USER_DEFINED}}
+        merges = generate_merges(dict(ids), {piece.piece: piece.score for piece in proto.pieces}, special)
         unknown = proto.pieces[proto.trainer_spec.unk_id].piece
         return BPE(dict(ids), merges, unk_token=unknown, fuse_unk=True, byte_fallback=fallback)
-    raise InvalidConfig("a SentencePiece model of words or characters is not known; choose another backbone")
+    raise InvalidConfig("a SentencePiece model of words or characters is not supported; choose another backbone")
 
 
 def _normalizer(spec: Any) -> normalizers.Sequence:

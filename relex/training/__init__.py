@@ -1,1 +1,1 @@
-"""From a recipe to a checkpoint: configuration, losses, metrics, the trainer."""
+"""Training from a recipe to a checkpoint: configuration, data, losses and the trainer."""

@@ -1,9 +1,7 @@
-"""What a training learns from: examples as tokens with their labels, and batches of them as tensors.
+"""Training data: encoded examples with their labels, the collator, and the sampler.
 
-In which order an epoch visits the training examples.
-
-A function of the seed and the epoch alone, so that a run that was killed meets the same batches as one that was not,
-and every process of a machine with several GPUs cuts the same ones.
+The order of an epoch depends only on the seed and the epoch. A resumed run therefore sees the same batches as an
+uninterrupted one, and with several GPUs every process computes the same batches.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,22 +18,24 @@ from relex.encoding.tokens import EncodedExample
 from relex.labels import RELATIONS
 
 LENGTH_STEP = 8
-"""On a CPU torch keeps compiled code for every shape that it meets. On KLUE-RE this leaves 16 lengths of 100, for 6 %
-more padded tokens: a small model in bf16 went from 1.0 to 1.4 GB and stayed there, where it had reached 2.2 GB."""
+"""Batches are padded to a multiple of this many tokens, because on a CPU torch keeps compiled code for every shape.
+
+On KLUE-RE this leaves 16 of 100 lengths for 6 % more padded tokens: the memory of a small model in bf16 grows from 1.0
+to 1.4 GB instead of 2.2 GB."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The training examples as tokens, and what they should be called."""
+    """The encoded training examples and their labels."""
 
     encoded: Sequence[EncodedExample]
     gold: Sequence[str]
     pad_token_id: int
     hidden: Sequence[EncodedExample] = ()
-    """The same with their entities' words hidden, where the recipe asks for that."""
+    """The same examples with their entities masked; empty if the recipe masks none."""
 
     def items(self) -> list[dict[str, Any]]:
-        """One dictionary an example, as the collator gets them; then `EpochOrder`'s filler; then the hidden forms."""
+        """Return the items for the collator: the examples, the filler of `EpochOrder`, the masked examples."""
         examples, hidden = self._labelled(self.encoded), self._labelled(self.hidden)
         return [*examples, examples[0] | {"counts": False}, *hidden]
 
@@ -49,17 +49,22 @@ class TrainingData:
 
 @dataclass(frozen=True, slots=True)
 class Collator:
-    """Items to the tensors of one batch, its length rounded up to a multiple of `LENGTH_STEP` tokens.
+    """A collator that turns items into the tensors of one batch, padded to a multiple of `LENGTH_STEP`.
 
-    Fillers are left out. Of a batch that holds nothing else one stays, because every process has to send a batch
-    through the network, and its count is 0.
+    Fillers are dropped. A batch of fillers only keeps one of them with a count of 0, because every process has to run
+    the network on a batch.
     """
 
     pad_token_id: int
     max_length: int
 
     def __call__(self, items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        """Shape: as in Batch, `gold` [B], int64, and `count`, a float32 scalar: the examples that count."""
+        """Collate the items.
+
+        Returns:
+            The tensors of `Batch`, `gold` (the label numbers, int64, shape [B]) and `count` (the number of examples
+            without fillers, a float32 scalar).
+        """
         counted = [item for item in items if item["counts"]]
         items = counted or items[:1]
         batch = collate([item["encoded"] for item in items], self.pad_token_id)
@@ -75,27 +80,27 @@ class Collator:
 
 
 POOL_BATCHES = 50
-"""Examples of like length are looked for among so many batches' worth: little padding, and a new mix each epoch."""
+"""Number of batches that are sorted by length together: little padding, and a new mix in each epoch."""
 
 
 class EpochOrder:
-    """Positions of examples: each `batch_size` that follow one another are of like length.
+    """A sampler of positions in which every `batch_size` consecutive examples have a similar length.
 
-    The batches come in random order, without regard to length; a short one comes last.
+    The batches come in random order, independent of their length; an incomplete one comes last.
     """
 
     def __init__(
         self, lengths: Sequence[int], batch_size: int, seed: int, *, fill: bool = False, hide: float = 0.0
     ) -> None:
-        """Take the examples.
+        """Prepare the order.
 
         Args:
-            lengths: each example's tokens.
-            batch_size: examples a batch, of all processes together.
-            seed: the recipe's.
-            fill: follow the short batch with the position after the last example until it is whole. Several processes
-                can share it then; accelerate would fill it with examples of the epoch's first batch.
-            hide: share of the examples that stand in their hidden form in an epoch, at the positions behind the filler.
+            lengths: number of tokens of each example.
+            batch_size: examples in a batch, over all processes.
+            seed: the seed of the recipe.
+            fill: fill the incomplete batch with the position after the last example, so that several processes can
+                share it. accelerate would fill it with examples of the epoch's first batch.
+            hide: share of the examples that are masked in an epoch; their positions follow the filler.
         """
         self._lengths = lengths
         self._fillers = -len(lengths) % batch_size if fill else 0
@@ -105,7 +110,7 @@ class EpochOrder:
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from 0."""
+        """Set the epoch, counted from 0."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -126,7 +131,7 @@ class EpochOrder:
         yield from [len(self._lengths)] * self._fillers
 
     def _forms(self) -> list[int]:
-        """Where each example stands in this epoch: at its own position, or at that of its hidden form."""
+        """Return each example's position in this epoch: its own, or that of its masked form."""
         count = len(self._lengths)
         hidden = np.random.default_rng([self._seed, self._epoch, 1]).random(count) < self._hide
         forms: list[int] = (np.arange(count) + hidden * (count + 1)).tolist()

@@ -1,7 +1,7 @@
-"""The processes of one training, as torch.distributed knows them: one a GPU, and all do the same steps.
+"""The process group of one training: one process for each GPU, all doing the same steps.
 
-They must agree on everything that a clock or a file decides, or they wait for each other for ever. So the first one
-decides, and it alone writes. In a training of one process all of this does nothing.
+The processes must agree on everything that depends on a clock or a file; otherwise they would wait for each other
+forever. Therefore the first process decides, and only it writes. With a single process these functions do nothing.
 """
 
 import os
@@ -14,57 +14,57 @@ from torch import distributed
 
 
 @contextmanager
-def joined(device: str, meeting: Path) -> Iterator[None]:
-    """Be one of the processes that the environment tells of, if it tells of any, until the block is left.
+def process_group(device: str, meeting: Path) -> Iterator[None]:
+    """Join the process group that the environment describes, if any, until the block ends.
 
     Args:
-        device: `cuda` for the GPU of this process's own number, else the CPU.
-        meeting: a file by which they find each other: unlike a free port, nobody else can take it meanwhile.
+        device: `cuda` for the GPU with this process's local rank, otherwise the CPU.
+        meeting: the file that the processes find each other by; unlike a free port, no other program can take it.
     """
     if "WORLD_SIZE" not in os.environ:
         yield
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    # What is agreed on lies in main memory: asking a GPU would wait for all that it still has to do.
+    # Shared values stay in main memory: reading them from a GPU would wait for all its pending work.
     backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
-    own, all_ = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    distributed.init_process_group(backend, init_method=meeting.absolute().as_uri(), rank=own, world_size=all_)
+    own_rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    distributed.init_process_group(backend, init_method=meeting.absolute().as_uri(), rank=own_rank, world_size=size)
     yield
-    # Not after a fault: the others may wait in the middle of a step, and this would wait for them.
+    # Not after an error: the others may be waiting in the middle of a step, and this would wait for them.
     distributed.destroy_process_group()
 
 
-def count() -> int:
-    """How many processes train together."""
-    return distributed.get_world_size() if _together() else 1
+def world_size() -> int:
+    """Return the number of processes that train together."""
+    return distributed.get_world_size() if _is_distributed() else 1
 
 
-def number() -> int:
-    """Which of them this process is, from 0."""
-    return distributed.get_rank() if _together() else 0
+def rank() -> int:
+    """Return the rank of this process, counted from 0."""
+    return distributed.get_rank() if _is_distributed() else 0
 
 
 def is_first() -> bool:
-    """Whether this process is the one that decides, tells and writes."""
-    return number() == 0
+    """Return whether this process is the one that decides, reports and writes."""
+    return rank() == 0
 
 
 def wait_for_all() -> None:
-    """Go on when all have come here: what the first one has written can be read then."""
-    if _together():
+    """Wait until all processes are here, so that they can read what the first one has written."""
+    if _is_distributed():
         distributed.all_reduce(torch.zeros(1))  # a barrier would wait for the GPU too
 
 
-def agreed(numbers: Sequence[float]) -> list[float]:
-    """The first process's numbers, in every process; `numbers` are its own, and all must ask for as many."""
-    if not _together():
-        return list(numbers)
-    told = torch.tensor(numbers, dtype=torch.float64)
-    distributed.broadcast(told, src=0)
-    first: list[float] = told.tolist()
-    return first
+def broadcast(values: Sequence[float]) -> list[float]:
+    """Return the first process's values; every process must pass the same number of values."""
+    if not _is_distributed():
+        return list(values)
+    tensor = torch.tensor(values, dtype=torch.float64)
+    distributed.broadcast(tensor, src=0)
+    from_first: list[float] = tensor.tolist()
+    return from_first
 
 
-def _together() -> bool:
+def _is_distributed() -> bool:
     return distributed.is_available() and distributed.is_initialized()

@@ -1,11 +1,8 @@
-"""The epochs: transformers' Trainer with our loss, our order of examples and our scores.
+"""Training of one classifier: transformers' Trainer with relex's loss, sampler and scores.
 
-`trainer` prepares and closes a training; here the weights move. A training that finds a state of its own in the
-scratch folder goes on from there, and ends as if it had never been killed: equal loss by step, equal weights.
-
-One classifier, from a recipe and its examples to the weights that will be saved.
-
-`trainer` keeps one such classifier as a checkpoint, `folds` several that vote. Only the scratch folder is written to.
+`trainer` saves one such classifier as a checkpoint, `folds` several that vote; this module writes only to the scratch
+folder. A training that finds a state of its own there resumes from it, with the same losses and the same weights as an
+uninterrupted run.
 """
 
 from collections.abc import Sequence
@@ -40,72 +37,72 @@ from relex.training.workspace import Scratch, digest_of
 def run_trainer(
     config: TrainingConfig,
     model: RelationClassifier,
-    material: TrainingData,
-    judge: ClassifierEvaluator,
-    logbook: TrainingHistory,
+    data: TrainingData,
+    evaluator: ClassifierEvaluator,
+    history: TrainingHistory,
     scratch: Scratch,
 ) -> str:
     """Train all epochs and leave the best one's weights in the model.
 
     Args:
         config: the recipe.
-        model: as it starts.
-        material: to learn from.
-        judge: holds the same model.
-        logbook: empty; filled from the newest state in `scratch` if there is one.
-        scratch: keeps the states.
+        model: the untrained classifier.
+        data: the training examples.
+        evaluator: scores the same model.
+        history: empty; restored from the newest state in `scratch` if there is one.
+        scratch: holds the states.
 
     Returns:
-        The precision that was computed in: bf16 or fp32.
+        The precision of the computation: bf16 or fp32.
     """
-    found = scratch.newest()
-    if found:
-        logbook.restore(found[1])
+    state = scratch.newest()
+    if state:
+        history.restore(state[1])
     arguments = _arguments(config, scratch.folder, model.device)
-    lengths = [len(item.input_ids) for item in material.encoded]
+    lengths = [len(item.input_ids) for item in data.encoded]
     order = EpochOrder(
         lengths,
         config.train.batch_size,
         config.train.seed,
-        fill=distributed.count() > 1,
+        fill=distributed.world_size() > 1,
         hide=config.train.entity_mask_prob,
     )
     trainer = _RelationTrainer(
         model=model,
         args=arguments,
-        train_dataset=material.items(),
-        data_collator=Collator(material.pad_token_id, config.input.max_length),
-        callbacks=[CheckpointCallback(logbook, scratch, order, config.train.save_minutes)],
+        train_dataset=data.items(),
+        data_collator=Collator(data.pad_token_id, config.input.max_length),
+        callbacks=[CheckpointCallback(history, scratch, order, config.train.save_minutes)],
         loss=loss_function(config.loss, RELATIONS),
         order=order,
-        judge=judge,
+        evaluator=evaluator,
     )
     trainer.remove_callback(PrinterCallback)
-    if not logbook.finished:
-        # Steps that the killed process told after its last state are told again, not twice.
+    if not history.finished:
+        # Steps that the killed process logged after its last state are replaced, not logged twice.
         if distributed.is_first():
-            # Its files are named by the second, and one that goes on in the same second must not replace them.
+            # File names have a resolution of seconds, and a run resumed in the same second must not replace files.
             writer = SummaryWriter(
-                str(scratch.tensorboard), purge_step=logbook.step + 1, filename_suffix=f".{logbook.step}"
+                str(scratch.tensorboard), purge_step=history.step + 1, filename_suffix=f".{history.step}"
             )
             trainer.add_callback(TensorBoardCallback(writer))
-        trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
+        trainer.train(resume_from_checkpoint=str(state[0]) if state else None)
     distributed.wait_for_all()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
-    model.load_state_dict(load_file(scratch.best_weights(logbook.best_epoch)))
+    model.load_state_dict(load_file(scratch.best_weights(history.best_epoch)))
     return "bf16" if arguments.bf16 else "fp32"
 
 
 class _RelationTrainer(Trainer):
-    """transformers' Trainer with our loss, our order and our scores."""
+    """transformers' Trainer with relex's loss, sampler and scores."""
 
     def __init__(
-        self, *, loss: FocalLoss | RDropLoss, order: EpochOrder, judge: ClassifierEvaluator, **parts: Any
+        self, *, loss: FocalLoss | RDropLoss, order: EpochOrder, evaluator: ClassifierEvaluator, **parts: Any
     ) -> None:
         super().__init__(**parts)
         self._loss = loss.to(self.args.device)
         self._order = order
-        self._judge = judge
+        self._evaluator = evaluator
 
     def compute_loss(
         self,
@@ -114,51 +111,51 @@ class _RelationTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
-        """The mean loss of a batch; transformers divides it by the batches a step.
+        """Compute the mean loss of a batch; transformers divides it by the number of batches in a step.
 
-        Among several processes each example of the whole batch weighs alike: the mean of their gradients is the
-        gradient that one process computes, although the short batch is shared unevenly.
+        With several processes, every example keeps the same weight: the mean of their gradients equals the gradient of
+        one process, although an incomplete batch is shared unevenly.
         """
         gold, count = inputs.pop("gold"), inputs.pop("count")
         if isinstance(self._loss, RDropLoss):
-            # Each example twice in one pass: dropout differs between the two.
+            # Each example goes through twice in one pass, with different dropout.
             inputs = {name: torch.cat((tensor, tensor)) for name, tensor in inputs.items()}
         loss: Tensor = self._loss(model(**inputs).logits, gold)
         share: Tensor = count / self.accelerator.reduce(count, "mean")
         return loss * share
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Score all validation examples and tell the callbacks."""
-        own = self._judge.scores()
-        scores = dict(zip(own, distributed.agreed(list(own.values())), strict=True))
+        """Score all validation examples and notify the callbacks."""
+        own = self._evaluator.scores()
+        scores = dict(zip(own, distributed.broadcast(list(own.values())), strict=True))
         self.log({PREFIX + name: score for name, score in scores.items()})
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, scores)
         return scores
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        """Not transformers' own: its order comes from a random state that a resumed epoch no longer has."""
+        """Return the sampler; transformers' own depends on a random state that a resumed epoch lacks."""
         return self._order
 
 
 def _arguments(config: TrainingConfig, folder: Path, device: torch.device) -> TrainingArguments:
-    """The recipe in transformers' words; it prints and sends nothing, and saves when `Keeper` says so."""
+    """Translate the recipe; `CheckpointCallback` decides when to log and when to save."""
     settings = config.train
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_size // distributed.count(),
+        per_device_train_batch_size=settings.batch_size // distributed.world_size(),
         gradient_accumulation_steps=settings.gradient_accumulation,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.scheduler,
-        # Below 1 it is a share of all steps.
+        # A value below 1 is a share of all steps.
         warmup_steps=settings.warmup_ratio,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         bf16=settings.precision == "bf16" or (settings.precision == "auto" and half_precision(device) is not None),
         use_cpu=device.type != "cuda",
         dataloader_pin_memory=device.type == "cuda",
-        # Processes with one seed would drop the same numbers of different examples.
-        seed=(settings.seed + distributed.number()) % 2**32,
+        # With one seed for all, every process would drop the same positions of its own examples.
+        seed=(settings.seed + distributed.rank()) % 2**32,
         remove_unused_columns=False,
         save_strategy="no",
         logging_strategy="no",
@@ -170,16 +167,16 @@ def _arguments(config: TrainingConfig, folder: Path, device: torch.device) -> Tr
 
 @dataclass(frozen=True, slots=True)
 class TrainedClassifier:
-    """A trained classifier with the weights of its best epoch, and how it came to them."""
+    """A trained classifier with the weights of its best epoch, and its training history."""
 
     model: RelationClassifier
-    """Its weights are rounded as they will be saved: what is judged is what is kept."""
+    """Its weights are rounded as they will be saved, so that the scores are those of the checkpoint."""
     tokenizer: PreTrainedTokenizerFast
-    judge: ClassifierEvaluator
-    """Scores the model on the examples that chose the epoch."""
-    logbook: TrainingHistory
+    evaluator: ClassifierEvaluator
+    """Scores the model on the examples that chose the best epoch."""
+    history: TrainingHistory
     precision: str
-    """That it was computed in: bf16 or fp32."""
+    """Precision of the training: bf16 or fp32."""
 
 
 def train_classifier(
@@ -194,32 +191,32 @@ def train_classifier(
 
     Args:
         config: the recipe.
-        train: labelled examples to learn from.
+        train: labelled training examples.
         validation: chooses the best epoch.
-        report: told about progress, as `trainer.train` says.
-        scratch: a state of the same training in it is gone on from.
-        device: where to.
+        report: receives the progress; see `trainer.train`.
+        scratch: folder of the states; a state of the same training is resumed.
+        device: device to train on.
 
     Raises:
         InvalidCsv: there are no examples, or some have no label or an unknown one.
         InvalidConfig: the validation examples cannot give the metric that chooses the epoch.
-        InvalidConfig, ModelNotFound, ServiceUnreachable: the backbone cannot be had as asked.
-        RelexError: the loss is no number any more.
+        InvalidConfig, ModelNotFound, ServiceUnreachable: the backbone cannot be fetched or read.
+        RelexError: the loss is not finite.
     """
-    logbook = TrainingHistory(config, report)
+    history = TrainingHistory(config, report)
     gold = gold_labels(train, str(config.data.train))
     validation.check(config.validation.metric)
     set_seed(config.train.seed)
-    model, tokenizer = build_classifier(config, train, logbook.add_download)
-    network: nn.Module = model  # transformers' own `to` carries no types
+    model, tokenizer = build_classifier(config, train, history.add_download)
+    network: nn.Module = model  # transformers' own `to` has no types
     network.to(device)
     encoder = model.encoder(tokenizer)
-    judge = ClassifierEvaluator(model, encoder, tokenizer.pad_token_id, validation)
-    material = to_training_data(config, train, gold, encoder, tokenizer)
-    kept = Scratch(scratch, digest_of(config, train, validation.examples, validation.target))
-    precision = run_trainer(config, model, material, judge, logbook, kept)
+    evaluator = ClassifierEvaluator(model, encoder, tokenizer.pad_token_id, validation)
+    data = to_training_data(config, train, gold, encoder, tokenizer)
+    states = Scratch(scratch, digest_of(config, train, validation.examples, validation.target))
+    precision = run_trainer(config, model, data, evaluator, history, states)
     network.to(save_dtype(config)).float()
-    return TrainedClassifier(model, tokenizer, judge, logbook, precision)
+    return TrainedClassifier(model, tokenizer, evaluator, history, precision)
 
 
 def to_training_data(
@@ -229,21 +226,20 @@ def to_training_data(
     encoder: Encoder,
     tokenizer: PreTrainedTokenizerFast,
 ) -> TrainingData:
-    """The examples as tokens, with their hidden forms if the recipe asks for them.
+    """Encode the training examples, and their masked forms if the recipe asks for them.
 
     Raises:
-        InvalidConfig: entities are to be hidden, and the backbone's tokenizer has no mask token.
+        InvalidConfig: entities are to be masked, and the backbone's tokenizer has no mask token.
     """
     encoded = encoder.encode(train)
     if not config.train.entity_mask_prob:
         return TrainingData(encoded, gold, tokenizer.pad_token_id)
     if tokenizer.mask_token is None:
         raise InvalidConfig("train.entity_mask_prob: the backbone's tokenizer has no mask token; set it to 0")
-    hidden = encoder.encode_hidden(train)
-    return TrainingData(encoded, gold, tokenizer.pad_token_id, hidden)
+    return TrainingData(encoded, gold, tokenizer.pad_token_id, encoder.encode_hidden(train))
 
 
 def save_dtype(config: TrainingConfig) -> torch.dtype:
-    """In which a recipe has its weights saved."""
+    """Return the type in which a recipe saves its weights."""
     dtype: torch.dtype = getattr(torch, config.save.dtype)
     return dtype

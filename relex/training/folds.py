@@ -1,7 +1,7 @@
-"""k-fold training: several classifiers of one recipe, each on all but one part of the training file, that vote.
+"""k-fold training: an ensemble of classifiers, each trained on all but one part of the training file.
 
-The part that a classifier does not learn from chooses its best epoch, so the validation file only judges. Finished
-folds lie in the scratch folder: a run that was killed goes on with the fold that it was in.
+The part that a classifier is not trained on chooses its best epoch; the validation file is only for evaluation.
+Finished folds are kept in the scratch folder: a killed run resumes with the fold that it was training.
 """
 
 import json
@@ -35,11 +35,11 @@ from relex.training.validation import Validation, gold_labels, predicted_labels,
 from relex.training.workspace import Scratch, TrainingOutcome, TrainingPaths, digest_of
 
 Part = tuple[Sequence[Example], Sequence[Example]]
-"""What a fold's classifier learns from, and the examples that choose its epoch."""
+"""The training examples of a fold, and the examples that choose its best epoch."""
 
 
 def parts(examples: Sequence[Example], folds: int, seed: int, where: str) -> list[Part]:
-    """Every example is held out once; each part has the labels in nearly the same shares.
+    """Split the examples into folds with nearly the same label shares; each is held out once.
 
     Raises:
         InvalidCsv: no label has as many examples as there are folds, or some have no label or an unknown one; `where`
@@ -49,10 +49,10 @@ def parts(examples: Sequence[Example], folds: int, seed: int, where: str) -> lis
     if max(Counter(gold).values()) < folds:
         raise InvalidCsv(f"{where}: no label has {folds} examples, so they make no {folds} folds; lower train.folds")
     with warnings.catch_warnings():
-        # A label with fewer examples than folds is missing in some of the parts: nothing better can be done.
+        # A label with fewer examples than folds is missing in some of the parts, which cannot be avoided.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        cut = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(gold, gold))
-    return [([examples[at] for at in learned], [examples[at] for at in held]) for learned, held in cut]
+        splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(gold, gold))
+    return [([examples[at] for at in train], [examples[at] for at in held_out]) for train, held_out in splits]
 
 
 def train_folds(
@@ -62,30 +62,30 @@ def train_folds(
     report: Report,
     where: TrainingPaths,
 ) -> TrainingOutcome:
-    """Train every fold and write the ensemble's checkpoint; errors as `trainer.train`."""
-    validation.check("micro_f1")  # it only judges
-    # Before the hours of training, in which the files may be moved.
+    """Train every fold and write the checkpoint of the ensemble; raises as `trainer.train` does."""
+    validation.check("micro_f1")  # it does not choose an epoch
+    # Computed first: the files may be moved during hours of training.
     digests = sha256_of(config.data.train), sha256_of(config.data.valid)
     made_from = digest_of(config, train, validation.examples, validation.target)
-    own = where.scratch / made_from[:16]
+    run_folder = where.scratch / made_from[:16]
     folds = [
-        _Fold(own / f"fold-{number}", learned, _checked(config, learned, held, validation.target))
-        for number, (learned, held) in enumerate(_parts_of(config, train), 1)
+        _Fold(run_folder / f"fold-{number}", part, _fold_validation(config, part, held_out, validation.target))
+        for number, (part, held_out) in enumerate(_parts_of(config, train), 1)
     ]
     progress = _Progress(report, len(folds))
     device = resolve_device(where.device)
-    finished = [fold.checkpoint.is_dir() for fold in folds]  # asked once: all processes must agree
+    finished = [fold.checkpoint.is_dir() for fold in folds]  # read once: all processes must agree
     for number, fold in enumerate(folds, 1):
         if not finished[number - 1]:
             _train_fold(config, fold, progress.of_fold(number), device)
         progress.finished(fold.checkpoint)
-    found = {fold.checkpoint: probabilities_of(fold.checkpoint, validation, device) for fold in folds}
-    return _put_together(config, train, validation, digests, found, where.folder)
+    predictions = {fold.checkpoint: probabilities_of(fold.checkpoint, validation, device) for fold in folds}
+    return _write_ensemble(config, train, validation, digests, predictions, where.folder)
 
 
 @dataclass(frozen=True, slots=True)
 class _Fold:
-    """One of the classifiers: where it lies once it is trained, what it learns from, what chooses its epoch."""
+    """One of the classifiers: its checkpoint, its training examples and its validation."""
 
     checkpoint: Path
     train: Sequence[Example]
@@ -96,29 +96,29 @@ def _parts_of(config: TrainingConfig, train: Sequence[Example]) -> list[Part]:
     return parts(train, int(config.train.folds or 0), config.train.seed, str(config.data.train))
 
 
-def _checked(
-    config: TrainingConfig, learned: Sequence[Example], held_out: Sequence[Example], target: Sequence[Example]
+def _fold_validation(
+    config: TrainingConfig, trained_on: Sequence[Example], held_out: Sequence[Example], target: Sequence[Example]
 ) -> Validation:
-    """A fold's own validation, refused before the first fold is trained if it cannot choose an epoch."""
-    validation = Validation(held_out, f"a fold of {config.data.train}", trained_on=learned, target=target)
+    """Create the validation of a fold, and check before any training that it can choose an epoch."""
+    validation = Validation(held_out, f"a fold of {config.data.train}", trained_on=trained_on, target=target)
     validation.check(config.validation.metric)
     return validation
 
 
 def _train_fold(config: TrainingConfig, fold: _Fold, report: Report, device: torch.device) -> None:
     scratch = fold.checkpoint.with_name(f"{fold.checkpoint.name}.scratch")
-    learned = train_classifier(config, fold.train, fold.validation, report, scratch, device)
-    logbook = learned.logbook
-    training = {"history": logbook.history, "best_epoch": logbook.best_epoch, "seconds": logbook.seconds}
+    trained = train_classifier(config, fold.train, fold.validation, report, scratch, device)
+    history = trained.history
+    training = {"history": history.epochs, "best_epoch": history.best_epoch, "seconds": history.seconds}
     texts = {METRICS: json.dumps({"training": training}, indent=2) + "\n"}
     if distributed.is_first():
-        save(fold.checkpoint, learned.model, learned.tokenizer, texts, save_dtype(config))
+        save(fold.checkpoint, trained.model, trained.tokenizer, texts, save_dtype(config))
     distributed.wait_for_all()
-    if distributed.is_first():  # all have read the best weights by now
+    if distributed.is_first():  # all processes have read the best weights by now
         Scratch(scratch, made_from="").forget()
 
 
-def _put_together(
+def _write_ensemble(
     config: TrainingConfig,
     train: Sequence[Example],
     validation: Validation,
@@ -126,16 +126,21 @@ def _put_together(
     checkpoints: Mapping[Path, tuple[Probabilities, Sequence[str]]],
     folder: Path,
 ) -> TrainingOutcome:
-    """Judge the folds' soft vote and write it down with its members.
+    """Evaluate the soft vote of the folds and write the ensemble with its members.
 
-    `digests` are those of the training and the validation file, `checkpoints` the folds' own, with what each says of
-    the validation's examples and the order of its labels.
+    Args:
+        config: the recipe.
+        train: the training examples.
+        validation: the validation examples.
+        digests: digests of the training file and of the validation file.
+        checkpoints: the folds' checkpoints, each with its probabilities on the validation examples and its labels.
+        folder: folder of the ensemble.
     """
     names = tuple(checkpoint.name for checkpoint in checkpoints)
     labels = next(iter(checkpoints.values()))[1]
     members = stacked(list(checkpoints.values()), labels)
     ballot = ballot_of(names, members, validation.gold, labels)
-    elsewhere = validation.elsewhere(predicted_labels(vote(members, Vote.SOFT), labels))
+    generalization = validation.generalization(predicted_labels(vote(members, Vote.SOFT), labels))
     trainings = [read_metrics(checkpoint)["training"] for checkpoint in checkpoints]
     facts = EnsembleFacts(
         name=config.name,
@@ -146,7 +151,7 @@ def _put_together(
         examples=len(validation.examples),
         made_by="relex train --config CHECKPOINT/train_config.yaml",
         licence=licence(config, train),
-        further_scores=further_scores(elsewhere, config),
+        further_scores=further_scores(generalization, config),
         training={"folds": trainings, "data": [data_entry(config, digests[0])]},
     )
     texts = {METRICS: metrics_json(facts), TRAIN_CONFIG: config.to_yaml(), MODEL_CARD: ensemble_card(facts)}
@@ -160,23 +165,23 @@ def _put_together(
 
 
 class _Progress:
-    """Tells of the folds as of one long training: epochs and steps count on from fold to fold."""
+    """Progress of the folds as of one long training, with consecutive epochs and steps."""
 
     def __init__(self, report: Report, folds: int) -> None:
         self._report = report
         self._folds = folds
         self._earlier: list[Mapping[str, Any]] = []
-        """The epochs of the folds before."""
+        """The epochs of the finished folds."""
 
     def finished(self, checkpoint: Path) -> None:
-        """A fold has ended, in this process or in one that was killed."""
+        """Add the epochs of a finished fold, which an earlier process may have trained."""
         history = read_metrics(checkpoint)["training"]["history"]
         self._earlier += [{**entry, "epoch": len(self._earlier) + place} for place, entry in enumerate(history, 1)]
 
     def of_fold(self, number: int) -> Report:
-        """Whom the fold's training tells."""
+        """Return the function that receives the progress of a fold."""
 
-        def tell(progress: Mapping[str, Any]) -> None:
+        def report(progress: Mapping[str, Any]) -> None:
             epochs, steps = progress["epochs"], progress.get("steps", 0)
             before = len(self._earlier)
             history = [{**entry, "epoch": before + entry["epoch"]} for entry in progress["history"]]
@@ -191,4 +196,4 @@ class _Progress:
             }
             self._report({**progress, **counted})
 
-        return tell
+        return report

@@ -1,4 +1,4 @@
-"""What a training tells while it runs, and what it decides from its scores: plain numbers, no torch."""
+"""The progress reports of a training and its early stopping: plain numbers, no torch."""
 
 import math
 import time
@@ -7,37 +7,38 @@ from typing import Any
 
 from relex.errors import RelexError
 from relex.training.recipe.config import TrainingConfig
+from relex.training.workspace import LAST_REPORT_KEY
 
 Report = Callable[[Mapping[str, Any]], None]
 
 REPORT_SECONDS = 1.0
-"""At most about one report in this time: each is a write to Postgres."""
+"""Minimum time between two reports of steps: each report is a write to Postgres."""
 
 
 class TrainingHistory:
-    """The epochs so far, and the one who is told about them."""
+    """The history of a training: its epochs and its last progress report."""
 
     def __init__(self, config: TrainingConfig, report: Report) -> None:
-        self.history: list[dict[str, float]] = []
-        """One entry for each finished epoch: epoch, loss (its mean), and the scores of `Validation`."""
+        self.epochs: list[dict[str, float]] = []
+        """One entry for each finished epoch: epoch, mean loss, and the scores of `Validation`."""
         self.best_epoch = 0
         self._settings = config.train
         self._metric = config.validation.metric
         self._report = report
         self._started = self._reported = time.monotonic()
-        self._told: dict[str, Any] = {"step": 0, "loss": None, "learning_rate": None}
+        self._last_report: dict[str, Any] = {"step": 0, "loss": None, "learning_rate": None}
         self._loss_sum = 0.0
         self._epoch_start = 0
 
     @property
     def seconds(self) -> float:
-        """Spent in training, without the time between a kill and its resumption."""
+        """Training time, without the time between a kill and the resumption."""
         return time.monotonic() - self._started
 
     @property
     def step(self) -> int:
-        """The last step that it knows of."""
-        return int(self._told["step"])
+        """The last step that was reported."""
+        return int(self._last_report["step"])
 
     @property
     def due(self) -> bool:
@@ -46,76 +47,78 @@ class TrainingHistory:
 
     @property
     def out_of_patience(self) -> bool:
-        """Whether the last epochs, as many as the recipe bears, brought nothing better."""
+        """Whether the last epochs, as many as `train.patience`, brought no better score."""
         patience = self._settings.patience
-        return patience is not None and len(self.history) - self.best_epoch >= patience
+        return patience is not None and len(self.epochs) - self.best_epoch >= patience
 
     @property
     def finished(self) -> bool:
         """Whether there is no epoch left to train."""
-        return len(self.history) == self._settings.epochs or self.out_of_patience
+        return len(self.epochs) == self._settings.epochs or self.out_of_patience
 
     def state(self) -> dict[str, Any]:
-        """All that it knows as plain data, for `restore` in another process."""
+        """Return everything as plain data, for `restore` in another process."""
         return {
-            "history": [dict(entry) for entry in self.history],
+            "history": [dict(entry) for entry in self.epochs],
             "best_epoch": self.best_epoch,
-            "told": dict(self._told),
+            LAST_REPORT_KEY: dict(self._last_report),
             "loss_sum": self._loss_sum,
             "epoch_start": self._epoch_start,
             "seconds": self.seconds,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
-        self.history = [dict(entry) for entry in state["history"]]
+        """Continue from what `state` returned."""
+        self.epochs = [dict(entry) for entry in state["history"]]
         self.best_epoch = state["best_epoch"]
-        self._told = dict(state["told"])
+        self._last_report = dict(state[LAST_REPORT_KEY])
         self._loss_sum = state["loss_sum"]
         self._epoch_start = state["epoch_start"]
         self._started = time.monotonic() - state["seconds"]
 
     def add_download(self, fetched: int, total: int) -> None:
-        """Report that so many bytes of the backbone are fetched, until the first step is."""
+        """Report the bytes of the backbone that are downloaded; used until the first step."""
         if self.due:
-            self._told["download"] = {"fetched": fetched, "total": total}
-            self._tell()
+            self._last_report["download"] = {"fetched": fetched, "total": total}
+            self._send()
 
     def add_steps(self, step: int, steps: int, loss: float, learning_rate: float) -> None:
-        """Training has reached `step` of `steps`; `loss` is the mean of the steps since the last call.
+        """Record that training has reached `step` of `steps`, and report it.
+
+        `loss` is the mean of the steps since the last call.
 
         Raises:
-            RelexError: the loss is no number any more.
+            RelexError: the loss is not finite.
         """
         if not math.isfinite(loss):
             raise RelexError(
                 f"the loss is {loss} at step {step:,} of {steps:,}: "
                 "train again with a lower train.learning_rate or train.precision fp32"
             )
-        self._loss_sum += loss * (step - self._told["step"])
-        self._told = {"step": step, "steps": steps, "loss": loss, "learning_rate": learning_rate}
-        self._tell()
+        self._loss_sum += loss * (step - self._last_report["step"])
+        self._last_report = {"step": step, "steps": steps, "loss": loss, "learning_rate": learning_rate}
+        self._send()
 
     def add_epoch(self, scores: Mapping[str, float]) -> bool:
-        """An epoch has ended with these scores, x100; whether it is the best so far."""
-        step = self._told["step"]
+        """Record a finished epoch with its scores (x100), and return whether it is the best so far."""
+        step = self._last_report["step"]
         loss = self._loss_sum / (step - self._epoch_start)
         self._loss_sum, self._epoch_start = 0.0, step
-        best = all(scores[self._metric] > earlier[self._metric] for earlier in self.history)
-        self.history.append({"epoch": len(self.history) + 1, "loss": loss, **scores})
+        best = all(scores[self._metric] > earlier[self._metric] for earlier in self.epochs)
+        self.epochs.append({"epoch": len(self.epochs) + 1, "loss": loss, **scores})
         if best:
-            self.best_epoch = len(self.history)
-        self._tell()
+            self.best_epoch = len(self.epochs)
+        self._send()
         return best
 
-    def _tell(self) -> None:
+    def _send(self) -> None:
         self._reported = time.monotonic()
         self._report(
             {
-                **self._told,
-                "epoch": min(len(self.history) + 1, self._settings.epochs),
+                **self._last_report,
+                "epoch": min(len(self.epochs) + 1, self._settings.epochs),
                 "epochs": self._settings.epochs,
                 "seconds": self.seconds,
-                "history": [dict(entry) for entry in self.history],
+                "history": [dict(entry) for entry in self.epochs],
             }
         )

@@ -1,8 +1,8 @@
-"""Trains where the setting says: in this process, or in one process for each of several GPUs.
+"""The launcher of a training: in this process, or in one process for each of several GPUs.
 
-The worker's own process keeps the lease and hears of the progress. The others (`training.rank`) each train the whole
-recipe on one GPU; transformers' Trainer and accelerate join their gradients. They end with this process, however it
-ends.
+The worker's own process keeps the lease and receives the progress. The other processes (`training.rank`) each run the
+whole recipe on one GPU; transformers' Trainer and accelerate average their gradients. They exit when this process
+exits, however it ends.
 """
 
 import json
@@ -28,37 +28,37 @@ from relex.training.recipe.config import TrainingConfig
 from relex.training.workspace import TrainingOutcome
 
 POLL_SECONDS = 0.2
-ENDING_SECONDS = 10.0
-"""How long a process may take to end before it is killed."""
+STOP_SECONDS = 10.0
+"""Time that a process has to exit before it is killed."""
 
 RANK = ("-P", "-m", "relex.training.rank")
-PROGRESS, OUTCOME, FAULT = "progress.json", "outcome.json", "fault.json"
+PROGRESS, OUTCOME, ERROR = "progress.json", "outcome.json", "error.json"
 
 Environment = Mapping[str, str]
-"""What tells a process of a training which one it is, as torch.distributed and CUDA read it."""
+"""The environment variables that give a process its rank, as torch.distributed and CUDA read them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What every process of a training is told; it stands in a file, and the argument is the file's name."""
+    """The instructions for every process of a training, passed as the name of a JSON file."""
 
     config: Mapping[str, Any]
     folder: str
     scratch: str
     device: str
-    answers: str
-    """A folder for what the processes say: progress, the outcome, a fault."""
+    reports: str
+    """Folder of the files that the processes write: progress, outcome or error."""
 
 
 class DistributedLauncher:
-    """Trains and judges on what `device` means, as RELEX_DEVICE has it.
+    """A launcher that trains and evaluates on the device of RELEX_DEVICE.
 
     Raises:
         InvalidConfig: this machine has no such device.
     """
 
     def __init__(self, device: str) -> None:
-        resolve_device(device)  # a wrong one is told now
+        resolve_device(device)  # a wrong device is an error now, not at the first training
         self._device = device
 
     def train(
@@ -70,25 +70,25 @@ class DistributedLauncher:
         report: Report,
         scratch: Path,
     ) -> TrainingOutcome:
-        """As `trainer.train`; with several GPUs each process reads the recipe's files by itself.
+        """Train as `trainer.train` does; with several GPUs each process reads the recipe's files itself.
 
         Raises:
             InvalidConfig: this machine has no such device, or its GPUs cannot share a batch evenly.
-            RelexError: as `trainer.train`, or a process died.
+            RelexError: as for `trainer.train`, or a process died.
         """
         gpus = resolve_gpus(self._device)
         if gpus and sees_several_gpus():
-            environments = ranks(len(gpus)) if len(gpus) > 1 else [_alone_on(gpus[0])]
+            environments = ranks(len(gpus)) if len(gpus) > 1 else [_single_gpu(gpus[0])]
             return train_together(config, folder, report, scratch, "cuda", environments)
         return trainer.train(config, train, valid, folder, report, scratch, device=self._device)
 
     def evaluate(self, folder: Path, examples: Sequence[Example]) -> Evaluation:
-        """As `trainer.evaluate`."""
+        """Evaluate as `trainer.evaluate` does."""
         return trainer.evaluate(folder, examples, self._device)
 
 
 def ranks(count: int) -> list[Environment]:
-    """So many processes that train together on this machine."""
+    """Return the environments of `count` processes that train together on this machine."""
     shared = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
     return [shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
 
@@ -101,43 +101,43 @@ def train_together(
     device: str,
     environments: Sequence[Environment],
 ) -> TrainingOutcome:
-    """Train in one process for each environment, and tell what the first one reports.
+    """Train in one process for each environment, and pass on the reports of the first one.
 
     Raises:
         InvalidConfig: they cannot share a batch evenly.
-        RelexError: what one of them raised, or that it died.
-        BaseException: what `report` raises; the processes have ended then.
+        RelexError: a process raised it, or died.
+        BaseException: raised by `report`; the processes have exited by then.
     """
     if config.train.batch_size % len(environments):
         raise InvalidConfig(
             f"train.batch_size {config.train.batch_size} cannot be shared by {len(environments)} GPUs evenly: "
             "choose a multiple, or fewer GPUs with RELEX_DEVICE or CUDA_VISIBLE_DEVICES"
         )
-    with tempfile.TemporaryDirectory() as place, ExitStack() as running:
-        answers = Path(place)
-        order = Order(config.to_dict(), str(folder.absolute()), str(scratch.absolute()), device, place)
-        file = answers / "order.json"
+    with tempfile.TemporaryDirectory() as exchange, ExitStack() as running:
+        reports = Path(exchange)
+        order = Order(config.to_dict(), str(folder.absolute()), str(scratch.absolute()), device, exchange)
+        file = reports / "order.json"
         file.write_text(json.dumps(asdict(order)), "utf-8")
-        # accelerate takes a GPU by itself where there is one.
+        # accelerate uses a GPU by default if there is one.
         shared = {"ACCELERATE_USE_CPU": "true"} if device == "cpu" else {}
         processes = [running.enter_context(_rank(file, {**shared, **each})) for each in environments]
-        for progress in _news(answers / PROGRESS, processes):
+        for progress in _progress_reports(reports / PROGRESS, processes):
             report(progress)
         if any(process.returncode for process in processes):
-            raise _fault(answers / FAULT, processes)
-        return TrainingOutcome(**json.loads((answers / OUTCOME).read_text("utf-8")))
+            raise _failure(reports / ERROR, processes)
+        return TrainingOutcome(**json.loads((reports / OUTCOME).read_text("utf-8")))
 
 
-def _alone_on(gpu: int) -> Environment:
-    """One process that sees one GPU of those that this one sees."""
+def _single_gpu(gpu: int) -> Environment:
+    """Return the environment of a process that sees only one of the visible GPUs."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return {"CUDA_VISIBLE_DEVICES": visible.split(",")[gpu] if visible else str(gpu)}
 
 
 @contextmanager
 def _rank(order: Path, environment: Environment) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of the training; it is gone when the block is left. It ends by itself when its stdin closes."""
-    # In a session of its own: Ctrl-C in a terminal is for the worker, which gives the run back.
+    """Run a process of the training until the block ends; it exits when its stdin closes."""
+    # A new session: Ctrl-C in a terminal is for the worker, which releases the run.
     with subprocess.Popen(
         [sys.executable, *RANK, str(order)],
         stdin=subprocess.PIPE,
@@ -149,35 +149,37 @@ def _rank(order: Path, environment: Environment) -> Iterator[subprocess.Popen[by
         finally:
             if process.stdin:
                 process.stdin.close()
-            process.terminate()  # heard only by one that still loads
+            process.terminate()  # has an effect only while the process still imports
             try:
-                process.wait(ENDING_SECONDS)
+                process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def _news(progress: Path, processes: Sequence[subprocess.Popen[bytes]]) -> Iterator[Mapping[str, Any]]:
-    """What the first process tells, until all have ended or one has failed."""
-    told = None
+def _progress_reports(progress: Path, processes: Sequence[subprocess.Popen[bytes]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the reports of the first process until all have finished or one has failed."""
+    last_text = None
     while True:
         codes = [process.poll() for process in processes]
         text = progress.read_text("utf-8") if progress.exists() else None
-        if text is not None and text != told:
-            told = text
+        if text is not None and text != last_text:
+            last_text = text
             yield json.loads(text)
         if all(code == 0 for code in codes) or any(codes):
             return
         time.sleep(POLL_SECONDS)
 
 
-def _fault(told: Path, processes: Sequence[subprocess.Popen[bytes]]) -> RelexError:
-    """What made the training fail, in the words of the process that failed first, if it had any."""
+def _failure(error_file: Path, processes: Sequence[subprocess.Popen[bytes]]) -> RelexError:
+    """Return the error of the process that failed first, or the best description of its exit."""
     killed = next((-process.returncode for process in processes if (process.returncode or 0) < 0), None)
-    if killed is not None:  # the others only tell that they lost it
-        return RelexError(f"a process of the training was killed by signal {killed}: did memory run out? Train again")
-    if told.exists():
-        kind, message = json.loads(told.read_text("utf-8"))
-        known: type[RelexError] = getattr(errors, kind, RelexError)
-        return known(message)
+    if killed is not None:  # the others only report that they lost it
+        return RelexError(
+            f"a process of the training was killed by signal {killed}, possibly because memory ran out; train again"
+        )
+    if error_file.exists():
+        kind, message = json.loads(error_file.read_text("utf-8"))
+        error_class: type[RelexError] = getattr(errors, kind, RelexError)
+        return error_class(message)
     code = next(process.returncode for process in processes if process.returncode)
-    return RelexError(f"a process of the training ended with code {code}; the worker's log tells more")
+    return RelexError(f"a process of the training exited with code {code}; see the worker's log")

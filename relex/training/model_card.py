@@ -1,6 +1,6 @@
-"""What a checkpoint says about itself: `metrics.json` for programs, `README.md` (the model card) for people.
+"""The metrics file and the model card of a checkpoint: `metrics.json` for programs, `README.md` for people.
 
-Pure text from facts, so that the trainer only has to collect them.
+Both are pure text from `TrainingFacts`, which the trainer collects.
 """
 
 import json
@@ -17,27 +17,27 @@ from relex.training.recipe.config import TrainingConfig
 from relex.training.validation import GeneralizationScores
 
 KLUE_SOURCES = frozenset({"wikipedia", "wikitree", "policy_briefing"})
-"""What KLUE-RE's files, and no others that we know, hold in their source column."""
+"""Values of the source column of KLUE-RE's files, which no other known data set uses."""
 RARE = 30
-"""With fewer gold rows a label's F1 moves by several points when one row flips."""
+"""Number of gold examples below which one example changes a label's F1 by several points."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingFacts:
-    """One finished training, as it is told to programs and people."""
+    """The facts of a finished training for the metrics file and the model card."""
 
     config: TrainingConfig
     train: Sequence[Example]
     valid: Sequence[Example]
     train_sha256: str
     valid_sha256: str
-    """Of the validation file: scores are compared only on equal ones."""
+    """Digest of the validation file: scores are comparable only on equal files."""
     evaluation: Evaluation
-    """Of the weights as saved, on the validation file."""
-    elsewhere: GeneralizationScores
-    """What the same predictions say about other sentences."""
+    """Scores of the saved weights on the validation file."""
+    generalization: GeneralizationScores
+    """Generalization scores of the same predictions."""
     history: Sequence[Mapping[str, float]]
-    """One entry an epoch: epoch, loss, and the scores of `Validation`."""
+    """One entry for each epoch: epoch, loss, and the scores of `Validation`."""
     best_epoch: int
     seconds: float
     device: str
@@ -46,7 +46,7 @@ class TrainingFacts:
 
 
 def metrics_json(facts: TrainingFacts) -> str:
-    """Every figure of the training; scores are x100, times are seconds."""
+    """Write all metrics of the training as JSON; scores are x100, times are seconds."""
     evaluation = facts.evaluation
     content: dict[str, Any] = {
         "validation": {
@@ -57,8 +57,8 @@ def metrics_json(facts: TrainingFacts) -> str:
             "micro_f1_interval": list(evaluation.micro_f1_interval),
             "auprc": evaluation.auprc,
             "average_precision": evaluation.average_precision,
-            "shifted": asdict(facts.elsewhere.shifted) if facts.elsewhere.shifted else None,
-            "new": {"examples": facts.elsewhere.unseen_examples, "micro_f1": facts.elsewhere.new_micro_f1},
+            "shifted": asdict(facts.generalization.reweighted) if facts.generalization.reweighted else None,
+            "new": {"examples": facts.generalization.unseen_examples, "micro_f1": facts.generalization.unseen_micro_f1},
             "per_label": evaluation.per_label.to_dict("index"),
         },
         "training": {
@@ -77,12 +77,12 @@ def metrics_json(facts: TrainingFacts) -> str:
 
 
 def data_entry(config: TrainingConfig, sha256: str) -> dict[str, str]:
-    """What metrics.json says about the training file: enough to know it again, and nothing about the machine."""
+    """Describe the training file in metrics.json: enough to identify it, nothing about the machine."""
     return {"file": config.data.train.name, "sha256": sha256}
 
 
 def model_card(facts: TrainingFacts) -> str:
-    """The checkpoint's README.md: data, licence, training, scores, weaknesses, and how to repeat it."""
+    """Write the README.md of the checkpoint: scores, training, weaknesses, licence, all labels."""
     sections = [
         _head(facts),
         _scores(facts),
@@ -99,42 +99,43 @@ def _head(facts: TrainingFacts) -> str:
     return (
         f"---\nlanguage: ko\n{licensed}library_name: transformers\ntags: [relation-extraction, relex]\n---\n\n"
         f"# {facts.config.name}\n\n"
-        "Tells the relation between two marked entities of a Korean sentence: 30 relations of KLUE-RE, a probability "
-        "for each. Made by `relex train`, read by `relex submit`."
+        "Classifies the relation between two marked entities in a Korean sentence, with a probability for each of "
+        "the 30 relations of KLUE-RE. Trained with `relex train`, used with `relex submit`."
     )
 
 
 def _scores(facts: TrainingFacts) -> str:
     evaluation = facts.evaluation
     low, high = evaluation.micro_f1_interval
-    further = further_scores(facts.elsewhere, facts.config)
-    elsewhere = "".join(f"| {words} | {score:.2f} |\n" for words, score in further)
+    further = further_scores(facts.generalization, facts.config)
+    rows = "".join(f"| {name} | {score:.2f} |\n" for name, score in further)
     return (
         f"## Scores on {facts.config.data.valid.name} ({len(facts.valid):,} examples)\n\n"
-        "| figure (x100) | value |\n|---|---|\n"
+        "| metric (x100) | value |\n|---|---|\n"
         f"| micro-F1 without no_relation | {evaluation.micro_f1:.2f} (95 % bootstrap {low:.2f} to {high:.2f}) |\n"
         f"| AUPRC, mean over all labels | {evaluation.auprc:.2f} |\n"
         f"| mean average precision | {evaluation.average_precision:.2f} |\n"
-        f"{elsewhere}\n"
-        "They are those of the saved weights, in fp32. "
-        "The epoch was chosen on this same file, which flatters it a little."
+        f"{rows}\n"
+        "The scores are those of the saved weights, in fp32. "
+        "The same file chose the epoch, so they are slightly optimistic."
     )
 
 
-def further_scores(found: GeneralizationScores, config: TrainingConfig) -> list[tuple[str, float]]:
-    """What the validation says about other sentences: each micro-F1 in words, x100."""
-    shifted, told = found.shifted, []
-    if shifted and config.validation.like:
-        trust = (
-            f"PSI {shifted.psi:.2f}, {describe_psi(shifted.psi)}; as good as {shifted.effective_rows:,.0f} examples; "
-            f"{100 * shifted.unreached:.0f} % of its rows are like none here"
+def further_scores(generalization: GeneralizationScores, config: TrainingConfig) -> list[tuple[str, float]]:
+    """Return the generalization scores: a description and a micro-F1 (x100) for each."""
+    reweighted, scores = generalization.reweighted, []
+    if reweighted and config.validation.like:
+        details = (
+            f"PSI {reweighted.psi:.2f}, {describe_psi(reweighted.psi)}; "
+            f"effective sample size {reweighted.effective_rows:,.0f}; "
+            f"{100 * reweighted.unreached:.0f} % of its rows match no example here"
         )
-        words = f"micro-F1 by the mix of {config.validation.like.name} ({trust})"
-        told.append((words, shifted.micro_f1))
-    if found.new_micro_f1 is not None:
-        words = f"micro-F1 on the {found.unseen_examples:,} examples whose sentence and entity words are new"
-        told.append((words, found.new_micro_f1))
-    return told
+        name = f"micro-F1 reweighted to the mix of {config.validation.like.name} ({details})"
+        scores.append((name, reweighted.micro_f1))
+    if generalization.unseen_micro_f1 is not None:
+        name = f"micro-F1 on the {generalization.unseen_examples:,} examples with unseen sentence and entity words"
+        scores.append((name, generalization.unseen_micro_f1))
+    return scores
 
 
 def _training(facts: TrainingFacts) -> str:
@@ -145,9 +146,9 @@ def _training(facts: TrainingFacts) -> str:
         f"- Encoder: {backbone}, {facts.parameters / 1e6:.1f} million parameters with the head\n"
         f"- Data: {config.data.train.name}, {len(facts.train):,} examples\n"
         f"- {len(facts.history)} epochs in {facts.seconds / 60:.1f} minutes on {facts.device} ({facts.precision}); "
-        f"epoch {facts.best_epoch} had the best {config.validation.metric} and was kept\n"
-        f"- Seed {config.train.seed}; every setting stands in `train_config.yaml`\n\n"
-        "To repeat it, from the folder that the data paths start at:\n\n"
+        f"epoch {facts.best_epoch} had the best {config.validation.metric} and was saved\n"
+        f"- Seed {config.train.seed}; all settings are in `train_config.yaml`\n\n"
+        "To repeat the training, run this in the folder that the data paths are relative to:\n\n"
         "```\nrelex train --config CHECKPOINT/train_config.yaml\n```"
     )
 
@@ -157,42 +158,42 @@ def _weaknesses(facts: TrainingFacts) -> str:
     rare = [f"{label} ({int(table.support[label])})" for label in table.index if table.support[label] < RARE]
     common = table[table.support >= RARE].sort_values("f1")
     weakest = [f"{label} ({common.f1[label]:.0f})" for label in common.index[:5]]
-    known = _known_words(facts)
+    share = _seen_words_share(facts)
     return (
         "## Known weaknesses\n\n"
-        f"- Lowest F1 of the labels with {RARE} validation examples and more: {', '.join(weakest) or 'none'}.\n"
-        f"- Fewer than {RARE} validation examples, so their figures say little: {', '.join(rare) or 'none'}.\n"
-        f"- In {known:.0f} % of the validation examples both entities' words occur as entities in the training file. A "
-        "model that remembers names scores higher there than on new names: expect less on other sentences.\n"
-        "- A longer sentence than the window of "
-        f"{facts.config.input.max_length} tokens loses words far from both entities.\n"
+        f"- Lowest F1 among the labels with at least {RARE} validation examples: {', '.join(weakest) or 'none'}.\n"
+        f"- Fewer than {RARE} validation examples, so their scores are uncertain: {', '.join(rare) or 'none'}.\n"
+        f"- In {share:.0f} % of the validation examples the words of both entities are entities of the training file. "
+        "A model that remembers names scores higher there than on unseen names: expect lower scores on other data.\n"
+        f"- A sentence longer than the window of {facts.config.input.max_length} tokens loses words far from both "
+        "entities.\n"
         "- Probabilities are not calibrated."
     )
 
 
-def _known_words(facts: TrainingFacts) -> float:
-    """Share (x100) of validation examples whose two entities' words are entities of the training file."""
+def _seen_words_share(facts: TrainingFacts) -> float:
+    """Compute the share (x100) of validation examples whose two entities occur in the training file."""
     words = {entity.text for example in facts.train for entity in (example.subject, example.object)}
-    known = sum(example.subject.text in words and example.object.text in words for example in facts.valid)
-    return 100 * known / len(facts.valid)
+    share = sum(example.subject.text in words and example.object.text in words for example in facts.valid)
+    return 100 * share / len(facts.valid)
 
 
 def licence(config: TrainingConfig, train: Sequence[Example]) -> str:
-    """What a checkpoint that learned from these examples may be used for."""
+    """Describe the licence of a checkpoint that was trained on these examples."""
     if _uses_klue(train):
-        words = (
+        text = (
             "Trained on KLUE-RE of the KLUE benchmark (Park et al. 2021, https://klue-benchmark.com), licence CC BY-SA "
-            "4.0. These weights carry the same licence: name KLUE, and share what you make of them alike."
+            "4.0. These weights carry the same licence: credit KLUE, and share what you derive from them under it."
         )
     else:
-        words = f"That of the data in {config.data.train.name}: whoever shares these weights must state it."
+        text = f"The licence of the data in {config.data.train.name} applies: state it when you share these weights."
     if config.backbone.name:
-        words += f"\nThe encoder {config.backbone.name} has a licence of its own."
-    return words
+        text += f"\nThe encoder {config.backbone.name} has its own licence."
+    return text
 
 
 def _uses_klue(train: Sequence[Example]) -> bool:
-    """Whether KLUE-RE's sentences were trained on, by their source column."""
+    """Return whether the training examples are from KLUE-RE, by their source column."""
     return any(example.source in KLUE_SOURCES for example in train)
 
 

@@ -1,9 +1,6 @@
-"""A WordPiece vocabulary of the training file, for encoders that start from scratch.
+"""The untrained classifier of a recipe: on a pre-trained backbone, or from scratch with a new WordPiece vocabulary.
 
-Plain `tokenizers`; the trainer wraps it for transformers. Hangul is kept as written: no lower case, no stripped
-accents, which would take syllables apart.
-
-The untrained classifier that a recipe asks for: on a pre-trained backbone, or made anew.
+The tokenizer keeps Hangul as written: no lower case and no stripped accents, which would split syllables.
 """
 
 from collections import Counter
@@ -27,20 +24,20 @@ from relex.training.recipe.sections import ScratchBackbone
 
 PAD, UNKNOWN, START, END, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 SPECIAL = [PAD, UNKNOWN, START, END, MASK]
-"""Their ids are their places: padding is 0, where RoBERTa starts to count positions."""
+"""Special tokens in the order of their ids: padding is 0, where RoBERTa starts to count positions."""
 ALPHABET_SHARE = 4
-"""One entry in so many may be a single character; most come twice, at a word's start and inside it."""
+"""At most one entry in this many may be a single character; most characters need two entries."""
 
 
 def train_wordpiece(texts: Sequence[str], size: int) -> Tokenizer:
-    """A tokenizer of about `size` entries for one text or a pair; the same texts give the same one.
+    """Train a tokenizer of about `size` entries; the same texts give the same tokenizer.
 
-    The trainer numbers what it meets in the order of a hash table that differs from run to run, and breaks ties
-    by those numbers. So every single character gets its number here, as a special token of a draft that is
-    thrown away; its vocabulary is what counts.
+    The trainer of `tokenizers` numbers characters in the order of a hash table, which differs between runs, and breaks
+    ties by these numbers. Therefore the characters get fixed numbers first, as special tokens of a temporary tokenizer;
+    only its vocabulary is used.
     """
-    draft = _tokenizer(WordPiece(unk_token=UNKNOWN))
-    at_start, inside = _characters(draft, texts, limit=size // ALPHABET_SHARE)
+    temporary = _tokenizer(WordPiece(unk_token=UNKNOWN))
+    at_start, inside = _characters(temporary, texts, limit=size // ALPHABET_SHARE)
     trainer = WordPieceTrainer(
         vocab_size=size,
         special_tokens=[*SPECIAL, *at_start, *(f"##{character}" for character in inside)],
@@ -48,8 +45,8 @@ def train_wordpiece(texts: Sequence[str], size: int) -> Tokenizer:
         limit_alphabet=len(at_start),
         show_progress=False,
     )
-    draft.train_from_iterator(texts, trainer)
-    tokenizer = _tokenizer(WordPiece(draft.get_vocab(), unk_token=UNKNOWN))
+    temporary.train_from_iterator(texts, trainer)
+    tokenizer = _tokenizer(WordPiece(temporary.get_vocab(), unk_token=UNKNOWN))
     tokenizer.post_processor = TemplateProcessing(
         single=f"{START} $A {END}",
         pair=f"{START} $A {END} $B:1 {END}:1",
@@ -66,7 +63,7 @@ def _tokenizer(model: WordPiece) -> Tokenizer:
 
 
 def _characters(tokenizer: Tokenizer, texts: Sequence[str], limit: int) -> tuple[list[str], list[str]]:
-    """The most frequent characters, and those of them that stand inside words, in an order of their own."""
+    """Return the most frequent characters, and those of them that occur inside words."""
     words: Counter[str] = Counter()
     for text in texts:
         pieces = tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))
@@ -74,23 +71,23 @@ def _characters(tokenizer: Tokenizer, texts: Sequence[str], limit: int) -> tuple
     counts: Counter[str] = Counter()
     for word, times in words.items():
         counts.update(dict.fromkeys(word, times))
-    kept = sorted(counts, key=lambda character: (-counts[character], character))[:limit]
+    frequent = sorted(counts, key=lambda character: (-counts[character], character))[:limit]
     seen_inside = {character for word in words for character in word[1:]}
-    return kept, [character for character in kept if character in seen_inside]
+    return frequent, [character for character in frequent if character in seen_inside]
 
 
 def build_classifier(
     config: TrainingConfig, train: Sequence[Example], progress: Progress | None = None
 ) -> tuple[RelationClassifier, PreTrainedTokenizerFast]:
-    """A classifier over the 30 relations and its tokenizer, which knows the markers.
+    """Create a classifier over the 30 relations and its tokenizer, which has the markers.
 
     Args:
         config: the recipe.
-        train: read for the vocabulary of a backbone made anew.
-        progress: hears how much of a backbone is fetched.
+        train: the texts for the vocabulary of a backbone from scratch.
+        progress: receives the progress of a download.
 
     Raises:
-        InvalidConfig, ModelNotFound, ServiceUnreachable, RelexError: the backbone cannot be had as asked.
+        InvalidConfig, ModelNotFound, ServiceUnreachable, RelexError: the backbone cannot be fetched or read.
     """
     model_config = ModelConfig(
         scheme=config.input.scheme,
@@ -110,7 +107,7 @@ def build_classifier(
 
 
 def _new_tokenizer(config: TrainingConfig, size: int, train: Sequence[Example]) -> PreTrainedTokenizerFast:
-    """Trained on the sentences as the model reads them, so that a scheme's ordinary words are known."""
+    """Train the tokenizer on marked sentences, so that it also has the plain words of a scheme."""
     marked = [mark(example, config.input.scheme, config.input.type_sentence) for example in train]
     texts = [text for item in marked for text in (item.text, item.pair) if text]
     return PreTrainedTokenizerFast(

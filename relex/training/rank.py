@@ -1,6 +1,6 @@
 """One of several processes that train one recipe together: `python -m relex.training.rank ORDER`.
 
-Started by `launching`, which tells by the environment which one this is. Only the first one says anything.
+`launcher` starts the processes and gives each its rank in the environment. Only the first one reports.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any
 from relex.errors import RelexError
 from relex.files.reading import read_labelled_examples
 from relex.training import distributed
-from relex.training.launcher import FAULT, OUTCOME, PROGRESS, Order
+from relex.training.launcher import ERROR, OUTCOME, PROGRESS, Order
 from relex.training.recipe.config import TrainingConfig
 from relex.training.trainer import train
 
@@ -26,54 +26,54 @@ logger = logging.getLogger(__name__)
 
 
 def main(order_file: str) -> int:
-    """Train as ordered; 1 where that failed for a reason that `launching` can tell."""
-    for name in (signal.SIGTERM, signal.SIGINT):  # a service manager tells all processes to end: the worker decides
+    """Train as instructed, and return the exit code: 1 if an error was written for `launcher`."""
+    for name in (signal.SIGTERM, signal.SIGINT):  # a service manager signals all processes; the worker decides
         signal.signal(name, signal.SIG_IGN)
-    Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    Thread(target=_exit_with_parent, name="parent", daemon=True).start()
     order = Order(**json.loads(Path(order_file).read_text("utf-8")))
-    answers = Path(order.answers)
+    reports = Path(order.reports)
 
     def report(progress: Mapping[str, Any]) -> None:
         if distributed.is_first():
-            _write(answers / PROGRESS, dict(progress))
+            _write(reports / PROGRESS, dict(progress))
 
     config = TrainingConfig.from_dict(order.config)
     try:
         paths = (config.data.train, config.data.valid)
-        learned, valid = (read_labelled_examples(path, config.data.encoding) for path in paths)
-        with distributed.joined(order.device, answers / "meeting"):
-            place = Path(order.folder), report, Path(order.scratch)
-            outcome = train(config, learned, valid, *place, device=order.device)
-    except Exception as fault:
-        understood = isinstance(fault, RelexError | OSError)
-        logger.error("%s", fault, exc_info=not understood)
+        train_examples, valid = (read_labelled_examples(path, config.data.encoding) for path in paths)
+        with distributed.process_group(order.device, reports / "meeting"):
+            arguments = Path(order.folder), report, Path(order.scratch)
+            outcome = train(config, train_examples, valid, *arguments, device=order.device)
+    except Exception as exc:
+        expected = isinstance(exc, RelexError | OSError)
+        logger.error("%s", exc, exc_info=not expected)
         with suppress(FileExistsError):  # the others fail because the first one did
-            _write(answers / FAULT, [type(fault).__name__, str(fault) if understood else repr(fault)], once=True)
+            _write(reports / ERROR, [type(exc).__name__, str(exc) if expected else repr(exc)], once=True)
         return 1
-    _write(answers / OUTCOME, asdict(outcome))  # all come to the same
+    _write(reports / OUTCOME, asdict(outcome))  # all processes write the same
     return 0
 
 
 def _write(path: Path, content: object, *, once: bool = False) -> None:
-    """Whole or not at all: the reader does not wait.
+    """Write a file atomically, because the reader may open it at any moment.
 
     Raises:
-        FileExistsError: it can be written once, and was.
+        FileExistsError: `once` is set and the file exists.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(content), "utf-8")
+    staging = path.with_name(f"{path.name}.{os.getpid()}")
+    staging.write_text(json.dumps(content), "utf-8")
     if once:
-        path.hardlink_to(draft)
+        path.hardlink_to(staging)
     else:
-        draft.rename(path)
+        staging.rename(path)
 
 
-def _end_with_parent() -> None:
-    """Nobody writes to stdin: it closes when the parent has died, however it died."""
+def _exit_with_parent() -> None:
+    """Exit when stdin closes: nobody writes to it, and it closes when the parent dies."""
     os.read(sys.stdin.fileno(), 1)
     os._exit(1)
 
 
 if __name__ == "__main__":
     if main(sys.argv[1]):
-        os._exit(1)  # in order it would wait for the others, who may wait for this one
+        os._exit(1)  # a normal exit would wait for the others, which may wait for this one

@@ -1,7 +1,7 @@
-"""From labelled examples to a checkpoint folder, and from a checkpoint folder to its scores.
+"""Training from labelled examples to a checkpoint folder, and evaluation of a checkpoint folder.
 
-`learning` trains one classifier, `folds` several that vote. Until the end only the scratch folder is written to; then
-the checkpoint comes whole.
+`fitting` trains one classifier, `folds` several that vote. Until the end only the scratch folder is written to; then
+the checkpoint appears whole.
 """
 
 import platform
@@ -30,7 +30,7 @@ from relex.training.validation import Validation, probabilities_of
 from relex.training.workspace import TrainingOutcome, TrainingPaths
 
 
-def train(  # noqa: PLR0913 - what every training needs, by name where it is not plain
+def train(  # noqa: PLR0913 - every training needs all of them
     config: TrainingConfig,
     train: Sequence[Example],
     valid: Sequence[Example],
@@ -40,35 +40,35 @@ def train(  # noqa: PLR0913 - what every training needs, by name where it is not
     *,
     device: str = "auto",
 ) -> TrainingOutcome:
-    """Train a classifier and write its whole checkpoint to `folder`; on failure nothing is left of it.
+    """Train a classifier and write its checkpoint to `folder`; a failure leaves no checkpoint.
 
     Args:
         config: the recipe.
-        train: labelled examples to learn from.
-        valid: labelled examples that choose the best epoch; with folds they only judge what came out.
-        folder: where the checkpoint goes.
-        report: told plain data about once a second: step, steps, epoch, epochs, loss (mean since the last report),
-            learning_rate, seconds, and history (epoch, loss and `Validation.scores` of each finished epoch). What it
-            raises ends the training.
-        scratch: a folder that outlives this process; nobody else may write to it meanwhile. A state of the same
-            training in it (same recipe, same examples) is gone on from, and the outcome is that of an undisturbed
-            run. It also gets the TensorBoard logs. The caller removes it. None: a folder that goes with the call.
-        device: a torch device; auto takes a GPU if there is one. One of several processes takes its own.
+        train: labelled training examples.
+        valid: labelled examples that choose the best epoch; with folds they only evaluate the ensemble.
+        folder: folder of the checkpoint.
+        report: called about once a second with plain data: step, steps, epoch, epochs, loss (mean since the last
+            report), learning_rate, seconds, and history (epoch, loss and `Validation.scores` of each finished epoch).
+            An exception that it raises stops the training.
+        scratch: a folder that outlives this process, for this training only. A state of the same training in it (same
+            recipe, same examples) is resumed, with the outcome of an uninterrupted run. It also holds the TensorBoard
+            logs. The caller removes it. None: a temporary folder.
+        device: a torch device; auto uses a GPU if there is one. One of several processes uses its own GPU.
 
     Raises:
         InvalidCsv: there are no examples, or some have no label or an unknown one.
         InvalidConfig: the validation examples cannot give the metric that chooses the epoch.
-        InvalidConfig, ModelNotFound, ServiceUnreachable: the backbone cannot be had as asked.
-        RelexError: the loss is no number any more.
+        InvalidConfig, ModelNotFound, ServiceUnreachable: the backbone cannot be fetched or read.
+        RelexError: the loss is not finite.
     """
-    # transformers and the hub draw bars while they read and write weights; a worker's log is no terminal.
+    # transformers draws progress bars while it reads and writes weights; a worker's log is no terminal.
     disable_progress_bar()
     target = read_whole(config.validation.like, config.data.encoding) if config.validation.like else []
     validation = Validation(valid, str(config.data.valid), trained_on=train, target=target)
-    with nullcontext(scratch) if scratch else tempfile.TemporaryDirectory() as place:
-        where = TrainingPaths(folder, Path(place), device)
-        how = train_folds if config.train.folds else _train_one
-        return how(config, train, validation, report, where)
+    with nullcontext(scratch) if scratch else tempfile.TemporaryDirectory() as work_folder:
+        paths = TrainingPaths(folder, Path(work_folder), device)
+        train_function = train_folds if config.train.folds else _train_one
+        return train_function(config, train, validation, report, paths)
 
 
 def _train_one(
@@ -76,13 +76,13 @@ def _train_one(
     train: Sequence[Example],
     validation: Validation,
     report: Report,
-    where: TrainingPaths,
+    paths: TrainingPaths,
 ) -> TrainingOutcome:
-    # Before the hours of training, in which the files may be moved.
+    # Computed first: the files may be moved during hours of training.
     train_sha256, valid_sha256 = sha256_of(config.data.train), sha256_of(config.data.valid)
-    learned = train_classifier(config, train, validation, report, where.scratch, resolve_device(where.device))
-    logbook, model = learned.logbook, learned.model
-    scores, elsewhere = learned.judge.verdict()
+    trained = train_classifier(config, train, validation, report, paths.scratch, resolve_device(paths.device))
+    history, model = trained.history, trained.model
+    scores, generalization = trained.evaluator.evaluate()
     facts = TrainingFacts(
         config=config,
         train=train,
@@ -90,28 +90,28 @@ def _train_one(
         train_sha256=train_sha256,
         valid_sha256=valid_sha256,
         evaluation=scores,
-        elsewhere=elsewhere,
-        history=logbook.history,
-        best_epoch=logbook.best_epoch,
-        seconds=logbook.seconds,
+        generalization=generalization,
+        history=history.epochs,
+        best_epoch=history.best_epoch,
+        seconds=history.seconds,
         device=_device_name(model.device),
-        precision=learned.precision,
+        precision=trained.precision,
         parameters=model.num_parameters(),
     )
     texts = {METRICS: metrics_json(facts), TRAIN_CONFIG: config.to_yaml(), MODEL_CARD: model_card(facts)}
     if distributed.is_first():
-        where.folder.parent.mkdir(parents=True, exist_ok=True)
-        save(where.folder, model, learned.tokenizer, texts, save_dtype(config))
-    return TrainingOutcome(scores.micro_f1, scores.auprc, len(logbook.history))
+        paths.folder.parent.mkdir(parents=True, exist_ok=True)
+        save(paths.folder, model, trained.tokenizer, texts, save_dtype(config))
+    return TrainingOutcome(scores.micro_f1, scores.auprc, len(history.epochs))
 
 
 def evaluate(folder: Path, examples: Sequence[Example], device: str = "auto") -> Evaluation:
     """Score a checkpoint on labelled examples.
 
     Args:
-        folder: any checkpoint of relex.
-        examples: with a gold label each.
-        device: a torch device; auto takes a GPU if there is one.
+        folder: a checkpoint of relex.
+        examples: examples with gold labels.
+        device: a torch device; auto uses a GPU if there is one.
 
     Raises:
         InvalidCsv: there are no examples, or some have no label or an unknown one.
@@ -123,8 +123,8 @@ def evaluate(folder: Path, examples: Sequence[Example], device: str = "auto") ->
 
 
 def _device_name(device: torch.device) -> str:
-    """A name for people: the GPUs', or the processor's kind and how many of its cores were used."""
-    together = f"{distributed.count()} x " if distributed.count() > 1 else ""
+    """Return the name of the GPUs, or the number of CPU cores and their architecture."""
+    together = f"{distributed.world_size()} x " if distributed.world_size() > 1 else ""
     if device.type == "cuda":
         return f"{together}{torch.cuda.get_device_name(device)}"
     return f"{together}{torch.get_num_threads()} CPU cores ({platform.machine()})"

@@ -1,10 +1,8 @@
-"""The scores that may choose an epoch: on all validation examples, and on what they say about other sentences.
+"""Validation: the scores that may choose an epoch, on all examples and for generalization.
 
-KLUE-RE's validation file flatters: it shares sentences and names with the training file, and its mix of entity types
-is not that of the test file. So beside the plain scores stand micro-F1 weighed by an unlabelled target's mix, and
-micro-F1 on the examples whose sentence and names are new.
-
-Scores a classifier on labelled examples, all of them at once: after each epoch, at the end, and any time later.
+KLUE-RE's validation file is optimistic: it shares sentences and names with the training file, and its mix of entity
+types differs from that of the test file. Therefore there are two further scores: micro-F1 reweighted to the mix of an
+unlabelled target, and micro-F1 on the examples whose sentence and entity words are unseen.
 """
 
 from collections.abc import Sequence
@@ -32,17 +30,17 @@ from relex.model.folder import members
 
 @dataclass(frozen=True, slots=True)
 class GeneralizationScores:
-    """What a validation says about sentences of another mix and about new names; None where it says nothing."""
+    """Scores for sentences of another mix and for unseen names; None if they cannot be computed."""
 
-    shifted: Reweighted | None
-    """By the mix of the target."""
-    new_micro_f1: float | None
-    """x100, on the examples that share no sentence and no entity word with those trained on."""
+    reweighted: Reweighted | None
+    """Micro-F1 reweighted to the mix of the target."""
+    unseen_micro_f1: float | None
+    """Micro-F1 (x100) on the examples that share no sentence and no entity word with the training examples."""
     unseen_examples: int
 
 
 class Validation:
-    """Labelled examples, and how predictions for them are scored."""
+    """Labelled examples that score predictions."""
 
     def __init__(
         self,
@@ -51,76 +49,78 @@ class Validation:
         trained_on: Sequence[Example] = (),
         target: Sequence[Example] = (),
     ) -> None:
-        """Take the examples.
+        """Prepare the examples.
 
         Args:
-            examples: with a gold label each.
-            where: names them in errors.
-            trained_on: what the model learns from; none: nothing counts as new.
-            target: examples of the mix that the model is meant for; labels are not looked at.
+            examples: examples with gold labels.
+            where: the name of the examples in errors.
+            trained_on: the training examples; without them no example is unseen.
+            target: examples of the mix that the model is meant for; their labels are not used.
 
         Raises:
             InvalidCsv: there are no examples, or some have no label or an unknown one.
         """
         self.examples = examples
         self.gold = gold_labels(examples, where)
-        self.new = unseen_examples(examples, trained_on) if trained_on else []
-        """Positions of the examples that share no sentence and no entity word with those of the training."""
+        self.unseen = unseen_examples(examples, trained_on) if trained_on else []
+        """Positions of the examples that share no sentence and no entity word with the training examples."""
         self.target = target
         """Examples of the mix that the model is meant for."""
 
     def check(self, metric: str) -> None:
-        """Refuse a metric or a target that these examples cannot serve, before hours go by.
+        """Check before the training that these examples can give a metric and match the target.
 
         Raises:
-            InvalidConfig: the metric needs new examples, and there are none.
+            InvalidConfig: the metric needs unseen examples, and there are none.
             InvalidInput: no example has a type pair and source of the target.
         """
-        if metric == "micro_f1_unseen" and not self.new:
+        if metric == "micro_f1_unseen" and not self.unseen:
             raise InvalidConfig(
                 "validation.metric micro_f1_unseen: every validation example shares its sentence or an entity word "
                 "with the training file; choose micro_f1, or files from a grouped split"
             )
-        self.elsewhere(self.gold)
+        self.generalization(self.gold)
 
     def scores(self, probabilities: Probabilities, labels: Sequence[str]) -> dict[str, float]:
-        """All scores, x100: micro_f1, auprc, micro_f1_reweighted with a target, micro_f1_unseen with new examples.
+        """Compute all scores, x100.
+
+        These are micro_f1, auprc, micro_f1_reweighted (with a target) and micro_f1_unseen (with unseen examples).
 
         Args:
             probabilities: in the order of the examples. Shape: [examples, labels]
-            labels: their order.
+            labels: the labels in the order of the probabilities.
         """
         predicted = predicted_labels(probabilities, labels)
-        elsewhere = self.elsewhere(predicted)
+        generalization = self.generalization(predicted)
         scores = {
             "micro_f1": micro_f1(self.gold, predicted),
             "auprc": auprc(self.gold, probabilities, labels),
-            "micro_f1_reweighted": elsewhere.shifted.micro_f1 if elsewhere.shifted else None,
-            "micro_f1_unseen": elsewhere.new_micro_f1,
+            "micro_f1_reweighted": generalization.reweighted.micro_f1 if generalization.reweighted else None,
+            "micro_f1_unseen": generalization.unseen_micro_f1,
         }
         return {name: score for name, score in scores.items() if score is not None}
 
-    def elsewhere(self, predicted: Sequence[str]) -> GeneralizationScores:
-        """What the predicted labels, one an example, say about other sentences.
+    def generalization(self, predicted: Sequence[str]) -> GeneralizationScores:
+        """Compute the generalization scores of the predicted labels, one for each example.
 
         Raises:
             InvalidInput: no example has a type pair and source of the target.
         """
-        new_gold, new_predicted = ([labels[at] for at in self.new] for labels in (self.gold, predicted))
+        unseen_gold, unseen_predicted = ([labels[at] for at in self.unseen] for labels in (self.gold, predicted))
         return GeneralizationScores(
-            shifted=reweighted(self.examples, predicted, self.target) if self.target else None,
-            new_micro_f1=micro_f1(new_gold, new_predicted) if self.new else None,
-            unseen_examples=len(self.new),
+            reweighted=reweighted(self.examples, predicted, self.target) if self.target else None,
+            unseen_micro_f1=micro_f1(unseen_gold, unseen_predicted) if self.unseen else None,
+            unseen_examples=len(self.unseen),
         )
 
 
 def predicted_labels(probabilities: Probabilities, labels: Sequence[str]) -> list[str]:
-    """The most probable label of each example."""
+    """Return the most probable label of each example."""
     return [labels[index] for index in probabilities.argmax(axis=1)]
 
 
 def unseen_examples(examples: Sequence[Example], trained_on: Sequence[Example]) -> list[int]:
-    """Positions of the examples that share no sentence and no entity word with the others, as after a grouped split."""
+    """Return the positions of the examples that share no sentence and no entity word with the others."""
     sentences = {example.sentence for example in trained_on}
     words = {entity.text for example in trained_on for entity in (example.subject, example.object)}
     return [
@@ -131,7 +131,7 @@ def unseen_examples(examples: Sequence[Example], trained_on: Sequence[Example]) 
 
 
 def gold_labels(examples: Sequence[Example], where: str) -> list[str]:
-    """The examples' labels.
+    """Return the labels of the examples.
 
     Raises:
         InvalidCsv: there are no examples, or some have no label or an unknown one; `where` names them.
@@ -143,18 +143,19 @@ def gold_labels(examples: Sequence[Example], where: str) -> list[str]:
         label = wrong[0].label
         what = "no label" if label is None else f"the unknown label {label}{did_you_mean(label, RELATIONS)}"
         raise InvalidCsv(
-            f"{where}: {len(wrong):,} of {len(examples):,} rows cannot be learned from: id {wrong[0].id} has {what}; "
+            f"{where}: {len(wrong):,} of {len(examples):,} rows cannot be used for training: "
+            f"id {wrong[0].id} has {what}; "
             "label every row with one of KLUE-RE's 30 relations"
         )
     return [str(example.label) for example in examples]
 
 
 MAX_TOKENS = 4_096
-"""Padded tokens a batch; no gradients are kept, so it may be larger than in training."""
+"""Maximum number of padded tokens in a batch; without gradients it may be larger than in training."""
 
 
 class ClassifierEvaluator:
-    """A classifier and the labelled examples that it is scored on, encoded once."""
+    """An evaluator of a classifier on labelled examples, which are encoded once."""
 
     def __init__(
         self,
@@ -171,51 +172,52 @@ class ClassifierEvaluator:
         encode = encoder.encode_hidden if entity_mask_prob else encoder.encode
         self._encoded = encode(validation.examples)
 
-    def verdict(self) -> tuple[Evaluation, GeneralizationScores]:
-        """Every figure of these examples, and what they say about others."""
+    def evaluate(self) -> tuple[Evaluation, GeneralizationScores]:
+        """Compute all metrics of these examples, and the generalization scores."""
         labels = self._model.relation.labels
         probabilities = self.probabilities()
-        elsewhere = self._validation.elsewhere(predicted_labels(probabilities, labels))
-        return evaluation(self._validation.gold, probabilities, labels), elsewhere
+        generalization = self._validation.generalization(predicted_labels(probabilities, labels))
+        return evaluation(self._validation.gold, probabilities, labels), generalization
 
     def scores(self) -> dict[str, float]:
-        """The figures that may choose an epoch, x100."""
+        """Compute the scores that may choose an epoch, x100."""
         return self._validation.scores(self.probabilities(), self._model.relation.labels)
 
     @torch.inference_mode()
     def probabilities(self) -> NDArray[np.float32]:
-        """In the order of the examples. Shape: [examples, labels]."""
+        """Compute the probabilities in the order of the examples. Shape: [examples, labels]."""
         model = self._model
-        nn.Module.eval(model)  # transformers' own carries no types
-        place = {example.row_no: index for index, example in enumerate(self._encoded)}
+        nn.Module.eval(model)  # transformers' own has no types
+        position = {example.row_no: index for index, example in enumerate(self._encoded)}
         probabilities = np.empty((len(self._encoded), len(model.relation.labels)), np.float32)
         for group in by_token_budget(self._encoded, MAX_TOKENS):
             batch = collate(group, self._pad_token_id).to(model.device)
             logits = model(**batch.tensors()).logits.float()
-            probabilities[[place[row_no] for row_no in batch.row_nos]] = logits.softmax(dim=1).cpu().numpy()
+            probabilities[[position[row_no] for row_no in batch.row_nos]] = logits.softmax(dim=1).cpu().numpy()
         return probabilities
 
 
 def probabilities_of(
     checkpoint: Path, validation: Validation, device: str | torch.device, *, entity_mask_prob: bool = False
 ) -> tuple[Probabilities, tuple[str, ...]]:
-    """What a checkpoint, or an ensemble of them, says of the validation's examples, and the order of its labels.
+    """Compute the probabilities of a checkpoint or an ensemble on the validation examples.
 
-    `entity_mask_prob` shows it the mask token in place of the entities' words.
+    With `entity_mask_prob` the model sees the mask token in place of the entities' words.
 
-    Shape of the probabilities: [examples, labels].
+    Returns:
+        The probabilities, of shape [examples, labels], and the labels in their order.
 
     Raises:
         BadCheckpoint: the folder cannot be read.
     """
     if inside := members(checkpoint):
         config = read_ensemble(checkpoint)
-        found = [probabilities_of(member, validation, device, entity_mask_prob=entity_mask_prob) for member in inside]
-        labels = found[0][1]
+        votes = [probabilities_of(member, validation, device, entity_mask_prob=entity_mask_prob) for member in inside]
+        labels = votes[0][1]
         weights = None if config.weights is None else np.array(config.weights)
-        return vote(stacked(found, labels), config.vote, weights), labels
+        return vote(stacked(votes, labels), config.vote, weights), labels
     loaded = load(checkpoint, device)
-    judge = ClassifierEvaluator(
+    evaluator = ClassifierEvaluator(
         loaded.model, loaded.encoder, loaded.pad_token_id, validation, entity_mask_prob=entity_mask_prob
     )
-    return judge.probabilities(), loaded.labels
+    return evaluator.probabilities(), loaded.labels

@@ -50,7 +50,7 @@ def test_a_bad_change(command, change, says):
 def test_a_circle_of_three(command):
     for name, base in ("ab", "bc", "ca"):
         (command.folder / f"{name}.yaml").write_text(f"base: {base}.yaml\n")
-    assert "c.yaml:1: base a.yaml goes round in a circle" in told(command.refuses("train", "--config", "a.yaml"))
+    assert "c.yaml:1: base a.yaml is a circular reference" in told(command.refuses("train", "--config", "a.yaml"))
 
 
 def test_a_base_that_is_broken_is_named(command):

@@ -52,10 +52,10 @@ TABLE = {
     "a_date": line("name: 2026-11-24", f"timestamp {NOT_PLAIN}"),
     "a_set": line("name: !!set {a, b}", f"set {NOT_PLAIN}"),
     "merged_keys": line("train: {<<: {epochs: 1}}", f"merge {NOT_PLAIN}"),
-    "twice": line("train: {epochs: 1, epochs: 2}", "train.epochs is given twice (first at twice.yaml:3)"),
-    "twice_on_top": line("name: a\nname: b", "name is given twice (first at twice_on_top.yaml:3)", "4"),
+    "twice": line("train: {epochs: 1, epochs: 2}", "train.epochs is set twice (first at twice.yaml:3)"),
+    "twice_on_top": line("name: a\nname: b", "name is set twice (first at twice_on_top.yaml:3)", "4"),
     "twice_by_dots": line(
-        "train.epochs: 1\ntrain: {epochs: 2}", "train.epochs is given twice (first at twice_by_dots.yaml:3)", "4"
+        "train.epochs: 1\ntrain: {epochs: 2}", "train.epochs is set twice (first at twice_by_dots.yaml:3)", "4"
     ),
     "a_number_as_section": line("train: 3", "train should hold settings of its own, not 3"),
     "a_list_as_section": line("loss: [1]", "loss should hold settings of its own, not [1]"),
@@ -88,7 +88,7 @@ TABLE = {
         "backbone: {name: x}\ndata: {train: data, valid: data/valid_data.csv}",
         ":2: data.train: there is no file data here; `--set data.train=FILE` names another",
     ),
-    "a_base_of_itself": ("base: a_base_of_itself.yaml", ":1: base a_base_of_itself.yaml goes round in a circle"),
+    "a_base_of_itself": ("base: a_base_of_itself.yaml", ":1: base a_base_of_itself.yaml is a circular reference"),
     "no_such_base": line("base: bsae", f"no recipe 'bsae' (did you mean base?): {KNOWN}"),
     "a_base_too_long": line("base: " + "x" * 5_000, f"no recipe '{'x' * 40}...': {KNOWN}"),
     "a_list_as_base": line("base: [base]", f"no recipe '['base']' (did you mean base?): {KNOWN}"),

@@ -125,7 +125,7 @@ def test_what_is_altered_or_missing_is_found(made):
     with pytest.raises(BadCheckpoint, match=r"member-2: missing config\.json"):
         layout.digests(place)
     (place / "member-2").rename(place / "elsewhere")
-    with pytest.raises(BadCheckpoint, match="names other members than lie beside it"):
+    with pytest.raises(BadCheckpoint, match="does not match the members in the folder"):
         open_scorer(place, "cpu")
 
 

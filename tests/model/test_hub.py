@@ -203,5 +203,5 @@ def test_what_a_killed_conversion_left_is_cleared_and_what_is_kept_says_what_it_
     made_of = json.loads((kept / pickled.SOURCE).read_text("utf-8"))
     digest = hashlib.sha256(files["pytorch_model.bin"]).hexdigest()
     assert made_of == {"backbone": NAME, "sha256": {"pytorch_model.bin": digest}}
-    assert f"read pytorch_model.bin (sha256 {digest}) by torch's restricted loader" in caplog.text
+    assert f"read pytorch_model.bin (sha256 {digest}) with torch's restricted loader" in caplog.text
     assert backbone_folder(NAME).name == commit_of(files)

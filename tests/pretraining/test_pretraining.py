@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from pretraining.config import PretrainingConfig, read_config
 from pretraining.encoding import encode
 from pretraining.masking import IGNORED, Words, mask_words
-from pretraining.network import Guesser
+from pretraining.network import MaskedLanguageModel
 from pretraining.optimizing import share_of_rate
 from pretraining.rows import Rows
 from pretraining.tokenizer import make_tokenizer, open_tokenizer
@@ -153,7 +153,7 @@ def test_each_draw_hides_others():
 def test_the_loss_is_the_plain_one_over_the_whole_vocabulary_at_the_hidden_places(tmp_path):
     ids, words = batch()
     masked, places = hidden(ids, words)
-    network = Guesser(settings(tmp_path), 300)
+    network = MaskedLanguageModel(settings(tmp_path), 300)
     everywhere = network.logits(masked.ids, torch.arange(ids.numel()))
     plain = torch.full((ids.numel(),), IGNORED)
     plain[places] = ids.flatten()[places]
@@ -182,7 +182,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(out, tmp_path_factory):
         killed._one_step()
         killed.step += 1
         if killed.step == 3:
-            killed.keep()
+            killed.save()
     Pretraining(settings(out), other, torch.device("cpu")).run()
     assert (other / STATE / "tensors.safetensors").read_bytes() == whole
 
@@ -190,11 +190,11 @@ def test_a_killed_run_goes_on_to_the_same_bytes(out, tmp_path_factory):
 def test_the_end_can_be_moved_until_the_decay_begins(out):
     first = Pretraining(settings(out), out, torch.device("cpu"))
     first.step = 3
-    first.keep()
+    first.save()
     assert Pretraining(settings(out, steps=8), out, torch.device("cpu")).step == 3
     first.step = 4
-    first.keep()
-    with pytest.raises(InvalidConfig, match="lies in the decay of 6 steps"):
+    first.save()
+    with pytest.raises(InvalidConfig, match=r"is in the decay of the old schedule \(6 steps\)"):
         Pretraining(settings(out, steps=8), out, torch.device("cpu"))
 
 

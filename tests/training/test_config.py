@@ -89,7 +89,7 @@ def test_all_faults_are_told_at_once_each_with_its_line():
             "mine.yaml:7: train.batch_size should be a valid integer, not 1.5",
             "mine.yaml:8: train.learning_rate should be greater than 0, not -1",
             "mine.yaml:9: train.weight_decay should be a finite number, not nan",
-            "mine.yaml:10: train.epochs is given twice (first at mine.yaml:6)",
+            "mine.yaml:10: train.epochs is set twice (first at mine.yaml:6)",
             ("mine.yaml:11: pooling: 'maen' is none of cls, mean, max, attention, first_marker (did you mean mean?)"),
             "mine.yaml:12: input.type_sentence should be a valid boolean, not 1",
             "mine.yaml:13: unknown key epochs (did you mean train.epochs?)",
@@ -111,7 +111,7 @@ def test_all_faults_are_told_at_once_each_with_its_line():
             "mine.yaml: more than 10,000 values, aliases followed; write the recipe without aliases",
         ),
         ("data: {train: train.csv, valid: valid.csv}", "mine.yaml: backbone is missing"),
-        ("base: mine.yaml", "mine.yaml:1: base mine.yaml goes round in a circle"),
+        ("base: mine.yaml", "mine.yaml:1: base mine.yaml is a circular reference"),
         (
             MINIMAL + "base: bsae",
             "mine.yaml:3: no recipe 'bsae' (did you mean base?): give a path, or one of " + ", ".join(shipped_names()),
@@ -129,11 +129,11 @@ def test_one_fault_is_told_alone(text, told):
         ("backbone: {}", "backbone should have either name (of a pre-trained encoder) or "),
         (
             "backbone: {scratch: {hidden_size: 250}}",
-            "backbone.scratch should have a hidden_size that heads divides",
+            "backbone.scratch should have a hidden_size that is a multiple of heads",
         ),
         (
             "loss: {alpha: {per:spouze: 2}}",
-            "loss.alpha should weigh known labels: per:spouze is none (did you mean ",
+            "loss.alpha should hold weights of known labels: per:spouze is none (did you mean ",
         ),
         ("loss: {alpha: 0}", "loss.alpha should be a number above 0, or such a number for each of some labels"),
         ("loss: {alpha: {per:spouse: true}}", "loss.alpha should be a number above 0, or such a number"),
@@ -179,7 +179,7 @@ def test_a_fault_in_a_base_names_the_base(folder):
 
 def test_bases_in_a_circle(folder):
     (folder / "other.yaml").write_text("base: mine.yaml\n")
-    assert "other.yaml:1: base mine.yaml goes round in a circle" in faults("base: other.yaml\n" + MINIMAL)
+    assert "other.yaml:1: base mine.yaml is a circular reference" in faults("base: other.yaml\n" + MINIMAL)
 
 
 def test_overrides_have_the_last_word_and_are_read_as_yaml():

@@ -26,7 +26,7 @@ def test_the_mean_loss_of_an_epoch_weighs_each_step_alike():
     book.add_epoch(scores(10.0))
     book.add_steps(20, 20, 1.0, 1e-3)
     book.add_epoch(scores(20.0))
-    assert [entry["loss"] for entry in book.history] == pytest.approx([(5 + 9 * 2) / 10, 1.0])
+    assert [entry["loss"] for entry in book.epochs] == pytest.approx([(5 + 9 * 2) / 10, 1.0])
 
 
 def test_what_is_fetched_of_a_backbone_is_told_until_the_first_step(monkeypatch):

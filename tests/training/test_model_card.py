@@ -46,7 +46,7 @@ def facts():
         train_sha256="1" * 64,
         valid_sha256="0" * 64,
         evaluation=evaluation(gold, probabilities, RELATIONS),
-        elsewhere=GeneralizationScores(Reweighted(61.25, 0.64, 1200.4, 0.03, 0.01), 48.5, 77),
+        generalization=GeneralizationScores(Reweighted(61.25, 0.64, 1200.4, 0.03, 0.01), 48.5, 77),
         history=[{"epoch": 1, "loss": 2.5, "micro_f1": 60.0, "auprc": 50.0}] * 4,
         best_epoch=3,
         seconds=90.0,
@@ -86,7 +86,7 @@ def test_the_card_names_scores_data_training_and_command(facts):
 
 def test_the_card_says_where_the_model_is_weak(facts):
     card = model_card(facts)
-    assert "In 25 % of the validation examples both entities' words occur as entities in the training file" in card
+    assert "In 25 % of the validation examples the words of both entities are entities of the training file" in card
     assert "and more: none." in card
     assert "per:religion (20)" in card
     assert "| per:religion | 0.0 | 0.0 | 0.0 | 20 |" in card
@@ -105,7 +105,7 @@ def test_klues_licence_is_named_where_klue_was_used(facts):
     assert "CC BY-SA 4.0" in model_card(facts)
     other = model_card(replace(facts, train=[example(0, "per:title", "diary")]))
     assert "cc-by-sa" not in other.lower()
-    assert "whoever shares these weights must state it" in other
+    assert "state it when you share these weights" in other
 
 
 def test_a_model_made_anew_names_no_other_encoder(facts):
@@ -120,12 +120,13 @@ def test_what_is_to_be_expected_elsewhere_is_told_with_how_far_to_trust_it(facts
     assert (validation["shifted"]["micro_f1"], validation["shifted"]["psi"]) == (61.25, 0.64)
     assert validation["new"] == {"examples": 77, "micro_f1": 48.5}
     card = model_card(facts)
-    assert "| micro-F1 by the mix of target.csv (PSI 0.64, large shift; as good as 1,200 examples; 3 % " in card
-    assert "| micro-F1 on the 77 examples whose sentence and entity words are new | 48.50 |" in card
+    details = "PSI 0.64, large shift; effective sample size 1,200; 3 % "
+    assert f"| micro-F1 reweighted to the mix of target.csv ({details}" in card
+    assert "| micro-F1 on the 77 examples with unseen sentence and entity words | 48.50 |" in card
 
 
 def test_nothing_is_told_where_nothing_is_known(facts):
-    plain = replace(facts, elsewhere=GeneralizationScores(None, None, 0))
+    plain = replace(facts, generalization=GeneralizationScores(None, None, 0))
     assert json.loads(metrics_json(plain))["validation"]["shifted"] is None
     assert "by the mix of" not in model_card(plain)
     assert "are new" not in model_card(plain)

@@ -194,7 +194,8 @@ def test_a_row_without_a_known_label_is_refused_before_anything(data, tmp_path, 
     spoiled = {"train.csv": list(data[0]), "valid.csv": list(data[1])}
     spoiled[file][5] = replace(spoiled[file][5], label=label)
     far_away = TrainingConfig.from_dict(config().to_dict() | {"backbone": {"name": "nobody/has-this-encoder"}})
-    with pytest.raises(InvalidCsv, match=rf"^{file}: 1 of \d+ rows cannot be learned from: id id-5 has {what}; label"):
+    message = rf"^{file}: 1 of \d+ rows cannot be used for training: id id-5 has {what}; label"
+    with pytest.raises(InvalidCsv, match=message):
         train(far_away, *spoiled.values(), tmp_path / "tiny", silent)
     assert list(tmp_path.iterdir()) == []
 

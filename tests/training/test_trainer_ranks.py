@@ -20,7 +20,7 @@ from relex.files.reading import read_labelled_examples
 from relex.model.devices import resolve_device, resolve_gpus
 from relex.model.folder import members
 from relex.training import launcher
-from relex.training.distributed import agreed, joined, number
+from relex.training.distributed import broadcast, process_group, rank
 from relex.training.fitting import _arguments
 from relex.training.launcher import DistributedLauncher, ranks, train_together
 from relex.training.recipe.config import TrainingConfig
@@ -140,8 +140,8 @@ JOIN = """
 import sys
 from pathlib import Path
 from relex.training import ranks
-with ranks.joined("cpu", Path(sys.argv[1])):
-    assert ranks.agreed([ranks.number()]) == [0.0]
+with ranks.process_group("cpu", Path(sys.argv[1])):
+    assert ranks.broadcast([ranks.rank()]) == [0.0]
 """
 
 
@@ -152,8 +152,8 @@ def test_processes_agree_and_drop_different_numbers(tmp_path):
     with subprocess.Popen([sys.executable, "-c", JOIN, str(meeting)], env={**environment(), **first}) as process:
         with ExitStack() as stack:
             with mock.patch.dict(os.environ, second):  # only while it joins: accelerate would keep what it reads here
-                stack.enter_context(joined("cpu", meeting))
-            assert agreed([number()]) == [0.0]
+                stack.enter_context(process_group("cpu", meeting))
+            assert broadcast([rank()]) == [0.0]
             arguments = _arguments(config(train={"seed": 2**32 - 1}), tmp_path / "out", torch.device("cpu"))
         assert process.wait(60) == 0
     assert arguments.seed == 0
@@ -198,7 +198,7 @@ def test_two_processes_train_what_one_does_although_all_are_killed_midway(recipe
 
 NEVER_ENDS = "import time; time.sleep(600)"
 REPORTS_BY = (
-    "import pathlib, json, sys; place = pathlib.Path(json.loads(pathlib.Path(sys.argv[1]).read_text())['answers']); "
+    "import pathlib, json, sys; place = pathlib.Path(json.loads(pathlib.Path(sys.argv[1]).read_text())['reports']); "
 )
 
 
@@ -221,7 +221,7 @@ def test_what_the_report_raises_ends_all_processes(pretend, recipe, tmp_path):
 
 
 def test_the_error_of_one_process_ends_all_and_is_raised(pretend, recipe, tmp_path):
-    pretend(f"{REPORTS_BY}(place / 'fault.json').write_text(json.dumps(['InvalidCsv', 'line 3'])); sys.exit(1)")
+    pretend(f"{REPORTS_BY}(place / 'error.json').write_text(json.dumps(['InvalidCsv', 'line 3'])); sys.exit(1)")
     with pytest.raises(InvalidCsv, match="line 3"):
         together(recipe(), tmp_path / "model")
     assert children(os.getpid()) == []

@@ -45,7 +45,7 @@ def test_the_shifted_score_weighs_by_the_targets_mix():
     assert scores["micro_f1"] == pytest.approx(80)
     # Half of the target is like the rows that are all right, half like those that are all wrong.
     assert scores["micro_f1_reweighted"] == pytest.approx(50)
-    shifted = validation.elsewhere(predicted).shifted
+    shifted = validation.generalization(predicted).reweighted
     assert shifted.micro_f1 == scores["micro_f1_reweighted"]
     assert shifted.psi > 0.25
 
@@ -58,11 +58,11 @@ def test_new_examples_share_neither_sentence_nor_word():
     valid[3] = replace(valid[3], sentence=train[0].sentence)
     valid[4] = replace(valid[4], sentence=other, subject=replace(valid[4].subject, text=train[1].object.text))
     validation = Validation(valid, "valid.csv", trained_on=train)
-    assert validation.new == [5]
+    assert validation.unseen == [5]
     right_there = validation.scores(certain([WRONG] * 5 + [RIGHT]), RELATIONS)
     wrong_there = validation.scores(certain([RIGHT] * 5 + [WRONG]), RELATIONS)
     assert (right_there["micro_f1_unseen"], wrong_there["micro_f1_unseen"]) == (100, 0)
-    assert validation.elsewhere([RIGHT] * 6).unseen_examples == 1
+    assert validation.generalization([RIGHT] * 6).unseen_examples == 1
 
 
 def test_a_metric_that_cannot_be_had_is_refused_at_once():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relex.training.workspace import LOGBOOK, Scratch, digest_of
+from relex.training.workspace import SEAL, Scratch, digest_of
 from tests.making import example
 from tests.tiny_training import config
 
@@ -33,7 +33,7 @@ def test_the_newest_sealed_state_counts(scratch):
     scratch.seal(older, logbook(9))
     newer = write(scratch, 10)
     assert scratch.newest() == (older, logbook(9))
-    (newer / f"{LOGBOOK}.part").write_text("{", "utf-8")
+    (newer / f"{SEAL}.part").write_text("{", "utf-8")
     assert scratch.newest() == (older, logbook(9))
     scratch.seal(newer, logbook(10))
     assert scratch.newest() == (newer, logbook(10))

@@ -1,7 +1,7 @@
-"""What a training run is told to do: one frozen value, read from a recipe or from Postgres.
+"""The configuration of a training run: one frozen value, read from a recipe or from Postgres.
 
-Pure, so that `relex train` refuses a bad recipe, with every fault and its line at once, before anything is
-queued and without waking torch. `sections` says what can be set, `recipes` reads the files.
+This module does not import torch, so that `relex train` rejects a bad recipe before anything is queued, with all
+problems and their lines at once. `sections` defines the settings, `reader` reads the files.
 """
 
 import re
@@ -33,23 +33,23 @@ from relex.training.recipe.sections import (
 
 NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
 TUNING = "tuning"
-"""A section that is about many trainings, so no single one knows it; `relex.tuning` reads it."""
-PLAINER = {"model_type": "should hold settings of its own", "path_type": "should be the name of a file"}
-"""What pydantic says in words of Python."""
+"""A section about many trainings, which a single training ignores; `relex.tuning` reads it."""
+PLAIN_MESSAGES = {"model_type": "should hold settings of its own", "path_type": "should be the name of a file"}
+"""Replacements for messages of pydantic that are worded for Python programmers."""
 
 
 class TrainingConfig(Section):
-    """One training run, whole: every default written out in `to_dict`."""
+    """The complete configuration of a training run; `to_dict` writes out every default."""
 
     name: str
-    """Of the model version that comes out; a recipe that does not say it lends its file's name."""
+    """Name of the resulting model version; the default is the name of the recipe's file."""
     backbone: Backbone
     data: DataSettings
     input: InputSettings = InputSettings()
     pooling: Pooling = Field(default=Pooling.MEAN, strict=False)
     """How an entity's tokens become one vector."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the head's input that is silenced in training; inside a pre-trained encoder its own holds."""
+    """Dropout of the head's input in training; a pre-trained encoder keeps its own dropout."""
     loss: LossSettings = LossSettings()
     train: TrainSettings = TrainSettings()
     validation: ValidationSettings = ValidationSettings()
@@ -63,46 +63,48 @@ class TrainingConfig(Section):
         return name
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data that JSON can hold; `from_dict` reads it back."""
+        """Return plain data for JSON; `from_dict` reads it back."""
         return self.model_dump(mode="json")
 
     def to_yaml(self) -> str:
-        """As a recipe that `load_config` reads back."""
+        """Write a recipe that `load_config` reads back."""
         text = StringIO()
         YAML().dump(self.to_dict(), text)
         return text.getvalue()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "TrainingConfig":
-        """Read what `to_dict` wrote; files are not looked for.
+        """Read the data of `to_dict`; the files need not exist.
 
         Raises:
-            InvalidConfig: naming every unknown key and impossible value, one a line.
+            InvalidConfig: names every unknown key and invalid value, one in each line.
         """
         try:
             return cls.model_validate(dict(data))
-        except ValidationError as fault:
-            raise InvalidConfig("\n".join(words(detail) for detail in fault.errors())) from fault
+        except ValidationError as exc:
+            raise InvalidConfig("\n".join(words(detail) for detail in exc.errors())) from exc
 
 
 def load_config(recipe: str, overrides: Mapping[str, str] = NO_OVERRIDES) -> TrainingConfig:
-    """Read a recipe: a YAML file, or one that ships with relex by name, with `--set` values on top.
+    """Read a recipe, from a YAML file or by the name of a shipped one, and apply the `--set` values.
 
     Args:
         recipe: a path if it exists, else a name (`large_focal`, with or without `.yaml`).
         overrides: values by dotted key (`data.train`), written as in YAML.
 
     Raises:
-        InvalidConfig: naming every fault, one a line, with the file and line where it was written.
+        InvalidConfig: names every problem, one in each line, with its file and line.
     """
-    faults: list[str] = []
-    whole = read_whole(recipe, overrides, faults)
+    problems: list[str] = []
+    whole = read_whole(recipe, overrides, problems)
     whole.cut(TUNING)
-    return checked(whole, faults)
+    return checked(whole, problems)
 
 
-def read_whole(recipe: str, overrides: Mapping[str, str], faults: list[str]) -> Recipe:
-    """A recipe with `--set` values on top, not yet checked; what is wrong with its form is added to `faults`.
+def read_whole(recipe: str, overrides: Mapping[str, str], problems: list[str]) -> Recipe:
+    """Read a recipe and apply the `--set` values, without checking them.
+
+    Problems with the form of the files are added to `problems`.
 
     Raises:
         InvalidConfig: there is no such recipe.
@@ -110,28 +112,28 @@ def read_whole(recipe: str, overrides: Mapping[str, str], faults: list[str]) -> 
     path = find_recipe(recipe, Path())
     if path is None:
         raise InvalidConfig(unknown_recipe(recipe))
-    whole = read_recipe(path, faults)
-    whole.fold_in(read_overrides(overrides, faults))
+    whole = read_recipe(path, problems)
+    whole.merge(read_overrides(overrides, problems))
     if "name" not in whole.nested():
         whole.put("name", path.stem)
     return whole
 
 
-def checked(whole: Recipe, faults: list[str]) -> TrainingConfig:
-    """What a recipe without its section `tuning` says.
+def checked(whole: Recipe, problems: list[str]) -> TrainingConfig:
+    """Validate a recipe without its section of `relex.tuning`.
 
     Raises:
-        InvalidConfig: naming the faults found so far and all others.
+        InvalidConfig: names the given problems and all others.
     """
     try:
         config = TrainingConfig.model_validate(whole.nested())
-    except ValidationError as fault:
-        # A file that could not be read lacks everything: that would only bury the reason.
-        details = [item for item in fault.errors() if not (faults and item["type"] == "missing")]
-        faults += [f"{whole.place(key_of(item))}: {words(item)}" for item in details]
-    faults += _missing_files(whole)
-    if faults:
-        raise InvalidConfig("\n".join(faults))
+    except ValidationError as exc:
+        # A file that could not be read lacks every key, which would only hide the reason.
+        details = [item for item in exc.errors() if not (problems and item["type"] == "missing")]
+        problems += [f"{whole.place(key_of(item))}: {words(item)}" for item in details]
+    problems += _missing_files(whole)
+    if problems:
+        raise InvalidConfig("\n".join(problems))
     return config
 
 
@@ -143,14 +145,14 @@ def _missing_files(whole: Recipe) -> Iterator[str]:
 
 
 def key_of(detail: ErrorDetails) -> str:
-    """The setting that pydantic found something about."""
+    """Return the dotted key of a problem that pydantic reports."""
     return ".".join(map(str, detail["loc"]))
 
 
 def words(detail: ErrorDetails) -> str:
-    """One of pydantic's findings as a person would say it."""
+    """Describe a problem that pydantic reports in plain words."""
     key, value, message = key_of(detail), detail["input"], detail["msg"]
-    found = "nothing" if value is None else _brief(repr(value))
+    shown = "nothing" if value is None else _brief(repr(value))
     match detail["type"]:
         case "missing":
             return f"{key} is missing"
@@ -158,20 +160,20 @@ def words(detail: ErrorDetails) -> str:
             hint = did_you_mean(key, [*_known_keys(TrainingConfig), TUNING])
             return f"unknown key {shortened(key) or quoted(key)}{hint}"
         case "enum" | "literal_error":
-            known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
-            return f"{key}: {found} is none of {', '.join(known)}{did_you_mean(str(value), known)}"
+            choices = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+            return f"{key}: {shown} is none of {', '.join(choices)}{did_you_mean(str(value), choices)}"
         case "value_error":
             return f"{key} {message.removeprefix('Value error, ')}"
-    return f"{key} {PLAINER.get(detail['type'], message.removeprefix('Input '))}, not {found}"
+    return f"{key} {PLAIN_MESSAGES.get(detail['type'], message.removeprefix('Input '))}, not {shown}"
 
 
-def _brief(found: str) -> str:
-    """Enough of a value to recognise it."""
-    return found if len(found) <= LONGEST else f"{found[:LONGEST]}..."
+def _brief(value: str) -> str:
+    """Shorten a value so that it can still be recognized."""
+    return value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
 
 
 def _known_keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Every section and setting by its dotted key."""
+    """Yield every section and setting by its dotted key."""
     for name, item in section.model_fields.items():
         yield f"{prefix}{name}"
         kinds = [item.annotation, *getattr(item.annotation, "__args__", ())]

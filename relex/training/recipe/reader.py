@@ -1,8 +1,7 @@
-"""A recipe as flat settings, each with the place where it was written.
+"""Recipes as flat settings, each with the place where it was written.
 
-A YAML file says what a person wants; `training.config` says what can be wanted. Between them a recipe is a flat
-table of dotted keys (`train.epochs`), so that a base, the file that stands on it and `--set` fold together with
-one rule, and every fault can name its line.
+Between the YAML file and `TrainingConfig`, a recipe is a flat table of dotted keys (`train.epochs`). A base, the file
+that extends it and `--set` are therefore merged by one rule, and every problem can name its line.
 """
 
 import os
@@ -14,25 +13,25 @@ from typing import Any
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from relex.errors import did_you_mean, quoted, shortened
-from relex.training.recipe.safe_yaml import NotPlain, compose, line_of, value_of
+from relex.training.recipe.safe_yaml import InvalidYaml, compose, line_of, value_of
 
 SHIPPED = Path(__file__).parents[2] / "recipes"
-DEEPEST = 8
-"""More levels than any recipe needs."""
+MAX_DEPTH = 8
+"""Maximum nesting of keys; recipes need fewer levels."""
 EITHER_OR = (("backbone.name", "backbone.scratch"), ("backbone.scratch", "backbone.name"))
-"""Who writes the first drops the second that it inherits: there is one backbone."""
+"""Setting the first key drops an inherited value of the second: there is one backbone."""
 
 
 @dataclass(slots=True)
 class Recipe:
-    """Flat settings: values by dotted key, and the place of every key and section (`base.yaml:7`)."""
+    """Flat settings by dotted key, and the place (`base.yaml:7`) of every key and section."""
 
     name: str
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
 
     def nested(self) -> dict[str, Any]:
-        """The values as a tree, one dictionary a section."""
+        """Return the values as a tree with one dictionary for each section."""
         tree: dict[str, Any] = {}
         for key, value in self.values.items():
             *sections, last = key.split(".")
@@ -43,15 +42,15 @@ class Recipe:
         return tree
 
     def place(self, key: str) -> str:
-        """Where the key was written, or the nearest section round it, or the file."""
+        """Return the place of the key, of the nearest enclosing section, or the name of the file."""
         while key and key not in self.places:
             key = key.rpartition(".")[0]
         return self.places.get(key, self.name)
 
     def put(self, key: str, value: Any) -> None:
-        """Write one value; a section it replaces goes, and so does a value that stood for its section.
+        """Set one value; it replaces a section of that key and a value in place of its section.
 
-        An empty section says only that it is there.
+        An empty section keeps the values that are already in it.
         """
         if value == {} and any(_within(old, key) for old in self.values):
             return
@@ -61,19 +60,19 @@ class Recipe:
         self.values[key] = value
 
     def cut(self, section: str) -> "Recipe":
-        """Take a section out, with all below it, as a recipe that knows the same places."""
+        """Remove a section and return it as a recipe with the same places."""
         inside = {key: value for key, value in self.values.items() if _within(key, section)}
         self.values = {key: value for key, value in self.values.items() if key not in inside}
         return Recipe(self.name, inside, self.places)
 
     def with_changes(self, changes: Mapping[str, Any]) -> "Recipe":
-        """A copy in which these values have the last word."""
+        """Return a copy in which these values take precedence."""
         copy = Recipe(self.name, dict(self.values), dict(self.places))
-        copy.fold_in(Recipe(self.name, dict(changes)))
+        copy.merge(Recipe(self.name, dict(changes)))
         return copy
 
-    def fold_in(self, upper: "Recipe") -> None:
-        """Let `upper` have the last word."""
+    def merge(self, upper: "Recipe") -> None:
+        """Merge another recipe into this one; its values take precedence."""
         for chosen, rival in EITHER_OR:
             if any(_within(key, chosen) for key in upper.values):
                 self.values = {key: value for key, value in self.values.items() if not _within(key, rival)}
@@ -83,18 +82,18 @@ class Recipe:
 
 
 def _within(key: str, section: str) -> bool:
-    """Whether the key is the section or lies inside it."""
+    """Return whether the key is the section or is inside it."""
     return key == section or key.startswith(f"{section}.")
 
 
 def find_recipe(recipe: str, folder: Path) -> Path | None:
-    """A path from `folder` if it exists, else a shipped recipe, named with or without `.yaml`."""
+    """Find a recipe by its path from `folder`, or a shipped one by its name with or without `.yaml`."""
     candidates = (folder / recipe, SHIPPED / recipe, SHIPPED / f"{recipe}.yaml")
     return next((path for path in candidates if is_file(path)), None)
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; what cannot be a file's name, as it is too long, is none."""
+    """Return whether the file exists; a name that is too long for a file is no error."""
     try:
         return path.is_file()
     except OSError:
@@ -102,7 +101,7 @@ def is_file(path: Path) -> bool:
 
 
 def base_name(recipe: str, file: Path) -> str:
-    """What `file`, in whichever folder, must write after `base:` to stand on a recipe found from the current one."""
+    """Return the value of `base:` with which `file` extends a recipe found from the current folder."""
     path = find_recipe(recipe, Path())
     if path is None or path.parent == SHIPPED:
         return Path(recipe).stem
@@ -110,102 +109,102 @@ def base_name(recipe: str, file: Path) -> str:
 
 
 def unknown_recipe(recipe: str) -> str:
-    """What to say about a recipe that is neither a file nor shipped."""
+    """Return the message for a recipe that is neither a file nor shipped."""
     names = shipped_names()
     hint = did_you_mean(recipe.removesuffix(".yaml"), names)
     return f"no recipe {quoted(recipe)}{hint}: give a path, or one of {', '.join(names)}"
 
 
 def shipped_names() -> list[str]:
-    """The recipes that come with relex, in alphabetical order."""
+    """Return the names of the recipes that ship with relex, in alphabetical order."""
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
-def read_recipe(path: Path, faults: list[str]) -> Recipe:
-    """The recipe with all that it stands on folded in; what is wrong is added to `faults`, with its line."""
-    layers = _layers(path, faults)
+def read_recipe(path: Path, problems: list[str]) -> Recipe:
+    """Read a recipe and merge it with its bases; problems are added to `problems` with their lines."""
+    layers = _layers(path, problems)
     whole = Recipe(layers[0].name)
     for layer in reversed(layers):
-        whole.fold_in(layer)
+        whole.merge(layer)
     return whole
 
 
-def read_overrides(overrides: Mapping[str, str], faults: list[str]) -> Recipe:
-    """The settings of `--set key=value`, each value read as YAML reads it."""
+def read_overrides(overrides: Mapping[str, str], problems: list[str]) -> Recipe:
+    """Read the settings of `--set key=value`; each value is YAML."""
     layer = Recipe("--set")
     for key, text in overrides.items():
         layer.places[key] = layer.name
         try:
             node = compose(text)
             layer.put(key, None if node is None else value_of(node))
-        except NotPlain as fault:
-            faults.append(f"{layer.name}: {shortened(key)}: {quoted(text)}: {fault}")
+        except InvalidYaml as exc:
+            problems.append(f"{layer.name}: {shortened(key)}: {quoted(text)}: {exc}")
     return layer
 
 
-def _layers(path: Path, faults: list[str]) -> list[Recipe]:
-    """The recipe, its base, the base's base ...; a base does not hand down its name."""
+def _layers(path: Path, problems: list[str]) -> list[Recipe]:
+    """Read the recipe, its base, the base of the base and so on; the name of a base is dropped."""
     seen: list[Path] = []
     layers: list[Recipe] = []
-    following: Path | None = path
-    while following:
-        seen.append(following.resolve())
-        layer = _read_layer(following, faults)
+    next_path: Path | None = path
+    while next_path:
+        seen.append(next_path.resolve())
+        layer = _read_layer(next_path, problems)
         if layers:
             layer.values.pop("name", None)
         layers.append(layer)
         base = layer.values.pop("base", None)
         if base is None:
             break
-        following = find_recipe(str(base), following.parent)
-        if following is None:
-            faults.append(f"{layer.place('base')}: {unknown_recipe(str(base))}")
-        elif following.resolve() in seen:
-            faults.append(f"{layer.place('base')}: base {base} goes round in a circle")
+        next_path = find_recipe(str(base), next_path.parent)
+        if next_path is None:
+            problems.append(f"{layer.place('base')}: {unknown_recipe(str(base))}")
+        elif next_path.resolve() in seen:
+            problems.append(f"{layer.place('base')}: base {base} is a circular reference")
             break
     return layers
 
 
-def _read_layer(path: Path, faults: list[str]) -> Recipe:
+def _read_layer(path: Path, problems: list[str]) -> Recipe:
     layer = Recipe(path.name)
     try:
         node = compose(path.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as fault:
-        faults.append(f"{path.name}: cannot be read as UTF-8 text: {fault}; save it as UTF-8")
-    except NotPlain as fault:
-        faults.append(f"{path.name}{f':{fault.line}' if fault.line else ''}: {fault}")
+    except (OSError, UnicodeDecodeError) as exc:
+        problems.append(f"{path.name}: cannot be read as UTF-8 text: {exc}; save it as UTF-8")
+    except InvalidYaml as exc:
+        problems.append(f"{path.name}{f':{exc.line}' if exc.line else ''}: {exc}")
     else:
         if isinstance(node, MappingNode) and node.value:
-            _walk(node, "", layer, faults)
+            _walk(node, "", layer, problems)
         elif not isinstance(node, MappingNode | None):
-            faults.append(f"{path.name}:{line_of(node)}: a recipe holds lines of `key: value`")
+            problems.append(f"{path.name}:{line_of(node)}: a recipe holds lines of `key: value`")
     return layer
 
 
-def _walk(node: Node, key: str, layer: Recipe, faults: list[str]) -> None:
-    """Write the node and all below it into the layer; a value that cannot be read is left out and told."""
+def _walk(node: Node, key: str, layer: Recipe, problems: list[str]) -> None:
+    """Copy a node and all below it into the layer; an unreadable value is a problem."""
     place = f"{layer.name}:{line_of(node)}"
     if isinstance(node, MappingNode) and node.value:
-        if key.count(".") >= DEEPEST:
-            faults.append(f"{place}: nested too deeply")
+        if key.count(".") >= MAX_DEPTH:
+            problems.append(f"{place}: nested too deeply")
         else:
             for name, below in node.value:
-                _walk_entry(name, below, key, layer, faults)
+                _walk_entry(name, below, key, layer, problems)
         return
     try:
         layer.put(key, value_of(node))
-    except NotPlain as fault:
-        faults.append(f"{place}: {shortened(key)}: {fault}")
+    except InvalidYaml as exc:
+        problems.append(f"{place}: {shortened(key)}: {exc}")
 
 
-def _walk_entry(name: Node, below: Node, section: str, layer: Recipe, faults: list[str]) -> None:
+def _walk_entry(name: Node, below: Node, section: str, layer: Recipe, problems: list[str]) -> None:
     place = f"{layer.name}:{line_of(name)}"
     if not isinstance(name, ScalarNode):
-        faults.append(f"{place}: a key must be one word")
+        problems.append(f"{place}: a key must be one word")
         return
     key = f"{section}.{name.value}" if section else str(name.value)
     if key in layer.places:
-        faults.append(f"{place}: {shortened(key)} is given twice (first at {layer.places[key]})")
+        problems.append(f"{place}: {shortened(key)} is set twice (first at {layer.places[key]})")
         return
     layer.places[key] = place
-    _walk(below, key, layer, faults)
+    _walk(below, key, layer, problems)
