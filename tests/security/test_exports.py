@@ -100,7 +100,7 @@ def test_a_link_in_the_folder_is_refused_and_its_target_left(database, job, tmp_
     other = tmp_path / "other"
     other.write_text("mine")
     (out / f"{job}{end}").symlink_to(other)
-    with pytest.raises(RelexError, match="is there already"):
+    with pytest.raises(RelexError, match="already exists"):
         export(database, job, out, excel=True)
     assert other.read_text() == "mine"
     assert [path.name for path in out.iterdir() if path.is_symlink()] == [f"{job}{end}"]

@@ -96,7 +96,7 @@ def test_what_is_taken(read, content):
 
 
 def test_blank_rows_are_said(read):
-    assert read(TAKEN["blank_rows"])[0].notes[1] == "5 blank rows passed over, the first on line 5"
+    assert read(TAKEN["blank_rows"])[0].notes[1] == "5 blank rows skipped, the first on line 5"
 
 
 def test_an_open_quote_in_the_last_column_swallows_no_row(read):
@@ -114,7 +114,10 @@ def test_a_quote_that_closes_many_lines_later_swallows_no_row(read):
         'id,sentence,subject_entity,object_entity\n7,"가\n' + "".join(f"{n},a,b,c\n" for n in range(3)) + '8,a,b,c"\n'
     )
     facts, _ = read(text)
-    assert [(problem.line, problem.code) for problem in facts.problems][:2] == [(2, "broken-quotes"), (3, "broken-entity")]
+    assert [(problem.line, problem.code) for problem in facts.problems][:2] == [
+        (2, "broken-quotes"),
+        (3, "broken-entity"),
+    ]
     assert facts.rows == 5
 
 

@@ -52,7 +52,12 @@ def test_a_broken_byte_far_into_the_file_is_found(save, row):
     raw[8_000] = raw[8_000].replace("노래".encode(), b"\xff", 1)
     path.write_bytes(b"\n".join(raw))
     (problem,) = check(path).problems
-    assert (problem.line, problem.id, problem.code, problem.message) == (8001, "7999", "undecodable", "byte 0xff is not utf-8")
+    assert (problem.line, problem.id, problem.code, problem.message) == (
+        8001,
+        "7999",
+        "undecodable",
+        "byte 0xff is not utf-8",
+    )
 
 
 def test_a_file_cut_within_a_character(save, row):
