@@ -23,8 +23,8 @@ JOB_ID = "j-[0-9a-z]{6}"
 class ShardState(StrEnum):
     """The state of a shard.
 
-    pending -> running -> done or failed; back to pending when it is released or its lease expires. If its job ends early,
-    a pending or running shard becomes cancelled. A retry makes failed and cancelled shards pending.
+    pending -> running -> done or failed; back to pending when it is released or its lease expires. If its job ends
+    early, a pending or running shard becomes cancelled. A retry makes failed and cancelled shards pending.
     """
 
     PENDING = "pending"

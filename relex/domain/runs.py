@@ -12,7 +12,8 @@ RunId = NewType("RunId", str)
 class RunState(StrEnum):
     """The state of a training run.
 
-    queued -> running -> done or failed; back to queued when its worker dies; cancelled from queued or running on request.
+    queued -> running -> done or failed; back to queued when its worker dies.
+    Queued and running runs become cancelled on request.
     """
 
     QUEUED = "queued"

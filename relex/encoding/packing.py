@@ -1,7 +1,7 @@
 """Sequence packing: examples are concatenated into packs of a fixed number of tokens, without padding between them.
 
-The number is fixed for two reasons. A CPU's matrix library prepares kernels for each new shape. And if every product has
-the same shape, an example gets the same bits whatever its neighbors are: batch invariance (He et al. 2025, "Defeating
+The number is fixed for two reasons. A CPU's matrix library prepares kernels for each shape. And if every product
+has the same shape, an example gets the same bits whatever its neighbors are: batch invariance (He et al. 2025, "Defeating
 Nondeterminism in LLM Inference").
 """
 

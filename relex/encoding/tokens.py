@@ -40,8 +40,9 @@ class EncodedExample:
 class Encoder:
     """An encoder of examples for one tokenizer and one input scheme, used in training and in scoring.
 
-    The tokenizer must have the scheme's marker tokens; its own truncation and padding are switched off. An input longer than `max_length` tokens keeps its special tokens, its type sentence, both entities
-    with their markers, and the words nearest to them; see :func:`relex.encoding.windows.window`.
+    The tokenizer must have the scheme's marker tokens; its own truncation and padding are switched off. An input
+    longer than `max_length` tokens keeps its special tokens, its type sentence, both entities with their markers, and
+    the words nearest to them; see :func:`relex.encoding.windows.window`.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from relex.db import examples, job_control, jobs, shards
 from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import NewJob
 from relex.errors import RelexError
-from relex.files.writing import GUARD, FORMULA_STARTS, escape_formula, unescape_formula
+from relex.files.writing import FORMULA_STARTS, GUARD, escape_formula, unescape_formula
 from relex.flows.export import export
 from tests.making import example, prediction, register_model
 
