@@ -1,7 +1,7 @@
 """The 30 relations of KLUE-RE and the entity types, in the order that the public CSV form uses.
 
 Labels are matched by name everywhere; the order matters only inside one checkpoint, which carries its own copy.
-KLUE's `relation_list.json` has another order, so an index never crosses a file boundary.
+KLUE's `relation_list.json` has another order, so an index is never used outside of one checkpoint.
 """
 
 NO_RELATION = "no_relation"
@@ -40,4 +40,4 @@ RELATIONS: tuple[str, ...] = (
 )
 
 ENTITY_TYPES: tuple[str, ...] = ("PER", "ORG", "LOC", "DAT", "POH", "NOH")
-"""Person, organisation, location, date, other proper noun, other number (KLUE, Park et al. 2021)."""
+"""Person, organization, location, date, other proper noun, other number (KLUE, Park et al. 2021)."""

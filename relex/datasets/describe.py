@@ -1,8 +1,6 @@
-"""How long the sentences of a file are, kept as counts so that a million of them weigh nothing.
+"""Descriptions of data files: labels, types, sentence lengths, duplicates, and differences between files.
 
-What stands in data files before any model sees them: labels, types, lengths, repeats, and how files differ.
-
-Everything is counted once here, as plain data; `tables` puts it in words, `text` and `page` show it.
+Everything is counted once here as plain data; `tables` formats it as text, and `page` as HTML.
 """
 
 from collections import Counter, defaultdict
@@ -17,33 +15,38 @@ from relex.errors import InvalidCsv
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How lengths of one unit are grouped: fixed, so that files compare."""
+    """The bins for lengths of one unit; they are fixed, so that files can be compared."""
 
     unit: str
     width: int
-    """Lengths a bin of the histogram."""
+    """Number of lengths in a bin of the histogram."""
     end: int
-    """From here on all lengths share the last bin; a multiple of the width."""
+    """Start of the last bin, which holds all greater lengths; a multiple of the width."""
     limits: tuple[int, ...]
-    """Lengths above which sentences are counted."""
+    """Limits above which sentences are counted."""
 
 
 CHARACTERS = Scale("characters", 20, 400, (400,))
 TOKENS = Scale("tokens", 16, 256, (128, 160))
-"""128 and 160 are the windows that models of KLUE-RE usually read."""
+"""128 and 160 are the usual window sizes of KLUE-RE models."""
+
+MAX_CONFLICTS = 10
+
+Counts = Mapping[str, int]
+"""Rows by category, the most frequent first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """The lengths of one file's sentences."""
+    """The sentence lengths of one file, as counts."""
 
     scale: Scale
     counts: Mapping[int, int]
-    """Sentences by exact length, the shortest first; at least one."""
+    """Number of sentences by exact length, shortest first; at least one."""
 
     @property
     def total(self) -> int:
-        """How many sentences were measured."""
+        """Number of sentences."""
         return sum(self.counts.values())
 
     @property
@@ -57,17 +60,17 @@ class Lengths:
         return max(self.counts)
 
     def quantile(self, share: float) -> int:
-        """The smallest length that at least this share of the sentences does not exceed."""
+        """Return the smallest length that at least this share of the sentences does not exceed."""
         sums = zip(self.counts, accumulate(self.counts.values()), strict=True)
         return next(length for length, up_to in sums if up_to >= share * self.total)
 
     def above(self, limit: int) -> int:
-        """How many sentences are longer."""
+        """Count the sentences that are longer than the limit."""
         return sum(count for length, count in self.counts.items() if length > limit)
 
     @property
     def histogram(self) -> dict[str, int]:
-        """Sentences by bin, all bins of the scale, named like `20-39` and `400+`."""
+        """Number of sentences by bin, for all bins of the scale, with names like `20-39` and `400+`."""
         scale = self.scale
         bins: Counter[int] = Counter()
         for length, count in self.counts.items():
@@ -78,47 +81,41 @@ class Lengths:
 
 
 def measure(lengths: Iterable[int], scale: Scale) -> Lengths:
-    """Count lengths, at least one."""
+    """Count lengths; there must be at least one."""
     return Lengths(scale, dict(sorted(Counter(lengths).items())))
-
-
-CONFLICTS_SHOWN = 10
-
-Counts = Mapping[str, int]
-"""Rows by category, the most frequent first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Rows of one file with the same sentence and entities and more than one label."""
+    """Rows of one file with the same sentence and entities but different labels."""
 
     ids: tuple[str, ...]
     labels: tuple[str, ...]
-    """In the order of the ids."""
+    """Labels in the order of the ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileDescription:
-    """One file, counted in rows unless said otherwise."""
+    """The description of one file; counts are rows unless noted otherwise."""
 
     name: str
     rows: int
     labels: Counts
-    """Empty where the file has no gold labels."""
+    """Rows by label; empty if the file has no gold labels."""
     subject_types: Counts
     object_types: Counts
     type_pairs: Counts
-    """By `SUBJECT-OBJECT`."""
+    """Rows by type pair, named `SUBJECT-OBJECT`."""
     pair_labels: Mapping[str, Counts]
-    """Labels of each type pair; empty where the file has no gold labels."""
+    """Labels of each type pair; empty if the file has no gold labels."""
     sources: Counts
     characters: Lengths
     tokens: Lengths | None
-    """None where no token lengths were given."""
+    """Lengths in tokens; None if they were not measured."""
     duplicates: int
-    """Rows whose sentence and entities (word, place, type) an earlier row has."""
+    """Rows that repeat sentence and entities (word, position, type) of an earlier row."""
     conflicts: int
-    """Groups of such rows that disagree on the label."""
+    """Number of groups of such rows with different labels."""
     first_conflicts: tuple[Conflict, ...]
 
     @property
@@ -128,8 +125,8 @@ class FileDescription:
 
     @property
     def distributions(self) -> dict[str, Counts]:
-        """Every distribution that files are compared by, by its name; those that the file lacks are left out."""
-        found = {
+        """The distributions by which files are compared, by name; those that the file lacks are left out."""
+        counts_by_name = {
             "label": self.labels,
             "subject type": self.subject_types,
             "object type": self.object_types,
@@ -138,25 +135,25 @@ class FileDescription:
             "characters": self.characters.histogram,
             "tokens": self.tokens.histogram if self.tokens else {},
         }
-        return {name: counts for name, counts in found.items() if counts}
+        return {name: counts for name, counts in counts_by_name.items() if counts}
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What another file has to do with the first one; counts are rows of the other file."""
+    """The comparison of another file with the first; counts are rows of the other file."""
 
     name: str
     psi: Mapping[str, float]
-    """Population stability index by distribution, for those that both files have."""
-    known_sentences: int
-    """The sentence stands in the first file too."""
-    known_words: int
-    """Both entity words are entity words of the first file."""
+    """Population stability index by distribution, for the distributions that both files have."""
+    shared_sentences: int
+    """Rows whose sentence is in the first file too."""
+    shared_words: int
+    """Rows whose entity words are both entity words of the first file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """All files, and each but the first compared with the first."""
+    """The descriptions of all files, and the comparisons of the others with the first."""
 
     files: tuple[FileDescription, ...]
     comparisons: tuple[Comparison, ...]
@@ -165,11 +162,11 @@ class Description:
 def describe(
     files: Mapping[str, Sequence[Example]], token_lengths: Mapping[str, Sequence[int]] | None = None
 ) -> Description:
-    """Count everything, in time and memory proportional to the rows.
+    """Describe files in time and memory proportional to their rows.
 
     Args:
-        files: examples by the file's name; the others are compared with the first.
-        token_lengths: tokens a sentence, by the file's name, for the files where they are known.
+        files: examples by file name; the others are compared with the first.
+        token_lengths: number of tokens of each sentence, by file name; files may be missing.
 
     Raises:
         InvalidCsv: a file has no examples.
@@ -185,8 +182,8 @@ def describe(
         Comparison(
             name=other.name,
             psi=_psi(described[0], other),
-            known_sentences=sum(example.sentence in sentences for example in examples),
-            known_words=sum(words.issuperset(_words(example)) for example in examples),
+            shared_sentences=sum(example.sentence in sentences for example in examples),
+            shared_words=sum(words.issuperset(_words(example)) for example in examples),
         )
         for other, examples in zip(described[1:], others, strict=True)
     )
@@ -208,7 +205,7 @@ def _file(name: str, examples: Sequence[Example], token_lengths: Sequence[int] |
         tokens=measure(token_lengths, TOKENS) if token_lengths else None,
         duplicates=len(examples) - len({_identity(example) for example in examples}),
         conflicts=len(conflicts),
-        first_conflicts=tuple(conflicts[:CONFLICTS_SHOWN]),
+        first_conflicts=tuple(conflicts[:MAX_CONFLICTS]),
     )
 
 
@@ -221,11 +218,11 @@ def _pair_labels(examples: Sequence[Example]) -> Mapping[str, Counts]:
     for example in examples:
         if example.label is not None:
             labels[type_pair(example)][example.label] += 1
-    return {pair: dict(found.most_common()) for pair, found in labels.items()}
+    return {pair: dict(counts.most_common()) for pair, counts in labels.items()}
 
 
 def _conflicts(examples: Sequence[Example]) -> list[Conflict]:
-    """In the order of their first rows."""
+    """Return the conflicts in the order of their first rows."""
     same: defaultdict[Hashable, list[tuple[str, str]]] = defaultdict(list)
     for example in examples:
         if example.label is not None:
@@ -246,5 +243,5 @@ def _words(example: Example) -> tuple[str, str]:
 
 
 def _psi(first: FileDescription, other: FileDescription) -> Mapping[str, float]:
-    expected, found = first.distributions, other.distributions
-    return {name: psi(expected[name], found[name]) for name in expected if name in found}
+    expected, actual = first.distributions, other.distributions
+    return {name: psi(expected[name], actual[name]) for name in expected if name in actual}

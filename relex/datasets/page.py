@@ -1,18 +1,18 @@
-"""A description as one HTML page that needs no other file: pictures, and every table to open.
+"""A description as one self-contained HTML page with charts and tables.
 
-Built as elements, so that all text of the data files is escaped by construction.
+The page is built as an element tree, so that all text of the data files is escaped.
 """
 
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from relex.datasets.charts import bars, colour, heat_map, outlines, shares
+from relex.datasets.charts import bars, color, heat_map, outlines, shares
 from relex.datasets.describe import CHARACTERS, TOKENS, Description
 from relex.datasets.tables import Table, categories, detail_tables, main_tables
 from relex.labels import NO_RELATION
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""Nothing is fetched or run: a second wall behind the escaping."""
+"""Forbids loading and running anything, as a second protection besides escaping."""
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1c; --paper: #fff; --line: #ccc;
@@ -37,7 +37,7 @@ details { margin: .4rem 0; } summary { cursor: pointer; }
 
 
 def as_html(description: Description) -> str:
-    """The whole page, from the doctype on; some dozens of kB whatever the number of rows."""
+    """Render the whole page; its size does not depend on the number of rows."""
     html = Element("html", {"lang": "en"})
     title = "Data: " + ", ".join(file.name for file in description.files)
     _head(SubElement(html, "head"), title)
@@ -66,12 +66,12 @@ def _head(head: Element, title: str) -> None:
 
 
 def _labels(body: Element, description: Description) -> None:
-    """no_relation has a scale of its own: beside it all others would be stubs."""
+    """Add the labels; no_relation has its own scale, because it would dwarf the others."""
     labels = {index: shares(file.labels) for index, file in enumerate(description.files) if file.labels}
     if not labels:
         return
     SubElement(body, "h2").text = "Labels, share of the labelled rows"
-    _key(body, description, labels)
+    _legend(body, description, labels)
     body.append(bars(NO_RELATION, [NO_RELATION], labels))
     SubElement(body, "h3").text = f"All others, on a larger scale than {NO_RELATION}"
     relations = [label for label in categories(labels.values()) if label != NO_RELATION]
@@ -88,22 +88,22 @@ def _type_pairs(body: Element, description: Description) -> None:
 
 def _lengths(body: Element, description: Description) -> None:
     for scale in (CHARACTERS, TOKENS):
-        found = {
+        series = {
             index: shares(file.distributions[scale.unit])
             for index, file in enumerate(description.files)
             if scale.unit in file.distributions
         }
-        if found:
+        if series:
             SubElement(body, "h2").text = f"Sentence length in {scale.unit}"
-            _key(body, description, found)
-            body.append(outlines(f"Sentence length in {scale.unit}", scale, found))
+            _legend(body, description, series)
+            body.append(outlines(f"Sentence length in {scale.unit}", scale, series))
 
 
-def _key(body: Element, description: Description, shown: Iterable[int]) -> None:
-    """Which colour is which file."""
+def _legend(body: Element, description: Description, shown: Iterable[int]) -> None:
+    """Add a legend of colors and files."""
     key = SubElement(body, "p")
     for index in shown:
-        SubElement(key, "span", {"class": colour(index)}).text = "\N{BLACK SQUARE} "
+        SubElement(key, "span", {"class": color(index)}).text = "\N{BLACK SQUARE} "
         SubElement(key, "span", {"class": "name"}).text = description.files[index].name
 
 

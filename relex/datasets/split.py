@@ -1,7 +1,7 @@
-"""Cutting a labelled file into a training and a validation side.
+"""Splits of a labeled file into a training and a validation side.
 
-Two rules: `stratified` is the usual one, and flatters a model that remembers names, because both sides share
-sentences and entity words; `grouped` shares neither, so its score says more about names never seen.
+`stratified` is the usual split; it overestimates a model that memorizes names, because both sides share sentences and
+entity words. `grouped` shares neither, so that its score says more about unseen names.
 """
 
 from collections import Counter, defaultdict
@@ -20,31 +20,32 @@ VALID_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Two sides of a file. Every row is on one of them: none is dropped."""
+    """The two sides of a file; every row is on exactly one side."""
 
     train: tuple[int, ...]
-    """Positions of the training rows, in the file's order."""
+    """Positions of the training rows, in file order."""
     valid: tuple[int, ...]
-    """Positions of the validation rows, in the file's order."""
+    """Positions of the validation rows, in file order."""
     train_labels: Mapping[str, int]
-    """Rows by label, the most frequent first."""
+    """Training rows by label, the most frequent first."""
     valid_labels: Mapping[str, int]
+    """Validation rows by label, the most frequent first."""
     largest_group: int
-    """Rows that had to stay together at most; 1 where every row was free."""
+    """Size of the largest group of rows that stay together; 1 for a split without groups."""
 
 
 def stratified(labels: Sequence[str], test_size: float = VALID_SHARE, seed: int = SEED) -> Split:
-    """A split at random with every label's share kept: scikit-learn's train_test_split(stratify=labels).
+    """Split at random and keep the share of every label, by scikit-learn's `train_test_split`.
 
     Args:
-        labels: one a row.
+        labels: the label of each row.
         test_size: the validation side's share of the rows, between 0 and 1.
         seed: the same seed gives the same split.
 
     Raises:
         InvalidCsv: a label has a single row, which cannot stand on both sides, or a side has fewer rows than
             there are labels.
-        InvalidInput: test_size is no share.
+        InvalidInput: test_size is not between 0 and 1.
     """
     _check_size(test_size)
     lonely = [label for label, count in Counter(labels).items() if count == 1]
@@ -55,17 +56,17 @@ def stratified(labels: Sequence[str], test_size: float = VALID_SHARE, seed: int 
         )
     try:
         train, valid = train_test_split(range(len(labels)), test_size=test_size, stratify=labels, random_state=seed)
-    except ValueError as fault:
+    except ValueError as error:
         kinds = len(set(labels))
         raise InvalidCsv(
             f"{counted(len(labels), 'row')} with {kinds} labels cannot be split at {test_size:g}: "
             "each side needs a row of every label; add rows or change the share"
-        ) from fault
+        ) from error
     return _split(labels, train, valid, largest_group=1)
 
 
 def grouped(examples: Sequence[Example], test_size: float = VALID_SHARE, seed: int = SEED) -> Split:
-    """A split where no sentence and no entity word of one side stands on the other, as sentence or as entity.
+    """Split so that the two sides share no sentence and no entity word.
 
     Rows that share a sentence or an entity word, directly or over other rows, form a group, and a group stays
     together. In random order each group goes to the validation side if every label in it has room there (its
@@ -85,7 +86,7 @@ def grouped(examples: Sequence[Example], test_size: float = VALID_SHARE, seed: i
 
     Raises:
         InvalidCsv: an example has no label, or no group fits the validation side.
-        InvalidInput: test_size is no share.
+        InvalidInput: test_size is not between 0 and 1.
     """
     _check_size(test_size)
     labels = [_label(example) for example in examples]
@@ -103,7 +104,7 @@ def grouped(examples: Sequence[Example], test_size: float = VALID_SHARE, seed: i
     largest = max(map(len, groups), default=0)
     if not valid:
         raise InvalidCsv(
-            f"{len(examples)} rows hang together by shared sentences and entity words in groups of up to {largest}, "
+            f"{len(examples)} rows are connected by shared sentences and entity words in groups of up to {largest}, "
             "too large for a validation side; split without groups or add rows"
         )
     return _split(labels, train, valid, largest)
@@ -121,7 +122,7 @@ def _label(example: Example) -> str:
 
 
 def _groups(examples: Sequence[Example]) -> list[list[int]]:
-    """Rows by what they share, in the order of their first rows (union-find over texts, with path halving)."""
+    """Group rows that share texts, in the order of their first rows (union-find with path halving)."""
     parents: dict[str, str] = {}
 
     def root(text: str) -> str:

@@ -1,7 +1,4 @@
-"""A description as tables of words: the same ones in the terminal's report and in the page.
-
-A description for a terminal.
-"""
+"""A description as tables of text, which the terminal and the HTML page share."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +10,10 @@ from relex.domain.mix import LARGE, STABLE, describe_psi
 from relex.labels import NO_RELATION
 
 RARE = 0.01
-"""A label with a smaller share of the rows is called rare."""
+"""Share of rows below which a label is called rare."""
 TOP_LABELS = 3
 CATEGORIES_SHOWN = 50
-"""A source column may name a page a row."""
+"""Maximum number of categories in a table; a source column may have one per row."""
 IDS_SHOWN = 5
 ABSENT = "-"
 
@@ -25,7 +22,7 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Text in rows and columns. Every row is as long as the head; its first cell names it."""
+    """Text in rows and columns; every row is as long as the head, and its first cell is its name."""
 
     title: str
     head: Row
@@ -33,19 +30,19 @@ class Table:
 
 
 def main_tables(description: Description) -> list[Table]:
-    """What a person wants to see first."""
+    """Return the tables that are shown first."""
     first = description.files[0]
     return _filled([overview(description), shift(description), overlap(description), pair_labels(first)])
 
 
 def detail_tables(description: Description) -> list[Table]:
-    """Every count behind it."""
+    """Return the tables with all counts."""
     others = map(pair_labels, description.files[1:])
     return _filled([*distributions(description), *others, conflicts(description)])
 
 
 def overview(description: Description) -> Table:
-    """The figures that a person asks for first, a column a file."""
+    """Return the main figures, one column per file."""
     files = description.files
 
     def across(name: str, figure: Callable[[FileDescription], str]) -> Row:
@@ -66,11 +63,11 @@ def overview(description: Description) -> Table:
 
 
 def shift(description: Description) -> Table:
-    """The population stability index of every distribution, a column for each file but the first."""
+    """Return the population stability index of every distribution, one column per file except the first."""
     others = description.comparisons
     first = description.files[0]
     rows = [
-        (name, *(_verdict(other.psi.get(name)) for other in others))
+        (name, *(_psi_text(other.psi.get(name)) for other in others))
         for name in first.distributions
         if any(name in other.psi for other in others)
     ]
@@ -79,10 +76,10 @@ def shift(description: Description) -> Table:
 
 
 def overlap(description: Description) -> Table:
-    """What the other files share with the first, a row a file."""
+    """Return what the other files share with the first, one row per file."""
     sizes = {file.name: file.rows for file in description.files}
     rows = [
-        (other.name, _part(other.known_sentences, sizes[other.name]), _part(other.known_words, sizes[other.name]))
+        (other.name, _part(other.shared_sentences, sizes[other.name]), _part(other.shared_words, sizes[other.name]))
         for other in description.comparisons
     ]
     head = ("file", "rows with a sentence of it", "rows with both entity words of it")
@@ -90,18 +87,20 @@ def overlap(description: Description) -> Table:
 
 
 def distributions(description: Description) -> list[Table]:
-    """A table for each distribution: its categories as rows, files as columns."""
+    """Return one table per distribution, with its categories as rows and the files as columns."""
     counts = [file.distributions for file in description.files]
-    names = dict.fromkeys(name for found in counts for name in found)
+    names = dict.fromkeys(name for file_counts in counts for name in file_counts)
     head = [file.name for file in description.files]
     return [
-        Table(f"Rows by {name}", (name, *head), tuple(_categories([found.get(name, {}) for found in counts])))
+        Table(
+            f"Rows by {name}", (name, *head), tuple(_categories([file_counts.get(name, {}) for file_counts in counts]))
+        )
         for name in names
     ]
 
 
 def pair_labels(file: FileDescription) -> Table:
-    """The most frequent labels of each type pair, the most frequent pair first."""
+    """Return the most frequent labels of each type pair, the most frequent pair first."""
     rows = [
         (pair, f"{count:,}", _top(file.pair_labels[pair]))
         for pair, count in file.type_pairs.items()
@@ -111,7 +110,7 @@ def pair_labels(file: FileDescription) -> Table:
 
 
 def conflicts(description: Description) -> Table:
-    """The first rows that agree on sentence and entities, and disagree on the label."""
+    """Return the first rows with the same sentence and entities but different labels."""
     rows = [
         (file.name, _first(conflict.ids), _first(conflict.labels))
         for file in description.files
@@ -121,8 +120,8 @@ def conflicts(description: Description) -> Table:
 
 
 def categories(counts: Iterable[Iterable[str]]) -> list[str]:
-    """All categories of several counts, in the order in which they are met."""
-    return list(dict.fromkeys(category for found in counts for category in found))
+    """Return all categories of several counts in order of appearance."""
+    return list(dict.fromkeys(category for file_counts in counts for category in file_counts))
 
 
 def _filled(tables: Iterable[Table]) -> list[Table]:
@@ -130,22 +129,22 @@ def _filled(tables: Iterable[Table]) -> list[Table]:
 
 
 def _categories(counts: Sequence[Counts]) -> list[Row]:
-    totals = [sum(found.values()) for found in counts]
+    totals = [sum(file_counts.values()) for file_counts in counts]
 
     def row(name: str, parts: Iterable[int]) -> Row:
         return (name, *(_part(part, total) for part, total in zip(parts, totals, strict=True)))
 
     names = categories(counts)
     shown, rest = names[:CATEGORIES_SHOWN], names[CATEGORIES_SHOWN:]
-    rows = [row(name, (found.get(name, 0) for found in counts)) for name in shown]
+    rows = [row(name, (file_counts.get(name, 0) for file_counts in counts)) for name in shown]
     if rest:
-        others = (sum(found.get(name, 0) for name in rest) for found in counts)
+        others = (sum(file_counts.get(name, 0) for name in rest) for file_counts in counts)
         rows.append(row(f"{len(rest):,} others", others))
     return rows
 
 
 def _lengths(files: Sequence[Lengths | None]) -> list[Row]:
-    """One unit's figures, a column a file; no rows where no file was measured in it."""
+    """Return the figures of one unit, one column per file; no rows if no file was measured in it."""
     scales = [lengths.scale for lengths in files if lengths]
     if not scales:
         return []
@@ -189,12 +188,12 @@ def _part(count: int, total: int) -> str:
     return f"{count:,} ({100 * count / total:.1f} %)" if total else ABSENT
 
 
-def _verdict(value: float | None) -> str:
+def _psi_text(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.3f} {describe_psi(value)}"
 
 
 def as_text(description: Description) -> str:
-    """Every table under its title, columns aligned; several lines, no line end."""
+    """Format all tables under their titles with aligned columns; no final line end."""
     return "\n\n".join(map(_as_text, main_tables(description) + detail_tables(description)))
 
 

@@ -1,1 +1,1 @@
-"""Examples, jobs, training runs and model versions as frozen values; no I/O."""
+"""Immutable domain objects: examples, jobs, training runs and model versions; no I/O."""

@@ -1,7 +1,7 @@
-"""The things that travel through relex: an entity, an example to score, a prediction for it or why there is none.
+"""Entities, examples, predictions and row errors.
 
-They are plain frozen values, made by `csvfile` and `db`, read by `encoding` and `scoring`, so that no room
-needs another room's objects.
+They are immutable values, created by `files` and `db` and read by `encoding` and `inference`, so that these packages do
+not depend on each other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from relex.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A marked piece of a sentence: `sentence[start:end] == text`, in Unicode code points, end exclusive."""
+    """A marked part of a sentence: `sentence[start:end] == text`, in Unicode code points, end exclusive."""
 
     text: str
     start: int
@@ -26,7 +26,7 @@ class Example:
     """One sentence with its subject and object.
 
     `row_no` counts the accepted rows of a file from 0 and orders everything; `id` is the text of the file's
-    id column, untouched. `label` is the gold relation, or None where the file has none.
+    id column, unchanged. `label` is the gold relation, or None if there is none.
     """
 
     row_no: int
@@ -53,14 +53,14 @@ class Prediction:
 
 
 CANNOT_BE_SCORED = "cannot-be-scored"
-"""Code of a row error that names what is wrong with the row."""
+"""Code of a row error that is caused by the row itself."""
 SCORING_FAILED = "scoring-failed"
-"""Code of a row error that was raised unexpectedly for one row and not for the others."""
+"""Code of an unexpected error that was raised for one row and not for the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """Why one accepted row has no prediction; the message does not repeat the row's id."""
+    """The reason why one valid row has no prediction; the message does not repeat the row's id."""
 
     row_no: int
     code: str
@@ -68,23 +68,23 @@ class RowError:
 
 
 RowResult = Prediction | RowError
-"""What becomes of one example; each has exactly one."""
+"""The result of one example; each example has exactly one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a shard's examples; each of them is in one of the first three."""
+    """The results of a shard; each example is in `scored`, `errors` or `reused`."""
 
     scored: Sequence[Prediction]
     errors: Sequence[RowError] = ()
     reused: Sequence[Prediction] = ()
-    """Of rows whose content was scored before, or in another row of the shard."""
+    """Predictions of rows whose content was scored before, or in another row of the shard."""
     keys: Mapping[int, UUID] = field(default_factory=dict)
-    """By row number, under which the scored ones may answer for others."""
+    """Cache keys of the scored rows, by row number."""
 
 
 def all_predicted(results: Iterable[RowResult], examples: Sequence[Example]) -> list[Prediction]:
-    """Return the predictions in the order of their rows, where every example must have one.
+    """Return the predictions in row order; every example must have one.
 
     Raises:
         InvalidInput: naming the first example that has a row error.

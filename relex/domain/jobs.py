@@ -1,7 +1,7 @@
-"""What a job is made of, and how its state follows from facts.
+"""Jobs, shards and their progress.
 
-A job's state is never stored beside the facts that make it: it is computed by :func:`job_state` from the
-shards' counts and the job's own timestamps, so the two cannot contradict each other.
+A job's state is not stored: :func:`job_state` computes it from the counts of its shards and its own timestamps, so that
+the two cannot contradict each other.
 """
 
 import re
@@ -17,13 +17,14 @@ from relex.hints import jobs as hints
 JobId = NewType("JobId", str)
 
 JOB_ID = "j-[0-9a-z]{6}"
-"""How ids of jobs look (`db.ids` makes them); nothing else becomes the name of a file."""
+"""Regular expression of job ids, as `db.ids` makes them; only such ids become names of files."""
 
 
 class ShardState(StrEnum):
-    """pending -> running -> done; back to pending when released or when the lease runs out; failed at the end.
+    """The state of a shard.
 
-    Where their job ends early, pending and running ones become cancelled. A retry makes these and failed ones pending.
+    pending -> running -> done or failed; back to pending when it is released or its lease expires. If its job ends
+    early, a pending or running shard becomes cancelled. A retry makes failed and cancelled shards pending.
     """
 
     PENDING = "pending"
@@ -34,7 +35,7 @@ class ShardState(StrEnum):
 
 
 class JobState(StrEnum):
-    """What a person is told about a job."""
+    """The state of a job, as it is shown to the user."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -45,7 +46,7 @@ class JobState(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen to the job by itself."""
+        """Whether the job has reached a final state."""
         return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
@@ -58,20 +59,20 @@ class MaxFailed:
 
     @classmethod
     def parse(cls, text: str) -> "MaxFailed":
-        """From `1%`, `0.5%` or a number of rows such as `10`.
+        """Parse `1%`, `0.5%` or a number of rows such as `10`.
 
         Raises:
             InvalidInput: it is neither.
         """
-        found = re.fullmatch(r"(\d{1,9})|(\d{1,3}(?:\.\d{1,9})?)%", text, re.ASCII)
-        if found is None or (found[2] and Decimal(found[2]) > HUNDRED):
+        match = re.fullmatch(r"(\d{1,9})|(\d{1,3}(?:\.\d{1,9})?)%", text, re.ASCII)
+        if match is None or (match[2] and Decimal(match[2]) > HUNDRED):
             raise InvalidInput(
                 f"'{text}' is no error budget: write a number of rows or a share of them, {hints.error_budget()}"
             )
-        return cls(Decimal(found[1] or found[2]), percent=found[2] is not None)
+        return cls(Decimal(match[1] or match[2]), percent=match[2] is not None)
 
     def rows(self, total: int) -> int:
-        """How many of `total` rows that is, rounded down."""
+        """Return the budget as a number of `total` rows, rounded down."""
         return int(self.amount * total / HUNDRED if self.percent else self.amount)
 
 
@@ -80,7 +81,7 @@ HUNDRED = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What a job is made from; `idempotency_key` is equal for equal work."""
+    """The values of a job to insert; equal work has an equal `idempotency_key`."""
 
     idempotency_key: str
     file_name: str
@@ -106,15 +107,15 @@ class Job:
     rejected: int
     created_at: datetime
     exact: bool = False
-    """Score in fp32 even where the model may be scored with fewer bits."""
+    """Score in fp32 even if the model may be scored in 16 bit."""
     fresh: bool = False
-    """Score every row, whatever was scored before."""
+    """Score every row without reusing earlier predictions."""
     priority: int = 0
-    """Jobs of a higher one come first."""
+    """Jobs of a higher priority are scored first."""
     max_failed: int | None = None
-    """How many row errors it may have before it fails early; None for any number."""
+    """Maximum number of row errors before the job fails early; None for no limit."""
     error: str | None = None
-    """Why it failed early, in words."""
+    """Reason of an early failure."""
     paused_at: datetime | None = None
     cancelled_at: datetime | None = None
     finished_at: datetime | None = None
@@ -122,7 +123,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A claimed run of a job's examples, rows `first_row` to `end_row` (exclusive).
+    """A claimed range of a job's examples, rows `first_row` to `end_row` (exclusive).
 
     `token` is the fencing token of this claim: every later write repeats it, and is refused once another
     worker has claimed the shard with a higher one.
@@ -139,13 +140,13 @@ class Shard:
 
     @property
     def rows(self) -> int:
-        """How many examples the shard holds."""
+        """Number of examples in the shard."""
         return self.end_row - self.first_row
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is, as counted by Postgres at one moment; rows unless said otherwise."""
+    """The progress of a job, counted in one snapshot of Postgres; rows unless noted otherwise."""
 
     job: Job
     done: int
@@ -153,11 +154,11 @@ class Progress:
     open: int
     """Rows in pending and running shards."""
     unscored: int
-    """Rows in failed and cancelled shards; they and `done` and `open` are all rows, at every moment."""
+    """Rows in failed and cancelled shards; `done`, `open` and `unscored` always add up to all rows."""
     failed: int
     """Rows with a recorded error."""
     reused: int
-    """Rows whose content was scored before: they were reused from Postgres."""
+    """Rows whose prediction was reused, because their content was scored before."""
     truncated_rows: int
     """Rows whose sentence was longer than the model's window."""
     pending_shards: int
@@ -166,26 +167,26 @@ class Progress:
     failed_shards: int
     cancelled_shards: int
     workers: int
-    """Different workers that hold a shard now and keep renewing their lease."""
+    """Distinct workers that hold a shard and renew its lease in time."""
     stalled_workers: int
-    """Different workers that hold a shard and are overdue to renew its lease: killed, cut off or stalled."""
+    """Distinct workers that hold a shard and are late to renew its lease: killed, disconnected or stalled."""
     seconds: float
-    """How long its shards took until they ended, on the database's clock: no pause, no wait for a worker or a retry."""
+    """Time of work on its shards by the database's clock, without pauses and waits for a worker or a retry."""
     rows_per_second: float | None = None
-    """Mean speed since the work last began (started, resumed or retried), or None where it cannot be known."""
+    """Mean speed since the job was last started, resumed or retried; None if unknown."""
     started_at: datetime | None = None
-    """When the earliest of its shards was claimed; a shard that is claimed again counts from its last claim."""
+    """Time of the earliest claim of its shards; only the last claim of each shard counts."""
     reason: str | None = None
-    """Why the job or a shard of it failed, in words."""
+    """Reason why the job or one of its shards failed."""
 
     @property
     def state(self) -> JobState:
-        """The job's state as these counts tell it."""
+        """The state that follows from these counts."""
         return job_state(self)
 
     @property
     def since(self) -> datetime:
-        """When the job came into its state."""
+        """The time when the job entered its state."""
         job = self.job
         moments = {
             JobState.QUEUED: job.created_at,
@@ -197,22 +198,22 @@ class Progress:
 
     @property
     def retry_hint(self) -> str:
-        """How to score what is left; where the error budget is spent, only with the row errors."""
+        """A hint with the command that scores the remaining rows."""
         return hints.retry(self.job.id, rows=self.job.error is not None)
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated time to the end at this speed, or None where it cannot be known or nobody works on it."""
+        """Estimated time to the end at this speed; None if unknown or if the job is not running."""
         if self.state is not JobState.RUNNING or not self.rows_per_second:
             return None
         return self.open / self.rows_per_second
 
 
 def job_state(progress: Progress) -> JobState:
-    """The one rule from facts to a word.
+    """Compute the state of a job.
 
-    A job ends only when no shard is open any more; `finished_at` is written by Postgres after it has checked
-    that every row is accounted for.
+    A job ends only when no shard is open anymore; Postgres sets `finished_at` after it has checked that every row is
+    accounted for.
     """
     job = progress.job
     if job.finished_at:

@@ -1,4 +1,4 @@
-"""Training runs: their states and what is known of each."""
+"""Training runs and their states."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,11 @@ RunId = NewType("RunId", str)
 
 
 class RunState(StrEnum):
-    """queued -> running -> done or failed, back to queued when its worker dies; cancelled from either on request."""
+    """The state of a training run.
+
+    queued -> running -> done or failed; back to queued when its worker dies.
+    Queued and running runs become cancelled on request.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -20,7 +24,7 @@ class RunState(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen to the run by itself."""
+        """Whether the run has reached a final state."""
         return self in (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
 
 
@@ -28,15 +32,15 @@ class RunState(StrEnum):
 class TrainingRun:
     """One execution of a training configuration.
 
-    `config` is the whole configuration as plain data, every default written out; `progress` is what the
-    trainer told last (step, steps, epoch, loss, learning_rate, epochs: a list of scores an epoch).
+    `config` is the whole configuration as plain data, every default written out; `progress` is the
+    trainer's last report (step, steps, epoch, loss, learning_rate, epochs: a list of scores an epoch).
     """
 
     id: RunId
     name: str
     config: Mapping[str, Any]
     folder: str
-    """Where the run was queued: relative data paths start there."""
+    """Folder in which the run was queued; relative data paths start there."""
     state: RunState
     progress: Mapping[str, Any]
     created_at: datetime
@@ -49,10 +53,10 @@ class TrainingRun:
 
     @property
     def metric(self) -> str:
-        """The score that chooses the epoch."""
+        """The metric that selects the best epoch."""
         return str(self.config["validation"]["metric"])
 
     @property
     def best_epoch(self) -> Mapping[str, Any] | None:
-        """The scores of the best epoch so far by that metric, the first where several are equal; None before any."""
+        """The scores of the best epoch so far by `metric`, the first one of equals; None before the first epoch."""
         return max(self.progress.get("history", []), key=lambda scores: scores[self.metric], default=None)

@@ -1,4 +1,4 @@
-"""Model versions, their scores, and the files that they were trained on."""
+"""Model versions, their scores, and their training files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,37 +7,37 @@ from datetime import datetime
 from relex.domain.runs import RunId
 
 MODEL_NAME = r"[A-Za-z0-9_-]{1,64}"
-"""What a model version may be called, as a regular expression: its name is also a folder's."""
+"""Regular expression of model names, which are also names of folders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How a checkpoint does on one labelled file, both figures x100 as KLUE defines them (analysis.metrics)."""
+    """Scores of a checkpoint on one labeled file, x100 as KLUE defines them (evaluation.metrics)."""
 
     data_sha256: str
-    """Which file: scores are compared only between equal ones."""
+    """Digest of the file; only scores on the same file are compared."""
     examples: int
     micro_f1: float
     auprc: float
     precision: str | None = None
-    """`fp32`, or `default`: 16 bit where a worker has it and the checkpoint may. None where it was not noted."""
+    """`fp32`, or `default`: 16 bit if worker and checkpoint support it; None if it was not recorded."""
 
 
 FP32, DEFAULT_PRECISION = "fp32", "default"
 PRECISIONS = {FP32: "fp32", DEFAULT_PRECISION: "16 bit where a worker has it"}
-"""In words."""
+"""Descriptions of the precisions."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingFile:
-    """A file that a model version learned from."""
+    """A file that a model version was trained on."""
 
     name: str
     sha256: str
     path: str | None = None
-    """Where it was read; None for a checkpoint that was made elsewhere."""
+    """Path of the file; None for an imported checkpoint."""
     encoding: str = "utf-8"
-    """How it was read."""
+    """Text encoding of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,19 @@ class ModelVersion:
     labels: tuple[str, ...]
     """The order of every probability list that this version writes."""
     digests: Mapping[str, str]
-    """sha256 of every file of the checkpoint that scoring reads, by file name."""
+    """SHA-256 of every file of the checkpoint that scoring reads, by file name."""
     scores: tuple[Scores, ...]
     created_at: datetime
     current: bool
     run_id: RunId | None = None
     note: str | None = None
-    """What a person should know before using it, such as that it is worse than one of its members."""
+    """What the user should know before using it, such as that it is worse than one of its members."""
     trained_on: tuple[TrainingFile, ...] | None = None
-    """None where nobody knows: checkpoints that were made by an older relex or elsewhere do not say."""
+    """Training files; None if unknown, as for imported checkpoints and those of earlier versions."""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.number}"
 
     def score_on(self, data_sha256: str) -> Scores | None:
-        """The scores on the file with this digest, if they were ever measured."""
+        """Return the scores on the file with this digest, or None if they were never measured."""
         return next((scores for scores in self.scores if scores.data_sha256 == data_sha256), None)

@@ -1,1 +1,1 @@
-"""From an example to token ids: markers, tokens with their spans, batches."""
+"""From examples to token ids: markers, tokens with entity ranges, batches."""

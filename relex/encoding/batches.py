@@ -1,4 +1,4 @@
-"""Examples that go through the network together: grouped by length, padded, as tensors.
+"""Batches of examples: grouped by length, padded and stacked as tensors.
 
 A batch is bounded by its padded tokens, not by its examples, because tokens are what cost time and memory.
 """
@@ -25,20 +25,20 @@ class Batch:
     token_type_ids: Tensor
     """Shape: [B, L], int64."""
     subject_mask: Tensor
-    """Shape: [B, L], bool; true on the subject's own tokens, of which there is at least one."""
+    """Shape: [B, L], bool; true on the subject's own tokens, at least one."""
     object_mask: Tensor
     """Shape: [B, L], bool; the same for the object."""
     subject_marker: Tensor
-    """Shape: [B], int64; where the subject's opening marker stands."""
+    """Shape: [B], int64; position of the subject's opening marker."""
     object_marker: Tensor
-    """Shape: [B], int64; where the object's opening marker stands."""
+    """Shape: [B], int64; position of the object's opening marker."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors by name, as `RelationClassifier.forward` takes them."""
+        """Return the tensors by name, as `RelationClassifier.forward` takes them."""
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "row_nos"}
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
+        """Return the same batch on another device."""
         return Batch(self.row_nos, **{name: tensor.to(device) for name, tensor in self.tensors().items()})
 
 
@@ -59,10 +59,10 @@ def collate(encoded: Sequence[EncodedExample], pad_token_id: int) -> Batch:
 
 
 def by_token_budget(encoded: Sequence[EncodedExample], max_tokens: int) -> Iterator[list[EncodedExample]]:
-    """Groups of examples of like length, shortest first; equal lengths keep their order.
+    """Yield groups of examples of similar length, shortest first; equal lengths keep their order.
 
-    A group's examples times its longest length stay within `max_tokens`, save for a single example that is
-    longer than that by itself.
+    The number of examples times the longest length is at most `max_tokens`, except for a single example that is
+    longer than that.
     """
     group: list[EncodedExample] = []
     for example in sorted(encoded, key=lambda example: len(example.input_ids)):

@@ -1,12 +1,8 @@
-"""How subject and object are marked in a sentence: the text that a model reads, with both entities' places in it.
+"""Marking of subject and object: the text that a model reads, with the character ranges of both entities.
 
-Pure text, no tokenizer: the places are known because the text is built here, so nobody ever searches for an
-entity's word, which stands more than once in one sentence out of ten. `tokens` turns places into token ranges.
-
-The same sentence about somebody else: an example whose entities go by other words.
-
-A model that remembers names is right about rows that it cannot read. With other words in their place it has to read
-them: in training that keeps it from remembering, on labelled rows it tells how much it remembers.
+This module works on text only, without a tokenizer. The ranges are known because the text is built here, so that no
+entity's word has to be searched, which occurs more than once in one sentence out of ten. `tokens` turns them into token
+ranges.
 """
 
 from dataclasses import dataclass, replace
@@ -18,25 +14,25 @@ from relex.errors import InvalidInput
 from relex.labels import ENTITY_TYPES
 
 Range = tuple[int, int]
-"""First position and the position after the last."""
+"""First position and the position after the last one."""
 
 
 class Scheme(StrEnum):
-    """What stands round the entities (Zhou & Chen 2021, "An Improved Baseline for Sentence-level RE", table 1)."""
+    """A way to mark entities (Zhou & Chen 2021, "An Improved Baseline for Sentence-level RE", table 1)."""
 
     NONE = "none"
-    """The bare sentence."""
+    """The sentence without markers."""
     ENTITY_MARKER = "entity_marker"
     """`[E1]subject[/E1]`, `[E2]object[/E2]`."""
     TYPED_ENTITY_MARKER = "typed_entity_marker"
     """`[E1-ORG]subject[/E1-ORG]`, `[E2-PER]object[/E2-PER]`."""
     TYPED_PUNCT_MARKER = "typed_punct_marker"
-    """`@ * ORG * subject @`, `# ^ PER ^ object #`: ordinary vocabulary only."""
+    """`@ * ORG * subject @`, `# ^ PER ^ object #`: only ordinary tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class MarkedText:
-    """A sentence with its markers. Ranges count characters of `text`."""
+    """A sentence with its markers; ranges count characters of `text`."""
 
     text: str
     subject: Range
@@ -44,20 +40,20 @@ class MarkedText:
     object: Range
     """The object's own words."""
     subject_block: Range
-    """The subject with its markers: begins with the first marker, or with the subject where there is none."""
+    """The subject with its markers, if the scheme has any."""
     object_block: Range
-    """The object with its markers."""
+    """The object with its markers, if the scheme has any."""
     pair: str | None
-    """The type sentence, read after the text, or None."""
+    """The type sentence that is read after the text, or None."""
     controls: tuple[Range, ...]
-    """The places that are control tokens, in their order: markers, where they are not ordinary text, and masks."""
+    """Ranges of control tokens in text order: markers that are special tokens, and masks."""
     pair_controls: int
     """Number of masks in the type sentence."""
 
 
 @cache
 def marker_tokens(scheme: Scheme) -> tuple[str, ...]:
-    """The special tokens that a tokenizer must learn for this scheme, each as ONE token; none for most schemes."""
+    """Return the special tokens that a tokenizer must have for this scheme, each as one token."""
     if scheme is Scheme.ENTITY_MARKER:
         names = ["E1", "E2"]
     elif scheme is Scheme.TYPED_ENTITY_MARKER:
@@ -68,12 +64,12 @@ def marker_tokens(scheme: Scheme) -> tuple[str, ...]:
 
 
 def mark(example: Example, scheme: Scheme, type_sentence: bool, mask: str | None = None) -> MarkedText:
-    """Write the example's sentence as `scheme` wants it, with the places of both entities.
+    """Mark the entities of an example, and return the text with the ranges of both.
 
-    `mask` is a tokenizer's mask token: it takes the place of both entities' words, wherever they are written.
+    `mask` is a tokenizer's mask token that replaces the words of both entities, also in the type sentence.
 
     Raises:
-        InvalidInput: subject and object overlap, so that no marker could tell them apart.
+        InvalidInput: subject and object overlap, so that markers cannot separate them.
     """
     subject, object_ = example.subject, example.object
     if subject.start < object_.end and object_.start < subject.end:
@@ -109,7 +105,7 @@ def mark(example: Example, scheme: Scheme, type_sentence: bool, mask: str | None
 
 
 def _around(entity: Entity, scheme: Scheme, *, is_subject: bool) -> tuple[str, str]:
-    """What stands before and after an entity."""
+    """Return the markers before and after an entity."""
     role = "E1" if is_subject else "E2"
     match scheme:
         case Scheme.NONE:
@@ -124,9 +120,10 @@ def _around(entity: Entity, scheme: Scheme, *, is_subject: bool) -> tuple[str, s
 
 
 def replace_entities(example: Example, subject: str, object_: str) -> Example:
-    """The example with these words for its entities; what else the sentence says of them stays.
+    """Return the example with other words for its entities, which must not overlap.
 
-    The entities must not overlap.
+    A model that has memorized names is right about rows that it cannot read; with other words it has to read the
+    sentence. In training this prevents memorizing, and on labeled rows it measures how much was memorized.
     """
     words = {example.subject: subject, example.object: object_}
     sentence, copied, moved = "", 0, {}

@@ -1,7 +1,7 @@
-"""Examples laid end to end in packs of one fixed number of tokens: nothing is computed for padding.
+"""Sequence packing: examples are concatenated into packs of a fixed number of tokens, without padding between them.
 
-Fixed for two reasons. Each new number of tokens makes a CPU's matrix library prepare anew. And where every product has
-one shape, an example gets the same bits whatever its neighbours are: batch invariance (He et al. 2025, "Defeating
+The number is fixed for two reasons. A CPU's matrix library prepares kernels for each shape. And if every product
+has the same shape, an example gets the same bits whatever its neighbors are: batch invariance (He et al. 2025, "Defeating
 Nondeterminism in LLM Inference").
 """
 
@@ -17,12 +17,12 @@ from torch import Tensor
 from relex.encoding.tokens import EncodedExample
 
 SET_SIZE = 16
-"""Examples whose entities are pooled together; the last set of a pack is filled up."""
+"""Number of examples whose entities are pooled together; the last set of a pack is padded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Neighbours of equal length, which attend in one call: `count` examples of `length` tokens, from token `start`."""
+    """Adjacent examples of equal length that share one attention call: `count` examples of `length` tokens."""
 
     start: int
     count: int
@@ -31,40 +31,39 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """N examples in T tokens, and the same in K sets of C for the head, the last one filled up with anything."""
+    """N examples in T tokens, and their positions in K sets of C for the head; the last set is padded."""
 
     examples: list[EncodedExample]
     stretches: tuple[Segment, ...]
     input_ids: Tensor
     """Shape: [1, T], int64; padding at the end."""
     position_ids: Tensor
-    """Shape: [1, T], int64; counts from 0 in each example."""
+    """Shape: [1, T], int64; each example counts from 0."""
     token_type_ids: Tensor
     """Shape: [1, T], int64."""
     boundaries: Tensor
-    """Where examples begin, and where the last one ends. Shape: [N + 1], int32"""
+    """Shape: [N + 1], int32; starts of the examples, and the end of the last one."""
     starts: Tensor
-    """The first token of each example. Shape: [K, C], int64"""
+    """Shape: [K, C], int64; first token of each example."""
     lengths: Tensor
-    """Shape: [K, C], int64."""
+    """Shape: [K, C], int64; number of tokens of each example."""
     entities: Tensor
-    """First token of subject and object, and the one after their last, counted in their example.
-    Shape: [K, C, 2, 2], int64"""
+    """Shape: [K, C, 2, 2], int64; start and end of subject and object, counted in their example."""
     markers: Tensor
-    """Where the opening markers stand, counted in their example. Shape: [K, C, 2], int64"""
+    """Shape: [K, C, 2], int64; positions of the opening markers, counted in their example."""
 
     @property
     def end(self) -> int:
-        """Where the last example ends; padding follows."""
-        return sum(stretch.count * stretch.length for stretch in self.stretches)
+        """Number of tokens of all examples; padding follows."""
+        return sum(segment.count * segment.length for segment in self.stretches)
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest example."""
-        return max(stretch.length for stretch in self.stretches)
+        """Number of tokens of the longest example."""
+        return max(segment.length for segment in self.stretches)
 
     def to(self, device: torch.device) -> "Pack":
-        """The same pack on another device; a GPU copies while it computes."""
+        """Return the same pack on another device; the copy to a GPU is asynchronous."""
         if device.type == "cpu":
             return self
         values = ((each.name, getattr(self, each.name)) for each in fields(self))
@@ -76,23 +75,23 @@ class Pack:
 
 
 def pack_best_fit(encoded: Sequence[EncodedExample], total: int) -> Iterator[list[EncodedExample]]:
-    """Groups of examples that fill `total` tokens as well as may be, longest first.
+    """Yield groups of examples that fill `total` tokens as well as possible, longest first.
 
-    Each pack takes the longest example that still has room, again and again: packs come out 98 % full. An example
-    longer than `total` is alone.
+    Each pack repeatedly takes the longest example that fits (best fit decreasing); packs are about 98 % full. An
+    example longer than `total` is alone.
     """
-    waiting = sorted(encoded, key=_length)
-    while waiting:
+    remaining = sorted(encoded, key=_length)
+    while remaining:
         group: list[EncodedExample] = []
-        room = max(total, _length(waiting[-1]))
-        while index := bisect_right(waiting, room, key=_length):
-            group.append(waiting.pop(index - 1))
+        room = max(total, _length(remaining[-1]))
+        while index := bisect_right(remaining, room, key=_length):
+            group.append(remaining.pop(index - 1))
             room -= _length(group[-1])
         yield group
 
 
 def collate_packed(group: list[EncodedExample], total: int, pad_token_id: int) -> Pack:
-    """Lay a group of `by_pack` end to end."""
+    """Concatenate a group of `pack_best_fit` into one pack."""
     lengths = [_length(example) for example in group]
     starts = [0, *accumulate(lengths)]
     spare = max(0, total - starts[-1])
@@ -100,7 +99,7 @@ def collate_packed(group: list[EncodedExample], total: int, pad_token_id: int) -
     filled += filled[-1:] * (-len(group) % SET_SIZE)
     return Pack(
         examples=group,
-        stretches=tuple(_stretches(lengths)),
+        stretches=tuple(_segments(lengths)),
         input_ids=_row([token for example in group for token in example.input_ids], pad_token_id, spare),
         position_ids=_row([position for length in lengths for position in range(length)], 0, spare),
         token_type_ids=_row([token for example in group for token in example.token_type_ids], 0, spare),
@@ -116,7 +115,7 @@ def _length(example: EncodedExample) -> int:
     return len(example.input_ids)
 
 
-def _stretches(lengths: Sequence[int]) -> Iterator[Segment]:
+def _segments(lengths: Sequence[int]) -> Iterator[Segment]:
     start = 0
     for length, equals in groupby(lengths):
         count = len(list(equals))

@@ -1,11 +1,8 @@
-"""Tokens of marked sentences in which a row's own text is only text: it can never become a control token.
+"""Tokenization in which the text of a row never becomes a control token.
 
-A tokenizer takes `[SEP]` or `[/E2-ORG]` for the control token of that name wherever it stands, and a sentence could end
-early or move its markers. Nearly no sentence holds such text, so each is encoded as a whole and looked at: where a
-control token stands that relex did not put there, the sentence is encoded again in pieces. All others get the tokens
-that they always had.
-
-How many tokens a text has, asked of a tokenizer file alone: no model, no torch.
+A tokenizer reads `[SEP]` or `[/E2-ORG]` as the control token of that name wherever it occurs, so that a sentence could
+end early or move its markers. Almost no sentence holds such text, so each is encoded as a whole and checked: if it has
+a control token that relex did not insert, it is encoded again in pieces. This module needs no torch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,16 +23,16 @@ class EncodedText:
     ids: Sequence[int]
     type_ids: Sequence[int]
     offsets: Sequence[Range]
-    """The characters of each token; those of the sentence rise inside `sentence` only."""
+    """Character range of each token; sorted only inside `sentence`."""
     sentence: range
-    """The tokens of the marked sentence; none, where the tokenizer knows no character of it."""
+    """Positions of the sentence's tokens; empty if the tokenizer knows no character of it."""
 
 
 class PlainTextTokenizer:
-    """A tokenizer that finds control tokens only where relex put them.
+    """A tokenizer that finds control tokens only where relex inserted them.
 
     Args:
-        backend: without truncation and padding.
+        backend: a tokenizer without truncation and padding.
         markers: the scheme's marker tokens.
     """
 
@@ -44,9 +41,9 @@ class PlainTextTokenizer:
         special = {number for number, token in backend.get_added_tokens_decoder().items() if token.special}
         self._unknown = getattr(backend.model, "unk_token", None)
         unknown = None if self._unknown is None else backend.token_to_id(self._unknown)
-        # A word that the vocabulary lacks is no control token, whatever it is called.
+        # The unknown token stands for a word that the vocabulary lacks, so it is not a control token.
         self._controls = frozenset({*special, *map(backend.token_to_id, markers)} - {unknown, None})
-        self._suspects = self._controls | {unknown}
+        self._candidates = self._controls | {unknown}
 
     def encode_batch(self, texts: Sequence[MarkedText]) -> Iterator[EncodedText]:
         """Encode marked sentences in the given order, with one call of the tokenizer for all."""
@@ -56,10 +53,10 @@ class PlainTextTokenizer:
             yield encoded if self._is_faithful(encoding, encoded, text) else self._in_pieces(text)
 
     def _is_faithful(self, encoding: Encoding, encoded: EncodedText, text: MarkedText) -> bool:
-        """Whether the control tokens are those that relex put there, and no others."""
-        found = [place for place, number in enumerate(encoded.ids) if number in self._suspects]
+        """Return whether the control tokens are exactly those that relex inserted."""
+        places = [place for place, number in enumerate(encoded.ids) if number in self._candidates]
         inside, pair_controls = [], 0
-        for place in found:
+        for place in places:
             if place in encoded.sentence:
                 start, end = encoded.offsets[place]
                 if encoded.ids[place] in self._controls or text.text[start:end] == self._unknown:
@@ -67,13 +64,13 @@ class PlainTextTokenizer:
             elif encoding.token_to_sequence(place) == 1:
                 start, end = encoded.offsets[place]
                 pair_controls += encoded.ids[place] in self._controls or str(text.pair)[start:end] == self._unknown
-        # A mask may take a space beside it along.
+        # The token of a mask may include an adjacent space.
         return (len(inside), pair_controls) == (len(text.controls), text.pair_controls) and all(
             start <= first and last <= end for (start, end), (first, last) in zip(inside, text.controls, strict=True)
         )
 
     def _in_pieces(self, text: MarkedText) -> EncodedText:
-        """Encode the controls and the text between them apart, and join them as the tokenizer joins its texts."""
+        """Encode control tokens and the text between them separately, and join them as the tokenizer does."""
         parts: list[tuple[int, Encoding]] = []
         end = 0
         for start, stop in text.controls:
@@ -83,7 +80,7 @@ class PlainTextTokenizer:
         parts += self._plain(text.text[end:], end)
         shifts = [shift for shift, part in parts for _ in part.ids]
         joined = self._backend.post_process(_merged(parts), self._pair(text), add_special_tokens=True)
-        # It forgets which tokens are of which text, but not which are its own.
+        # `post_process` loses the sequence of each token, but marks the special tokens that it adds.
         first = joined.special_tokens_mask.index(0) if shifts else 0
         offsets = joined.offsets
         for place, shift in enumerate(shifts, first):
@@ -94,15 +91,15 @@ class PlainTextTokenizer:
     def _pair(self, text: MarkedText) -> Encoding | None:
         if text.pair is None:
             return None
-        if text.pair_controls:  # masks stand for the entities' words, and nothing else in it is the row's own
+        if text.pair_controls:  # masks replace the entities' words, so the sentence holds no text of the row
             return self._backend.encode(text.pair, add_special_tokens=False)
         return _merged([*self._plain(text.pair, 0)])
 
     def _plain(self, text: str, shift: int) -> Iterator[tuple[int, Encoding]]:
-        """Encode text as text, in pieces with the place where each begins.
+        """Encode text without control tokens, as pieces with their start positions.
 
-        A vocabulary may hold its control tokens as ordinary entries, too (Unigram): where text still became one, it is
-        cut inside it. One of a single character is left out.
+        A vocabulary may also hold its control tokens as ordinary entries (Unigram): text that still becomes one is cut
+        inside it. A control token of a single character is left out.
         """
         encoding = self._textual.encode(text, add_special_tokens=False)
         offsets = encoding.offsets
@@ -112,7 +109,7 @@ class PlainTextTokenizer:
             return
         pieces, begin = [], 0
         for start, end in forged:
-            alone = end - start < 2  # noqa: PLR2004 - nothing to cut
+            alone = end - start < 2  # noqa: PLR2004 - a single character cannot be cut
             pieces.append((begin, start if alone else start + 1))
             begin = end if alone else start + 1
         for start, end in [*pieces, (begin, len(text))]:
@@ -121,7 +118,7 @@ class PlainTextTokenizer:
 
     @cached_property
     def _textual(self) -> Tokenizer:
-        """The same tokenizer, to which special tokens are text; few processes ever need it."""
+        """A copy of the tokenizer that reads special tokens as text; made only when it is needed."""
         copy = Tokenizer.from_str(self._backend.to_str())
         copy.encode_special_tokens = True
         return copy
@@ -138,16 +135,16 @@ def _encoded(encoding: Encoding) -> EncodedText:
 
 
 def token_counts(tokenizer_file: Path, texts: Sequence[str]) -> list[int]:
-    """Tokens of each text, special tokens included and markers not.
+    """Count the tokens of each text, special tokens included, without markers.
 
     Raises:
         InvalidInput: the file is not a tokenizer.json.
     """
     try:
         tokenizer = Tokenizer.from_file(str(tokenizer_file))
-    except Exception as fault:  # the library raises Exception itself
-        raise InvalidInput(f"{tokenizer_file}: not a tokenizer.json: {fault}") from fault
+    except Exception as error:  # the library raises Exception itself
+        raise InvalidInput(f"{tokenizer_file}: not a tokenizer.json: {error}") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    tokenizer.encode_special_tokens = True  # a text that spells one is a text
+    tokenizer.encode_special_tokens = True  # text that looks like a special token is text
     return [len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]

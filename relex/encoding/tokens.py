@@ -1,6 +1,6 @@
-"""From marked sentences to token ids, with each entity's own tokens and a window that never loses an entity.
+"""From marked sentences to token ids, with the token ranges of both entities and truncation that keeps them.
 
-Token ranges follow from the tokenizer's character offsets of places that `markers` knows by construction.
+Token ranges are computed from the character ranges of `markers` and the tokenizer's offsets.
 """
 
 from bisect import bisect_left, bisect_right
@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from relex.domain.examples import CANNOT_BE_SCORED, Example, RowError
 from relex.encoding.markers import MarkedText, Range, Scheme, mark, marker_tokens
 from relex.encoding.plain_text import EncodedText, PlainTextTokenizer
-from relex.encoding.windows import Overflow, apart, moved, window
+from relex.encoding.windows import Overflow, exceeds, range_after_cut, window
 from relex.errors import InvalidInput
 
 
@@ -24,24 +24,25 @@ class EncodedExample:
     row_no: int
     input_ids: tuple[int, ...]
     token_type_ids: tuple[int, ...]
-    """As the tokenizer numbers its two texts; a backbone with one segment is not shown them."""
+    """The tokenizer's segment ids; a backbone with one segment does not get them."""
     subject: Range
     """The subject's own tokens, at least one."""
     object: Range
     """The object's own tokens, at least one."""
     subject_marker: int
-    """The subject's opening marker, or its first token where the scheme has none."""
+    """Position of the subject's opening marker, or of its first token if the scheme has no markers."""
     object_marker: int
-    """The object's opening marker, or its first token where the scheme has none."""
+    """Position of the object's opening marker, or of its first token if the scheme has no markers."""
     truncated: bool
+    """Whether the sentence lost words because it was longer than the window."""
 
 
 class Encoder:
-    """Examples to tokens for one tokenizer and one input scheme: the same for training and for scoring.
+    """An encoder of examples for one tokenizer and one input scheme, used in training and in scoring.
 
-    The tokenizer must know the scheme's marker tokens already and keeps neither truncation nor padding of its
-    own. An input longer than `max_length` tokens keeps its special tokens, its type sentence, both entities
-    with their markers, and the words nearest to them; see :func:`relex.encoding.windows.window`.
+    The tokenizer must have the scheme's marker tokens; its own truncation and padding are switched off. An input
+    longer than `max_length` tokens keeps its special tokens, its type sentence, both entities with their markers, and
+    the words nearest to them; see :func:`relex.encoding.windows.window`.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Encoder:
         self._max_length = max_length
         self._on_overflow = on_overflow
         backend = tokenizer.backend_tokenizer
-        # Files of some backbones ask for these; they would cut entities and make a result depend on neighbours.
+        # Some backbones' files switch these on; they would cut entities and make results depend on neighbors.
         backend.no_truncation()
         backend.no_padding()
         self._plain_text = PlainTextTokenizer(backend, marker_tokens(scheme))
@@ -81,10 +82,10 @@ class Encoder:
         return self._all_valid(examples, self.tokenizer.mask_token)
 
     def encode_valid(self, examples: Sequence[Example]) -> tuple[list[EncodedExample], list[RowError]]:
-        """Encode those examples that can be, in the given order, and say of the others what is wrong with them.
+        """Encode the valid examples in the given order, and return row errors for the others.
 
-        That is: the entities overlap, vanish in the tokenizer, are too long for the window, or too far apart where that
-        is refused.
+        A row error means that the entities overlap, have no tokens, are too long for the window, or too far apart if
+        the overflow is rejected.
         """
         return self._encode(examples)
 
@@ -92,7 +93,7 @@ class Encoder:
         encoded, errors = self._encode(examples, mask)
         if errors:
             ids = {example.row_no: example.id for example in examples}
-            more = f" ({len(errors) - 1:,} more of {len(examples):,} rows cannot be read)" if errors[1:] else ""
+            more = f" ({len(errors) - 1:,} more of {len(examples):,} rows cannot be encoded)" if errors[1:] else ""
             raise InvalidInput(f"id {ids[errors[0].row_no]}: {errors[0].message}{more}")
         return encoded
 
@@ -121,20 +122,20 @@ class Encoder:
         if min(subject[1] - subject[0], object_[1] - object_[0]) < 1:
             raise InvalidInput("an entity has no character that the tokenizer keeps; mark words")
         ids, type_ids = encoded.ids, encoded.type_ids
-        kept = self._kept(encoded.sentence, len(ids), sorted((subject_block, object_block)))
+        positions = self._window(encoded.sentence, len(ids), sorted((subject_block, object_block)))
         return EncodedExample(
             row_no=example.row_no,
-            input_ids=tuple(ids[index] for index in kept),
-            token_type_ids=tuple(type_ids[index] for index in kept),
-            subject=moved(subject, kept),
-            object=moved(object_, kept),
-            subject_marker=bisect_left(kept, subject_block[0]),
-            object_marker=bisect_left(kept, object_block[0]),
-            truncated=len(kept) < len(ids),
+            input_ids=tuple(ids[index] for index in positions),
+            token_type_ids=tuple(type_ids[index] for index in positions),
+            subject=range_after_cut(subject, positions),
+            object=range_after_cut(object_, positions),
+            subject_marker=bisect_left(positions, subject_block[0]),
+            object_marker=bisect_left(positions, object_block[0]),
+            truncated=len(positions) < len(ids),
         )
 
-    def _kept(self, text: range, length: int, blocks: list[Range]) -> Sequence[int]:
-        """Which of the `length` tokens the model reads, in order."""
+    def _window(self, text: range, length: int, blocks: list[Range]) -> Sequence[int]:
+        """Return the positions of those of the `length` tokens that the model reads, in order."""
         surplus = length - self._max_length
         if surplus <= 0:
             return range(length)
@@ -145,17 +146,17 @@ class Encoder:
                 f"its entities take {needed} tokens, the window has room for {max(room, 0)}; "
                 "mark shorter entities or use a model with a larger max_length"
             )
-        if self._on_overflow is Overflow.REJECT and apart(blocks, room):
+        if self._on_overflow is Overflow.REJECT and exceeds(blocks, room):
             raise InvalidInput(
                 f"its entities and all between them take {blocks[1][1] - blocks[0][0]} tokens, the "
                 f"window has room for {room}; leave the row out, or use a model with a larger max_length or one that "
-                "was trained with input.on_overflow: cut"
+                "was trained with input.on_overflow: truncate"
             )
         return [*range(text.start), *window(text, blocks, room), *range(text.stop, length)]
 
 
 def _token_ranges(encoded: EncodedText, places: list[Range]) -> list[Range]:
-    """The tokens that share a character with each place; offsets rise only inside the sentence."""
+    """Return the range of tokens that overlap each character range; offsets are sorted only in the sentence."""
     offsets, text = encoded.offsets, encoded.sentence
     return [
         (

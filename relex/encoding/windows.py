@@ -1,7 +1,4 @@
-"""Which tokens of a sentence that is too long the model reads: never without an entity.
-
-Pure: token ranges in, positions out; `tokens` has the tokens.
-"""
+"""Truncation of long sentences: which tokens the model reads, always with both entities."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -12,27 +9,27 @@ from relex.encoding.markers import Range
 
 
 class Overflow(StrEnum):
-    """What becomes of an example whose entities do not fit into the window together with all between them."""
+    """The handling of an example whose entities do not fit into the window with all tokens between them."""
 
     TRUNCATE = "truncate"
-    """A piece round each entity is kept and the middle goes; the prediction is flagged, as after any cut."""
+    """Keep a piece around each entity and drop the middle; the prediction is flagged as truncated."""
     REJECT = "reject"
-    """It cannot be scored, nor learned from: what stands between the entities often decides."""
+    """Neither score the example nor train on it, because the words between the entities often decide."""
 
 
-def apart(blocks: Sequence[Range], room: int) -> bool:
-    """Whether two blocks, in their order, and all between them are more than `room` tokens."""
+def exceeds(blocks: Sequence[Range], room: int) -> bool:
+    """Return whether two sorted blocks and all tokens between them are more than `room` tokens."""
     return blocks[1][1] - blocks[0][0] > room
 
 
 def window(text: range, blocks: Sequence[Range], room: int) -> list[int]:
-    """The `room` tokens of the text that stand nearest to an entity, both entities with their markers first.
+    """Return the `room` token positions that are nearest to an entity, in order; both entities are always kept.
 
-    If the entities and all between them fit, they stay in one piece and the spare room goes evenly to the left
-    and right; otherwise a piece round each entity stays, and the middle goes.
+    If the entities and all tokens between them fit, they stay in one piece and the spare room is divided evenly between
+    left and right; otherwise a piece around each entity is kept, and the middle is dropped.
     """
     (start, first_end), (second_start, end) = blocks
-    pieces = [(start, first_end), (second_start, end)] if apart(blocks, room) else [(start, end)]
+    pieces = [(start, first_end), (second_start, end)] if exceeds(blocks, room) else [(start, end)]
 
     def distance(index: int) -> int:
         return min(max(start - index, index + 1 - end, 0) for start, end in pieces)
@@ -40,7 +37,7 @@ def window(text: range, blocks: Sequence[Range], room: int) -> list[int]:
     return sorted(nsmallest(room, text, key=distance))
 
 
-def moved(tokens: Range, kept: Sequence[int]) -> Range:
-    """Where tokens that are all kept stand after the cut."""
-    start = bisect_left(kept, tokens[0])
+def range_after_cut(tokens: Range, positions: Sequence[int]) -> Range:
+    """Convert a range of tokens that are all kept to the positions after the cut."""
+    start = bisect_left(positions, tokens[0])
     return start, start + tokens[1] - tokens[0]

@@ -1,1 +1,1 @@
-"""Every file format in and out: the only room that knows column names and inclusive ends."""
+"""Reading and writing CSV files: the only package that knows column names and inclusive end offsets."""

@@ -1,8 +1,6 @@
-"""How any file is written for a user: whole or not at all, and never in the place of a file that somebody has.
+"""Atomic writes: a file appears complete or not at all, and never replaces a file that belongs to the user.
 
-The only files that give way are those that relex vouches for by their digest: nobody changed them since it wrote them.
-
-How flows write plain data: JSON that a person can read, whole or not at all.
+The only files that are replaced are those whose digest shows that nobody has changed them since relex wrote them.
 """
 
 import errno
@@ -22,116 +20,161 @@ from uuid import uuid4
 from relex.errors import RelexError
 from relex.hints import tables as hints
 
-NOTHING_OWN: Mapping[str, str] = MappingProxyType({})
+NO_FILES: Mapping[str, str] = MappingProxyType({})
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EISDIR)
-"""Disk full, quota used up, file too large, a folder of that name: never the fault of what is being written."""
+"""Disk full, quota exceeded, file too large, target is a folder: errors that the content cannot cause."""
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A draft in the same folder, which takes the place of `path` only when the block ends well.
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Open a staging file in the same folder that replaces `path` only if the block succeeds.
 
     For files of relex's own, and for those in the folder of :func:`new_files`.
 
     Raises:
         RelexError: the folder cannot be written to or the disk is full.
     """
-    draft, file = _open_draft(path)
+    staging, file = _open_staging(path)
     try:
         with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
+        staging.replace(path)
     except OSError as exc:
         if exc.errno in UNWRITABLE:
             raise _unwritable(path, exc) from exc
         raise
     finally:
-        draft.unlink(missing_ok=True)
+        staging.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object) -> Path:
+    """Write plain data as readable JSON, and return the path.
+
+    Raises:
+        RelexError: the folder cannot be written to or the disk is full.
+    """
+    with atomic_write(path) as file:
+        file.write((json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode())
+    return path
 
 
 @contextmanager
-def new_files(folder: Path, own: Mapping[str, str] = NOTHING_OWN, last: str = "") -> Iterator[Path]:
-    """A folder to write files in, which go to `folder` together when the block ends well.
+def new_files(folder: Path, replaceable: Mapping[str, str] = NO_FILES, last: str = "") -> Iterator[Path]:
+    """Create a staging folder whose files move to `folder` together if the block succeeds.
 
     Args:
-        folder: made where there is none.
-        own: SHA-256 by name of files that relex wrote there before: where they are unchanged they give way.
-        last: the name of the file that goes there last.
+        folder: created if it does not exist.
+        replaceable: SHA-256 by name of files that relex wrote earlier; they are replaced if unchanged.
+        last: the name of the file that is moved last.
 
     Raises:
-        RelexError: another file goes by one of the names and has another content, or nothing can be written.
+        RelexError: a file of the same name has other content, or nothing can be written.
     """
-    drafts = folder / _hidden_name()
+    staging = folder / _hidden_name()
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        drafts.mkdir()
+        staging.mkdir()
     except OSError as exc:
         raise _unwritable(folder, exc) from exc
     try:
-        yield drafts
-        _publish(drafts, folder, own, last)
+        yield staging
+        _publish(staging, folder, replaceable, last)
     except BaseException:
-        shutil.rmtree(drafts, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
         if is_new:
             with suppress(OSError):
                 folder.rmdir()
         raise
     finally:
-        shutil.rmtree(drafts, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _publish(staging: Path, folder: Path, replaceable: Mapping[str, str], last: str) -> None:
+    new = []
+    for staged in sorted(staging.iterdir(), key=lambda staged: (staged.name == last, staged.name)):
+        target = folder / staged.name
+        digest = digest_of(target)
+        if os.path.lexists(target):
+            if digest == digest_of(staged):
+                continue  # the same content is in place already
+            if target.is_symlink() or digest != replaceable.get(staged.name, ""):
+                raise RelexError(f"{target} already exists with other content\n{hints.MOVE_IT_AWAY}")
+        new.append(staged)
+    # The file that is moved last marks the folder as complete, so an outdated one is removed first.
+    outdated = {name for name in replaceable if not (staging / name).exists()} | {
+        staged.name for staged in new if staged.name == last
+    }
+    for name in outdated:
+        if digest_of(folder / name) == replaceable.get(name, ""):
+            (folder / name).unlink()
+    for staged in new:
+        _move(staged, folder / staged.name, replaceable)
+
+
+def _move(staged: Path, target: Path, replaceable: Mapping[str, str]) -> None:
+    """Move a staged file into place; a file of another program that appears meanwhile is not replaced."""
+    try:
+        if staged.name in replaceable:
+            staged.replace(target)
+        else:
+            _rename(staged, target)
+    except FileExistsError as exc:
+        raise RelexError(f"{target} already exists with other content\n{hints.MOVE_IT_AWAY}") from exc
+    except OSError as exc:
+        raise _unwritable(target, exc) from exc
 
 
 @contextmanager
 def drafting(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """A hidden file in the folder of `path`, removed at the end if it still goes by its hidden name."""
-    draft, file = _open_draft(path)
+    """Open a hidden file in the folder of `path`, and remove it at the end unless it was renamed."""
+    staging, file = _open_staging(path)
     try:
-        yield draft, file
+        yield staging, file
     finally:
-        with suppress(OSError):  # what cannot be written at the end has been said, or the draft is thrown away
+        with suppress(OSError):  # a failed write has been reported, or the file is discarded
             file.close()
-        draft.unlink(missing_ok=True)
+        staging.unlink(missing_ok=True)
 
 
-def publish_beside(draft: Path, path: Path) -> Path:
-    """Give a draft its name, or the next free one (`june-2.csv`); an equal file that is there will do.
+def publish_beside(staging: Path, path: Path) -> Path:
+    """Rename a staging file to `path` or the next free name (`june-2.csv`), and return the file.
 
-    Returns:
-        The file.
+    If a file of that name has the same content already, it is returned instead.
     """
     for number in count(1):
         target = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
         try:
-            _name(draft, target)
+            _rename(staging, target)
         except FileExistsError:
-            if digest_of(target) == digest_of(draft):
+            if digest_of(target) == digest_of(staging):
                 return target
         else:
             return target
     raise AssertionError  # count() has no end
 
 
-def _name(draft: Path, target: Path) -> None:
-    """Give a draft its name, which nobody else has at any moment.
+def _rename(staging: Path, target: Path) -> None:
+    """Rename a file without ever replacing another one.
 
     Raises:
-        FileExistsError: somebody has it.
+        FileExistsError: the name is taken.
     """
     try:
-        os.link(draft, target)
+        os.link(staging, target)
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
         target.touch(exist_ok=False)
-        draft.replace(target)
+        staging.replace(target)
     else:
-        draft.unlink()
+        staging.unlink()
 
 
 def digest_of(path: Path) -> str | None:
-    """SHA-256 of a file in hexadecimal digits; None where there is no file that can be read."""
+    """Return the SHA-256 of a file in hexadecimal digits, or None if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -139,46 +182,35 @@ def digest_of(path: Path) -> str | None:
         return None
 
 
-def _publish(drafts: Path, folder: Path, own: Mapping[str, str], last: str) -> None:
-    new = []
-    for draft in sorted(drafts.iterdir(), key=lambda draft: (draft.name == last, draft.name)):
-        target = folder / draft.name
-        there = digest_of(target)
-        if os.path.lexists(target):
-            if there == digest_of(draft):
-                continue  # an equal file will do
-            if target.is_symlink() or there != own.get(draft.name, ""):
-                raise RelexError(f"{target} is there already with other content\n{hints.MOVE_IT_AWAY}")
-        new.append(draft)
-    # The one that comes last goes first: with it the folder counts as complete.
-    outdated = {name for name in own if not (drafts / name).exists()} | {
-        draft.name for draft in new if draft.name == last
-    }
-    for name in outdated:
-        if digest_of(folder / name) == own.get(name, ""):
-            (folder / name).unlink()
-    for draft in new:
-        _move(draft, folder / draft.name, own)
+def require_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written to, before the work whose results go there.
 
+    A folder that does not exist will be created, so its nearest existing parent is tried. Nothing is left behind.
 
-def _move(draft: Path, target: Path, own: Mapping[str, str]) -> None:
-    """Put a draft in its place; only what relex vouches for gives way, whatever came there in this moment."""
+    Raises:
+        RelexError: with the reason that the system gives.
+    """
     try:
-        if draft.name in own:
-            draft.replace(target)
-        else:
-            _name(draft, target)
-    except FileExistsError as exc:
-        raise RelexError(f"{target} is there already with other content\n{hints.MOVE_IT_AWAY}") from exc
-    except OSError as exc:
-        raise _unwritable(target, exc) from exc
+        with TemporaryFile(dir=_nearest(folder.absolute())):
+            return
+    except OSError as error:
+        raise RelexError(f"{folder}: cannot be written to: {error.strerror}") from error
 
 
-def _open_draft(path: Path) -> tuple[Path, BinaryIO]:
+def _nearest(folder: Path) -> Path:
+    """Return the folder or its nearest existing parent; a dangling link exists, and will be refused."""
+    try:
+        os.lstat(folder)
+    except FileNotFoundError:
+        return _nearest(folder.parent)
+    return folder
+
+
+def _open_staging(path: Path) -> tuple[Path, BinaryIO]:
     """Open a new hidden file in the folder of `path`."""
-    draft = path.with_name(_hidden_name())
+    staging = path.with_name(_hidden_name())
     try:
-        return draft, draft.open("xb")
+        return staging, staging.open("xb")
     except OSError as exc:
         raise _unwritable(path, exc) from exc
 
@@ -189,38 +221,3 @@ def _hidden_name() -> str:
 
 def _unwritable(path: Path, exc: OSError) -> RelexError:
     return RelexError(f"{path}: cannot be written: {exc.strerror}")
-
-
-def write_json(path: Path, content: object) -> Path:
-    """Write plain data and return where.
-
-    Raises:
-        RelexError: the folder cannot be written to or the disk is full.
-    """
-    with replacing(path) as file:
-        file.write((json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode())
-    return path
-
-
-def require_writable(folder: Path) -> None:
-    """Refuse a folder that files cannot be written to, before the work whose results shall go there.
-
-    A folder that is not there yet will be made; so the nearest one above it is tried. Nothing is left behind.
-
-    Raises:
-        RelexError: what the system says against it.
-    """
-    try:
-        with TemporaryFile(dir=_nearest(folder.absolute())):
-            return
-    except OSError as error:
-        raise RelexError(f"{folder}: cannot be written to: {error.strerror}") from error
-
-
-def _nearest(folder: Path) -> Path:
-    """Return the folder itself or the first above it that is there; a link to nowhere is there, and will be refused."""
-    try:
-        os.lstat(folder)
-    except FileNotFoundError:
-        return _nearest(folder.parent)
-    return folder

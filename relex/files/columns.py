@@ -1,7 +1,4 @@
-"""The columns that relex reads, and what is said about a header that lacks one.
-
-What one cell must be, and the error that says what it is instead.
-"""
+"""The columns that relex reads, and the checks of the header and of single cells."""
 
 import unicodedata
 from collections import Counter
@@ -19,7 +16,7 @@ REQUIRED = (ID, SENTENCE, SUBJECT, OBJECT)
 KNOWN = (*REQUIRED, LABEL, SOURCE)
 
 NAMES_SHOWN = 8
-"""Columns that a message names."""
+"""Maximum number of columns that a message names."""
 OTHER_NAMES = {
     "guid": ID,
     "아이디": ID,
@@ -38,14 +35,16 @@ OTHER_NAMES = {
     "관계": LABEL,
     "출처": SOURCE,
 }
-"""What others call these columns: not read, but the right name is said."""
+"""Other common names of these columns; they are not read, but the message suggests the right one."""
+
+KNOWN_RELATIONS = frozenset(RELATIONS)
 
 
 def check_names(file: str, line: int, names: Sequence[str]) -> None:
     """Refuse a header that repeats a column or lacks one.
 
     Raises:
-        InvalidCsv: with the names that are probably meant.
+        InvalidCsv: with suggestions for misspelled names.
     """
     repeated = sorted(column for column, times in Counter(names).items() if column and times > 1)
     if repeated:
@@ -56,20 +55,17 @@ def check_names(file: str, line: int, names: Sequence[str]) -> None:
         unknown = [column for column in names if column not in KNOWN]
         guesses = [f"{shortened(column)}{_suggestion(column, missing)}" for column in unknown[:NAMES_SHOWN]]
         guesses += ["..."] if len(unknown) > NAMES_SHOWN else []
-        found = f"; not known: {', '.join(guesses)}" if guesses else ""
-        raise InvalidCsv(f"{file}: line {line}: no column {', '.join(missing)}{found}\n{hints.columns(KNOWN)}")
+        rest = f"; not known: {', '.join(guesses)}" if guesses else ""
+        raise InvalidCsv(f"{file}: line {line}: no column {', '.join(missing)}{rest}\n{hints.columns(KNOWN)}")
 
 
 def _suggestion(column: str, missing: Sequence[str]) -> str:
-    meant = OTHER_NAMES.get(unicodedata.normalize("NFC", column[:LONGEST]).lower())
-    return f" (did you mean {meant}?)" if meant else did_you_mean(column, missing)
-
-
-KNOWN_RELATIONS = frozenset(RELATIONS)
+    name = OTHER_NAMES.get(unicodedata.normalize("NFC", column[:LONGEST]).lower())
+    return f" (did you mean {name}?)" if name else did_you_mean(column, missing)
 
 
 class BadCell(Exception):
-    """One cell is wrong; :meth:`fault` adds the place, which only the record knows."""
+    """An invalid cell; :meth:`problem` adds its place, which only the record knows."""
 
     def __init__(
         self, code: str, message: str, hint: str = "", marked: tuple[str, str] = ("", ""), *, other_end: bool = False
@@ -80,25 +76,25 @@ class BadCell(Exception):
         self.hint = hint
         self.marked = marked
         self.other_end = other_end
-        """Whether the cell would be right if `end_idx` were meant the other way."""
+        """Whether the cell would be valid if `end_idx` were read the other way (inclusive or exclusive)."""
 
-    def fault(self, line: int, id_: str | None, column: str) -> RowProblem:
-        """The same fault with its place in the file."""
+    def problem(self, line: int, id_: str | None, column: str) -> RowProblem:
+        """Return the problem with its place in the file."""
         return RowProblem(line, id_, column, self.code, self.message, self.hint, *self.marked)
 
 
 def check_text(text: str) -> None:
-    """Refuse what Postgres cannot store: NUL and halves of surrogate pairs."""
+    """Reject what Postgres cannot store: NUL characters and lone surrogates."""
     if "\0" in text:
         raise BadCell("unstorable-character", "holds a NUL character, which Postgres cannot store")
     try:
         text.encode()
-    except UnicodeEncodeError as fault:
-        raise BadCell("unstorable-character", "holds half a surrogate pair, which is no character") from fault
+    except UnicodeEncodeError as error:
+        raise BadCell("unstorable-character", "holds half a surrogate pair, which is no character") from error
 
 
 def check_sentence(text: str) -> str:
-    """The sentence itself, unless it holds no words or nothing that can be stored."""
+    """Return the sentence; reject one that is blank or cannot be stored."""
     if not text or text.isspace():
         raise BadCell("empty-sentence", "the sentence is empty")
     check_text(text)
@@ -106,7 +102,7 @@ def check_sentence(text: str) -> str:
 
 
 def gold_label(cell: str) -> str | None:
-    """The relation that a label cell names, or None for an empty cell."""
+    """Return the relation in a label cell, or None for an empty cell."""
     if cell in KNOWN_RELATIONS:
         return cell
     if cell:
@@ -115,6 +111,6 @@ def gold_label(cell: str) -> str | None:
 
 
 @lru_cache
-def unknown(what: str, word: str, known: tuple[str, ...]) -> str:
-    """Say that a word is not one of those known; remembered, for a wrong word tends to fill a file."""
-    return f"unknown {what} {quoted(word)}{did_you_mean(word, known)}"
+def unknown(what: str, word: str, choices: tuple[str, ...]) -> str:
+    """Describe a word that is not one of the choices; cached, because one wrong word often fills a file."""
+    return f"unknown {what} {quoted(word)}{did_you_mean(word, choices)}"

@@ -1,4 +1,4 @@
-"""Files that are no CSV, recognized by their first bytes, and what to do with each."""
+"""Files that are not CSVs: recognized by their first bytes, with a hint for each kind."""
 
 import codecs
 import re
@@ -10,7 +10,7 @@ from relex.errors import InvalidCsv
 from relex.hints import tables as hints
 
 FIRST_BYTES = 4096
-"""How much of a file is looked at."""
+"""Number of bytes that are read to recognize a file."""
 WORKBOOK_PART = b"[Content_Types].xml"
 """The first file in the zip archive of an Excel workbook."""
 JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(\[\s*[\[{\"\d\]]|\{\s*[\"}])")
@@ -18,7 +18,7 @@ JSON_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{[^\n]*\}\s*\n\s*\{")
 
 
 class Kind(NamedTuple):
-    """What a file is, and a hint for one of this path."""
+    """A kind of file, and a function that makes its hint from a path."""
 
     name: str
     hint: Callable[[Path], str] = lambda _: hints.SAVE_AS_CSV
@@ -42,10 +42,10 @@ MARKS: dict[bytes, Kind] = {
 
 
 def refuse_other_kinds(path: Path, start: bytes) -> None:
-    """Refuse a file that is no CSV.
+    """Refuse a file that is not a CSV.
 
     Raises:
-        InvalidCsv: saying what it is and what helps.
+        InvalidCsv: with the kind of the file and a hint.
     """
     kind = _kind(start)
     if kind:

@@ -1,10 +1,7 @@
-"""What checking a CSV found, as values: submit shows and stores them, reading repeats the check with them.
+"""Problems of rows and facts of a file, as the check of a CSV returns them, and their description for a terminal.
 
-A piece of a sentence and tildes under a part of it, so that both line up in a terminal.
-
-Hangul, Hanja and emoji are two cells wide (Unicode annex 11), combining marks none.
-
-Faults in words, for a terminal and for an error message.
+An excerpt of a sentence and the tildes under it line up: Hangul, Hanja and emoji are two cells wide (Unicode annex 11),
+combining marks take none.
 """
 
 import unicodedata
@@ -12,44 +9,48 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from relex.errors import LONGEST, counted, printable, shortened
+from relex.errors import LONGEST, printable, shortened
 from relex.files.conventions import Conventions
+
+CONTEXT_CHARS = 24
+"""Characters shown on either side of the marked part."""
+MAX_PROBLEMS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """One thing that is wrong with one record of the file.
+    """One problem of one record of the file.
 
     `excerpt` and `underline` are two lines of equal width in terminal cells: a piece of the sentence, and tildes
-    under the wrong place.
+    under the wrong part.
     """
 
     line: int
-    """Physical line on which the record starts; the header is line 1."""
+    """Physical line on which the record starts, counted from 1."""
     id: str | None
-    """Text of the id column, or None where the record could not be split into columns."""
+    """Text of the id column; None if the record could not be split into columns."""
     column: str
     code: str
-    """Kind of fault in kebab-case, as counted in :attr:`FileFacts.fault_counts`."""
+    """Kind of problem in kebab-case, as counted in :attr:`FileFacts.problem_counts`."""
     message: str
     hint: str = ""
-    """The offsets, what they cut out, and the right ones where they can be told."""
+    """The offsets, what they cut out, and the right ones if they can be found."""
     excerpt: str = ""
     underline: str = ""
 
     @property
     def detail(self) -> tuple[str, ...]:
-        """The lines to show under the message, without indent: none, or excerpt and underline with the hint."""
+        """Lines to show under the message, not indented: excerpt and underline with the hint, or none."""
         return (self.excerpt, f"{self.underline}  {self.hint}") if self.excerpt else ()
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What one pass over the whole file found; `rows` counts records, `accepted + rejected == rows`."""
+    """The result of checking a whole file; `rows` counts records, `accepted + rejected == rows`."""
 
     sha256: str
     size: int
-    """Bytes."""
+    """Size of the file in bytes."""
     codec: str
     """Python's name of the encoding."""
     bom: bool
@@ -58,48 +59,44 @@ class FileFacts:
     rejected: int
     labelled: int
     """Accepted records with a gold label."""
-    fault_counts: Mapping[str, int]
-    """Faults by code, most frequent first; a record may have more than one."""
-    faults: tuple[RowProblem, ...]
-    """The first few, in file order: a file may hold millions."""
+    problem_counts: Mapping[str, int]
+    """Number of problems by code, most frequent first; a record may have several."""
+    problems: tuple[RowProblem, ...]
+    """The first problems in file order; not all of them, because a file may have millions."""
     conventions: Conventions
-    """How the cells are meant."""
+    """How the cells were read."""
     notes: tuple[str, ...]
-    """What a person should know although nothing is wrong."""
+    """What the user should know although it is not a problem."""
     rejected_to: Path | None = None
-    """The file that holds the bad records, where one was asked for and could be written."""
+    """The file of the invalid records, if one was requested and could be written."""
     rejected_error: str = ""
-    """Why it could not be written."""
+    """Why that file could not be written; empty if it was."""
 
     @property
     def placeholder(self) -> str | None:
-        """The label of most records, where that is no relation: the file has no gold labels."""
+        """The label of most records if it is not a relation: the file has no gold labels."""
         return self.conventions.placeholder
 
     @property
     def encoding(self) -> str:
-        """The encoding as a person is told it."""
+        """The encoding as shown to the user."""
         return f"{self.codec} with BOM" if self.bom else self.codec
 
 
-AROUND = 24
-"""Characters shown on either side of the marked part."""
-
-
 def width(text: str) -> int:
-    """Terminal cells that a printable text takes."""
+    """Return the number of terminal cells of a printable text."""
     return sum(_cells(char) for char in text)
 
 
 def marked(sentence: str, start: int, end: int) -> tuple[str, str]:
-    """An excerpt round `sentence[start:end]`, and spaces and tildes that mark this part of it.
+    """Return an excerpt around `sentence[start:end]`, and spaces and tildes that underline this part.
 
-    Offsets outside the sentence are moved to its edge; at least one tilde is drawn, and one for each of
-    `LONGEST` characters at most.
+    Offsets outside the sentence are moved to its edge; at least one tilde is drawn, and at most one for each of
+    `LONGEST` characters.
     """
     start = min(max(start, 0), len(sentence))
     end = min(max(end, start), len(sentence), start + LONGEST)
-    first, last = max(start - AROUND, 0), end + AROUND
+    first, last = max(start - CONTEXT_CHARS, 0), end + CONTEXT_CHARS
     before = ("..." if first else "") + printable(sentence[first:start])
     part = printable(sentence[start:end])
     after = printable(sentence[end:last]) + ("..." if last < len(sentence) else "")
@@ -112,25 +109,30 @@ def _cells(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-MAX_PROBLEMS_SHOWN = 5
-
-
 def describe_problems(facts: FileFacts, name: str) -> str:
-    """The first faults with place and excerpt, and the counts of all; several lines, no line end.
+    """Describe the first problems with place and excerpt, and count all: several lines, no final line end.
 
     Args:
         facts: of a file with at least one rejected record.
         name: what to call the file.
     """
-    shown = facts.faults[:MAX_PROBLEMS_SHOWN]
-    lines = [f"{name}: {facts.rejected:,} of {counted(facts.rows, 'row')} cannot be used"]
-    lines += [line for fault in shown for line in _describe(fault)]
-    more = sum(facts.fault_counts.values()) - len(shown)
-    counts = "   ".join(f"{count:,} {code}" for code, count in facts.fault_counts.items())
+    shown = facts.problems[:MAX_PROBLEMS_SHOWN]
+    lines = [f"{name}: {_count_rejected(facts)} invalid"]
+    lines += [line for problem in shown for line in _describe(problem)]
+    more = sum(facts.problem_counts.values()) - len(shown)
+    counts = "   ".join(f"{count:,} {code}" for code, count in facts.problem_counts.items())
     return "\n".join([*lines, f"  ... {more:,} more      {counts}" if more else f"  {counts}"])
 
 
-def _describe(fault: RowProblem) -> list[str]:
-    place = f"line {fault.line}" if fault.id is None else f"line {fault.line}, id {shortened(fault.id)}"
-    column = f"{fault.column}: " if fault.column else ""
-    return [f"  {place}  {column}{fault.message}", *(f"    | {line}" for line in fault.detail)]
+def _count_rejected(facts: FileFacts) -> str:
+    if facts.rows == 1:
+        return "the only row is"
+    if facts.rejected == facts.rows:
+        return f"all {facts.rows:,} rows are"
+    return f"{facts.rejected:,} of {facts.rows:,} rows {'is' if facts.rejected == 1 else 'are'}"
+
+
+def _describe(problem: RowProblem) -> list[str]:
+    place = f"line {problem.line}" if problem.id is None else f"line {problem.line}, id {shortened(problem.id)}"
+    column = f"{problem.column}: " if problem.column else ""
+    return [f"  {place}  {column}{problem.message}", *(f"    | {line}" for line in problem.detail)]

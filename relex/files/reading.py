@@ -1,7 +1,4 @@
-"""The good records of a file as examples.
-
-Copies of chosen records of a file, columns and values as they were: how a split is written.
-"""
+"""Reading a checked file: its valid records as examples, and copies of selected records, as a split needs them."""
 
 import codecs
 import csv
@@ -11,11 +8,11 @@ from pathlib import Path
 
 from relex.domain.examples import Example
 from relex.errors import InvalidCsv, counted
-from relex.files.atomic import replacing
+from relex.files.atomic import atomic_write
 from relex.files.columns import LABEL
 from relex.files.problems import FileFacts, describe_problems
 from relex.files.records import open_table
-from relex.files.rows import check_record
+from relex.files.rows import check_records
 from relex.files.text import sha256_of
 from relex.files.validation import check
 
@@ -25,45 +22,45 @@ def read_examples(path: Path, facts: FileFacts) -> Iterator[Example]:
 
     Args:
         path: the file.
-        facts: what check found in it: the same records are good again, and labels mean the same.
+        facts: the result of the check, whose conventions are used again.
 
     Raises:
-        InvalidCsv: the file is not the one that was checked. This shows at the end, so nothing that was read
-            may be kept before the last example came.
+        InvalidCsv: the file is not the one that was checked. This is detected at the end, so nothing that was read
+            may be used before the last example was returned.
     """
     with open_table(path, facts.codec) as table:
-        for _, verdict in check_record(table, facts.conventions):
-            if isinstance(verdict, Example):
-                yield verdict
+        for _, checked in check_records(table, facts.conventions):
+            if isinstance(checked, Example):
+                yield checked
     if sha256_of(path) != facts.sha256:
         raise InvalidCsv(f"{path.name}: changed after it was checked; try again")
 
 
 def read_labelled_examples(path: Path, encoding: str = "utf-8") -> list[Example]:
-    """All examples of a file, each with a gold label: what training needs.
+    """Read all examples of a file, each with a gold label, as training needs them.
 
     Raises:
-        InvalidCsv: the file cannot be used, or a record is bad or has no label.
+        InvalidCsv: the file or a record is invalid, or a record has no label.
     """
     return list(read_examples(path, check_labelled(path, encoding)))
 
 
 def read_whole(path: Path, encoding: str = "utf-8") -> list[Example]:
-    """All examples of a file, with or without labels.
+    """Read all examples of a file, with or without labels.
 
     Raises:
-        InvalidCsv: the file cannot be used, or a record is bad.
+        InvalidCsv: the file or a record is invalid.
     """
-    return list(read_examples(path, _check_whole(path, encoding)))
+    return list(read_examples(path, _check_all(path, encoding)))
 
 
 def check_labelled(path: Path, encoding: str = "utf-8") -> FileFacts:
-    """Check a file of which every record must be good and have a gold label.
+    """Check that every record of a file is valid and has a gold label.
 
     Raises:
-        InvalidCsv: the file cannot be used, or a record is bad or has no label.
+        InvalidCsv: the file or a record is invalid, or a record has no label.
     """
-    facts = _check_whole(path, encoding)
+    facts = _check_all(path, encoding)
     if facts.labelled < facts.rows:
         rows = f"{counted(facts.rows, 'row')} {'has' if facts.rows == 1 else 'have'}"
         missing = f"{facts.rows - facts.labelled:,} of {rows} no gold label in column {LABEL}"
@@ -71,7 +68,7 @@ def check_labelled(path: Path, encoding: str = "utf-8") -> FileFacts:
     return facts
 
 
-def _check_whole(path: Path, encoding: str) -> FileFacts:
+def _check_all(path: Path, encoding: str) -> FileFacts:
     facts = check(path, encoding)
     if facts.rejected:
         raise InvalidCsv(describe_problems(facts, path.name))
@@ -79,21 +76,21 @@ def _check_whole(path: Path, encoding: str) -> FileFacts:
 
 
 def copy_records(path: Path, facts: FileFacts, sides: Mapping[Path, Collection[int]]) -> None:
-    """Write some records of a checked file without bad ones to other files, UTF-8, in the file's order.
+    """Copy selected records of a checked file to new files in UTF-8, with all their columns and in file order.
 
     Args:
         path: the file.
-        facts: what check found in it; no record is rejected.
-        sides: for each new file the positions of its records, counted from 0.
+        facts: the result of the check; no record may have been rejected.
+        sides: positions of the records of each new file, counted from 0.
 
     Raises:
-        RelexError: a folder cannot be written to; then none of the new files is there.
+        RelexError: a folder cannot be written to; then none of the new files exists.
     """
     with ExitStack() as stack:
         table = stack.enter_context(open_table(path, facts.codec))
         writers = []
         for target, positions in sides.items():
-            text = codecs.getwriter("utf-8")(stack.enter_context(replacing(target)))
+            text = codecs.getwriter("utf-8")(stack.enter_context(atomic_write(target)))
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow(table.header.names)
             writers.append((frozenset(positions), writer))

@@ -1,6 +1,6 @@
-"""The lines of an open file, of which some can be read again: a quote that is never closed swallows good rows.
+"""From text to records: separator, header, quoting and line numbers.
 
-From text to records: separator, header, quoting, line numbers, and the columns that relex knows.
+Lines can be read again, because a quote that is never closed would swallow the valid rows after it.
 """
 
 import csv
@@ -19,21 +19,25 @@ from relex.files.columns import KNOWN, check_names
 from relex.files.text import open_text
 
 MAX_FIELD = 4 * 1024 * 1024
-"""Characters a field may have: four times the longest sentence promised, and a bound for a quote never closed."""
+"""Maximum characters of a field: four times the longest sentence promised; limits a quote that is never closed."""
 MAX_LINE = 4 * MAX_FIELD
-"""Characters between two line ends: a bound for files without any."""
+"""Maximum characters of a line; limits files without line ends."""
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[,;\t|]*\s*', re.IGNORECASE)
-"""What Excel reads, and writes, before a header."""
+"""The line that Excel reads and writes before a header."""
+SEPARATORS = ",\t;|"
+"""Possible separators of columns; the header decides. Excel's "Unicode text" is UTF-16 with tabs."""
+INVISIBLE = " \t\ufeff\u200b"
+"""Characters around a column's name that the user cannot see."""
 
 
 class Lines:
-    """An iterator of lines that knows their numbers and remembers those of the current record."""
+    """An iterator of lines that counts them and keeps those of the current record."""
 
     def __init__(self, name: str, file: TextIOWrapper) -> None:
         self.number = 0
-        """The number of the last line that was read; the file's first line is 1."""
-        self.taken: list[str] = []
-        """The lines read since :meth:`begin`."""
+        """Number of the last line that was read, counted from 1."""
+        self.current: list[str] = []
+        """Lines that were read since :meth:`begin`."""
         self._name = name
         self._file = file
         self._returned: deque[str] = deque()
@@ -48,38 +52,32 @@ class Lines:
         if len(line) == MAX_LINE:
             raise InvalidCsv(f"{self._name}: a line is longer than {MAX_LINE:,} characters; is this a CSV?")
         self.number += 1
-        self.taken.append(line)
+        self.current.append(line)
         return line
 
     def begin(self) -> int:
         """Begin a record, and return the number of its first line."""
-        self.taken = []
+        self.current = []
         return self.number + 1
 
-    def give_back(self, kept: int) -> None:
-        """Read all lines of the current record again, except the first `kept` ones."""
-        returned = self.taken[kept:]
-        self.taken = self.taken[:kept]
+    def unread(self, keep: int) -> None:
+        """Queue the lines of the current record to be read again, except the first `keep` ones."""
+        returned = self.current[keep:]
+        self.current = self.current[:keep]
         self._returned.extendleft(reversed(returned))
         self.number -= len(returned)
 
-    def take_separator(self) -> str | None:
-        """The separator that a line `sep=;` names; any other line is read again."""
+    def read_separator(self) -> str | None:
+        """Read the separator from a line like `sep=;`; any other line is left unread."""
         self.begin()
-        named = SEPARATOR_LINE.fullmatch(next(self, ""))
-        if named is None:
-            self.give_back(0)
-        return named[1] if named else None
-
-
-SEPARATORS = ",\t;|"
-"""What may stand between columns; the header decides. Excel's "Unicode text" is UTF-16 with tabs."""
-INVISIBLE = " \t\ufeff\u200b"
-"""What may stand round a column's name without a person seeing it."""
+        match = SEPARATOR_LINE.fullmatch(next(self, ""))
+        if match is None:
+            self.unread(0)
+        return match[1] if match else None
 
 
 class Record(NamedTuple):
-    """One record as it stands in the file; `broken` says why it could not be split (one field: all its text)."""
+    """One record of the file; `broken` says why it could not be split and is then one field with all its text."""
 
     line: int
     fields: list[str]
@@ -88,25 +86,28 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The file's column names in its own order."""
+    """The file's column names in file order."""
 
     names: list[str]
 
     @property
     def picker(self) -> Callable[[list[str]], tuple[str, ...]]:
-        """Takes the values of KNOWN, in that order, from fields with one "" added behind for absent columns."""
+        """Return a function that picks the values of KNOWN, in that order, from fields with one "" appended.
+
+        The appended "" stands for columns that the file lacks.
+        """
         width = len(self.names)
         return itemgetter(*(self.names.index(name) if name in self.names else width for name in KNOWN))
 
     @property
     def ignored(self) -> list[str]:
-        """Named columns that relex does not read."""
+        """Names of columns that relex does not read."""
         return [name for name in self.names if name and name not in KNOWN]
 
 
 @dataclass(slots=True)
 class BlankRows:
-    """How many rows of nothing but separators and spaces were passed over so far."""
+    """A count of skipped rows that hold only separators and spaces."""
 
     count: int = 0
     first_line: int = 0
@@ -114,14 +115,14 @@ class BlankRows:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An open CSV; `records` runs through it once."""
+    """An open CSV; `records` iterates over it once."""
 
     header: Header
     records: Iterator[Record]
     codec: str
     bom: bool
     blank: BlankRows = field(default_factory=BlankRows)
-    """Complete once the records have come to their end."""
+    """Complete only after the last record was read."""
 
 
 @contextmanager
@@ -129,10 +130,10 @@ def open_table(path: Path, codec: str) -> Iterator[Table]:
     """Open a CSV and read its header.
 
     Raises:
-        InvalidCsv: the file cannot be read as `codec`, or its header lacks or repeats a column; while the
-            records run, also for bytes that do not decode and for a line without end.
+        InvalidCsv: the file cannot be read as `codec`, or its header lacks or repeats a column; while records
+            are read, also for bytes that do not decode and for an endless line.
     """
-    csv.field_size_limit(MAX_FIELD)  # the csv module knows one limit for all readers
+    csv.field_size_limit(MAX_FIELD)  # the csv module has one global limit
     with open_text(path, codec) as (file, bom):
         lines = Lines(path.name, file)
         header, separator = _read_header(path.name, lines)
@@ -142,25 +143,25 @@ def open_table(path: Path, codec: str) -> Iterator[Table]:
 
 
 def _read_header(name: str, lines: Lines) -> tuple[Header, str]:
-    """The header, split by the separator that finds the most known columns in it."""
-    separators = lines.take_separator() or SEPARATORS
-    found: dict[str, Record] = {}
+    """Read the header with the separator that yields the most known columns."""
+    separators = lines.read_separator() or SEPARATORS
+    headers: dict[str, Record] = {}
     for separator in separators:
         first = next(_records(lines, separator, BlankRows()), None)
         if first is None:
             raise InvalidCsv(f"{name}: the file is empty")
-        found[separator] = first._replace(fields=[column.strip(INVISIBLE) for column in first.fields])
-        lines.give_back(0)
-    separator = max(separators, key=lambda mark: len({*found[mark].fields} & {*KNOWN}))
+        headers[separator] = first._replace(fields=[column.strip(INVISIBLE) for column in first.fields])
+        lines.unread(0)
+    separator = max(separators, key=lambda mark: len({*headers[mark].fields} & {*KNOWN}))
     next(_records(lines, separator, BlankRows()))
-    check_names(name, found[separator].line, found[separator].fields)
-    return Header(found[separator].fields), separator
+    check_names(name, headers[separator].line, headers[separator].fields)
+    return Header(headers[separator].fields), separator
 
 
 def _records(lines: Lines, separator: str, blank: BlankRows, width: int | None = None) -> Iterator[Record]:
-    """All records, blank ones left out; `width` is how many fields one should have, where that is known.
+    """Yield all records except blank ones; `width` is the expected number of fields, if known.
 
-    The next line after the first of a broken record begins a new one: an open quote costs no row behind it.
+    After a broken record, reading continues at its second line, so that an open quote costs no valid row.
     """
     reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
@@ -170,8 +171,8 @@ def _records(lines: Lines, separator: str, blank: BlankRows, width: int | None =
         except StopIteration:
             return
         except csv.Error as exc:
-            lines.give_back(1)
-            yield Record(line, ["".join(lines.taken)], str(exc))
+            lines.unread(1)
+            yield Record(line, ["".join(lines.current)], str(exc))
             continue
         if not any(map(str.strip, fields)):
             if fields:
@@ -181,16 +182,16 @@ def _records(lines: Lines, separator: str, blank: BlankRows, width: int | None =
             yield Record(line, fields)
         elif not any(map(str.strip, fields[width:])) and len(fields) > width:
             yield Record(line, fields[:width])
-        elif kept := _own_lines(lines.taken, separator, width):
-            lines.give_back(kept)
-            yield Record(line, ["".join(lines.taken)], "a quote is opened and not closed on its line")
+        elif count := _own_lines(lines.current, separator, width):
+            lines.unread(count)
+            yield Record(line, ["".join(lines.current)], "a quote is opened and not closed on its line")
         else:
             yield Record(line, fields)
 
 
-def _own_lines(taken: list[str], separator: str, width: int) -> int:
-    """How many lines belong to a record of another width, where one behind them is a whole record; else 0."""
-    for index, line in enumerate(taken[1:], 1):
+def _own_lines(lines: list[str], separator: str, width: int) -> int:
+    """Count the lines of a record with a wrong width if a later line is a whole record; 0 otherwise."""
+    for index, line in enumerate(lines[1:], 1):
         try:
             if len(next(csv.reader([line], delimiter=separator, strict=True))) == width:
                 return index

@@ -1,11 +1,6 @@
-"""Which ids a file has used so far, on disk.
+"""From a record to an Example, or to everything that is wrong with it.
 
-Ten million ids as Python strings take about a gigabyte. SQLite's nameless database is a temporary file that
-is only written once it outgrows its cache, and is gone when closed.
-
-What one record is worth: an Example, or everything that is wrong with it.
-
-Both passes over a file, checking and reading, run through :func:`judged`; so they agree on every record.
+Checking a file and reading it both use :func:`check_records`, so they agree on every record.
 """
 
 import sqlite3
@@ -36,9 +31,17 @@ from relex.files.text import broken_byte
 
 CACHE_KIB = 64 * 1024
 
+CheckedRecord = Example | tuple[RowProblem, ...]
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
 
 class SeenIds(AbstractContextManager["SeenIds"]):
-    """A set of ids that remembers the line of each one's first use."""
+    """The ids of a file with the line of their first use, kept on disk.
+
+    Ten million ids as Python strings take about a gigabyte. SQLite's unnamed database is a temporary file, which is
+    written only when it outgrows its cache, and deleted when it is closed.
+    """
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
@@ -52,70 +55,65 @@ class SeenIds(AbstractContextManager["SeenIds"]):
         self._database.close()
 
     def first_use(self, id_: str, line: int) -> int:
-        """The line on which this id came first: `line` itself for a new one, which is then remembered.
+        """Return the line on which this id was used first; a new id is recorded with `line`.
 
         Raises:
             Transient: the folder for temporary files is full.
         """
         try:
             self._cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (id_, line))
-        except sqlite3.OperationalError as fault:
+        except sqlite3.OperationalError as error:
             raise Transient(
-                f"ids cannot be kept in the temporary folder: {fault}; set TMPDIR to a larger one"
-            ) from fault
+                f"ids cannot be stored in the temporary folder: {error}; set TMPDIR to a larger one"
+            ) from error
         if self._cursor.rowcount:
             return line
-        found = self._cursor.execute("SELECT line FROM seen WHERE id = ?", (id_,)).fetchone()
-        return int(found[0])
+        (first_line,) = self._cursor.execute("SELECT line FROM seen WHERE id = ?", (id_,)).fetchone()
+        return int(first_line)
 
 
-CheckedRecord = Example | tuple[RowProblem, ...]
-Given = ParamSpec("Given")
-Value = TypeVar("Value")
-
-
-def check_record(
+def check_records(
     table: Table, conventions: Conventions, votes: Votes | None = None
 ) -> Iterator[tuple[Record, CheckedRecord]]:
-    """Each record with its verdict; `row_no` counts the examples from 0.
+    """Yield each record with its example or its problems; `row_no` counts the examples from 0.
 
-    An id belongs to the record that uses it first, be that good or bad.
+    An id belongs to the record that uses it first, whether that is valid or not.
 
     Args:
         table: an open file of which only the header was read.
-        conventions: how its cells are meant (a label column may have empty cells: those examples have no label).
-        votes: where to count what the records say about the conventions.
+        conventions: how its cells are read (a label column may have empty cells: those examples have no label).
+        votes: counts of rows that agree or disagree with the conventions; updated here.
     """
     row_no = 0
     with SeenIds() as seen:
-        judge = _RecordChecker(table, conventions, seen, Votes() if votes is None else votes)
+        checker = _RecordChecker(table, conventions, seen, Votes() if votes is None else votes)
         for record in table.records:
-            verdict = judge.verdict(record, row_no)
-            row_no += isinstance(verdict, Example)
-            yield record, verdict
+            checked = checker.check(record, row_no)
+            row_no += isinstance(checked, Example)
+            yield record, checked
 
 
-class _Attempts:
-    """Reads the cells of one record and collects what is wrong with them."""
+class _CellReader:
+    """A reader of the cells of one record that collects their problems."""
 
     def __init__(self, line: int, id_: str) -> None:
         self.line = line
         self.id = id_
-        self.faults: list[RowProblem] = []
+        self.problems: list[RowProblem] = []
 
     def read(
-        self, column: str, reader: Callable[Given, Value], *args: Given.args, **kwargs: Given.kwargs
-    ) -> Value | None:
-        """What the reader makes of the cell, or None after a fault."""
+        self, column: str, reader: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result | None:
+        """Return the result of the reader, or None if the cell is invalid."""
         try:
             return reader(*args, **kwargs)
-        except BadCell as bad:
-            self.faults.append(bad.fault(self.line, self.id, column))
+        except BadCell as error:
+            self.problems.append(error.problem(self.line, self.id, column))
             return None
 
 
 class _RecordChecker:
-    """The rules for one file."""
+    """The checks of the records of one file."""
 
     def __init__(self, table: Table, conventions: Conventions, seen: SeenIds, votes: Votes) -> None:
         self.header = table.header
@@ -125,36 +123,36 @@ class _RecordChecker:
         self.seen = seen
         self.votes = votes
 
-    def verdict(self, record: Record, row_no: int) -> CheckedRecord:
-        """The record's example, or its faults; a byte that does not decode is the only fault of its record."""
-        verdict = self._verdict(record, row_no)
-        if isinstance(verdict, Example):
-            return verdict
+    def check(self, record: Record, row_no: int) -> CheckedRecord:
+        """Return the record's example or its problems; an undecodable byte is the only problem of its record."""
+        checked = self._check_fields(record, row_no)
+        if isinstance(checked, Example):
+            return checked
         byte = broken_byte(record.fields, self.codec)
         if byte is None:
-            return verdict
+            return checked
         message = f"byte 0x{byte:02x} is not {self.codec}"
-        return (RowProblem(record.line, verdict[0].id, "", "undecodable", message),)
+        return (RowProblem(record.line, checked[0].id, "", "undecodable", message),)
 
-    def _verdict(self, record: Record, row_no: int) -> CheckedRecord:
-        """As :meth:`verdict`; the entities of a bad sentence are not looked at."""
-        wrong = _split_fault(record, self.header)
-        if wrong:
-            return (wrong,)
+    def _check_fields(self, record: Record, row_no: int) -> CheckedRecord:
+        """Return the record's example or its problems; the entities of an invalid sentence are not checked."""
+        problem = _shape_problem(record, self.header)
+        if problem:
+            return (problem,)
         id_, sentence, subject_cell, object_cell, label_cell, source = self.pick([*record.fields, ""])
-        cells = _Attempts(record.line, id_)
+        cells = _CellReader(record.line, id_)
         cells.read(ID, self._check_id, id_, record.line)
         cells.read(SOURCE, check_text, source)
-        self.votes.label(label_cell)
+        self.votes.add_label(label_cell)
         label = cells.read(LABEL, self._label, label_cell)
         if not cells.read(SENTENCE, check_sentence, sentence):
-            return tuple(cells.faults)
+            return tuple(cells.problems)
         subject = cells.read(SUBJECT, self._entity, subject_cell, sentence)
         object_ = cells.read(OBJECT, self._entity, object_cell, sentence)
         if subject and object_:
             cells.read(OBJECT, check_apart, subject, object_)
-        if cells.faults or not subject or not object_:
-            return tuple(cells.faults)
+        if cells.problems or not subject or not object_:
+            return tuple(cells.problems)
         whole = composed(sentence)
         self.votes.composed += whole is not sentence
         return Example(row_no, id_, whole, subject, object_, label, composed(source) or None)
@@ -170,8 +168,8 @@ class _RecordChecker:
     def _entity(self, cell: str, sentence: str) -> Entity:
         try:
             entity = read_entity(cell, sentence, end_exclusive=self.conventions.end_exclusive)
-        except BadCell as bad:
-            self.votes.misplaced += bad.other_end
+        except BadCell as error:
+            self.votes.misplaced += error.other_end
             raise
         self.votes.placed += 1
         return entity
@@ -185,8 +183,8 @@ class _RecordChecker:
         return gold_label(cell)
 
 
-def _split_fault(record: Record, header: Header) -> RowProblem | None:
-    """The fault of a record that does not have the header's columns, or repeats the header."""
+def _shape_problem(record: Record, header: Header) -> RowProblem | None:
+    """Return the problem of a record that does not have the header's columns or repeats the header."""
     if record.broken:
         message = f"cannot be split into columns ({record.broken}); is a quote missing or not doubled?"
         return RowProblem(record.line, None, "", "broken-quotes", message)

@@ -1,6 +1,7 @@
-"""From bytes to text: encodings, marks at the start of a file, and where a byte does not decode.
+"""From bytes to text: encodings, byte order marks, and the position of bytes that do not decode.
 
-Is a file in the encoding it was said to be in? The majority of its lines decides; an odd line is a bad row.
+The majority of its lines decides whether a file is in the given encoding; in such a file a line that does not decode is
+an invalid row.
 """
 
 import codecs
@@ -21,13 +22,13 @@ from relex.hints import tables as hints
 BOM = "\ufeff"
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-"""The first of them begins with UTF-16's mark, so these are looked for first."""
+"""The first one begins with the mark of UTF-16, so these are checked first."""
 NOT_FOR_FILES = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape"})
-"""Python's names of codecs for host names and source code: they would make something of any file."""
+"""Python's codecs for host names and source code, which can decode almost any file."""
 EXTENDED = {"euc_kr": "cp949"}
-"""What Korean Windows writes under an older name, with more syllables than that has."""
+"""Encodings that are read as a larger one: Korean Windows writes CP949 under the older name."""
 
-REMEDIES = {
+ERRNO_HINTS = {
     errno.ENOENT: "check the name and the folder",
     errno.ENOTDIR: "check the name and the folder",
     errno.ENAMETOOLONG: "check the name and the folder",
@@ -35,17 +36,24 @@ REMEDIES = {
     errno.EACCES: "ask its owner for the right to read it",
 }
 
+SAMPLE_BYTES = 1 << 16
+BLOCK_BYTES = 1 << 20
+BY_LINES = ("utf-8", "cp949")
+"""Encodings in which a broken byte spoils only its own row: it becomes a lone surrogate, which no row may hold."""
+ESCAPED = re.compile("[\udc80-\udcff]")
+ESCAPE_BASE = 0xDC00
+
 
 def codec_named(encoding: str) -> str:
-    """Python's own name of a text encoding; BOMs are looked for in any case, so utf-8-sig is just utf-8.
+    """Return Python's name of a text encoding; utf-8-sig becomes utf-8, because BOMs are always detected.
 
     Raises:
-        InvalidCsv: Python does not know it as a text encoding.
+        InvalidCsv: it is not a text encoding of Python.
     """
     try:
         "a".encode(encoding)
-    except (LookupError, UnicodeError, ValueError) as fault:
-        raise _unknown_codec(encoding) from fault
+    except (LookupError, UnicodeError, ValueError) as error:
+        raise _unknown_codec(encoding) from error
     name = codecs.lookup(encoding).name
     if name in NOT_FOR_FILES:
         raise _unknown_codec(encoding)
@@ -57,12 +65,12 @@ def _unknown_codec(encoding: str) -> InvalidCsv:
 
 
 def shown_path(path: Path) -> str:
-    """A path as text that can be stored and printed everywhere: bytes that are not UTF-8 as hexadecimal digits."""
+    """Return a path as text that can be stored and printed; bytes that are not UTF-8 become hexadecimal digits."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def sha256_of(path: Path) -> str:
-    """Digest of the file's bytes in hexadecimal digits.
+    """Return the SHA-256 of a file in hexadecimal digits.
 
     Raises:
         InvalidCsv: the file cannot be opened, or cannot be read twice.
@@ -73,23 +81,23 @@ def sha256_of(path: Path) -> str:
             raise InvalidCsv(f"{path}: a pipe or a device, which cannot be read twice; save it as a file first")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as fault:
-        raise _unreadable(path, fault) from fault
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 @contextmanager
 def open_text(path: Path, codec: str) -> Iterator[tuple[TextIOWrapper, bool]]:
-    """Open the file behind its BOM, line ends untouched, and say whether there was a BOM.
+    """Open a file after its BOM with its line ends unchanged, and return whether it has a BOM.
 
     Raises:
-        InvalidCsv: it cannot be opened, is of another kind, or holds bytes that are not `codec`.
+        InvalidCsv: it cannot be opened, is not a CSV, or holds bytes that are not `codec`.
     """
     try:
         with path.open("rb") as raw:
             start = raw.read(FIRST_BYTES)
         file = path.open(encoding=codec, newline="", errors=error_handler(codec))
-    except OSError as fault:
-        raise _unreadable(path, fault) from fault
+    except OSError as error:
+        raise _unreadable(path, error) from error
     with file:
         refuse_other_kinds(path, start)
         _refuse_other_marks(path, codec, start)
@@ -98,8 +106,8 @@ def open_text(path: Path, codec: str) -> Iterator[tuple[TextIOWrapper, bool]]:
             if not bom:
                 file.seek(0)
             yield file, bom
-        except UnicodeError as fault:
-            raise undecodable(path, codec) from fault
+        except UnicodeError as error:
+            raise undecodable(path, codec) from error
 
 
 def _refuse_other_marks(path: Path, codec: str, start: bytes) -> None:
@@ -112,37 +120,29 @@ def _refuse_other_marks(path: Path, codec: str, start: bytes) -> None:
         raise InvalidCsv(f"{path.name}: begins with the mark of UTF-8, so it is not {codec}\n{hint}")
 
 
-def _unreadable(path: Path, fault: OSError) -> InvalidCsv:
-    remedy = REMEDIES.get(fault.errno or 0, "copy it to another disk")
-    return InvalidCsv(f"{path}: cannot be read: {fault.strerror}; {remedy}")
-
-
-SAMPLE_BYTES = 1 << 16
-BLOCK_BYTES = 1 << 20
-BY_LINES = ("utf-8", "cp949")
-"""Encodings in which a broken byte spoils its own row only: it becomes a lone surrogate, which no row may hold."""
-ESCAPED = re.compile("[\udc80-\udcff]")
-ESCAPE_BASE = 0xDC00
+def _unreadable(path: Path, error: OSError) -> InvalidCsv:
+    hint = ERRNO_HINTS.get(error.errno or 0, "copy it to another disk")
+    return InvalidCsv(f"{path}: cannot be read: {error.strerror}; {hint}")
 
 
 def error_handler(codec: str) -> str:
-    """What becomes of bytes that do not decode, as Python calls it."""
+    """Return Python's error handler for bytes that do not decode."""
     return "surrogateescape" if codec in BY_LINES else "strict"
 
 
 def broken_byte(texts: Sequence[str], codec: str) -> int | None:
-    """The first byte in a record that did not decode."""
+    """Return the first byte of a record that did not decode, or None."""
     if codec not in BY_LINES:
         return None
-    found = next(filter(None, map(ESCAPED.search, texts)), None)
-    return ord(found[0]) - ESCAPE_BASE if found else None
+    match = next(filter(None, map(ESCAPED.search, texts)), None)
+    return ord(match[0]) - ESCAPE_BASE if match else None
 
 
 def refuse_other_encodings(path: Path, codec: str) -> None:
-    """Refuse a file of which most lines that are not ASCII do not decode.
+    """Refuse a file if most of its lines that are not ASCII do not decode.
 
     Raises:
-        InvalidCsv: with the first such line, and the encoding that fits if one does.
+        InvalidCsv: with the first such line, and an encoding that fits, if there is one.
     """
     sample = _sample(path)
     if codec in BY_LINES and _wide(sample):
@@ -152,22 +152,22 @@ def refuse_other_encodings(path: Path, codec: str) -> None:
 
 
 def undecodable(path: Path, codec: str) -> InvalidCsv:
-    """Go through the file once more to name line and byte of the place where decoding fails."""
+    """Read the file again, and return an error with the line and byte where decoding fails."""
     sample = _sample(path)
     fitting = _wide(sample) or next((name for name in BY_LINES if _fits(sample, name)), codec)
     hint = hints.ANY_ENCODING if fitting == codec else hints.encoding(fitting, path)
-    return InvalidCsv(f"{path.name}: {_first_fault(path, codec)}\n{hint}")
+    return InvalidCsv(f"{path.name}: {_first_error(path, codec)}\n{hint}")
 
 
 def _sample(path: Path) -> bytes:
-    """The first whole lines."""
+    """Read the first whole lines."""
     with path.open("rb") as file:
         block = file.read(SAMPLE_BYTES)
     return block if len(block) < SAMPLE_BYTES else block[: block.rfind(b"\n") + 1]
 
 
 def _fits(sample: bytes, codec: str) -> bool:
-    """Whether at least half of the lines that are not ASCII are in this encoding."""
+    """Return whether at least half of the lines that are not ASCII are in this encoding."""
     lines = [line for line in sample.splitlines() if not line.isascii()]
     return 2 * sum(_decodes(line, codec) for line in lines) >= len(lines)
 
@@ -181,7 +181,7 @@ def _decodes(line: bytes, codec: str) -> bool:
 
 
 def _wide(sample: bytes) -> str | None:
-    """The kind of UTF-16 in which most commas and tabs are written, if it is one."""
+    """Return the variant of UTF-16 in which most commas and tabs are written, or None."""
     marks = sum(sample.count(mark) for mark in (b",", b"\t"))
     wide = sum(sample.count(mark) for mark in (b"\0,\0", b"\0\t\0"))
     if 2 * wide <= marks:
@@ -189,7 +189,7 @@ def _wide(sample: bytes) -> str | None:
     return "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
 
 
-def _first_fault(path: Path, codec: str) -> str:
+def _first_error(path: Path, codec: str) -> str:
     decoder = codecs.getincrementaldecoder(codec)()
     line = 1
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Is this file fit to be scored? One pass that finds everything wrong with it and keeps almost nothing."""
+"""The check of a CSV before it is scored: one pass that finds every problem in constant memory."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,85 +12,86 @@ from relex.files.conventions import Conventions, Votes
 from relex.files.problems import FileFacts, RowProblem
 from relex.files.records import Table, open_table
 from relex.files.rejected import RejectedFile
-from relex.files.rows import check_record
+from relex.files.rows import check_records
 from relex.files.text import codec_named, open_text, refuse_other_encodings, sha256_of
 
 MAX_PROBLEMS = 20
-ROWS_FOR_A_GUESS = 1_000
+"""Maximum number of problems that are kept with their details."""
+FIRST_GUESS_ROWS = 1_000
 MAX_PASSES = 3
-"""One where the first rows are as the others; a second where they are not."""
+"""One pass if the first rows are like the others; more if they are not."""
 
 
 def check(path: Path, encoding: str = "utf-8", rejected_path: Path | None = None) -> FileFacts:
-    """Look at every record of a CSV.
+    """Check every record of a CSV.
 
-    Bad records are counted, not raised: the caller decides whether good ones alone will do.
+    Invalid records are counted, not raised: the caller decides whether the valid ones are enough.
 
     Args:
-        path: columns id, sentence, subject_entity, object_entity; label and source if it has them.
-        encoding: any text encoding that Python knows; a BOM need not be told.
-        rejected_path: where to write the bad records, if there are any. A file that is there already stays, and they
-            go to one beside it; where they cannot be written, the facts say why.
+        path: a CSV with the columns id, sentence, subject_entity, object_entity, and optionally label and source.
+        encoding: a text encoding that Python knows; a BOM is detected.
+        rejected_path: where to write the invalid records, if there are any. An existing file is not replaced: they
+            go to the next free name. If they cannot be written, the facts say why.
 
     Raises:
-        InvalidCsv: the file as a whole cannot be used: not found, not decodable, a column missing, no rows.
+        InvalidCsv: the file as a whole is invalid: not found, not decodable, a column missing, no rows.
     """
     codec = codec_named(encoding)
     sha256 = sha256_of(path)
-    with open_text(path, codec):  # what is no text at all is said first
+    with open_text(path, codec):  # refuses a file that is not text at all
         refuse_other_encodings(path, codec)
     conventions = _first_guess(path, codec)
     for _ in range(MAX_PASSES):
         with open_table(path, codec) as table, RejectedFile(rejected_path, table.header) as rejected:
-            tally = _count(table, conventions, rejected)
-            better = tally.votes.conventions(conventions)
-            if better == conventions:
+            counts = _count(table, conventions, rejected)
+            majority = counts.votes.conventions(conventions)
+            if majority == conventions:
                 rejected.publish()
                 break
-        conventions = better
-    return _facts(path, sha256, table, conventions, tally, rejected)
+        conventions = majority
+    return _facts(path, sha256, table, conventions, counts, rejected)
 
 
 @dataclass
-class _Tally:
-    """What is counted on the way."""
+class _Counts:
+    """Counts of one pass over the file."""
 
     accepted: int = 0
     rejected: int = 0
     labelled: int = 0
     codes: Counter[str] = field(default_factory=Counter)
-    faults: list[RowProblem] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
     votes: Votes = field(default_factory=Votes)
 
 
 def _first_guess(path: Path, codec: str) -> Conventions:
-    """What the majority of the first rows says; the pass over all rows corrects it."""
+    """Return the conventions of most of the first rows; the pass over all rows corrects them."""
     votes = Votes()
     conventions = Conventions()
     with open_table(path, codec) as table:
-        for _ in islice(check_record(table, conventions, votes), ROWS_FOR_A_GUESS):
+        for _ in islice(check_records(table, conventions, votes), FIRST_GUESS_ROWS):
             pass
     return votes.conventions(conventions)
 
 
-def _count(table: Table, conventions: Conventions, rejected: RejectedFile) -> _Tally:
-    tally = _Tally()
-    for record, verdict in check_record(table, conventions, tally.votes):
-        if isinstance(verdict, Example):
-            tally.accepted += 1
-            tally.labelled += verdict.label is not None
+def _count(table: Table, conventions: Conventions, rejected: RejectedFile) -> _Counts:
+    counts = _Counts()
+    for record, checked in check_records(table, conventions, counts.votes):
+        if isinstance(checked, Example):
+            counts.accepted += 1
+            counts.labelled += checked.label is not None
             continue
-        tally.rejected += 1
-        tally.codes.update(fault.code for fault in verdict)
-        tally.faults.extend(verdict[: MAX_PROBLEMS - len(tally.faults)])
-        rejected.add(record, verdict)
-    return tally
+        counts.rejected += 1
+        counts.codes.update(problem.code for problem in checked)
+        counts.problems.extend(checked[: MAX_PROBLEMS - len(counts.problems)])
+        rejected.add(record, checked)
+    return counts
 
 
 def _facts(
-    path: Path, sha256: str, table: Table, conventions: Conventions, tally: _Tally, rejected: RejectedFile
+    path: Path, sha256: str, table: Table, conventions: Conventions, counts: _Counts, rejected: RejectedFile
 ) -> FileFacts:
-    rows = tally.accepted + tally.rejected
+    rows = counts.accepted + counts.rejected
     if not rows:
         raise InvalidCsv(f"{path.name}: there are no rows under the header")
     return FileFacts(
@@ -99,13 +100,13 @@ def _facts(
         codec=table.codec,
         bom=table.bom,
         rows=rows,
-        accepted=tally.accepted,
-        rejected=tally.rejected,
-        labelled=tally.labelled,
-        fault_counts=dict(tally.codes.most_common()),
-        faults=tuple(tally.faults),
+        accepted=counts.accepted,
+        rejected=counts.rejected,
+        labelled=counts.labelled,
+        problem_counts=dict(counts.codes.most_common()),
+        problems=tuple(counts.problems),
         conventions=conventions,
-        notes=(*tally.votes.notes(conventions, LABEL), *_notes(table)),
+        notes=(*counts.votes.notes(conventions, LABEL), *_notes(table)),
         rejected_to=rejected.written,
         rejected_error=rejected.error,
     )
@@ -115,7 +116,7 @@ def _notes(table: Table) -> list[str]:
     notes = []
     ignored, blank = table.header.ignored, table.blank
     if blank.count:
-        notes.append(f"{counted(blank.count, 'blank row')} passed over, the first on line {blank.first_line}")
+        notes.append(f"{counted(blank.count, 'blank row')} skipped, the first on line {blank.first_line}")
     if ignored:
         more = ", ..." if len(ignored) > NAMES_SHOWN else ""
         notes.append(f"columns not read: {', '.join(map(shortened, ignored[:NAMES_SHOWN]))}{more}")

@@ -106,7 +106,7 @@ def test_a_file_is_read_exactly_or_refused_in_words(tmp_path, content, encoding)
             text.encode()
     if facts.rejected:
         assert all(map(str.isprintable, describe_problems(facts, "june.csv").splitlines()))
-        assert sum(facts.fault_counts.values()) >= facts.rejected
+        assert sum(facts.problem_counts.values()) >= facts.rejected
     assert (facts.rejected_to is not None) == bool(facts.rejected)
 
 

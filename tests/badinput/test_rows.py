@@ -59,7 +59,7 @@ def scored(command, database):
         path = command.folder / "rows.csv"
         path.write_text(table(*rows), "utf-8")
         facts = check(path)
-        assert facts.accepted == len(rows), facts.faults
+        assert facts.accepted == len(rows), facts.problems
         job = submit(database, path, facts, SubmitOptions(fresh=True), 512).job_id
         assert score_next(database, Worker("me", lambda *_: scorer, LeaseTerms(60, 60, lambda: False)))
         assert command.run("export", job, "--out", "out").code == 0

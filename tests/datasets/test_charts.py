@@ -2,7 +2,7 @@
 
 import pytest
 
-from relex.datasets.charts import COLOURS, PLOT_HEIGHT, STRONGEST, bars, colour, heat_map, outlines, shares
+from relex.datasets.charts import COLORS, MAX_OPACITY, PLOT_HEIGHT, bars, color, heat_map, outlines, shares
 from relex.datasets.describe import TOKENS, describe, measure
 from tests.making import example
 
@@ -26,7 +26,7 @@ def test_cells_are_as_strong_as_their_shares():
     file = describe({"a.csv": [example(row) for row in range(3)]}).files[0]
     svg = heat_map(file, 1, strongest=2.0)
     (cell,) = svg.iter("rect")
-    assert float(cell.get("fill-opacity")) == pytest.approx(STRONGEST / 2)
+    assert float(cell.get("fill-opacity")) == pytest.approx(MAX_OPACITY / 2)
     assert cell.get("class") == "file1"
     assert words(svg) == ["PER", "ORG", "100.0"]
 
@@ -50,4 +50,4 @@ def test_outlines_are_as_high_as_their_shares():
 
 
 def test_colours_repeat():
-    assert [colour(0), colour(COLOURS - 1), colour(COLOURS)] == ["file0", "file5", "file0"]
+    assert [color(0), color(COLORS - 1), color(COLORS)] == ["file0", "file5", "file0"]

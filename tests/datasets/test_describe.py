@@ -58,14 +58,14 @@ def test_another_entity_in_the_same_sentence_is_no_repeat(train):
 
 
 def test_others_are_compared_with_the_first(train):
-    known_words = replace(example(9), subject=train[0].subject, object=train[1].object)
+    shared_words = replace(example(9), subject=train[0].subject, object=train[1].object)
     one_known_word = replace(example(10), subject=train[0].subject)
     known_sentence = replace(example(11), sentence=train[1].sentence)
-    other = [known_words, one_known_word, known_sentence, example(12)]
+    other = [shared_words, one_known_word, known_sentence, example(12)]
     description = describe({"train.csv": train, "june.csv": other, "again.csv": train})
     june, again = description.comparisons
-    assert (june.name, june.known_words, june.known_sentences) == ("june.csv", 1, 1)
-    assert (again.name, again.known_words, again.known_sentences) == ("again.csv", 5, 5)
+    assert (june.name, june.shared_words, june.shared_sentences) == ("june.csv", 1, 1)
+    assert (again.name, again.shared_words, again.shared_sentences) == ("again.csv", 5, 5)
     assert set(again.psi.values()) == {0}
     assert "label" not in june.psi, "june.csv has no labels"
     assert june.psi["subject type"] == 0
@@ -120,8 +120,8 @@ def test_what_is_known_of_klue_re(klue):
     assert (round(train.characters.mean), train.characters.longest) == (97, 455)
     assert train.pair_labels["ORG-PER"]["org:top_members/employees"] / train.type_pairs["ORG-PER"] > 0.8
     on_valid, on_test = description.comparisons
-    assert on_valid.known_sentences / valid.rows == pytest.approx(0.19, abs=0.005)
-    assert on_valid.known_words / valid.rows == pytest.approx(0.69, abs=0.005)
-    assert on_test.known_words / test.rows == pytest.approx(0.11, abs=0.005)
+    assert on_valid.shared_sentences / valid.rows == pytest.approx(0.19, abs=0.005)
+    assert on_valid.shared_words / valid.rows == pytest.approx(0.69, abs=0.005)
+    assert on_test.shared_words / test.rows == pytest.approx(0.11, abs=0.005)
     assert on_test.psi["type pair"] == pytest.approx(0.645, abs=0.005)
     assert Counter(value > 0.25 for value in on_valid.psi.values()) == {False: 6}

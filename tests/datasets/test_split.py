@@ -110,7 +110,7 @@ def test_what_hangs_together_over_others_stays_together(seed):
 
 def test_one_group_cannot_be_split():
     tied = [linked(row, f"문장 {row}", "서울", f"객체 {row}") for row in range(10)]
-    with pytest.raises(InvalidCsv, match=r"10 rows hang together .* up to 10, .* split without groups"):
+    with pytest.raises(InvalidCsv, match=r"10 rows are connected .* up to 10, .* split without groups"):
         grouped(tied)
 
 

@@ -132,8 +132,8 @@ def test_entities_far_apart_are_refused_where_that_was_asked_for(encoder, make_e
         strict.encode([near, *far])
     assert str(refusal.value) == (
         "id id-1: its entities and all between them take 73 tokens, the window has room for 22; leave the row out, or "
-        "use a model with a larger max_length or one that was trained with input.on_overflow: cut "
-        "(1 more of 3 rows cannot be read)"
+        "use a model with a larger max_length or one that was trained with input.on_overflow: truncate "
+        "(1 more of 3 rows cannot be encoded)"
     )
 
 

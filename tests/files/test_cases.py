@@ -96,12 +96,12 @@ def test_what_is_taken(read, content):
 
 
 def test_blank_rows_are_said(read):
-    assert read(TAKEN["blank_rows"])[0].notes[1] == "5 blank rows passed over, the first on line 5"
+    assert read(TAKEN["blank_rows"])[0].notes[1] == "5 blank rows skipped, the first on line 5"
 
 
 def test_an_open_quote_in_the_last_column_swallows_no_row(read):
     facts, examples = read(GOOD.replace("100,own\n2,", '100,"own\n2,'))
-    assert (facts.rows, facts.rejected, [(fault.line, fault.code) for fault in facts.faults]) == (
+    assert (facts.rows, facts.rejected, [(problem.line, problem.code) for problem in facts.problems]) == (
         3,
         1,
         [(3, "broken-quotes")],
@@ -114,7 +114,10 @@ def test_a_quote_that_closes_many_lines_later_swallows_no_row(read):
         'id,sentence,subject_entity,object_entity\n7,"가\n' + "".join(f"{n},a,b,c\n" for n in range(3)) + '8,a,b,c"\n'
     )
     facts, _ = read(text)
-    assert [(fault.line, fault.code) for fault in facts.faults][:2] == [(2, "broken-quotes"), (3, "broken-entity")]
+    assert [(problem.line, problem.code) for problem in facts.problems][:2] == [
+        (2, "broken-quotes"),
+        (3, "broken-entity"),
+    ]
     assert facts.rows == 5
 
 
@@ -123,7 +126,7 @@ def test_one_entity_counted_otherwise_does_not_turn_the_file(read, odd):
     for most, other in ((list(rows()), list(rows(change=exclusive))), (list(rows(change=exclusive)), list(rows()))):
         most[odd] = other[odd]
         facts, examples = read("\n".join([HEADER, *most, ""]))
-        assert (facts.rejected, {fault.line for fault in facts.faults}) == (1, {odd + 2})
+        assert (facts.rejected, {problem.line for problem in facts.problems}) == (1, {odd + 2})
         assert len(examples) == 2
 
 
@@ -136,7 +139,7 @@ def test_a_decomposed_file_gives_the_composed_one_and_says_so(read):
         decomposed.append(f'{number},{whole},"{cells[0]}","{cells[1]}",100,own')
     facts, examples = read("\n".join([HEADER, *decomposed, ""]))
     assert examples == wanted
-    assert facts.notes[1] == "decomposed text (NFD, as macOS writes it) in 3 rows: composed (NFC), offsets moved along"
+    assert facts.notes[1] == "decomposed text (NFD, as macOS writes it) in 3 rows: composed (NFC), offsets adjusted"
 
 
 def test_one_text_in_two_forms_is_one_text_to_whoever_compares(read):
@@ -181,9 +184,9 @@ def test_a_header_of_other_names_gets_the_right_ones(read):
 
 def test_keys_of_other_names_get_the_right_ones(read):
     facts, _ = read(GOOD.replace("'word'", "'text'").replace("'type'", "'entity_type'"))
-    assert facts.faults[0].message.endswith("; rename text to word, entity_type to type")
+    assert facts.problems[0].message.endswith("; rename text to word, entity_type to type")
 
 
 def test_curly_quotes_are_shown(read):
     facts, _ = read(GOOD.replace("{'word'", "{‘word’"))
-    assert facts.faults[0].message.endswith("(character 2, '‘' U+2018 LEFT SINGLE QUOTATION MARK)")
+    assert facts.problems[0].message.endswith("(character 2, '‘' U+2018 LEFT SINGLE QUOTATION MARK)")

@@ -16,7 +16,7 @@ def cell(word="비틀즈", start_idx=11, end_idx=13, kind="ORG"):
     return {"word": word, "start_idx": start_idx, "end_idx": end_idx, "type": kind}
 
 
-def fault(text, sentence=SENTENCE):
+def problem(text, sentence=SENTENCE):
     with pytest.raises(BadCell) as caught:
         read_entity(text, sentence)
     return caught.value
@@ -80,13 +80,13 @@ def test_an_unknown_escape_gives_no_warning():
     ],
 )
 def test_broken_cells_say_what_is_wrong(text, said):
-    found = fault(text)
+    found = problem(text)
     assert found.code == "broken-entity"
     assert said in found.message
 
 
 def test_unknown_type_with_a_guess():
-    found = fault(str(cell(kind="PRS")))
+    found = problem(str(cell(kind="PRS")))
     assert (found.code, found.message) == ("unknown-type", "unknown type 'PRS' (did you mean PER?)")
 
 
@@ -110,7 +110,7 @@ def test_unknown_type_with_a_guess():
     ],
 )
 def test_wrong_offsets_tell_the_right_ones(given, sentence, code, right):
-    found = fault(str(given), sentence)
+    found = problem(str(given), sentence)
     assert found.code == code
     assert found.hint.endswith(right)
 
@@ -118,28 +118,28 @@ def test_wrong_offsets_tell_the_right_ones(given, sentence, code, right):
 @pytest.mark.parametrize(
     ("word", "sentence", "differs"),
     [
-        ("A B", "A\u00a0B다", "at 0-2 stands U+00A0 NO-BREAK SPACE where the word has U+0020 SPACE"),
-        ("A B", "옛 A  B다", "at 2-5 stands a second space where the word has 'B'"),
-        ("A&B", "A&amp;B다", "at 0-6 stands '&amp;' where the word has '&'"),
-        ("A&#39;B", "A'B다", "at 0-2 stands ''' where the word has '&#39;'"),
-        ('"곡"', "새 “곡”", "at 2-4 stands '“' U+201C LEFT DOUBLE QUOTATION MARK where the word has '\"'"),
-        ("비틀즈", "비틀\u200b즈", "at 0-3 stands U+200B ZERO WIDTH SPACE where the word has '즈'"),
-        ("비틀\u200b즈", "비틀즈", "at 0-2 stands '즈' where the word has U+200B ZERO WIDTH SPACE"),
-        ("비틀즈\u200b", "비틀즈", "at 0-2 stands nothing where the word has U+200B ZERO WIDTH SPACE"),
-        ("BTS", "ＢＴＳ다", "at 0-2 stands 'Ｂ' where the word has 'B'"),
-        ("BTS", "bts다", "at 0-2 stands 'b' where the word has 'B'"),
-        ("가-나", "가–나", "at 0-2 stands '–' U+2013 EN DASH where the word has '-'"),
-        ("가 나", "가\n나", "at 0-2 stands U+000A a control character where the word has U+0020 SPACE"),
-        ("A B", "다 " * 5_000 + "A  B", "at 10000-10003 stands a second space where the word has 'B'"),
+        ("A B", "A\u00a0B다", "at 0-2 the sentence has U+00A0 NO-BREAK SPACE where the word has U+0020 SPACE"),
+        ("A B", "옛 A  B다", "at 2-5 the sentence has a second space where the word has 'B'"),
+        ("A&B", "A&amp;B다", "at 0-6 the sentence has '&amp;' where the word has '&'"),
+        ("A&#39;B", "A'B다", "at 0-2 the sentence has ''' where the word has '&#39;'"),
+        ('"곡"', "새 “곡”", "at 2-4 the sentence has '“' U+201C LEFT DOUBLE QUOTATION MARK where the word has '\"'"),
+        ("비틀즈", "비틀\u200b즈", "at 0-3 the sentence has U+200B ZERO WIDTH SPACE where the word has '즈'"),
+        ("비틀\u200b즈", "비틀즈", "at 0-2 the sentence has '즈' where the word has U+200B ZERO WIDTH SPACE"),
+        ("비틀즈\u200b", "비틀즈", "at 0-2 the sentence has nothing where the word has U+200B ZERO WIDTH SPACE"),
+        ("BTS", "ＢＴＳ다", "at 0-2 the sentence has 'Ｂ' where the word has 'B'"),
+        ("BTS", "bts다", "at 0-2 the sentence has 'b' where the word has 'B'"),
+        ("가-나", "가–나", "at 0-2 the sentence has '–' U+2013 EN DASH where the word has '-'"),
+        ("가 나", "가\n나", "at 0-2 the sentence has U+000A a control character where the word has U+0020 SPACE"),
+        ("A B", "다 " * 5_000 + "A  B", "at 10000-10003 the sentence has a second space where the word has 'B'"),
     ],
 )
 def test_what_looks_like_the_word_is_named(word, sentence, differs):
     start = max(len(sentence) - 5, 0)
-    assert fault(str(cell(word, start, start + len(word) - 1)), sentence).hint.endswith(f"({differs})")
+    assert problem(str(cell(word, start, start + len(word) - 1)), sentence).hint.endswith(f"({differs})")
 
 
 def test_the_hint_shows_what_the_offsets_cut_out():
-    found = fault(str(cell(start_idx=13, end_idx=15)))
+    found = problem(str(cell(start_idx=13, end_idx=15)))
     assert found.hint == "start_idx 13, end_idx 15 -> '즈가 '   word says '비틀즈' (at 11-13?)"
     assert found.marked == (SENTENCE, " " * 23 + "~" * 5)
 
@@ -160,13 +160,13 @@ def test_decomposed_text_is_composed_and_offsets_move_along(form, counted_in, se
 
 def test_an_entity_that_ends_inside_a_syllable_is_refused():
     sentence = unicodedata.normalize("NFD", "강이다")
-    assert fault(str(cell("\u1100\u1161", 0, 1)), sentence).code == "word-mismatch"
+    assert problem(str(cell("\u1100\u1161", 0, 1)), sentence).code == "word-mismatch"
 
 
 def test_a_megabyte_that_holds_no_such_word_is_given_up_quickly():
-    found = fault(str(cell("롤링", 500_000, 500_001)), "가" * 1_000_000)
+    found = problem(str(cell("롤링", 500_000, 500_001)), "가" * 1_000_000)
     assert found.hint.endswith("(it is nowhere in the sentence)")
-    assert fault(str(cell("나" * 1_000_000, 0, 5)), "가 " * 500_000).hint.endswith("(it is nowhere in the sentence)")
+    assert problem(str(cell("나" * 1_000_000, 0, 5)), "가 " * 500_000).hint.endswith("(it is nowhere in the sentence)")
 
 
 def test_offsets_count_code_points_behind_emoji():
@@ -174,7 +174,7 @@ def test_offsets_count_code_points_behind_emoji():
 
 
 def test_a_megabyte_of_sentence_is_searched_quickly():
-    found = fault(str(cell("곡", 0, 0)), "가" * 1_000_000 + "곡")
+    found = problem(str(cell("곡", 0, 0)), "가" * 1_000_000 + "곡")
     assert found.hint.endswith("(at 1000000-1000000?)")
 
 

@@ -6,7 +6,7 @@ def test_place_excerpt_and_counts(save, row):
     wrong = row()["subject_entity"].replace("11", "13").replace("'end_idx': 13", "'end_idx': 15")
     rows = [row(id="a"), row(id="b", subject_entity=wrong), row(id="a")]
     assert describe_problems(check(save(rows)), "june.csv").split("\n") == [
-        "june.csv: 2 of 3 rows cannot be used",
+        "june.csv: 2 of 3 rows are invalid",
         "  line 3, id b  subject_entity: word does not match the sentence",
         "    | 조지 해리슨이 쓰고 비틀즈가 1969년 앨범에 담은 노래다.",
         "    |                        ~~~~~  start_idx 13, end_idx 15 -> '즈가 '   word says '비틀즈' (at 11-13?)",
@@ -15,10 +15,10 @@ def test_place_excerpt_and_counts(save, row):
     ]
 
 
-def test_many_faults_are_counted_not_shown(save, row):
+def test_many_problems_are_counted_not_shown(save, row):
     rows = [row(sentence="") for _ in range(1_200)] + [row(subject_entity="x")]
     lines = describe_problems(check(save(rows)), "june.csv").split("\n")
-    assert lines[0] == "june.csv: 1,201 of 1,201 rows cannot be used"
+    assert lines[0] == "june.csv: all 1,201 rows are invalid"
     assert len(lines) == 7
     assert lines[-1] == "  ... 1,196 more      1,200 empty-sentence   1 broken-entity"
 

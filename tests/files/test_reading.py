@@ -46,5 +46,5 @@ def test_training_wants_every_label(save, row):
 
 
 def test_training_takes_no_file_with_bad_rows(save, row):
-    with pytest.raises(InvalidCsv, match=r"june\.csv: 1 of 2 rows cannot be used\n  line 3, id 1  sentence: "):
+    with pytest.raises(InvalidCsv, match=r"june\.csv: 1 of 2 rows is invalid\n  line 3, id 1  sentence: "):
         read_labelled_examples(save([row(), row(sentence="")]))

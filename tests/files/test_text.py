@@ -51,15 +51,20 @@ def test_a_broken_byte_far_into_the_file_is_found(save, row):
     assert len(path.read_bytes()) > 2 * (1 << 20)
     raw[8_000] = raw[8_000].replace("노래".encode(), b"\xff", 1)
     path.write_bytes(b"\n".join(raw))
-    (fault,) = check(path).faults
-    assert (fault.line, fault.id, fault.code, fault.message) == (8001, "7999", "undecodable", "byte 0xff is not utf-8")
+    (problem,) = check(path).problems
+    assert (problem.line, problem.id, problem.code, problem.message) == (
+        8001,
+        "7999",
+        "undecodable",
+        "byte 0xff is not utf-8",
+    )
 
 
 def test_a_file_cut_within_a_character(save, row):
     path = save([row()])
     path.write_bytes(path.read_bytes() + "1,가".encode()[:-1])
-    (fault,) = check(path).faults
-    assert (fault.line, fault.message) == (3, "byte 0xea is not utf-8")
+    (problem,) = check(path).problems
+    assert (problem.line, problem.message) == (3, "byte 0xea is not utf-8")
 
 
 def test_utf8_read_as_cp949_is_told_so(save, row):

@@ -11,8 +11,8 @@ from relex.files.validation import check
 from relex.labels import RELATIONS
 
 
-def faults(path):
-    return [(fault.line, fault.id, fault.column, fault.code) for fault in check(path).faults]
+def problems(path):
+    return [(problem.line, problem.id, problem.column, problem.code) for problem in check(path).problems]
 
 
 def test_a_good_file(save, row):
@@ -20,7 +20,7 @@ def test_a_good_file(save, row):
     facts = check(path)
     assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (facts.rows, facts.accepted, facts.rejected, facts.labelled) == (3, 3, 0, 3)
-    assert (facts.faults, facts.fault_counts, facts.placeholder, facts.notes) == ((), {}, None, ())
+    assert (facts.problems, facts.problem_counts, facts.placeholder, facts.notes) == ((), {}, None, ())
     examples = list(read_examples(path, facts))
     assert [example.row_no for example in examples] == [0, 1, 2]
     assert [example.label for example in examples] == ["org:members", "no_relation", "org:members"]
@@ -46,7 +46,7 @@ def test_a_good_file(save, row):
 def test_one_bad_cell(save, row, cells, column, code):
     given = {"id": "b"} | cells
     path = save([row(id="a"), row(**given), row(id="c")])
-    assert faults(path) == [(3, given["id"], column, code)]
+    assert problems(path) == [(3, given["id"], column, code)]
     assert [example.id for example in read_examples(path, check(path))] == ["a", "c"]
 
 
@@ -55,27 +55,27 @@ def test_half_a_surrogate_pair(tmp_path, row):
     cells = row(sentence=row()["sentence"] + "+2AA-").values()
     text = ",".join(row()) + "\n" + ",".join('"' + cell.replace('"', '""') + '"' for cell in cells) + "\n"
     path.write_bytes(text.replace("+2AA-", "@@").encode("utf-7").replace(b"@@", b"+2AA-"))
-    assert check(path, "utf-7").fault_counts == {"unstorable-character": 1}
+    assert check(path, "utf-7").problem_counts == {"unstorable-character": 1}
 
 
-def test_all_faults_of_a_record_are_told(save, row):
+def test_all_problems_of_a_record_are_reported(save, row):
     bad = row(id="", label="x", subject_entity="?", object_entity="?")
     path = save([row(), bad, row(id="1")])
     facts = check(path)
-    assert [fault.column for fault in facts.faults] == ["id", "label", "subject_entity", "object_entity"]
+    assert [problem.column for problem in facts.problems] == ["id", "label", "subject_entity", "object_entity"]
     assert (facts.rows, facts.rejected) == (3, 1)
-    assert facts.fault_counts == {"broken-entity": 2, "missing-id": 1, "unknown-label": 1}
+    assert facts.problem_counts == {"broken-entity": 2, "missing-id": 1, "unknown-label": 1}
 
 
 def test_the_entities_overlap(save, row):
     word = "{'word': '조지', 'start_idx': 0, 'end_idx': 1, 'type': 'PER'}"
-    assert faults(save([row(subject_entity=word)])) == [(2, "0", "object_entity", "overlapping-entities")]
+    assert problems(save([row(subject_entity=word)])) == [(2, "0", "object_entity", "overlapping-entities")]
 
 
 def test_duplicate_ids_name_the_first_line_and_differ_by_text(save, row):
     path = save([row(id="7"), row(id="07"), row(id="7"), row(id=" 7"), row(id="7")])
     facts = check(path)
-    assert [(fault.line, fault.message) for fault in facts.faults] == [
+    assert [(problem.line, problem.message) for problem in facts.problems] == [
         (4, "this id was used on line 2"),
         (6, "this id was used on line 2"),
     ]
@@ -86,9 +86,9 @@ def test_lines_are_counted_as_an_editor_does(save, row):
     sentence = "첫째 줄\n둘째 줄\r\n" + row()["sentence"]
     path = save([row(id="a", sentence=sentence), row(id="b")])
     path.write_bytes(path.read_bytes().replace(b"\nb,", b"\n\n\nb,"))
-    assert faults(path) == [(2, "a", "subject_entity", "word-mismatch"), (2, "a", "object_entity", "word-mismatch")]
+    assert problems(path) == [(2, "a", "subject_entity", "word-mismatch"), (2, "a", "object_entity", "word-mismatch")]
     path.write_bytes(path.read_bytes().replace(b"\nb,", b"\n,"))
-    assert faults(path)[-1] == (7, "", "id", "missing-id")
+    assert problems(path)[-1] == (7, "", "id", "missing-id")
 
 
 def test_a_quoted_newline_belongs_to_the_sentence(save, row):
@@ -104,7 +104,7 @@ def test_records_that_do_not_split_and_those_behind_them(save, row):
     lines[4] = 'd,"따옴표 "하나" 더",x,y,,'
     lines[5] = 'e,"끝까지 열려'
     path.write_text("\n".join(lines), "utf-8")
-    assert faults(path) == [
+    assert problems(path) == [
         (3, None, "", "field-count"),
         (5, None, "", "broken-quotes"),
         (6, None, "", "broken-quotes"),
@@ -117,7 +117,7 @@ def test_a_megabyte_of_sentence_is_fine_and_an_endless_quote_is_not(save, row):
     endless = row(id="1", sentence="나" * (4 * 1024 * 1024 + 1))
     path = save([long, endless, row(id="2")])
     facts = check(path)
-    assert [(fault.line, fault.code) for fault in facts.faults] == [(3, "broken-quotes")]
+    assert [(problem.line, problem.code) for problem in facts.problems] == [(3, "broken-quotes")]
     assert [len(example.sentence) for example in read_examples(path, facts)] == [1_000_033, 33]
 
 
@@ -164,8 +164,8 @@ class TestLabels:
             f"column label holds '100' in {rows - 1:,} of {rows:,} rows: treated as \"no gold labels\"",
         )
         if odd:
-            assert facts.faults[0].message == f"'{odd}' in a column of which most rows hold '100'"
-            assert facts.faults[0].line == labels.index(odd) + 2
+            assert facts.problems[0].message == f"'{odd}' in a column of which most rows hold '100'"
+            assert facts.problems[0].line == labels.index(odd) + 2
         assert len(list(read_examples(path, facts))) == facts.accepted
 
     @pytest.mark.parametrize(("placeholders", "gold"), [(2, 3), (1_200, 1_300), (1_300, 1_200)])
@@ -173,13 +173,13 @@ class TestLabels:
         path = save([*(row(label="100") for _ in range(placeholders)), *(row() for _ in range(gold))])
         facts = check(path)
         assert facts.placeholder == ("100" if placeholders > gold else None)
-        assert facts.fault_counts == {"unknown-label": min(placeholders, gold)}
+        assert facts.problem_counts == {"unknown-label": min(placeholders, gold)}
 
     def test_one_shifted_row_hides_behind_nothing(self, save, row, tmp_path):
         shifted = dict(zip(row(), ["1", "", *list(row().values())[1:5]], strict=True))
         facts = check(save([*(row(id=f"a{number}", label="100") for number in range(999)), shifted]))
         assert (facts.placeholder, facts.accepted) == ("100", 999)
-        assert {fault.line for fault in facts.faults} == {1001}
+        assert {problem.line for problem in facts.problems} == {1001}
 
     def test_the_first_label_is_that_of_the_first_whole_record(self, save, row):
         path = save([row(label="100"), row(label="100")])
@@ -193,8 +193,8 @@ class TestLabels:
         assert [example.label for example in read_examples(path, facts)] == [None, "org:members", None]
 
     def test_an_unknown_label_comes_with_a_guess(self, save, row):
-        (fault,) = check(save([row(), row(label="per:titel")])).faults
-        assert fault.message == "unknown label 'per:titel' (did you mean per:title?)"
+        (problem,) = check(save([row(), row(label="per:titel")])).problems
+        assert problem.message == "unknown label 'per:titel' (did you mean per:title?)"
 
 
 class TestRejectedFile:
@@ -205,24 +205,24 @@ class TestRejectedFile:
         ]
         path = save(rows)
         facts = check(path, rejected_path=bad)
-        assert (facts.rejected, len(facts.faults)) == (45, 20)
+        assert (facts.rejected, len(facts.problems)) == (45, 20)
         raw = bad.read_bytes()
-        assert raw.startswith(b"\xef\xbb\xbfline,fault,id,sentence,")
+        assert raw.startswith(b"\xef\xbb\xbfline,problem,id,sentence,")
         with bad.open(encoding="utf-8-sig", newline="") as file:
             written = list(csv.DictReader(file))
         assert [int(record["line"]) for record in written] == list(range(3, 93, 2))
-        assert written[0]["fault"] == "subject_entity: neither a Python dict nor JSON: 'x' (character 1, 'x')"
+        assert written[0]["problem"] == "subject_entity: neither a Python dict nor JSON: 'x' (character 1, 'x')"
         assert {key: written[0][key] for key in rows[1]} == rows[1]
         again = check(bad, rejected_path=tmp_path / "again.csv")
         assert again.rejected == 45
-        assert (tmp_path / "again.csv").read_text("utf-8-sig").startswith("line,fault,id,sentence,")
+        assert (tmp_path / "again.csv").read_text("utf-8-sig").startswith("line,problem,id,sentence,")
 
-    def test_faults_are_joined_with_their_hints(self, save, row, tmp_path):
+    def test_problems_are_joined_with_their_hints(self, save, row, tmp_path):
         wrong = row()["subject_entity"].replace("11", "12")
         check(save([row(subject_entity=wrong, id="")]), rejected_path=tmp_path / "bad.csv")
         with (tmp_path / "bad.csv").open(encoding="utf-8-sig", newline="") as file:
             (record,) = csv.DictReader(file)
-        assert record["fault"] == (
+        assert record["problem"] == (
             "id: the id is empty; subject_entity: word does not match the sentence: "
             "start_idx 12, end_idx 13 -> '틀즈'   word says '비틀즈' (at 11-13?)"
         )
@@ -261,7 +261,7 @@ class TestRejectedFile:
             assert facts.rejected_to == (tmp_path / "june.rejected-2.csv" if rows else None)
         assert len(list(tmp_path.iterdir())) == 2 + rows
 
-    def test_a_folder_that_takes_no_file_hides_no_fault(self, save, row, tmp_path):
+    def test_a_folder_that_takes_no_file_hides_no_problem(self, save, row, tmp_path):
         facts = check(save([row(), row(subject_entity="x")]), rejected_path=tmp_path / "gone" / "bad.csv")
         assert (facts.rejected, facts.rejected_to, facts.rejected_error) == (
             1,
@@ -283,7 +283,7 @@ def test_memory_does_not_grow_with_the_file(save, row):
     assert peak(8_000) < peak(800) + 50_000
 
 
-def test_a_full_temporary_folder_is_no_fault_of_the_file():
+def test_a_full_temporary_folder_is_no_problem_of_the_file():
     with SeenIds() as seen:
         seen._database.execute("PRAGMA max_page_count = 3")
         seen.first_use("0", 2)

@@ -34,7 +34,7 @@ def test_judged_examples_and_flips_have_their_words_and_labels(tmp_path):
     )
 
 
-def test_judged_examples_without_a_prediction_are_a_fault(tmp_path):
+def test_judged_examples_without_a_prediction_are_a_problem(tmp_path):
     with pytest.raises(ValueError, match="shorter"):
         write_judged(tmp_path / "judged.csv", [example(1, "per:title")], [])
     assert not list(tmp_path.iterdir())

@@ -248,7 +248,7 @@ def test_two_models_are_compared_row_by_row_whatever_their_label_order(database,
     comparison, flips = write_comparison(found, tmp_path / "out")
     content = flips.read_bytes()
     flips.write_text("mine")
-    with pytest.raises(RelexError, match=r"flips\.csv is there already"):
+    with pytest.raises(RelexError, match=r"flips\.csv already exists"):
         write_comparison(found, tmp_path / "out")
     assert flips.read_text() == "mine"
     flips.write_bytes(content)

@@ -12,7 +12,7 @@ from relex.db import examples, job_control, jobs, shards
 from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import NewJob
 from relex.errors import RelexError
-from relex.files.writing import GUARD, STARTS, guarded, unguarded
+from relex.files.writing import FORMULA_STARTS, GUARD, escape_formula, unescape_formula
 from relex.flows.export import export
 from tests.making import example, prediction, register_model
 
@@ -72,21 +72,25 @@ def test_a_spreadsheet_finds_no_formula_and_every_id_can_be_had_back(database, j
         assert text.startswith(b"\xef\xbb\xbf")
         assert text.endswith(b"\r\n")
         cells = [cell for row in read(copy, "utf-8-sig") for cell in row]
-        assert not [cell for cell in cells if cell.lstrip().startswith(STARTS) or cell.startswith(("\t", "\r", "\n"))]
-        assert [[unguarded(cell) for cell in row] for row in read(copy, "utf-8-sig")] == read(plain)
+        assert not [
+            cell for cell in cells if cell.lstrip().startswith(FORMULA_STARTS) or cell.startswith(("\t", "\r", "\n"))
+        ]
+        assert [[unescape_formula(cell) for cell in row] for row in read(copy, "utf-8-sig")] == read(plain)
 
 
 def test_any_cell_can_be_had_back():
     generator = random.Random(5)
-    letters = [GUARD, *STARTS, *'\t\r\n \u00a0\u3000a가1"', ","]
+    letters = [GUARD, *FORMULA_STARTS, *'\t\r\n \u00a0\u3000a가1"', ","]
     for _ in range(2_000):
         cell = "".join(generator.choices(letters, k=generator.randint(0, 4)))
-        assert unguarded(guarded(cell)) == cell
-        assert not guarded(cell).lstrip().startswith(STARTS)
+        assert unescape_formula(escape_formula(cell)) == cell
+        assert not escape_formula(cell).lstrip().startswith(FORMULA_STARTS)
 
 
 def test_ordinary_cells_stay_as_they_are():
-    assert all(guarded(cell) == cell for cell in ("KLUE-RE-1", "org:members", "[0.5,0.5]", "비틀즈", "", "a'b", "1e-3"))
+    assert all(
+        escape_formula(cell) == cell for cell in ("KLUE-RE-1", "org:members", "[0.5,0.5]", "비틀즈", "", "a'b", "1e-3")
+    )
 
 
 @pytest.mark.parametrize("end", [".csv", ".errors.csv", ".excel.csv", ".labels.json", ".manifest.json"])
@@ -96,7 +100,7 @@ def test_a_link_in_the_folder_is_refused_and_its_target_left(database, job, tmp_
     other = tmp_path / "other"
     other.write_text("mine")
     (out / f"{job}{end}").symlink_to(other)
-    with pytest.raises(RelexError, match="is there already"):
+    with pytest.raises(RelexError, match="already exists"):
         export(database, job, out, excel=True)
     assert other.read_text() == "mine"
     assert [path.name for path in out.iterdir() if path.is_symlink()] == [f"{job}{end}"]
@@ -110,7 +114,7 @@ def test_an_export_that_somebody_changed_stays(database, job, tmp_path, end):
     changed = tmp_path / f"{job}{end}"
     changed.write_text("fixed by hand")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(RelexError, match=rf"{job}{end} is there already with other content"):
+    with pytest.raises(RelexError, match=rf"{job}{end} already exists with other content"):
         export(database, job, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert first.manifest in before
@@ -124,7 +128,7 @@ def test_a_manifest_vouches_for_nothing_but_its_own_export(database, job, tmp_pa
     content = json.loads(manifest.read_text())
     content["files"] |= {"../other.csv": hashlib.sha256(b"mine").hexdigest()}
     manifest.write_text(json.dumps(content))
-    with pytest.raises(RelexError, match=r"manifest\.json is there already with other content"):
+    with pytest.raises(RelexError, match=r"manifest\.json already exists with other content"):
         export(database, job, out)
     assert (other.read_text(), json.loads(manifest.read_text())) == ("mine", content)
 
