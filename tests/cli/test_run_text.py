@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from relex.runs import ModelVersion, RunState, Scores, TrainingRun
 
 from cli.run_text import model_data, models_table, run_data, run_lines, runs_parts
 from cli.tables import format_time, render
+from relex.domain.runs import RunState, TrainingRun
+from relex.domain.versions import ModelVersion, Scores
 
 WHEN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 HISTORY = [

@@ -8,10 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from relex.analysis import balloting, judging
-from relex.analysis.reweighting import reweighted
-from relex.jobs import Job, Progress
-from relex.runs import ModelVersion, RunState, Scores, TrainingRun
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
@@ -21,11 +17,16 @@ from cli.evaluation_text import comparison_parts, ensemble_parts, evaluation_par
 from cli.job_text import jobs_table, shards_table
 from cli.run_text import models_table, runs_parts
 from cli.tables import Column, Table, number, render
+from relex.domain.jobs import Job, Progress
+from relex.domain.runs import RunState, TrainingRun
+from relex.domain.versions import ModelVersion, Scores
+from relex.evaluation import evaluator
+from relex.evaluation.shift import reweighted
 from relex.flows.compare import Change, Comparison
-from relex.flows.ensemble import Assembled
+from relex.flows.ensemble import EnsembleEvaluation
 from relex.flows.evaluate import Evaluation, Scored
 from relex.labels import RELATIONS
-from tests.making import example, prediction
+from tests.factories import example, prediction
 from tests.processes import ROOT, environment
 from tests.unit.test_bench_report import REPORT
 
@@ -37,9 +38,10 @@ SHORTENED = {"유월의_비틀즈_문장_모음_최종본_2026.csv", "a_very_lon
 def job(name, **counts):
     made = Job("j-7k3f9q", name, "0" * 64, "large_focal@12", 7765, 0, WHEN)
     zero = dict.fromkeys(
-        ("open", "unscored", "failed", "answered", "windows_cut", "done_shards", "failed_shards", "cancelled_shards"), 0
+        ("open", "unscored", "failed", "reused", "truncated_rows", "done_shards", "failed_shards", "cancelled_shards"),
+        0,
     )
-    busy = {"done": 7000, "pending_shards": 1, "running_shards": 2, "workers": 2, "silent_workers": 0, "seconds": 72.0}
+    busy = {"done": 7000, "pending_shards": 1, "running_shards": 2, "workers": 2, "stalled_workers": 0, "seconds": 72.0}
     return Progress(made, **(zero | busy | counts))
 
 
@@ -65,14 +67,14 @@ def scored(name):
 
 def evaluation():
     one = scored("large_focal")
-    report = judging.judge(one.examples, one.predictions, RELATIONS)
+    report = evaluator.evaluate_predictions(one.examples, one.predictions, RELATIONS)
     weighed = reweighted(one.examples, [each.label for each in one.predictions], one.examples[:30])
     return Evaluation(one, report, weighed, ())
 
 
 def comparison():
     a, b = scored("base"), scored("large_focal")
-    paired = judging.compare(a.examples, (a.predictions, RELATIONS), (b.predictions, RELATIONS))
+    paired = evaluator.compare_predictions(a.examples, (a.predictions, RELATIONS), (b.predictions, RELATIONS))
     changes = (Change("train.learning_rate", 3e-05, 1.25e-05), Change("backbone.name", "klue/roberta-base", None))
     return Comparison(a, b, paired, (), changes, None, ())
 
@@ -80,12 +82,12 @@ def comparison():
 def ensemble():
     members = (scored("base"), scored("large_focal_tuned"))
     named = [(str(each.version), each.predictions, RELATIONS) for each in members]
-    return Assembled(members, balloting.ballot(members[0].examples, named), ())
+    return EnsembleEvaluation(members, evaluator.evaluate_votes(members[0].examples, named), ())
 
 
 LISTS = {
     "jobs": lambda: [jobs_table([job(name) for name in ("june.csv", *sorted(SHORTENED))])],
-    "status": lambda: [shards_table(job("june.csv", silent_workers=1, answered=1204, done_shards=14))],
+    "status": lambda: [shards_table(job("june.csv", stalled_workers=1, reused=1204, done_shards=14))],
     "runs": lambda: runs_parts([run(), run(state=RunState.DONE, model="large_focal@12")]),
     "models": lambda: [models_table([version("large_focal"), version("base")])],
     "evaluate": lambda: evaluation_parts(evaluation()),

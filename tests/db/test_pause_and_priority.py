@@ -6,7 +6,7 @@ from relex.db import job_control, shards
 from relex.domain.jobs import JobState
 from relex.flows.sweep import sweep
 from tests.db.job_steps import claim, complete, do, progress, score_all
-from tests.making import make_job
+from tests.factories import make_job
 
 ROWS, SHARD_ROWS = 10, 4
 

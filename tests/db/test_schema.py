@@ -17,7 +17,7 @@ from relex.domain.jobs import JobState
 from relex.domain.runs import RunState
 from relex.errors import RelexError
 from relex.labels import RELATIONS
-from tests.making import example, prediction
+from tests.factories import example, prediction
 
 
 def test_migrations_make_the_tables_that_the_code_expects(database):

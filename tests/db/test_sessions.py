@@ -17,7 +17,7 @@ from relex.environment import isolate
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from tests.db.own_services import free_port
-from tests.making import FakeScorer, make_job
+from tests.factories import FakeScorer, make_job
 from tests.processes import wait_until
 
 DEFAULTS = {

@@ -10,7 +10,7 @@ from relex.domain.jobs import JobState
 from relex.errors import LeaseLost, RelexError
 from relex.flows.sweep import sweep
 from tests.db.job_steps import progress
-from tests.making import example, make_job, prediction
+from tests.factories import example, make_job, prediction
 
 
 def claim(database, lease_seconds=60.0):

@@ -9,7 +9,7 @@ from relex.errors import JobNotFound, LeaseLost, RelexError
 from relex.flows.sweep import sweep
 from tests.accounts import assert_books_balance
 from tests.db.job_steps import claim, complete, do, exported, progress, score_all, written
-from tests.making import example, make_job, prediction
+from tests.factories import example, make_job, prediction
 
 ROWS, SHARD_ROWS = 10, 4
 

@@ -16,7 +16,7 @@ from relex.flows.score import Worker, score_next
 from relex.flows.sweep import sweep
 from tests.command_line import run_command
 from tests.db.versions import REVISIONS, contents, fill, lost, migrate_to
-from tests.making import FakeScorer
+from tests.factories import FakeScorer
 from tests.processes import environment, relex, wait_until
 
 
