@@ -93,7 +93,7 @@ RULES = (
         "TORCH_FORCE_WEIGHTS_ONLY_LOAD TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD TORCH_ALLOW_TF32_CUBLAS_OVERRIDE "
         "ONEDNN_DEFAULT_FPMATH_MODE DNNL_DEFAULT_FPMATH_MODE TORCH_COMPILE_* TORCHDYNAMO_* TORCHINDUCTOR_*",
         Decision.CLEARED,
-        "they open pickles, or compute float32 at a lower precision behind the recipe's back",
+        "they open pickles, or compute float32 at a lower precision than the recipe says",
     ),
     _rule(
         "torch, CUDA",
@@ -133,7 +133,7 @@ RULES = (
         "transformers, huggingface_hub",
         "KUBEFLOW_* WANDB_* MLFLOW_* COMET_* CLEARML_* SWANLAB_* DISABLE_MLFLOW_* DISABLE_KUBEFLOW_* BRANCH RAY_SCOPE",
         Decision.CLEARED,
-        "no tracker and no server hears of a training",
+        "no training is reported to a tracker or server",
     ),
     _rule(
         "transformers, huggingface_hub",

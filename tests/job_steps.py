@@ -2,7 +2,7 @@
 
 from relex.db import examples, jobs, shards
 from relex.domain.examples import Outcome, RowError
-from tests.making import example, prediction
+from tests.factories import example, prediction
 
 
 def do(database, verb, *arguments, **wishes):

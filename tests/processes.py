@@ -22,7 +22,7 @@ def source_files(*more: str) -> list[Path]:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """This environment without its own RELEX_ settings, with these; tests find `tests.making` through the root."""
+    """This environment without its own RELEX_ settings, with these; tests find `tests.factories` through the root."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("RELEX_")}
     isolate(kept)  # libraries that this process has imported set variables that are meant for nobody else
     return kept | {"PYTHONPATH": str(ROOT)} | {f"RELEX_{key.upper()}": str(value) for key, value in settings.items()}

@@ -12,7 +12,7 @@ from relex.flows.status import job_status
 from relex.labels import RELATIONS
 from tests.processes import started, wait_until
 
-FAKE = "tests.making:FakeScorer"
+FAKE = "tests.factories:FakeScorer"
 """For tests of what surrounds the scoring: a process that imports torch takes seconds to start."""
 
 
@@ -45,7 +45,7 @@ def test_a_laptop_without_services_scores_a_file(laptop):
 
 
 def test_a_laptop_whose_background_processes_are_killed_goes_on_with_the_next_look(laptop):
-    laptop.env |= {"RELEX_SCORER": "tests.making:SlowScorer", "RELEX_SHARD_ROWS": "20", "RELEX_LEASE_SECONDS": "1"}
+    laptop.env |= {"RELEX_SCORER": "tests.factories:SlowScorer", "RELEX_SHARD_ROWS": "20", "RELEX_LEASE_SECONDS": "1"}
     job = laptop.run_process("submit", "data/test_data.csv")
     with laptop.database() as database:
         wait_until(lambda: job_status(database, job).running_shards)
@@ -86,7 +86,7 @@ def test_the_same_file_finds_the_same_job_unless_asked_again(laptop):
 def test_rows_that_were_scored_before_are_answered_and_counted(laptop):
     laptop.env["RELEX_SCORER"] = FAKE
     first = laptop.run("submit", "data/test_data.csv", "--wait", "--export", "out")
-    laptop.env["RELEX_SCORER"] = "tests.making:no_such_scorer"
+    laptop.env["RELEX_SCORER"] = "tests.factories:no_such_scorer"
     again = laptop.run("submit", "data/test_data.csv", "--again", "--wait", "--export", "out")
     files = [laptop.folder / "out" / f"{job}.csv" for job in (first, again)]
     assert files[0].read_bytes() == files[1].read_bytes()

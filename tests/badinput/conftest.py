@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from relex.db.connection import Database
 from tests.command_line import run_command
-from tests.making import register_model
+from tests.factories import register_model
 
 settings.register_profile(
     "relex",

@@ -12,7 +12,7 @@ from relex.files.validation import check
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from tests.corpus import csvs
-from tests.making import FakeScorer
+from tests.factories import FakeScorer
 from tests.processes import environment, relex
 
 ROW_FAULTS = [bad.name for bad in csvs.ROWS]

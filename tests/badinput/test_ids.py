@@ -9,7 +9,7 @@ from relex.errors import NotFound
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from tests.corpus import ids
-from tests.making import FakeScorer, make_job
+from tests.factories import FakeScorer, make_job
 
 UNSTORABLE = "Postgres rejects a value: PostgreSQL text fields cannot contain NUL (0x00) bytes"
 

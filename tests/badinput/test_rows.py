@@ -17,7 +17,7 @@ from relex.inference.ensemble import open_scorer
 from relex.registry.model_versions import SHIPPED
 from tests.corpus.checkpoints import config
 from tests.corpus.csvs import OBJECT, SENTENCE, SUBJECT, row, table
-from tests.making import FakeScorer
+from tests.factories import FakeScorer
 
 FAR = " 그리고" * 300
 WORD = " ".join("가" * 200)

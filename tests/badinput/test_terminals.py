@@ -7,7 +7,7 @@ import pytest
 from relex.db import job_control
 from relex.db.connection import Database
 from relex.hints.doctor import unexpected_error
-from tests.making import make_job
+from tests.factories import make_job
 
 NAME = "\uc8fc\uc8fc\U0001f600\udcff.csv"
 

@@ -18,7 +18,7 @@ import pytest
 from cli.completion import SHELLS
 from relex.flows.database import open_database
 from relex.settings import Settings
-from tests.making import make_job
+from tests.factories import make_job
 from tests.processes import ROOT, environment, relex
 
 START = {

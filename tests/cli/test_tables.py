@@ -27,7 +27,7 @@ from relex.flows.ensemble import EnsembleEvaluation
 from relex.flows.evaluate import Evaluation, Scored
 from relex.labels import RELATIONS
 from tests.benchmark.test_report import REPORT
-from tests.making import example, prediction
+from tests.factories import example, prediction
 from tests.processes import ROOT, environment
 
 WHEN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 
 from relex.datasets.charts import COLORS, MAX_OPACITY, PLOT_HEIGHT, bars, color, heat_map, outlines, shares
 from relex.datasets.describe import TOKENS, describe, measure
-from tests.making import example
+from tests.factories import example
 
 
 def words(svg):

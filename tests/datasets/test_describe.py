@@ -12,7 +12,7 @@ from relex.domain.mix import psi
 from relex.errors import InvalidCsv
 from relex.files.reading import read_examples
 from relex.files.validation import check
-from tests.making import example
+from tests.factories import example
 
 
 @pytest.fixture

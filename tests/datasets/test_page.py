@@ -10,7 +10,7 @@ from relex.datasets.describe import describe
 from relex.datasets.page import as_html
 from relex.datasets.tables import CATEGORIES_SHOWN, as_text
 from relex.labels import RELATIONS
-from tests.making import example
+from tests.factories import example
 
 VOID = {"meta"}
 HOSTILE = "유월 <script>alert(\"1\")</script> & '둘'.csv"

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from relex.datasets.split import grouped, stratified
 from relex.errors import InvalidCsv, InvalidInput
 from relex.files.reading import read_labelled_examples
-from tests.making import example
+from tests.factories import example
 
 LABELS = ["no_relation"] * 50 + ["per:title"] * 30 + ["per:spouse"] * 20
 

@@ -12,7 +12,7 @@ from relex.domain.jobs import JobState, NewJob
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from tests.accounts import assert_books_balance
-from tests.making import FakeScorer, example, make_job, prediction, register_model
+from tests.factories import FakeScorer, example, make_job, prediction, register_model
 
 
 class Passing(FakeScorer):

@@ -11,7 +11,7 @@ from relex.db import predictions
 from relex.db.connection import driver
 from relex.domain.examples import Outcome, Prediction
 from relex.labels import RELATIONS
-from tests.making import make_job
+from tests.factories import make_job
 
 TYPES = ["text", "int4", "text", "float4[]", "bool", "uuid"]
 

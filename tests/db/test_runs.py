@@ -10,7 +10,7 @@ from relex.errors import JobNotFound, LeaseLost, NotFound, RelexError, RunNotFou
 from relex.flows.control import cancel
 from relex.flows.status import newest_runs, status
 from relex.flows.sweep import sweep
-from tests.making import make_job
+from tests.factories import make_job
 from tests.processes import wait_until
 
 

@@ -16,7 +16,7 @@ from relex.embedded.users import use
 from relex.environment import isolate
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
-from tests.making import FakeScorer, make_job
+from tests.factories import FakeScorer, make_job
 from tests.own_services import free_port
 from tests.processes import wait_until
 

@@ -9,8 +9,8 @@ from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import JobState
 from relex.errors import LeaseLost, RelexError
 from relex.flows.sweep import sweep
+from tests.factories import example, make_job, prediction
 from tests.job_steps import progress
-from tests.making import example, make_job, prediction
 
 
 def claim(database, lease_seconds=60.0):

@@ -11,7 +11,7 @@ from relex.domain.runs import RunState
 from relex.errors import DatabaseUnreachable, LockTimeout
 from relex.flows.control import cancel
 from relex.flows.sweep import Waiting, sweep
-from tests.making import example, make_job, prediction
+from tests.factories import example, make_job, prediction
 from tests.processes import wait_until
 
 

@@ -13,7 +13,7 @@ from relex.flows.doctor import examine
 from relex.flows.status import status
 from relex.hints.doctor import read_log
 from relex.settings import Settings
-from tests.making import make_job, register_model
+from tests.factories import make_job, register_model
 from tests.pasting import pasted
 from tests.processes import environment, wait_until
 
@@ -62,7 +62,7 @@ def test_work_that_a_restarted_laptop_forgot(home):
         register_model(database, home.path)
         job = make_job(database)
     remedy = look(home)["workers"].remedy
-    pasted(remedy, environment(home=home.path, device="cpu", scorer="tests.making:FakeScorer", idle_seconds=1))
+    pasted(remedy, environment(home=home.path, device="cpu", scorer="tests.factories:FakeScorer", idle_seconds=1))
     with open_database(Settings(home=home.path)) as database:
         wait_until(lambda: status(database, job.id).state is JobState.DONE)
 

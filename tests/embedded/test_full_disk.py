@@ -12,7 +12,7 @@ from relex.embedded.users import use
 from relex.errors import ServiceUnreachable
 from relex.flows.database import open_database
 from relex.settings import Settings
-from tests.making import make_job
+from tests.factories import make_job
 from tests.own_services import fill, small_disk
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk")

@@ -16,7 +16,7 @@ from relex.domain.examples import Prediction
 from relex.evaluation.evaluator import compare_predictions, difference, evaluate_predictions, mcnemar
 from relex.evaluation.metrics import RESAMPLES
 from relex.labels import NO_RELATION, RELATIONS
-from tests.making import example
+from tests.factories import example
 
 ROWS = 300
 

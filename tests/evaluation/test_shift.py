@@ -11,7 +11,7 @@ from relex.errors import InvalidInput
 from relex.evaluation.shift import BOUND, weights
 from relex.files.reading import read_examples
 from relex.files.validation import check
-from tests.making import example
+from tests.factories import example
 
 
 def mix(**counts):

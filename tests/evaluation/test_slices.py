@@ -11,7 +11,7 @@ from relex.evaluation.reports import Confusion
 from relex.evaluation.shift import reweighted
 from relex.evaluation.slices import by_length, by_source, by_type_pair, confusions, length
 from relex.labels import ENTITY_TYPES, NO_RELATION, RELATIONS
-from tests.making import example
+from tests.factories import example
 
 LABELS = RELATIONS[:5]
 SOURCES = ("wikipedia", "wikitree", None)

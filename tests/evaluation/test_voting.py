@@ -12,7 +12,7 @@ from relex.evaluation.metrics import micro_f1
 from relex.evaluation.voting import cross_fitted, fitted_weights, stacked, vote
 from relex.labels import RELATIONS
 from relex.model.ensemble import Vote
-from tests.making import example
+from tests.factories import example
 
 MEMBERS, ROWS, LABELS = 3, 40, 5
 

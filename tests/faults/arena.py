@@ -21,11 +21,11 @@ from relex.files.validation import check
 from relex.flows.submit import SubmitOptions, submit
 from relex.registry import model_versions
 from relex.settings import Settings
+from tests.factories import register_model
 from tests.faults import truth
 from tests.faults.fleet import TERMS, Fleet
 from tests.faults.proxy import Action, Moment, Trap, Traps
 from tests.faults.services import Postgres, RedisServer, small_disk
-from tests.making import register_model
 from tests.processes import wait_until
 from worker.dispatch import notify_scorers
 

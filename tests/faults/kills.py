@@ -10,11 +10,11 @@ from relex.labels import RELATIONS
 from relex.model import folder
 from relex.registry.model_versions import install, locate
 from relex.registry.workspace import staging_folder
+from tests.factories import fill_checkpoint
 from tests.faults.arena import LEASE, PAIR, Arena
 from tests.faults.catalogue import all_scored, fault
 from tests.faults.oracle import Expected
 from tests.faults.proxy import Connection, Cut, Moment
-from tests.making import fill_checkpoint
 
 
 def _killed_at(arena: Arena, draw: Random, moment: Moment, most: int) -> list[Expected]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from relex.domain.examples import CANNOT_BE_SCORED, Example, Prediction, RowError, RowResult
 from relex.errors import Transient
 from relex.labels import RELATIONS
-from tests.making import FakeScorer, prediction
+from tests.factories import FakeScorer, prediction
 
 KILLS, RAISES, REFUSED = "[kills]", "[raises]", "[refused]"
 """Marks in a sentence: scoring it ends the process, raises an error of no known kind, or gives a row error."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from relex.domain.examples import Entity, Example
 from relex.files.writing import PREDICTION_HEADER
 from relex.labels import RELATIONS
-from tests.making import example, prediction
+from tests.factories import example, prediction
 
 HEADER = ("id", "sentence", "subject_entity", "object_entity")
 

@@ -5,7 +5,7 @@ import pytest
 from relex.domain.examples import Prediction
 from relex.errors import RelexError
 from relex.files.writing import write_errors, write_flips, write_judged, write_predictions
-from tests.making import example
+from tests.factories import example
 
 
 def test_header_and_blocks_as_they_come(tmp_path):

@@ -11,7 +11,7 @@ from relex.flows.checks.services import broker
 from relex.hints import doctor as hints
 from relex.settings import Settings
 from tests.command_line import run_command
-from tests.making import register_model
+from tests.factories import register_model
 from tests.own_services import AS_SUPERUSER, FEW, PASSWORD, crowd, own_postgres, own_redis, url_with
 from tests.pasting import pasted
 from tests.processes import environment, wait_until

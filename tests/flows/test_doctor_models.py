@@ -11,7 +11,7 @@ from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.registry import model_versions
 from relex.settings import Settings
-from tests.making import fill_checkpoint, make_job, register_model
+from tests.factories import fill_checkpoint, make_job, register_model
 from tests.pasting import pasted
 from tests.processes import environment
 

@@ -22,7 +22,7 @@ from relex.model import folder
 from relex.model.ensemble import Vote, read_ensemble
 from relex.registry.model_versions import checkpoint_folder, version_dir
 from relex.settings import Settings
-from tests.making import FakeScorer, example, prediction
+from tests.factories import FakeScorer, example, prediction
 
 ROWS = 60
 FILE = "0" * 64

@@ -31,8 +31,8 @@ from relex.flows.score import Worker, score_next
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.settings import Settings
+from tests.factories import FakeScorer, example, prediction
 from tests.faults.truth import HEADER, cell
-from tests.making import FakeScorer, example, prediction
 
 ROWS = 60
 TURNED = RELATIONS[::-1]

@@ -15,9 +15,9 @@ from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.flows.sweep import sweep
 from tests.accounts import assert_books_balance
+from tests.factories import FakeScorer, example, make_job, prediction
 from tests.interleaving import while_open
 from tests.job_steps import claim, do, progress
-from tests.making import FakeScorer, example, make_job, prediction
 
 
 def complete(tx, shard):

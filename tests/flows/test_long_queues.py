@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from relex.db import jobs, shards
-from tests.making import make_job
+from tests.factories import make_job
 
 DONE = 3000
 ASKED = {

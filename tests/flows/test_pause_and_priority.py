@@ -5,8 +5,8 @@ import pytest
 from relex.db import job_control, shards
 from relex.domain.jobs import JobState
 from relex.flows.sweep import sweep
+from tests.factories import make_job
 from tests.job_steps import claim, complete, do, progress, score_all
-from tests.making import make_job
 
 ROWS, SHARD_ROWS = 10, 4
 

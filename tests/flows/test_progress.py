@@ -6,8 +6,8 @@ import pytest
 
 from relex.db import job_control, jobs, shards
 from relex.domain.examples import Outcome
+from tests.factories import example, make_job, prediction
 from tests.job_steps import do
-from tests.making import example, make_job, prediction
 
 ROWS, SHARD_ROWS, LEASE_SECONDS = 10, 2, 30.0
 LONG_AGO = 152_000

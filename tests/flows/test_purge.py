@@ -10,7 +10,7 @@ from relex.domain.jobs import NewJob
 from relex.errors import DatabaseUnreachable, NotFound
 from relex.flows import purge as flow
 from relex.flows.purge import purge, to_purge
-from tests.making import example, make_job, prediction
+from tests.factories import example, make_job, prediction
 
 MONTH = timedelta(days=30)
 

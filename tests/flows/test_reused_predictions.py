@@ -9,7 +9,7 @@ from relex.domain.jobs import JobState, NewJob
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.labels import RELATIONS
-from tests.making import FakeScorer, example, prediction, register_model
+from tests.factories import FakeScorer, example, prediction, register_model
 
 
 class Counting(FakeScorer):

@@ -1,4 +1,4 @@
-"""One shard from claim to commit, with the fake scorer of tests/making.py on a real Postgres."""
+"""One shard from claim to commit, with the fake scorer of tests/factories.py on a real Postgres."""
 
 import pytest
 
@@ -11,8 +11,8 @@ from relex.flows.score import MAX_ATTEMPTS, Worker, score_next
 from relex.flows.sweep import sweep
 from relex.flows.unloadable import UnloadableModels
 from relex.labels import RELATIONS
+from tests.factories import FakeScorer, example, make_job, prediction
 from tests.job_steps import progress
-from tests.making import FakeScorer, example, make_job, prediction
 
 
 def worker(scorer, stopping=lambda: False):

@@ -9,7 +9,7 @@ from relex.db import deletion, job_control, jobs, shards
 from relex.domain.jobs import JobState, MaxFailed
 from relex.files.validation import check
 from relex.flows.submit import SubmitOptions, submit
-from tests.making import example, register_model
+from tests.factories import example, register_model
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
+from tests.factories import register_model
 from tests.hints.trying import Became, Person
-from tests.making import register_model
 from tests.processes import ROOT
 
 
@@ -20,9 +20,9 @@ def person(tmp_path, database, broker_url, monkeypatch):
     for name in [name for name in os.environ if name.startswith("RELEX_")]:
         monkeypatch.delenv(name)
     settings = {"database_url": database.url, "broker_url": broker_url, "home": home, "idle_seconds": 1}
-    for name, value in (settings | {"scorer": "tests.making:FakeScorer", "sweep_seconds": 0.5}).items():
+    for name, value in (settings | {"scorer": "tests.factories:FakeScorer", "sweep_seconds": 0.5}).items():
         monkeypatch.setenv(f"RELEX_{name.upper()}", str(value))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of processes that it starts: tests.making lies there
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of processes that it starts: tests.factories lies there
 
     def become(_program, words, _environment):
         raise Became(words)

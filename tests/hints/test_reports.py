@@ -12,8 +12,8 @@ import pytest
 from relex.db import job_control, jobs, shards
 from relex.db.connection import Database
 from relex.domain.examples import Outcome, RowError
+from tests.factories import example, prediction
 from tests.hints.try_models import searching
-from tests.making import example, prediction
 from tests.processes import wait_until
 
 CSV = "data/test_data.csv"

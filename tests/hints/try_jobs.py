@@ -2,8 +2,8 @@
 
 from relex.db import shards
 from relex.hints import jobs as hints
+from tests.factories import make_job
 from tests.hints.trying import provokes
-from tests.making import make_job
 
 
 @provokes(hints.list_jobs)

@@ -33,7 +33,7 @@ from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.hints import jobs, next_steps
 from tests.command_line import run_command
-from tests.making import FakeScorer, example, make_job, prediction
+from tests.factories import FakeScorer, example, make_job, prediction
 
 MODULES = (jobs, next_steps)
 """Modules of hints that have entries; other tests follow the hints of the others."""

@@ -21,8 +21,8 @@ from relex.model.hub import _keep_conversion, backbone_folder, weights_folder
 from relex.training.model_factory import build_classifier
 from relex.training.recipe.config import load_config
 from relex.training.recipe.reader import shipped_names
+from tests.factories import example
 from tests.hub import Pull, Repository, commit_of
-from tests.making import example
 from tests.model import layouts
 from tests.model.layouts import NAME, opened, safe, weight
 from tests.processes import ROOT

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relex.db import jobs, runs
-from tests.making import make_job, register_model
+from tests.factories import make_job, register_model
 from tests.processes import ROOT, environment, kill, wait_until
 from tests.tiny_training import config
 
@@ -36,7 +36,7 @@ def planted(tmp_path):
     ["celery", "celery-and-variables", "local-and-variables"],
 )
 def test_no_process_of_a_worker_imports_from_the_current_folder(kind, planted, tmp_path, database, broker_url):
-    names = {"database_url": database.url, "home": tmp_path / "home", "scorer": "tests.making:FakeScorer"}
+    names = {"database_url": database.url, "home": tmp_path / "home", "scorer": "tests.factories:FakeScorer"}
     names |= {"sweep_seconds": 0.3, "device": "cpu"} | ({"broker_url": broker_url} if "celery" in kind else {})
     env = environment(**names)
     if "variables" in kind:

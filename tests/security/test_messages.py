@@ -8,7 +8,7 @@ import pytest
 from celery import Celery
 from redis import Redis
 
-from tests.making import make_job, register_model
+from tests.factories import make_job, register_model
 from tests.processes import environment, started, wait_until
 from worker.app import app
 
@@ -39,7 +39,7 @@ def scored(database, broker_url, database_url, tmp_path):
 
     def meet(*messages, afterwards=lambda _: None):
         names = {"database_url": database_url, "broker_url": broker_url, "home": tmp_path / "home"}
-        names |= {"scorer": "tests.making:FakeScorer", "sweep_seconds": 600}  # only the doorbell tells it of work
+        names |= {"scorer": "tests.factories:FakeScorer", "sweep_seconds": 600}  # only the doorbell tells it of work
         register_model(database, names["home"])
         make_job(database, rows=10)
         log = tmp_path / "worker.log"

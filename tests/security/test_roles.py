@@ -22,7 +22,7 @@ from relex.flows.sweep import sweep
 from relex.labels import RELATIONS
 from relex.registry.model_versions import SHIPPED
 from tests.command_line import run_command
-from tests.making import FakeScorer, make_job, register_model
+from tests.factories import FakeScorer, make_job, register_model
 from tests.processes import ROOT, environment
 
 PASSWORD = "for-tests-only"

@@ -17,7 +17,7 @@ from relex.db.connection import Database
 from relex.embedded.users import use
 from relex.errors import InvalidConfig, RelexError
 from relex.settings import Settings
-from tests.making import make_job, register_model
+from tests.factories import make_job, register_model
 from tests.processes import ROOT, environment, started, wait_until
 from tests.processes import relex as run
 
@@ -210,7 +210,7 @@ def test_redis_asks_for_its_password_and_shows_it_to_no_ps(locked_redis):
 
 def test_a_worker_from_its_banner_to_the_loss_of_redis(locked_redis, database, database_url, tmp_path):
     port, process = locked_redis
-    names = {"home": tmp_path / "home", "scorer": "tests.making:FakeScorer", "sweep_seconds": 0.3}
+    names = {"home": tmp_path / "home", "scorer": "tests.factories:FakeScorer", "sweep_seconds": 0.3}
     names["database_url"] = database_url.replace("@", f":{SECRET}@", 1)  # trusted or not, it must be sent
     names["broker_url"] = f"redis://:{SECRET}@127.0.0.1:{port}/0"
     register_model(database, names["home"])

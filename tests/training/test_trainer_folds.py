@@ -15,7 +15,7 @@ from relex.model.folder import FOR_PEOPLE, members
 from relex.training import folds, history
 from relex.training.folds import parts
 from relex.training.trainer import evaluate, train
-from tests.making import example
+from tests.factories import example
 from tests.tiny_training import config, tiny_data
 
 FOLDS = 3

@@ -11,7 +11,7 @@ from relex.errors import InvalidConfig, InvalidCsv, InvalidInput
 from relex.labels import NO_RELATION, RELATIONS
 from relex.training.recipe.config import TrainingConfig, load_config
 from relex.training.validation import Validation
-from tests.making import example
+from tests.factories import example
 
 RIGHT, WRONG = "org:top_members/employees", "org:founded_by"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from relex.training.workspace import SEAL, Scratch, digest_of
-from tests.making import example
+from tests.factories import example
 from tests.tiny_training import config
 
 

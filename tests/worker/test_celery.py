@@ -1,4 +1,4 @@
-"""Real Celery workers on a real Redis and Postgres, with the fake scorer of tests/making.py."""
+"""Real Celery workers on a real Redis and Postgres, with the fake scorer of tests/factories.py."""
 
 import signal
 
@@ -10,8 +10,8 @@ from relex.domain.jobs import JobState
 from relex.environment import isolate
 from relex.errors import ServiceUnreachable
 from relex.settings import Settings
+from tests.factories import example, make_job, prediction, register_model
 from tests.job_steps import progress
-from tests.making import example, make_job, prediction, register_model
 from tests.own_services import own_redis
 from tests.processes import environment, kill, started, wait_until
 from worker.app import app
@@ -22,7 +22,7 @@ from worker.dispatch import MOST_DOORBELLS, notify_scorers, notify_trainers
 def services(database_url, broker_url, tmp_path):
     """Settings for workers that notice everything quickly."""
     names = {"database_url": database_url, "broker_url": broker_url, "home": tmp_path / "home"}
-    return names | {"lease_seconds": 2, "sweep_seconds": 0.3, "scorer": "tests.making:FakeScorer"}
+    return names | {"lease_seconds": 2, "sweep_seconds": 0.3, "scorer": "tests.factories:FakeScorer"}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def assert_all_scored_once(database, job):
 
 
 def test_two_workers_share_a_job_and_lose_and_double_nothing(worker, database, services, job):
-    with worker(scorer="tests.making:SlowScorer"), worker(scorer="tests.making:SlowScorer"):
+    with worker(scorer="tests.factories:SlowScorer"), worker(scorer="tests.factories:SlowScorer"):
         notify_scorers(Settings(services["database_url"], services["broker_url"]), 20)
         wait_until(lambda: progress(database, job).state.ended)
     assert_all_scored_once(database, job)
@@ -71,7 +71,7 @@ def test_a_worker_finds_work_that_nobody_rang_for(worker, database, job):
 
 
 def test_what_a_killed_worker_held_goes_to_another(worker, database, job):
-    with worker(scorer="tests.making:SlowScorer") as doomed:
+    with worker(scorer="tests.factories:SlowScorer") as doomed:
         wait_until(lambda: progress(database, job).done_shards >= 2 and progress(database, job).running_shards)
         kill(doomed)
         assert not progress(database, job).state.ended
@@ -81,7 +81,7 @@ def test_what_a_killed_worker_held_goes_to_another(worker, database, job):
 
 
 def test_a_worker_that_is_told_to_end_gives_back_what_it_holds(worker, database, job):
-    with worker(scorer="tests.making:SlowScorer", lease_seconds=600) as polite:
+    with worker(scorer="tests.factories:SlowScorer", lease_seconds=600) as polite:
         wait_until(lambda: progress(database, job).running_shards == 1)
         polite.send_signal(signal.SIGTERM)
         assert polite.wait(timeout=60) == 0
@@ -94,7 +94,7 @@ def test_a_worker_that_is_told_to_end_gives_back_what_it_holds(worker, database,
 def test_a_worker_leaves_a_cancelled_job_within_a_renewal_and_takes_the_next(worker, database, services):
     register_model(database, services["home"])
     doomed = make_job(database, rows=4000, shard_rows=4000, key="doomed")  # 100 s of a slow scorer
-    with worker(scorer="tests.making:SlowScorer"):
+    with worker(scorer="tests.factories:SlowScorer"):
         wait_until(lambda: progress(database, doomed).running_shards == 1)
         with database.transaction() as tx:
             job_control.cancel(tx, doomed.id)
@@ -107,7 +107,7 @@ def test_a_worker_leaves_a_cancelled_job_within_a_renewal_and_takes_the_next(wor
 
 
 def test_redis_that_forgets_everything_costs_no_row(worker, database, broker_url, job):
-    with worker(scorer="tests.making:SlowScorer"):
+    with worker(scorer="tests.factories:SlowScorer"):
         wait_until(lambda: progress(database, job).done_shards >= 1)
         with Redis.from_url(broker_url) as redis:
             redis.flushdb()

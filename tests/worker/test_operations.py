@@ -17,7 +17,7 @@ from relex.errors import RelexError
 from relex.flows.health import health
 from relex.settings import Settings
 from tests.command_line import run_command
-from tests.making import SlowScorer, make_job, register_model
+from tests.factories import SlowScorer, make_job, register_model
 from tests.processes import ROOT, environment, kill, started, wait_until
 from worker.background import lock_of
 
@@ -35,7 +35,7 @@ class HangingScorer(SlowScorer):
 def services(database_url, broker_url, tmp_path):
     """Settings for Celery workers that notice everything quickly."""
     names = {"database_url": database_url, "broker_url": broker_url, "home": tmp_path / "home"}
-    return names | {"lease_seconds": 600, "sweep_seconds": 0.3, "scorer": "tests.making:SlowScorer"}
+    return names | {"lease_seconds": 600, "sweep_seconds": 0.3, "scorer": "tests.factories:SlowScorer"}
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def counted(database):
 
 
 def test_every_line_is_json_and_bears_the_ids_of_the_shard_that_is_held(worker, database, job, log):
-    with worker(scorer="tests.making:FakeScorer") as process:
+    with worker(scorer="tests.factories:FakeScorer") as process:
         wait_until(lambda: running(database, job) == 0 and counted(database) == [])
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
@@ -98,7 +98,7 @@ def test_every_line_is_json_and_bears_the_ids_of_the_shard_that_is_held(worker, 
 
 
 def test_a_terminal_or_a_setting_gets_plain_text(worker, database, job, log):
-    with worker(scorer="tests.making:FakeScorer", log_format="plain"):
+    with worker(scorer="tests.factories:FakeScorer", log_format="plain"):
         wait_until(lambda: f"[job={job.id} shard=100 model={job.model}]" in log.read_text())
     assert counted(database) == []
 
@@ -205,7 +205,7 @@ def test_a_worker_that_is_older_than_the_tables_of_its_database_ends(worker, dat
     with database.transaction() as tx:
         revision = tx.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     try:
-        with worker(scorer="tests.making:FakeScorer") as process:
+        with worker(scorer="tests.factories:FakeScorer") as process:
             wait_until(lambda: counted(database) == [])
             with database.transaction() as tx:
                 tx.exec_driver_sql(statement.format("9999"))

@@ -1,7 +1,7 @@
 """Which scorers a process holds."""
 
 from relex.settings import Settings
-from tests.making import FakeScorer, register_model
+from tests.factories import FakeScorer, register_model
 from worker.scorers import Scorers
 
 

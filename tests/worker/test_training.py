@@ -13,7 +13,7 @@ from relex.flows.status import job_status, newest_runs, status
 from relex.flows.train import queue
 from relex.settings import Settings
 from relex.training.recipe.config import TrainingConfig
-from tests.making import make_job, register_model
+from tests.factories import make_job, register_model
 from tests.processes import ROOT, environment, started, wait_until
 from worker import training
 
@@ -38,7 +38,7 @@ time.sleep(600)
 def env(database_url, broker_url, tmp_path):
     """Of a worker whose leases outlast the test: what it gives back, it gives back by itself."""
     services = {"database_url": database_url, "broker_url": broker_url, "home": tmp_path / "home"}
-    return environment(**services, lease_seconds=600, sweep_seconds=0.3, scorer="tests.making:FakeScorer")
+    return environment(**services, lease_seconds=600, sweep_seconds=0.3, scorer="tests.factories:FakeScorer")
 
 
 @pytest.fixture
