@@ -1,8 +1,8 @@
 """Sequence packing: examples are concatenated into packs of a fixed number of tokens, without padding between them.
 
 The number is fixed for two reasons. A CPU's matrix library prepares kernels for each shape. And if every product
-has the same shape, an example gets the same bits whatever its neighbors are: batch invariance (He et al. 2025, "Defeating
-Nondeterminism in LLM Inference").
+has the same shape, an example gets the same bits whatever its neighbors are: batch invariance (He et al. 2025,
+"Defeating Nondeterminism in LLM Inference").
 """
 
 from bisect import bisect_right
