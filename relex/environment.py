@@ -93,7 +93,7 @@ RULES = (
         "TORCH_FORCE_WEIGHTS_ONLY_LOAD TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD TORCH_ALLOW_TF32_CUBLAS_OVERRIDE "
         "ONEDNN_DEFAULT_FPMATH_MODE DNNL_DEFAULT_FPMATH_MODE TORCH_COMPILE_* TORCHDYNAMO_* TORCHINDUCTOR_*",
         Decision.CLEARED,
-        "they open pickles, or compute float32 at a lower precision behind the recipe's back",
+        "they open pickles, or compute float32 at a lower precision than the recipe says",
     ),
     _rule(
         "torch, CUDA",
