@@ -41,8 +41,8 @@ def register(  # noqa: PLR0913 - the columns of a version's row, in one call
         for each in scores:
             add_scores(tx, version, each)
         updates = {"note": note, "trained_on": None if version.trained_on else _files(trained_on)}
-        if values := {name: value for name, value in updates.items() if value is not None}:
-            tx.execute(update(table).where(table.c.model == str(version)).values(values))
+        if changes := {name: value for name, value in updates.items() if value is not None}:
+            tx.execute(update(table).where(table.c.model == str(version)).values(changes))
         return find(tx, str(version))
     number = 1 + (tx.scalar(select(func.max(table.c.number)).where(table.c.name == name)) or 0)
     values = {
