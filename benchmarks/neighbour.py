@@ -18,7 +18,7 @@ import click
 import torch
 
 from relex.benchmark.plan import SHAPES
-from relex.benchmark.shapes import tokenizer_from, tokenizer_in, write_random
+from relex.benchmark.shapes import load_tokenizer, train_tokenizer, write_random_checkpoint
 from relex.domain.examples import Example
 from relex.files.reading import read_whole
 from relex.inference.scorer import Scorer
@@ -38,7 +38,9 @@ def main(csv: Path, rows: int, shape: str, tokenizer: Path | None) -> None:
     examples = read_whole(csv)[:rows]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / shape
-        write_random(folder, SHAPES[shape], tokenizer_in(tokenizer) if tokenizer else tokenizer_from(examples))
+        write_random_checkpoint(
+            folder, SHAPES[shape], load_tokenizer(tokenizer) if tokenizer else train_tokenizer(examples)
+        )
         scorer = Scorer(folder, "cpu", half_precision(torch.device("cpu")))
     _speed(scorer, examples)
     quiet, busy = [], []

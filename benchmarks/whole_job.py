@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 
 from relex.benchmark.plan import SHAPES
-from relex.benchmark.shapes import tokenizer_from, tokenizer_in, write_random
+from relex.benchmark.shapes import load_tokenizer, train_tokenizer, write_random_checkpoint
 from relex.domain.examples import Example
 from relex.files.reading import read_whole
 from relex.inference.ensemble import Ensemble, open_scorer
@@ -44,7 +44,9 @@ def main(csv: Path, rows: int, shape: str, tokenizer: Path | None, database: str
         folder = Path(place)
         some = _first_rows(csv, rows, folder / "some.csv")
         examples = read_whole(some)
-        write_random(folder / NAME, SHAPES[shape], tokenizer_in(tokenizer) if tokenizer else tokenizer_from(examples))
+        write_random_checkpoint(
+            folder / NAME, SHAPES[shape], load_tokenizer(tokenizer) if tokenizer else train_tokenizer(examples)
+        )
         # Random weights pass no gate: here only speed is asked for.
         write_parity(folder / NAME, Parity("bfloat16", 1_000, 100.0, 0.0, 0.0, 0.0))
         env = dict(os.environ) | {
