@@ -1,7 +1,9 @@
 """Confidence intervals of a model card's scores: each label, type pair and source with its 95 % bootstrap interval.
 
-relex evaluate starter@1 --on valid_data.csv --out evaluation/
-.venv/bin/python benchmarks/intervals.py evaluation/predictions.csv --on valid_data.csv
+Run an evaluation, then this script:
+
+    relex evaluate starter@1 --on valid_data.csv --out evaluation/
+    .venv/bin/python benchmarks/intervals.py evaluation/predictions.csv --on valid_data.csv
 """
 
 import argparse

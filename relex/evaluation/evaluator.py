@@ -69,7 +69,7 @@ def evaluate_predictions(
     table = score_table(gold, predicted, labels)
     return EvaluationReport(
         rows=len(examples),
-        headline=_ResampledScores(gold, predictions, labels).headline(),
+        headline=_ResampledScores(gold, predicted, _probabilities(predictions), labels).headline(),
         per_label=tuple(LabelScore(str(label), *scores) for label, *scores in table.itertuples()),
         by_type_pair=by_type_pair(examples, predicted),
         by_source=by_source(examples, predicted),
@@ -91,7 +91,10 @@ def compare_predictions(
         b: the same for B; its label order may differ.
     """
     gold = _gold(examples)
-    one, other = _ResampledScores(gold, *a), _ResampledScores(gold, *b)
+    one, other = (
+        _ResampledScores(gold, _predicted(predictions), _probabilities(predictions), labels)
+        for predictions, labels in (a, b)
+    )
     right = list(zip(_right(gold, a[0]), _right(gold, b[0]), strict=True))
     only_a, only_b = right.count((True, False)), right.count((False, True))
     return PairedComparison(
@@ -110,9 +113,9 @@ def compare_predictions(
 class _ResampledScores:
     """One model's scores on the file and on each resample of it; all models share one seed."""
 
-    def __init__(self, gold: Sequence[str], predictions: Sequence[Prediction], labels: Sequence[str]) -> None:
-        probabilities = _probabilities(predictions)
-        predicted = _predicted(predictions)
+    def __init__(
+        self, gold: Sequence[str], predicted: Sequence[str], probabilities: Probabilities, labels: Sequence[str]
+    ) -> None:
         self.micro_f1: float = micro_f1(gold, predicted)
         self.micro_f1s: Resampled = micro_f1s(gold, predicted)
         self.auprc: float = auprc(gold, probabilities, labels)
@@ -157,9 +160,7 @@ def evaluate_votes(examples: Sequence[Example], members: Sequence[Member]) -> En
     """
     labels = members[0][2]
     probabilities = [(_probabilities(predictions), order) for _, predictions, order in members]
-    return ballot_of(
-        tuple(name for name, _, _ in members), stacked(probabilities, labels), _gold(examples), labels
-    )
+    return ballot_of(tuple(name for name, _, _ in members), stacked(probabilities, labels), _gold(examples), labels)
 
 
 def ballot_of(
@@ -185,8 +186,4 @@ def ballot_of(
 
 def _headline(gold: Sequence[str], probabilities: Probabilities, labels: Sequence[str]) -> Headline:
     predicted = [labels[index] for index in probabilities.argmax(axis=1)]
-    return Headline(
-        micro_f1=Figure(micro_f1(gold, predicted), interval(micro_f1s(gold, predicted))),
-        auprc=Figure(auprc(gold, probabilities, labels), interval(auprcs(gold, probabilities, labels))),
-        average_precision=average_precision(gold, probabilities, labels),
-    )
+    return _ResampledScores(gold, predicted, probabilities, labels).headline()
