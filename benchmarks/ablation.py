@@ -1,8 +1,9 @@
 """The reported ablation, measured: each step of the recipes `ablation_*` on one small encoder, three seeds a step.
 
 What a large pre-trained encoder gains from markers or from a loss cannot be measured without one; what the steps are
-worth to an encoder that starts from random weights can, on any machine. Trainings that --out holds already are not
-repeated, so the command can be stopped and called again, and several may share the folder: give them other --seeds.
+worth to an encoder that starts from random weights can, on any machine. Trainings whose predictions
+are in --out already are not repeated, so the command can be stopped and started again, and several can share the
+folder: give each its own --seeds.
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/ablation.py --data KLUE_RE --out ablation/
 """
@@ -42,7 +43,7 @@ STEPS = {
     "ablation_5_attention": "ablation_4_types",
     "ablation_6_cosine": "ablation_5_mean",
 }
-"""Each recipe, and the one of which it changes one thing."""
+"""Each recipe, and the one of which it changes a single thing."""
 SETTINGS = {
     "backbone.scratch.vocabulary": "8000",
     "backbone.scratch.hidden_size": "128",
@@ -55,18 +56,18 @@ SETTINGS = {
     "train.warmup_ratio": "0.1",
     "train.precision": "fp32",
 }
-"""The same in every step: the encoder, and what one from random weights wants (the recipes think of a large one)."""
+"""Settings of every step: the encoder, and what random weights need; the recipes expect a large encoder."""
 SHOWN = {"micro_f1": "micro-F1", "auprc": "AUPRC", "micro_f1_unseen": "micro-F1, new names"}
 
 Scores = Mapping[str, NDArray[np.float64]]
-"""Each of SHOWN on the file itself (place 0) and on its resamples: the mean of the seeds."""
+"""Each metric of SHOWN on the file itself (index 0) and on its resamples: the mean of the seeds."""
 
 
 def main() -> None:
     """Train what is missing, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with train_data.csv and valid_data.csv")
-    parser.add_argument("--out", type=Path, required=True, help="keeps each training's predictions")
+    parser.add_argument("--out", type=Path, required=True, help="folder for each training's predictions")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
@@ -74,44 +75,44 @@ def main() -> None:
     data = read_labelled_examples(Path(files["data.train"])), read_labelled_examples(Path(files["data.valid"]))
     for seed in options.seeds:
         for recipe in STEPS:
-            kept = _kept(options.out, recipe, seed)
-            if not kept.is_file():
+            path = _path(options.out, recipe, seed)
+            if not path.is_file():
                 config = load_config(recipe, SETTINGS | files | {"train.seed": str(seed)})
-                _train(config, *data, kept)
+                _train(config, *data, path)
     print(_table(options.out, sorted(options.seeds), *data))  # noqa: T201 - a script's output
 
 
-def _kept(out: Path, recipe: str, seed: int) -> Path:
+def _path(out: Path, recipe: str, seed: int) -> Path:
     return out / f"{recipe}-{seed}.npz"
 
 
-def _train(config: TrainingConfig, learned: Sequence[Example], valid: Sequence[Example], kept: Path) -> None:
-    """Train once and keep the probabilities of the validation rows."""
+def _train(config: TrainingConfig, train_rows: Sequence[Example], valid: Sequence[Example], path: Path) -> None:
+    """Train once and save the probabilities of the validation rows."""
 
     def report(progress: Mapping[str, Any]) -> None:
         history = progress["history"]
-        if history and len(history) > len(told):
-            told.append(json.dumps(history[-1]))
-            logger.info("%s: %s", kept.stem, told[-1])
+        if history and len(history) > len(epochs):
+            epochs.append(json.dumps(history[-1]))
+            logger.info("%s: %s", path.stem, epochs[-1])
 
-    told: list[str] = []
+    epochs: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "checkpoint"
-        outcome = train(config, learned, valid, checkpoint, report)
-        logger.info("%s: %s", kept.stem, outcome)
+        outcome = train(config, train_rows, valid, checkpoint, report)
+        logger.info("%s: %s", path.stem, outcome)
         scorer = Scorer(checkpoint, "cpu")
         predictions = all_predicted((each for batch in scorer.score(valid) for each in batch), valid)
         probabilities = np.array([each.probabilities for each in predictions], np.float32)
-        draft = Path(folder) / kept.name
-        np.savez_compressed(draft, probabilities=probabilities, labels=scorer.labels)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(draft, kept)
+        staging = Path(folder) / path.name
+        np.savez_compressed(staging, probabilities=probabilities, labels=scorer.labels)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(staging, path)
 
 
-def _table(out: Path, seeds: Sequence[int], learned: Sequence[Example], valid: Sequence[Example]) -> str:
-    """A row a step, in Markdown: its scores, and what it adds to the step that it changes."""
-    new = unseen_examples(valid, learned)
-    scores = {recipe: [_scores(_kept(out, recipe, seed), valid, new) for seed in seeds] for recipe in STEPS}
+def _table(out: Path, seeds: Sequence[int], train_rows: Sequence[Example], valid: Sequence[Example]) -> str:
+    """Write a Markdown table with a row for each step: its scores, and its gain over the step that it changes."""
+    unseen = unseen_examples(valid, train_rows)
+    scores = {recipe: [_scores(_path(out, recipe, seed), valid, unseen) for seed in seeds] for recipe in STEPS}
     lines = [
         f"| step | {' | '.join(SHOWN.values())} | gain in micro-F1 | gain in AUPRC |",
         "|---|" + "---|" * (len(SHOWN) + 2),
@@ -123,27 +124,29 @@ def _table(out: Path, seeds: Sequence[int], learned: Sequence[Example], valid: S
     return "\n".join(lines)
 
 
-def _scores(kept: Path, valid: Sequence[Example], new: Sequence[int]) -> Scores:
-    with np.load(kept) as found:
-        probabilities, labels = found["probabilities"], found["labels"].tolist()
+def _scores(path: Path, valid: Sequence[Example], unseen: Sequence[int]) -> Scores:
+    with np.load(path) as arrays:
+        probabilities, labels = arrays["probabilities"], arrays["labels"].tolist()
     gold = [str(example.label) for example in valid]
-    predicted = [labels[place] for place in probabilities.argmax(axis=1)]
-    new_gold, new_predicted = ([each[place] for place in new] for each in (gold, predicted))
+    predicted = [labels[index] for index in probabilities.argmax(axis=1)]
+    unseen_gold, unseen_predicted = ([each[index] for index in unseen] for each in (gold, predicted))
     return {
         "micro_f1": np.append(micro_f1(gold, predicted), intervals.micro_f1s(gold, predicted)),
         "auprc": np.append(auprc(gold, probabilities, labels), intervals.auprcs(gold, probabilities, labels)),
-        "micro_f1_unseen": np.append(micro_f1(new_gold, new_predicted), intervals.micro_f1s(new_gold, new_predicted)),
+        "micro_f1_unseen": np.append(
+            micro_f1(unseen_gold, unseen_predicted), intervals.micro_f1s(unseen_gold, unseen_predicted)
+        ),
     }
 
 
 def _cell(by_seed: Sequence[NDArray[np.float64]]) -> str:
-    """The mean of the seeds and its interval, then the lowest and the highest seed."""
-    alone = [each[0] for each in by_seed]
-    return f"{_with_interval(np.mean(by_seed, axis=0), '.1f')}; seeds {min(alone):.1f} to {max(alone):.1f}"
+    """Format the mean of the seeds and its interval, then the lowest and the highest seed."""
+    scores = [each[0] for each in by_seed]
+    return f"{_with_interval(np.mean(by_seed, axis=0), '.1f')}; seeds {min(scores):.1f} to {max(scores):.1f}"
 
 
 def _gain(scores: Mapping[str, Sequence[Scores]], recipe: str, before: str, metric: str) -> str:
-    """Of the means, on the same resamples."""
+    """Format the difference of two steps' means, on the same resamples."""
     here, there = (np.mean([each[metric] for each in scores[name]], axis=0) for name in (recipe, before))
     return _with_interval(here - there, "+.1f")
 
@@ -156,5 +159,5 @@ def _with_interval(score: NDArray[np.float64], form: str) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except RelexError as fault:
-        sys.exit(f"error: {fault}")
+    except RelexError as error:
+        sys.exit(f"error: {error}")

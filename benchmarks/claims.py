@@ -1,4 +1,4 @@
-"""How many shards a second workers can claim and end in one Postgres, and what looking after a long queue costs.
+"""How many shards a second workers can claim and complete in one Postgres, and what a long queue costs.
 
 Twenty threads do what workers do, without examples and predictions: first in a short queue, then in one as long as
 that of 100 million rows.
@@ -22,13 +22,13 @@ THREADS = 20
 SHARD_ROWS = 512
 LEASE_SECONDS = 600.0
 HEADER = """
-| shards in the queue | claimed and ended, 1/s | the next as many | beside an open snapshot | sweep, ms | status, ms |
+| shards in the queue | completed, 1/s | the next as many | beside an open snapshot | sweep, ms | status, ms |
 |---|---|---|---|---|---|
 """.strip()
 
 
-def claim_and_end(database: Database) -> None:
-    """What a worker does around scoring a shard, each step in its own transaction."""
+def claim_and_complete(database: Database) -> None:
+    """Claim a shard, complete it and close its job, each in its own transaction, as a worker does."""
     with database.transaction() as tx:
         shard = shards.claim(tx, "benchmark", LEASE_SECONDS)
     if shard is None:
@@ -40,12 +40,12 @@ def claim_and_end(database: Database) -> None:
 
 
 def per_second(database: Database, count: int) -> float:
-    """Shards a second, claimed and ended by all threads together."""
+    """Measure the shards per second that all threads together claim and complete."""
     connections = [Database(database.url) for _ in range(THREADS)]  # each worker has its own
 
     def work(number: int) -> None:
         for _ in range(count // THREADS):
-            claim_and_end(connections[number])
+            claim_and_complete(connections[number])
 
     with ThreadPoolExecutor(THREADS) as pool:
         seconds = timed(lambda: list(pool.map(work, range(THREADS))))
@@ -55,20 +55,20 @@ def per_second(database: Database, count: int) -> float:
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """Median of some calls."""
+    """Time some calls and return the median."""
     return median(timed(work) for _ in range(7)) * 1000
 
 
-def queued(database: Database, count: int) -> JobId:
-    """A job of so many waiting shards."""
+def queue_job(database: Database, count: int) -> JobId:
+    """Insert a job with this number of pending shards."""
     job_id = new_job(database, str(count), count * SHARD_ROWS)
     with database.transaction() as tx:
         shards.cut(tx, job_id, count * SHARD_ROWS, SHARD_ROWS)
     return job_id
 
 
-def looked_at(tx: Transaction, job_id: JobId) -> None:
-    """What a status asks."""
+def read_status(tx: Transaction, job_id: JobId) -> None:
+    """Run the queries of `relex status`."""
     jobs.progress(tx, jobs.find(tx, job_id))
 
 
@@ -77,19 +77,19 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--shards", type=int, nargs="+", default=[10_000, 195_313])
     parser.add_argument("--claims", type=int, default=4_000)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     print(HEADER)  # noqa: T201 - a script's output
-    for count in asked.shards:
-        with scratch_database(asked.server) as database:
-            job_id = queued(database, count)
-            speeds = [per_second(database, asked.claims), per_second(database, asked.claims)]
+    for count in options.shards:
+        with scratch_database(options.server) as database:
+            job_id = queue_job(database, count)
+            speeds = [per_second(database, options.claims), per_second(database, options.claims)]
             with database.transaction(snapshot=True) as tx:  # as an export holds one, long before it ends
-                looked_at(tx, job_id)
-                speeds.append(per_second(database, asked.claims))
+                read_status(tx, job_id)
+                speeds.append(per_second(database, options.claims))
             with database.transaction() as tx:
-                looks = [milliseconds(lambda: sweep(database)), milliseconds(lambda: looked_at(tx, job_id))]  # noqa: B023 - called at once
-            told = (f"{count:,}", *(f"{speed:,.0f}" for speed in speeds), *(f"{look:.1f}" for look in looks))
-            print(f"| {' | '.join(told)} |", flush=True)  # noqa: T201 - a script's output
+                looks = [milliseconds(lambda: sweep(database)), milliseconds(lambda: read_status(tx, job_id))]  # noqa: B023 - called at once
+            cells = (f"{count:,}", *(f"{speed:,.0f}" for speed in speeds), *(f"{look:.1f}" for look in looks))
+            print(f"| {' | '.join(cells)} |", flush=True)  # noqa: T201 - a script's output
     return 0
 
 

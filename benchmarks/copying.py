@@ -1,6 +1,6 @@
-"""How near loading rows, writing predictions and exporting them come to bare COPY of the same rows.
+"""How close loading rows, writing predictions and exporting them come to bare COPY of the same rows.
 
-Bare COPY has its rows ready in memory (in) or throws them away (out); relex makes them from values and writes a file.
+Bare COPY has its rows ready in memory (in) or discards them (out); relex makes them from values and writes a file.
 
     .venv/bin/python -m benchmarks.copying --csv KLUE_RE/test_data.csv --server postgresql://postgres@localhost/postgres
 """
@@ -26,7 +26,7 @@ from relex.labels import RELATIONS
 
 SHARD_ROWS = 512
 BLOCK_BYTES = 1 << 16
-Contest = Mapping[str, Callable[[], float]]
+Methods = Mapping[str, Callable[[], float]]
 
 EXAMPLES_OUT = sql.SQL("COPY (SELECT * FROM examples ORDER BY row_no) TO STDOUT (FORMAT BINARY)")
 EXAMPLES_IN = sql.SQL("COPY examples FROM STDIN (FORMAT BINARY)")
@@ -40,24 +40,24 @@ BARE_OUT = sql.SQL("""
 """)
 
 
-def loading(database: Database, job_id: JobId, items: Sequence[Example]) -> Contest:
-    """Examples into an empty table, in one transaction, as a submit does."""
+def loading(database: Database, job_id: JobId, items: Sequence[Example]) -> Methods:
+    """Load examples into an empty table, in one transaction, as `relex submit` does."""
 
     def relex() -> None:
         with database.transaction() as tx:
             examples.copy_in(tx, job_id, items)
 
     relex()
-    ready = b"".join(received(database, EXAMPLES_OUT))
+    ready = b"".join(receive_blocks(database, EXAMPLES_OUT))
     blocks = [ready[first : first + BLOCK_BYTES] for first in range(0, len(ready), BLOCK_BYTES)]
-    contestants = {"bare COPY": partial(sent, database, EXAMPLES_IN, [blocks]), "relex": relex}
-    return {name: partial(into_empty, database, "examples", work) for name, work in contestants.items()}
+    methods = {"bare COPY": partial(send_blocks, database, EXAMPLES_IN, [blocks]), "relex": relex}
+    return {name: partial(fill_empty, database, "examples", work) for name, work in methods.items()}
 
 
-def writing(database: Database, job_id: JobId, items: Sequence[Example]) -> Contest:
-    """Predictions into an empty table, a transaction a shard, as workers do."""
+def writing(database: Database, job_id: JobId, items: Sequence[Example]) -> Methods:
+    """Write predictions into an empty table, one transaction for each shard, as workers do."""
     rng = random.Random(5)  # noqa: S311 - no secret
-    outcomes = [drawn(items[first : first + SHARD_ROWS], rng) for first in range(0, len(items), SHARD_ROWS)]
+    outcomes = [draw_outcome(items[first : first + SHARD_ROWS], rng) for first in range(0, len(items), SHARD_ROWS)]
     ready = [[predictions.copy_buffer(job_id, outcome)] for outcome in outcomes]
 
     def relex() -> None:
@@ -70,20 +70,20 @@ def writing(database: Database, job_id: JobId, items: Sequence[Example]) -> Cont
         relex()
         set_trigger(database, "ENABLE")
 
-    contestants = {
-        "bare COPY": partial(sent, database, PREDICTIONS_IN, ready),
+    methods = {
+        "bare COPY": partial(send_blocks, database, PREDICTIONS_IN, ready),
         "relex": relex,
         "relex, two results of a row not refused": unchecked,
-        "psycopg's write_row": partial(row_by_row, database, job_id, outcomes),
+        "psycopg's write_row": partial(write_rows, database, job_id, outcomes),
     }
-    return {name: partial(into_empty, database, "predictions", work) for name, work in contestants.items()}
+    return {name: partial(fill_empty, database, "predictions", work) for name, work in methods.items()}
 
 
-def exporting(database: Database, job_id: JobId, folder: Path) -> Contest:
-    """Predictions out of the table that holds them now; relex' are a file on the disk at the end."""
+def exporting(database: Database, job_id: JobId, folder: Path) -> Methods:
+    """Export the predictions; relex writes them to a file on the disk."""
 
     def bare() -> None:
-        for _ in received(database, BARE_OUT.format(sql.Literal(job_id))):
+        for _ in receive_blocks(database, BARE_OUT.format(sql.Literal(job_id))):
             pass
 
     def relex() -> None:
@@ -93,8 +93,8 @@ def exporting(database: Database, job_id: JobId, folder: Path) -> Contest:
     return {"bare COPY": partial(timed, bare), "relex": partial(timed, relex)}
 
 
-def drawn(shard: Sequence[Example], rng: random.Random) -> Outcome:
-    """Predictions such as a scorer makes: probabilities are float32, and each row has a key."""
+def draw_outcome(shard: Sequence[Example], rng: random.Random) -> Outcome:
+    """Draw predictions like a scorer's: probabilities are float32, and each row has a cache key."""
     made = []
     for example in shard:
         weights = [rng.random() ** 8 for _ in RELATIONS]
@@ -103,8 +103,8 @@ def drawn(shard: Sequence[Example], rng: random.Random) -> Outcome:
     return Outcome(made, keys={item.row_no: UUID(int=rng.getrandbits(128)) for item in made})
 
 
-def row_by_row(database: Database, job_id: JobId, outcomes: Iterable[Outcome]) -> None:
-    """What relex did before."""
+def write_rows(database: Database, job_id: JobId, outcomes: Iterable[Outcome]) -> None:
+    """Write predictions by psycopg's writer of single rows, as relex used to do."""
     for outcome in outcomes:
         with database.transaction() as tx, driver(tx).cursor() as cursor, cursor.copy(PREDICTIONS_IN) as copy:
             copy.set_types(["text", "int4", "text", "float4[]", "bool", "uuid"])
@@ -113,29 +113,29 @@ def row_by_row(database: Database, job_id: JobId, outcomes: Iterable[Outcome]) -
                 copy.write_row((job_id, *values, outcome.keys[item.row_no]))
 
 
-def sent(database: Database, statement: sql.SQL, transactions: Iterable[Iterable[bytes]]) -> None:
-    """Blocks that are ready, into the table."""
+def send_blocks(database: Database, statement: sql.SQL, transactions: Iterable[Iterable[bytes]]) -> None:
+    """Send prepared blocks into the table."""
     for blocks in transactions:
         with database.transaction() as tx, driver(tx).cursor() as cursor, cursor.copy(statement) as copy:
             for block in blocks:
                 copy.write(block)
 
 
-def received(database: Database, statement: sql.Composable) -> Iterable[bytes]:
-    """What a COPY delivers, block by block."""
+def receive_blocks(database: Database, statement: sql.Composable) -> Iterable[bytes]:
+    """Yield the blocks that a COPY returns."""
     with database.transaction() as tx, driver(tx).cursor() as cursor, cursor.copy(statement) as copy:
         for block in copy:
             yield bytes(block)
 
 
 def set_trigger(database: Database, state: str) -> None:
-    """Let Postgres check new predictions for row errors of the same rows, or not."""
+    """Switch the trigger that rejects a prediction for a row with a row error on or off."""
     with database.transaction() as tx:
         tx.exec_driver_sql(f"ALTER TABLE predictions {state} TRIGGER one_result")
 
 
-def into_empty(database: Database, table: str, work: Callable[[], None]) -> float:
-    """The seconds that it takes to fill a table; emptying it does not count."""
+def fill_empty(database: Database, table: str, work: Callable[[], None]) -> float:
+    """Empty a table, then time how long it takes to fill it."""
     with database.transaction() as tx:
         tx.exec_driver_sql(f"TRUNCATE {table}")
     return timed(work)
@@ -146,19 +146,19 @@ def main() -> int:
     parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=9)
-    asked = parser.parse_args()
-    print("| rows | contestant | us a row | speed beside bare COPY |\n|---|---|---|---|")  # noqa: T201 - a script's output
-    with scratch_database(asked.server) as database, tempfile.TemporaryDirectory() as folder:
-        items = many(asked.csv, asked.rows)
-        job_id = new_job(database, "copying", asked.rows)
-        told = {
+    options = parser.parse_args()
+    print("| rows | method | us a row | speed beside bare COPY |\n|---|---|---|---|")  # noqa: T201 - a script's output
+    with scratch_database(options.server) as database, tempfile.TemporaryDirectory() as folder:
+        items = many(options.csv, options.rows)
+        job_id = new_job(database, "copying", options.rows)
+        operations = {
             "loaded": loading(database, job_id, items),
             "written": writing(database, job_id, items),
             "exported": exporting(database, job_id, Path(folder)),
         }
-        for what, contestants in told.items():
-            for line in compared(in_turns(contestants, asked.rounds), asked.rows):
-                print(f"| {what} {line}", flush=True)  # noqa: T201 - a script's output
+        for operation, methods in operations.items():
+            for line in compared(in_turns(methods, options.rounds), options.rows):
+                print(f"| {operation} {line}", flush=True)  # noqa: T201 - a script's output
     return 0
 
 

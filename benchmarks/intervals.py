@@ -1,7 +1,9 @@
-"""How sure are the scores of a model card? Each label, type pair and source with where 95 % of 1,000 resamples lie.
+"""Confidence intervals of a model card's scores: each label, type pair and source with its 95 % bootstrap interval.
 
-relex evaluate starter@1 --on valid_data.csv --out judged/
-.venv/bin/python benchmarks/intervals.py judged/predictions.csv --on valid_data.csv
+Run an evaluation, then this script:
+
+    relex evaluate starter@1 --on valid_data.csv --out evaluation/
+    .venv/bin/python benchmarks/intervals.py evaluation/predictions.csv --on valid_data.csv
 """
 
 import argparse
@@ -20,15 +22,15 @@ from relex.evaluation.metrics import micro_f1
 from relex.files.reading import read_labelled_examples
 from relex.labels import NO_RELATION, RELATIONS
 
-FEWEST = 30
-"""Rows with fewer gold relations are left out: their intervals span nearly everything."""
+MIN_RELATIONS = 30
+"""Kinds of rows with fewer gold relations are left out: their intervals span nearly everything."""
 
 
 def main() -> None:
     """Print the three tables in Markdown; all figures x100."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("predictions", type=Path, help="of relex evaluate --out")
-    parser.add_argument("--on", type=Path, required=True, help="the file that was judged")
+    parser.add_argument("predictions", type=Path, help="file written by relex evaluate --out")
+    parser.add_argument("--on", type=Path, required=True, help="the file that was evaluated")
     options = parser.parse_args()
     examples = read_labelled_examples(options.on)
     with options.predictions.open(encoding="utf-8-sig", newline="") as file:
@@ -43,24 +45,24 @@ def main() -> None:
 
 
 def by_label(examples: Sequence[Example], predicted: Sequence[str]) -> Iterator[str]:
-    """A line for each label: its own F1, counting all other labels as none."""
+    """Yield a line for each label: its own F1, where all other labels count as no_relation."""
     for label in RELATIONS:
-        gold = _alone([str(example.label) for example in examples], label)
-        yield _line(label, gold, _alone(predicted, label))
+        gold = _one_against_rest([str(example.label) for example in examples], label)
+        yield _line(label, gold, _one_against_rest(predicted, label))
 
 
 def by_kind(examples: Sequence[Example], predicted: Sequence[str], kind: Callable[[Example], str]) -> Iterator[str]:
-    """A line for each kind of row that has enough gold relations, the most frequent first: micro-F1."""
+    """Yield the micro-F1 of each kind of row with enough gold relations, the most frequent first."""
     kinds = np.array([kind(example) for example in examples])
-    gold, guessed = np.array([str(example.label) for example in examples]), np.array(predicted)
-    found = {name: int(((kinds == name) & (gold != NO_RELATION)).sum()) for name in np.unique(kinds)}
-    for name in sorted(found, key=lambda name: -found[name]):
-        if found[name] >= FEWEST:
-            yield _line(str(name), gold[kinds == name].tolist(), guessed[kinds == name].tolist())
+    gold, predicted_labels = np.array([str(example.label) for example in examples]), np.array(predicted)
+    relations_of = {name: int(((kinds == name) & (gold != NO_RELATION)).sum()) for name in np.unique(kinds)}
+    for name in sorted(relations_of, key=lambda name: -relations_of[name]):
+        if relations_of[name] >= MIN_RELATIONS:
+            yield _line(str(name), gold[kinds == name].tolist(), predicted_labels[kinds == name].tolist())
 
 
-def _alone(labels: Sequence[str], label: str) -> list[str]:
-    """The labels as if there were this one and none; it goes by the name of a relation, even if it is no_relation."""
+def _one_against_rest(labels: Sequence[str], label: str) -> list[str]:
+    """Replace one label by a relation, even if it is no_relation, and all others by no_relation."""
     return [RELATIONS[1] if each == label else NO_RELATION for each in labels]
 
 
@@ -73,5 +75,5 @@ def _line(name: str, gold: Sequence[str], predicted: Sequence[str]) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except RelexError as fault:
-        sys.exit(f"error: {fault}")
+    except RelexError as error:
+        sys.exit(f"error: {error}")

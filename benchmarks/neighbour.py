@@ -1,8 +1,8 @@
-"""How much of its speed a scorer keeps beside a busy neighbour: with and without one, in turn, on the same rows.
+"""How much of its speed a scorer keeps beside a busy process: with and without one, in turn, on the same rows.
 
-    python benchmarks/neighbour.py --input ../shared/klue-re/test_data.csv --rows 128 --shape base
+    python benchmarks/neighbour.py --input KLUE_RE/test_data.csv --rows 128 --shape base
 
-The neighbour is a process that does nothing but count, held on one of this process's cores.
+The neighbor is a process in a busy loop, bound to one of this process's cores.
 """
 
 import os
@@ -18,14 +18,14 @@ import click
 import torch
 
 from relex.benchmark.plan import SHAPES
-from relex.benchmark.shapes import tokenizer_from, tokenizer_in, write_random
+from relex.benchmark.shapes import load_tokenizer, train_tokenizer, write_random_checkpoint
 from relex.domain.examples import Example
 from relex.files.reading import read_whole
 from relex.inference.scorer import Scorer
 from relex.model.devices import half_precision
 
 ROUNDS = 4
-COUNT = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
+BUSY_LOOP = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
 
 
 @click.command()
@@ -34,19 +34,21 @@ COUNT = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True
 @click.option("--shape", default="base", show_default=True, type=click.Choice(list(SHAPES)))
 @click.option("--tokenizer", type=click.Path(path_type=Path, exists=True))
 def main(csv: Path, rows: int, shape: str, tokenizer: Path | None) -> None:
-    """Print rows a second of each round, and the ratio of the best ones."""
+    """Print rows per second of each round, and the ratio of the best ones."""
     examples = read_whole(csv)[:rows]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / shape
-        write_random(folder, SHAPES[shape], tokenizer_in(tokenizer) if tokenizer else tokenizer_from(examples))
+        write_random_checkpoint(
+            folder, SHAPES[shape], load_tokenizer(tokenizer) if tokenizer else train_tokenizer(examples)
+        )
         scorer = Scorer(folder, "cpu", half_precision(torch.device("cpu")))
     _speed(scorer, examples)
     quiet, busy = [], []
     for _ in range(ROUNDS):
         quiet.append(_speed(scorer, examples))
-        with _neighbour():
+        with _neighbor():
             busy.append(_speed(scorer, examples))
-        click.echo(f"quiet {quiet[-1]:.1f} rows/s   beside a neighbour {busy[-1]:.1f} rows/s")
+        click.echo(f"quiet {quiet[-1]:.1f} rows/s   beside a neighbor {busy[-1]:.1f} rows/s")
     cores = len(os.sched_getaffinity(0))
     click.echo(
         f"best of each: {max(busy) / max(quiet):.2f} of the quiet speed is kept, {cores} cores, one of them busy"
@@ -61,13 +63,13 @@ def _speed(scorer: Scorer, examples: Sequence[Example]) -> float:
 
 
 @contextmanager
-def _neighbour() -> Iterator[None]:
+def _neighbor() -> Iterator[None]:
     core = min(os.sched_getaffinity(0))
-    with subprocess.Popen([sys.executable, "-c", COUNT, str(core)]) as neighbour:
+    with subprocess.Popen([sys.executable, "-c", BUSY_LOOP, str(core)]) as neighbor:
         try:
             yield
         finally:
-            neighbour.kill()
+            neighbor.kill()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""How a checkpoint might do on sentences about other people and places, by what a labelled file can tell of that.
+"""How a checkpoint may generalize to other people and places, estimated on a labelled file.
 
-The validation file shares names with the training file, and a model that remembers names flatters itself there. Four
-figures say how much: micro-F1 by the mix of an unlabelled target file, on the rows whose sentence and names are new,
-with the mask token in place of the entities' words, and with other words of their types that the training file lacks.
+The validation file shares names with the training file, so the score of a model that memorizes names is too high there.
+Four figures show by how much: micro-F1 reweighted to the mix of an unlabelled target file, on the rows whose sentence
+and names are new, with the mask token in place of the entities' words, and with other words of the same types that the
+training file lacks.
 
     .venv/bin/python benchmarks/proxies.py CHECKPOINT... --data KLUE_RE
 """
@@ -40,20 +41,20 @@ def main() -> None:
         cells = [
             checkpoint.name,
             *scores(checkpoint, validation),
-            alone(checkpoint, validation, entity_mask_prob=True),
-            alone(checkpoint, changed),
+            masked_or_replaced(checkpoint, validation, entity_mask_prob=True),
+            masked_or_replaced(checkpoint, changed),
         ]
         print(f"| {' | '.join(cells)} |", flush=True)  # noqa: T201
 
 
 def with_other_words(examples: Sequence[Example], trained_on: Sequence[Example], seed: int = 0) -> list[Example]:
-    """Every example with two other words for its entities, of their types and unknown to the training file."""
-    known = {entity.text for example in trained_on for entity in (example.subject, example.object)}
+    """Replace the entities of every example by other words of their types that the training file lacks."""
+    trained_words = {entity.text for example in trained_on for entity in (example.subject, example.object)}
     words: defaultdict[str, set[str]] = defaultdict(set)
     for entity in (entity for example in examples for entity in (example.subject, example.object)):
-        if entity.text not in known:
+        if entity.text not in trained_words:
             words[entity.type].add(entity.text)
-    choices = {kind: sorted(found) for kind, found in words.items()}
+    choices = {kind: sorted(texts) for kind, texts in words.items()}
     generator = random.Random(seed)  # noqa: S311 - no secret
     return [
         replace_entities(
@@ -64,28 +65,28 @@ def with_other_words(examples: Sequence[Example], trained_on: Sequence[Example],
 
 
 def scores(checkpoint: Path, validation: Validation) -> list[str]:
-    """Micro-F1, AUPRC, by the target's mix, on new names."""
+    """Format micro-F1, AUPRC, reweighted micro-F1 and micro-F1 on unseen names."""
     probabilities, labels = probabilities_of(checkpoint, validation, "cpu")
     predicted = predicted_labels(probabilities, labels)
-    elsewhere = validation.elsewhere(predicted)
-    gold, guess = ([each[place] for place in validation.new] for each in (validation.gold, predicted))
+    generalization = validation.elsewhere(predicted)
+    gold, guess = ([each[index] for index in validation.new] for each in (validation.gold, predicted))
     area = auprc(validation.gold, probabilities, labels)
     return [
         with_interval(validation.gold, predicted),
         f"{area:.1f} {_interval(intervals.auprcs(validation.gold, probabilities, labels))}",
-        f"{elsewhere.shifted.micro_f1:.1f}" if elsewhere.shifted else "",
+        f"{generalization.shifted.micro_f1:.1f}" if generalization.shifted else "",
         with_interval(gold, guess),
     ]
 
 
-def alone(checkpoint: Path, validation: Validation, *, entity_mask_prob: bool = False) -> str:
-    """Micro-F1 on a form of the file."""
-    found = probabilities_of(checkpoint, validation, "cpu", entity_mask_prob=entity_mask_prob)
-    return with_interval(validation.gold, predicted_labels(*found))
+def masked_or_replaced(checkpoint: Path, validation: Validation, *, entity_mask_prob: bool = False) -> str:
+    """Format micro-F1 on the file, with its entities masked or replaced."""
+    probabilities, labels = probabilities_of(checkpoint, validation, "cpu", entity_mask_prob=entity_mask_prob)
+    return with_interval(validation.gold, predicted_labels(probabilities, labels))
 
 
 def with_interval(gold: Sequence[str], predicted: Sequence[str]) -> str:
-    """Micro-F1 and where 95 % of its resamples lie, x100."""
+    """Format micro-F1 and its 95 % bootstrap interval, x100."""
     return f"{micro_f1(gold, predicted):.1f} {_interval(intervals.micro_f1s(gold, predicted))}"
 
 
@@ -97,5 +98,5 @@ def _interval(resampled: intervals.Resampled) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except RelexError as fault:
-        sys.exit(f"error: {fault}")
+    except RelexError as error:
+        sys.exit(f"error: {error}")

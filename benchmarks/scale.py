@@ -1,6 +1,6 @@
-"""What a row costs around the scorer, and whether that grows with the file: time and memory of each stage.
+"""Time and memory of each stage around the scorer, and whether a row costs more in a larger file.
 
-A CSV of so many different sentences is submitted, scored by two worker processes with a scorer that costs next to
+A CSV of many different sentences is submitted, scored by two worker processes with a scorer that costs next to
 nothing, and exported, all by the real commands and processes.
 
     .venv/bin/python -m benchmarks.scale --csv KLUE_RE/test_data.csv --server postgresql://postgres@localhost/postgres
@@ -39,33 +39,33 @@ SIZES = """
 
 @dataclass(frozen=True)
 class Stage:
-    """What one stage of a job took."""
+    """The time and memory of one stage of a job."""
 
     name: str
     seconds: float
     peaks: tuple[int, ...]
-    """Largest resident memory of each of its processes, in KiB."""
+    """Peak resident memory of each of its processes, in KiB."""
 
     def line(self, rows: int) -> str:
-        """As a line of the table."""
+        """Format the stage as a line of the table."""
         cost = self.seconds / rows * 1e6
         memory = ", ".join(f"{peak / 1024:.0f}" for peak in self.peaks)
         return f"| {rows:,} | {self.name} | {self.seconds:.1f} | {rows / self.seconds:,.0f} | {cost:.1f} | {memory} |"
 
 
 class Commands:
-    """relex' own commands and processes, with one database and one home folder."""
+    """Runs of relex's own commands and processes, with one database and one home folder."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.settings = Settings(
             database_url=database.url, home=folder / "home", scorer="benchmarks.quick_scorer:open_quick", idle_seconds=1
         )
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("RELEX_")}
-        self._env = kept | self.settings.to_env() | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        other = {name: value for name, value in os.environ.items() if not name.startswith("RELEX_")}
+        self._env = other | self.settings.to_env() | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         self._folder = folder
 
     def run(self, *commands: tuple[str | Path, ...]) -> tuple[float, tuple[int, ...]]:
-        """Run some side by side until all have ended: seconds, and the peak memory of each."""
+        """Run some commands in parallel until all have ended; return the seconds and the peak memory of each."""
         start = time.perf_counter()
         with ExitStack() as stack:
             processes = [stack.enter_context(self._started(command)) for command in commands]
@@ -77,7 +77,7 @@ class Commands:
 
     @contextmanager
     def nobody_scores(self) -> Iterator[None]:
-        """Keep a submit from starting workers: all slots are taken."""
+        """Keep `relex submit` from starting workers, by taking all slots."""
         with ExitStack() as stack:
             for slot in range(os.cpu_count() or 1):
                 stack.enter_context(locks.alone_now(lock_of(self.settings, SCORE, slot)))
@@ -98,7 +98,7 @@ class Commands:
 
 
 def measure(database: Database, folder: Path, path: Path) -> list[Stage]:
-    """One file through all stages."""
+    """Run one file through all stages."""
     relex = Commands(database, folder)
     relex.run(("cli.main", "db", "upgrade"))  # registers the model that comes with relex
     with relex.nobody_scores():
@@ -115,7 +115,7 @@ def measure(database: Database, folder: Path, path: Path) -> list[Stage]:
 
 
 def write_csv(path: Path, source: Path, rows: int) -> None:
-    """A file of so many different sentences: those of another with a number behind each."""
+    """Write a file of different sentences: those of the source, each with a number appended."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "sentence", "subject_entity", "object_entity"])
@@ -128,23 +128,23 @@ def _cell(entity: Entity) -> str:
 
 
 def _peak(process: int) -> int:
-    """The largest resident memory of a process so far in KiB, 0 where it is gone."""
+    """Read the peak resident memory of a process in KiB, 0 if it has ended."""
     with suppress(OSError):
-        found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
-        return int(found[1]) if found else 0
+        match = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
+        return int(match[1]) if match else 0
     return 0
 
 
 def main() -> int:
-    """Measure and print two Markdown tables: the stages, and what lies in Postgres after the largest file."""
+    """Measure and print two Markdown tables: the stages, and the size of the tables after the largest file."""
     parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    asked = parser.parse_args()
+    options = parser.parse_args()
     print("| rows | stage | s | rows/s | us a row | peak MiB |\n|---|---|---|---|---|---|")  # noqa: T201 - a script
-    for rows in asked.rows:
-        with scratch_database(asked.server) as database, tempfile.TemporaryDirectory() as folder:
+    for rows in options.rows:
+        with scratch_database(options.server) as database, tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "many.csv")
-            write_csv(path, asked.csv, rows)
+            write_csv(path, options.csv, rows)
             for stage in measure(database, Path(folder), path):
                 print(stage.line(rows), flush=True)  # noqa: T201 - a script's output
             with database.transaction() as tx:

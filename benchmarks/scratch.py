@@ -1,6 +1,6 @@
-"""What the benchmarks around the scorer share: a database of their own, rows to fill it with, and turns.
+"""What the benchmarks around the scorer share: a database of their own, rows to fill it with, and rounds.
 
-Machines are noisy and differ: contestants take turns in one run, and what is told is how they compare there.
+Machines are noisy and differ, so the methods take turns in one run, and only their ratios are reported.
 """
 
 import argparse
@@ -28,16 +28,16 @@ from relex.labels import RELATIONS
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
-    """The options that all of them have."""
+    """Define the options that all of these benchmarks have."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", help="URL of a Postgres where a database may be made; without it one is started")
+    parser.add_argument("--server", help="URL of a Postgres where a database may be created; without it one is started")
     parser.add_argument("--csv", type=Path, default=Path("data/test_data.csv"), help="where the sentences come from")
     return parser
 
 
 @contextmanager
 def scratch_database(server: str | None) -> Iterator[Database]:
-    """A database with all tables and no rows, gone afterwards."""
+    """Create a database with all tables and no rows; drop it afterwards."""
     if server is None:
         with tempfile.TemporaryDirectory() as home, use(Path(home)) as url, scratch_database(url) as database:
             yield database
@@ -54,13 +54,13 @@ def scratch_database(server: str | None) -> Iterator[Database]:
 
 
 def many(csv: Path, rows: int) -> list[Example]:
-    """So many examples: the file's in turn, each with an id of its own."""
-    found = islice(cycle(read_whole(csv)), rows)
-    return [replace(example, row_no=row_no, id=str(row_no)) for row_no, example in enumerate(found)]
+    """Repeat the examples of a file up to a number of rows, each with an id of its own."""
+    repeated = islice(cycle(read_whole(csv)), rows)
+    return [replace(example, row_no=row_no, id=str(row_no)) for row_no, example in enumerate(repeated)]
 
 
 def new_job(database: Database, key: str, rows: int) -> JobId:
-    """A job of a made-up model, without examples and shards."""
+    """Insert a job of a made-up model, without examples and shards."""
     with database.transaction() as tx:
         model = model_versions.current(tx) or model_versions.register(tx, "made-up", RELATIONS, {"config.json": "none"})
         model_versions.promote(tx, model)
@@ -70,19 +70,19 @@ def new_job(database: Database, key: str, rows: int) -> JobId:
     return job_id
 
 
-def in_turns(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """The seconds of each in each round; who begins changes from round to round."""
-    taken: dict[str, list[float]] = {name: [] for name in contestants}
-    names = list(contestants)
+def in_turns(methods: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Time each method in each round; another one begins in each round."""
+    taken: dict[str, list[float]] = {name: [] for name in methods}
+    names = list(methods)
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            taken[name].append(contestants[name]())
+            taken[name].append(methods[name]())
     return taken
 
 
 def compared(taken: Mapping[str, list[float]], rows: int) -> list[str]:
-    """Lines of a Markdown table: median time a row, and speed as a share of the first one's, round by round."""
+    """Format a Markdown table: median time per row, and the speed relative to the first method's, round by round."""
     base = next(iter(taken.values()))
     lines = []
     for name, seconds in taken.items():
@@ -94,7 +94,7 @@ def compared(taken: Mapping[str, list[float]], rows: int) -> list[str]:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """How many seconds it took."""
+    """Return how many seconds a call takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

@@ -1,11 +1,11 @@
-"""What everything around the scorer costs: a whole job beside the bare scorer, in turn, on the same rows.
+"""The cost of everything around the scorer: a whole job and the bare scorer, in turn, on the same rows.
 
-    python benchmarks/whole_job.py --input ../shared/klue-re/test_data.csv --rows 512 --shape base \
+    python benchmarks/whole_job.py --input KLUE_RE/test_data.csv --rows 512 --shape base \
         --database postgresql://postgres@127.0.0.1:5432/test --broker redis://127.0.0.1:6379/15
 
-A job is everything from `relex submit` to the exported CSV: the commands' own start, Postgres, Redis and one Celery
+A job is everything from `relex submit` to the exported CSV: the start of the commands, Postgres, Redis and one Celery
 worker of one process, which was started and had loaded the model before. The bare scorer has the same checkpoint, as
-many threads, and the same rows in memory. The database must be empty or relex's own; the job stays in it.
+many threads, and the same rows in memory. The database must be empty or relex's own; the job remains in it.
 """
 
 import os
@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 
 from relex.benchmark.plan import SHAPES
-from relex.benchmark.shapes import tokenizer_from, tokenizer_in, write_random
+from relex.benchmark.shapes import load_tokenizer, train_tokenizer, write_random_checkpoint
 from relex.domain.examples import Example
 from relex.files.reading import read_whole
 from relex.inference.ensemble import Ensemble, open_scorer
@@ -39,13 +39,15 @@ NAME = "whole-job"
 @click.option("--database", required=True)
 @click.option("--broker", required=True)
 def main(csv: Path, rows: int, shape: str, tokenizer: Path | None, database: str, broker: str) -> None:
-    """Print seconds of each round and the ratio of the best ones."""
+    """Print the seconds of each round and the ratio of the best ones."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         some = _first_rows(csv, rows, folder / "some.csv")
         examples = read_whole(some)
-        write_random(folder / NAME, SHAPES[shape], tokenizer_in(tokenizer) if tokenizer else tokenizer_from(examples))
-        # Random weights pass no gate: here only speed is asked for.
+        write_random_checkpoint(
+            folder / NAME, SHAPES[shape], load_tokenizer(tokenizer) if tokenizer else train_tokenizer(examples)
+        )
+        # Random weights would fail the parity check, but only speed is measured here.
         write_parity(folder / NAME, Parity("bfloat16", 1_000, 100.0, 0.0, 0.0, 0.0))
         env = dict(os.environ) | {
             "RELEX_DATABASE_URL": database,
@@ -66,7 +68,7 @@ def main(csv: Path, rows: int, shape: str, tokenizer: Path | None, database: str
 
 
 def _first_rows(csv: Path, rows: int, to: Path) -> Path:
-    """The rows of a CSV, of which every one stands in one line."""
+    """Copy the first rows of a CSV in which no row has a line break."""
     lines = csv.read_text("utf-8").splitlines(keepends=True)
     to.write_text("".join(lines[: rows + 1]), "utf-8")
     return to
@@ -80,7 +82,7 @@ def _bare(scorer: Scorer | Ensemble, examples: Sequence[Example]) -> float:
 
 
 def _job(env: dict[str, str], folder: Path, csv: Path, model: str) -> float:
-    """--fresh: the rows of the round before would answer."""
+    """Time a job; `--fresh`, because the predictions of the round before would be reused."""
     start = time.perf_counter()
     _relex(env, "submit", str(csv), "--model", model, "--fresh", "--quiet", "--export", str(folder / "out"))
     return time.perf_counter() - start

@@ -12,14 +12,11 @@ from cli.context import open_app, stderr_console
 from cli.params import FILE, FOLDER, encoding_option, json_option, quiet_option
 from cli.tables import Column, Part, Table, number, print_parts
 from relex.benchmark.plan import BASELINE, ENGINES, SHAPES, Plan
-from relex.benchmark.report import Report, report_data, standing_data
+from relex.benchmark.report import Report, report_data, result_data
 from relex.errors import counted, did_you_mean
 from relex.flows.bench import bench
 from relex.registry.model_versions import locate
 from relex.settings import Settings
-
-KLUE = Path("../shared/klue-tokenizer")
-"""Folder of KLUE's tokenizer beside a checkout, if it is there."""
 
 COLUMNS = (
     Column("engine"),
@@ -80,7 +77,7 @@ class Engines(click.ParamType[tuple[str, ...]]):
     "--tokenizer",
     metavar="DIR",
     type=FOLDER,
-    help=f"Folder of a tokenizer.json for random weights.  [default: {KLUE} if there, else trained]",
+    help="Folder of a tokenizer.json for random weights.  [default: trained on the rows]",
 )
 @click.option(
     "--passes",
@@ -127,14 +124,11 @@ def _plan(model: str | None, options: dict[str, Any]) -> Plan:
     """
     if model and options["tokenizer"]:
         raise click.UsageError("--tokenizer is for random weights; a --model has its own")
-    if options["tokenizer"] is None and KLUE.is_dir():
-        options["tokenizer"] = KLUE
     checkpoint = None
     if model:
         with open_app() as (settings, database):
             checkpoint = locate(database, settings, model)
-    engines = options.pop("engines")
-    return Plan(contestants=engines, checkpoint=checkpoint, device=Settings.from_env().device, **options)
+    return Plan(checkpoint=checkpoint, device=Settings.from_env().device, **options)
 
 
 def bench_parts(report: Report) -> list[Part]:
@@ -148,7 +142,7 @@ def bench_parts(report: Report) -> list[Part]:
         f"reading the CSV: {report.reading:,.0f} rows/s, which no engine's time includes",
         f"ratios are relative to {BASELINE}",
     ]
-    table = Table(COLUMNS, [_row(standing_data(report, standing)) for standing in report.standings])
+    table = Table(COLUMNS, [_row(result_data(report, result)) for result in report.results])
     return ["\n".join(lines), table, "\n".join(_notes(report))]
 
 
@@ -176,7 +170,7 @@ def _number(value: float | None, form: str) -> str:
 def _notes(report: Report) -> list[str]:
     """Describe each engine, and say which ones are missing and why."""
     lines = []
-    for standing in report.standings:
-        part = f"; {standing.rows:,} of the rows" if standing.rows < report.rows else ""
-        lines.append(f"{standing.name}: {standing.about}{f' ({standing.note})' if standing.note else ''}{part}")
+    for result in report.results:
+        part = f"; {result.rows:,} of the rows" if result.rows < report.rows else ""
+        lines.append(f"{result.name}: {result.about}{f' ({result.note})' if result.note else ''}{part}")
     return [*lines, *(f"{name} was left out: {reason}" for name, reason in report.left_out.items())]

@@ -1,38 +1,48 @@
-"""What a contestant must do, and what it is given: the port between the contest and the ways to score."""
+"""The interface of a scoring engine, and what an engine is opened with."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from relex.benchmark.plan import EngineInfo
 from relex.domain.examples import Example, Prediction
 from relex.errors import RelexError
 
 
 class EngineUnavailable(RelexError):
-    """A contestant cannot take part here; the message says why, and how it could."""
+    """An engine that cannot run here; the message says why, and what would help."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What every contestant is opened with."""
+    """What every engine is opened with."""
 
     checkpoint: Path
     device: str
-    """A torch device."""
+    """Name of a torch device."""
     examples: Sequence[Example]
-    """Those that it will score: to choose its settings by, not to remember answers."""
+    """Examples that the engine will score: it may choose its settings by them, but must not remember predictions."""
     random: bool = True
-    """Whether the checkpoint holds random weights, made for this contest."""
+    """Whether the checkpoint holds random weights, made for this benchmark."""
 
 
 class Engine(Protocol):
-    """A loaded checkpoint that turns examples into predictions, in its own way."""
+    """A loaded checkpoint that turns examples into predictions in its own way."""
 
     precision: str
-    """In which its matrices are multiplied: fp32, bf16, fp16 or int8."""
+    """Precision of the matrix products: fp32, bf16, fp16 or int8."""
     note: str
-    """What it chose for this run, or nothing."""
+    """Settings that the engine chose for this run; empty if it chose none."""
 
     def score(self, examples: Sequence[Example]) -> Iterable[list[Prediction]]:
-        """All predictions, in any order, as plain Python values."""
+        """Yield all predictions, in any order, as plain Python values."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFactory:
+    """An engine that can be named in a plan, and the function that opens it."""
+
+    info: EngineInfo
+    open: Callable[[EngineSettings], Engine]
+    """Function that loads the checkpoint; it raises EngineUnavailable where the engine cannot run."""

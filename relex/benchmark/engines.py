@@ -1,16 +1,12 @@
-"""The two fp32 ways that need nothing but torch: as the public code does it, and with rows sorted by length.
+"""The engines of the package: the public way, sorted rows, transformers' Pipeline, and relex itself.
 
-`Plain` is the baseline of all ratios, `Sorted` the reference of all predictions.
-
-transformers' own Pipeline round our network: its loop, its batching, its padding.
-
-The stock text classification would do the same work on another network; this one gives comparable probabilities.
-
-relex's own scorer as a contestant: the one place of the contest that knows how it is opened.
+`plain` is the baseline of all ratios, `sorted` the reference of all predictions. The pipeline runs relex's network in
+transformers' own loop, batching and padding: the ready-made text classification would do the same work on another
+network, whose probabilities could not be compared.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,8 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import Pipeline
 
-from relex.benchmark.ceiling import TYPES
-from relex.benchmark.engine import EngineSettings
+from relex.benchmark.ceiling import DTYPES
+from relex.benchmark.engine import Engine, EngineFactory, EngineSettings
+from relex.benchmark.plan import ENGINES
 from relex.domain.examples import Example, Prediction, all_predicted
 from relex.encoding.batches import by_token_budget, collate
 from relex.encoding.tokens import EncodedExample
@@ -28,53 +25,53 @@ from relex.inference.scorer import Scorer
 from relex.model.checkpoint import LoadedCheckpoint, load
 from relex.model.devices import half_precision
 
-ROWS = 32
-"""Rows a batch of the public way and of transformers' pipeline."""
+BATCH_ROWS = 32
+"""Rows in a batch of the public way and of transformers' pipeline."""
 MAX_TOKENS = PADDED_TOKENS
-"""Padded tokens a batch, for all who sort by length."""
+"""Maximum number of padded tokens in a batch, for all engines that sort by length."""
 
 
 class PaddedEngine:
-    """A network in fp32 on one device, fed with padded batches; its users choose the batches."""
+    """A network in fp32 on one device that takes padded batches; its subclasses choose the batches."""
 
     precision = "fp32"
     note = ""
 
-    def __init__(self, setting: EngineSettings) -> None:
-        self._device = torch.device(setting.device)
-        self._checkpoint = load(setting.checkpoint, self._device)
+    def __init__(self, settings: EngineSettings) -> None:
+        self._device = torch.device(settings.device)
+        self._checkpoint = load(settings.checkpoint, self._device)
 
     @torch.inference_mode()
     def _predict(self, encoded: Sequence[EncodedExample], length: int = 0) -> list[Prediction]:
         """Score one batch, padded to its longest example or to `length` tokens if that is more."""
         checkpoint = self._checkpoint
-        tensors = _widened(collate(encoded, checkpoint.pad_token_id).tensors(), length, checkpoint.pad_token_id)
-        placed = {name: tensor.to(self._device) for name, tensor in tensors.items()}
-        return as_predictions(encoded, checkpoint.model(**placed).logits, checkpoint.labels)
+        tensors = _pad_to(length, collate(encoded, checkpoint.pad_token_id).tensors(), checkpoint.pad_token_id)
+        on_device = {name: tensor.to(self._device) for name, tensor in tensors.items()}
+        return to_predictions(encoded, checkpoint.model(**on_device).logits, checkpoint.labels)
 
 
 class PlainEngine(PaddedEngine):
-    """Rows in the file's order, each tokenized by a call of its own and padded to the model's window."""
+    """Rows in the file's order, each tokenized by its own call and padded to the model's window."""
 
     def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
-        """One batch of rows after another."""
+        """Yield the predictions of one batch of rows after another."""
         window = self._checkpoint.model.relation.max_length
-        for start in range(0, len(examples), ROWS):
-            rows = examples[start : start + ROWS]
+        for start in range(0, len(examples), BATCH_ROWS):
+            rows = examples[start : start + BATCH_ROWS]
             yield self._predict([self._checkpoint.encoder.encode([row])[0] for row in rows], window)
 
 
 class SortedEngine(PaddedEngine):
-    """Rows of like length together, tokenized by one call."""
+    """Rows of similar length together, tokenized by one call."""
 
     def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
-        """One batch of at most 2,048 padded tokens after another, shortest rows first."""
+        """Yield the predictions of batches of at most 2,048 padded tokens, shortest rows first."""
         for encoded in by_token_budget(self._checkpoint.encoder.encode(examples), MAX_TOKENS):
             yield self._predict(encoded)
 
 
-def as_predictions(encoded: Sequence[EncodedExample], logits: Tensor, labels: Sequence[str]) -> list[Prediction]:
-    """The predictions of a batch whose logits have shape [B, labels], on any device."""
+def to_predictions(encoded: Sequence[EncodedExample], logits: Tensor, labels: Sequence[str]) -> list[Prediction]:
+    """Turn the logits of a batch, of shape [B, labels] and on any device, into predictions."""
     probabilities = logits.float().softmax(-1).cpu()
     best = probabilities.argmax(-1).tolist()
     return [
@@ -83,8 +80,8 @@ def as_predictions(encoded: Sequence[EncodedExample], logits: Tensor, labels: Se
     ]
 
 
-def _widened(tensors: Mapping[str, Tensor], length: int, pad_token_id: int) -> dict[str, Tensor]:
-    """The tensors of a batch with more padding: those of shape [B, L] become [B, length]."""
+def _pad_to(length: int, tensors: Mapping[str, Tensor], pad_token_id: int) -> dict[str, Tensor]:
+    """Pad a batch further: tensors of shape [B, L] become [B, length], unless L is already more."""
     missing = max(0, length - tensors["input_ids"].shape[1])
     return {
         name: functional.pad(tensor, (0, missing), value=pad_token_id if name == "input_ids" else 0)
@@ -95,26 +92,26 @@ def _widened(tensors: Mapping[str, Tensor], length: int, pad_token_id: int) -> d
 
 
 class PipelineEngine:
-    """Rows in the file's order, 32 a batch, padded to the longest among them."""
+    """Rows in the file's order, 32 in a batch, padded to the longest of them."""
 
     precision = "fp32"
     note = ""
 
-    def __init__(self, setting: EngineSettings) -> None:
-        # Unless somebody has decided, the pipeline would forbid every tokenizer in this process to use several cores.
+    def __init__(self, settings: EngineSettings) -> None:
+        # Without a value, the pipeline would keep every tokenizer of this process from using several cores.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-        self._pipeline = RelationPipeline(load(setting.checkpoint, setting.device), setting.device)
+        self._pipeline = RelationPipeline(load(settings.checkpoint, settings.device), settings.device)
 
     def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
-        """All of them at once: the pipeline makes the batches."""
-        yield self._pipeline(list(examples), batch_size=ROWS)
+        """Yield all predictions at once: the pipeline makes the batches."""
+        yield self._pipeline(list(examples), batch_size=BATCH_ROWS)
 
 
 class RelationPipeline(Pipeline):
     """The four steps that transformers asks for."""
 
     def __init__(self, checkpoint: LoadedCheckpoint, device: str) -> None:
-        tokenizer: Any = checkpoint.encoder.tokenizer  # a fast one, which transformers' types forget
+        tokenizer: Any = checkpoint.encoder.tokenizer  # a fast tokenizer, which transformers' types do not allow
         super().__init__(model=checkpoint.model, tokenizer=tokenizer, device=torch.device(device))
         self._checkpoint = checkpoint
 
@@ -122,17 +119,17 @@ class RelationPipeline(Pipeline):
         return {}, {}, {}
 
     def preprocess(self, input_: Example, **_: Any) -> dict[str, Any]:
-        """One row as tensors of shape [1, L] and [1]; the pipeline stacks and pads them."""
+        """Return one row as tensors of shape [1, L] and [1]; the pipeline stacks and pads them."""
         encoded = self._checkpoint.encoder.encode([input_])
-        facts = {"row_no": torch.tensor([input_.row_no]), "truncated": torch.tensor([encoded[0].truncated])}
-        return collate(encoded, self._checkpoint.pad_token_id).tensors() | facts
+        metadata = {"row_no": torch.tensor([input_.row_no]), "truncated": torch.tensor([encoded[0].truncated])}
+        return collate(encoded, self._checkpoint.pad_token_id).tensors() | metadata
 
     def _forward(self, input_tensors: dict[str, Any], **_: Any) -> Any:
-        facts = {name: input_tensors.pop(name) for name in ("row_no", "truncated")}
-        return {"logits": self.model(**input_tensors).logits, **facts}
+        metadata = {name: input_tensors.pop(name) for name in ("row_no", "truncated")}
+        return {"logits": self.model(**input_tensors).logits, **metadata}
 
     def postprocess(self, model_outputs: Any, **_: Any) -> Prediction:
-        """One row; shape of its logits: [1, labels]."""
+        """Turn the logits of one row, of shape [1, labels], into a prediction."""
         probabilities = model_outputs["logits"][0].float().softmax(-1).tolist()
         label = self._checkpoint.labels[probabilities.index(max(probabilities))]
         row_no, truncated = int(model_outputs["row_no"]), bool(model_outputs["truncated"])
@@ -140,26 +137,37 @@ class RelationPipeline(Pipeline):
 
 
 class RelexEngine:
-    """What a worker would hold."""
+    """The scorer that a worker holds."""
 
     note = ""
 
     def __init__(self, scorer: Scorer) -> None:
-        self.precision = next(name for name, dtype in TYPES.items() if dtype is scorer.dtype)
+        self.precision = next(name for name, dtype in DTYPES.items() if dtype is scorer.dtype)
         self._scorer = scorer
 
     def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
-        """One batch after another, as for a shard."""
+        """Yield the predictions of one batch after another, as for a shard."""
         for batch in self._scorer.score(examples):
             yield all_predicted(batch, examples)
 
 
-def exact(setting: EngineSettings) -> RelexEngine:
-    """In float32, whatever the checkpoint's gate allows."""
-    return RelexEngine(Scorer(setting.checkpoint, setting.device, torch.float32))
+def open_exact(settings: EngineSettings) -> RelexEngine:
+    """Open relex in float32, whatever the checkpoint's parity check allows."""
+    return RelexEngine(Scorer(settings.checkpoint, settings.device, torch.float32))
 
 
-def default(setting: EngineSettings) -> RelexEngine:
-    """As a worker opens it; random weights, which no gate has judged, as if they had passed."""
-    forced = half_precision(torch.device(setting.device)) if setting.random else None
-    return RelexEngine(Scorer(setting.checkpoint, setting.device, forced))
+def open_default(settings: EngineSettings) -> RelexEngine:
+    """Open relex as a worker does; random weights have no parity check and count as if they had passed one."""
+    dtype = half_precision(torch.device(settings.device)) if settings.random else None
+    return RelexEngine(Scorer(settings.checkpoint, settings.device, dtype))
+
+
+_OPENERS: Mapping[str, Callable[[EngineSettings], Engine]] = {
+    "plain": PlainEngine,
+    "pipeline": PipelineEngine,
+    "sorted": SortedEngine,
+    "exact": open_exact,
+    "relex": open_default,
+}
+FACTORIES: Mapping[str, EngineFactory] = {name: EngineFactory(info, _OPENERS[name]) for name, info in ENGINES.items()}
+"""All engines of the package, by name."""

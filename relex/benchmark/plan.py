@@ -1,6 +1,6 @@
-"""What a contest is: who takes part, on which network, how many passes.
+"""The plan of a benchmark: which engines, on which network, in how many passes.
 
-Pure, so that `relex bench` refuses a wrong name at once: the doors are named, and torch wakes behind them.
+This module imports no torch, so that `relex bench` rejects a wrong name at once.
 """
 
 from collections.abc import Mapping
@@ -8,45 +8,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BASELINE = "plain"
-"""All speeds are told as multiples of this contestant's."""
+"""The engine that all speeds are divided by."""
 REFERENCE = "sorted"
-"""All predictions are compared with this contestant's: fp32, and no shortcut but the order of the rows."""
+"""The engine that all predictions are compared with: fp32, and no optimization but the order of the rows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A contestant that can be asked for."""
+class EngineInfo:
+    """An engine as people see it; `relex.benchmark.engine.EngineFactory` adds the code that opens it."""
 
-    door: str
-    """What opens it, as module:name; it is called with a `relex.benchmark.engine.EngineSettings`."""
     about: str
+    """How the engine scores, in a few words."""
     every: int = 1
-    """It scores one row of so many, of the same mix of lengths: a slow one would make everybody wait."""
+    """The engine scores one row in this many, of the same mix of lengths, so that nobody waits for a slow engine."""
 
 
-ENGINES: Mapping[str, Entry] = {
-    "plain": Entry(
-        "relex.benchmark.engines:PlainEngine",
-        "the public way: one row a tokenizer call, padded to the window, 32 a batch",
-        4,
-    ),
-    "pipeline": Entry(
-        "relex.benchmark.engines:PipelineEngine",
-        "transformers' own Pipeline: file order, batch_size 32, padded to the longest",
-        2,
-    ),
-    "sorted": Entry("relex.benchmark.engines:SortedEngine", "by length, batches of 2,048 padded tokens"),
-    "exact": Entry("relex.benchmark.engines:exact", "relex with --exact"),
-    "relex": Entry("relex.benchmark.engines:default", "relex as it scores by default"),
-    "openvino-bf16": Entry("relex.benchmark.openvino:bf16", "OpenVINO, by length, asynchronous"),
-    "openvino-int8": Entry("relex.benchmark.nncf:int8", "the same, quantized by NNCF"),
+ENGINES: Mapping[str, EngineInfo] = {
+    "plain": EngineInfo("the public way: one row a tokenizer call, padded to the window, 32 a batch", 4),
+    "pipeline": EngineInfo("transformers' own Pipeline: file order, batch_size 32, padded to the longest", 2),
+    "sorted": EngineInfo("by length, batches of 2,048 padded tokens"),
+    "exact": EngineInfo("relex with --exact"),
+    "relex": EngineInfo("relex as it scores by default"),
 }
-"""In the order in which they take turns."""
+"""The engines of the package, in the order in which they take turns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The size of a RoBERTa; its feed-forward layers are four times as wide as the rest."""
+    """The size of a RoBERTa; its feed-forward layers are four times as wide as the other layers."""
 
     hidden_size: int
     layers: int
@@ -58,22 +47,22 @@ SHAPES: Mapping[str, Shape] = {
     "large": Shape(1024, 24, 16),
     "tiny": Shape(32, 2, 2),
 }
-"""As in klue/roberta-base and -large; `tiny` shows in seconds that everything works, and nothing about speed."""
+"""The sizes of klue/roberta-base and -large; `tiny` shows in seconds that everything works, and nothing about speed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One contest."""
+    """The settings of one benchmark."""
 
-    contestants: tuple[str, ...] = tuple(ENGINES)
-    """Names out of CONTESTANTS; whoever cannot take part on this machine is left out and named."""
+    engines: tuple[str, ...] = tuple(ENGINES)
+    """Names of the engines; an engine that cannot run on this machine is left out and reported."""
     passes: int = 3
-    """The first, and those whose best is the warm one."""
+    """Number of passes; the first is cold, and the best of the others is the warm one."""
     shape: str = "base"
-    """A name out of SHAPES: random weights."""
+    """Size of the random weights, a key of SHAPES."""
     tokenizer: Path | None = None
     """Folder with a tokenizer.json for the random weights; None trains a vocabulary on the rows."""
     checkpoint: Path | None = None
-    """A checkpoint to score with, in place of random weights."""
+    """Checkpoint to score with, instead of random weights."""
     device: str = "auto"
-    """RELEX_DEVICE."""
+    """Device as in RELEX_DEVICE."""

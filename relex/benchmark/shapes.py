@@ -1,4 +1,4 @@
-"""A checkpoint with random weights in the shape of a known model: speed does not ask what the weights say."""
+"""Checkpoints with random weights in the shape of a known model: speed does not depend on the weights."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,15 +17,15 @@ from relex.training.model_factory import END, MASK, PAD, START, UNKNOWN, train_w
 
 SEED = 7
 WINDOW = 128
-"""Tokens: what the public code pads to, so that everybody reads the same tokens of a long row."""
+"""Number of tokens that the public code pads to, so that all engines read the same tokens of a long row."""
 POSITIONS = 514
 VOCABULARY = 32_000
-"""Entries of klue/roberta's; one that is trained on few rows has fewer."""
+"""Number of entries, as in klue/roberta's; a vocabulary that is trained on few rows has fewer."""
 SPECIAL = {"pad_token": PAD, "unk_token": UNKNOWN, "cls_token": START, "sep_token": END, "mask_token": MASK}
 
 
-def write_random(folder: Path, shape: Shape, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Write a checkpoint: typed entity markers, mean pooling; the same shape and tokenizer give the same weights."""
+def write_random_checkpoint(folder: Path, shape: Shape, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Write a checkpoint with typed entity markers and mean pooling; the same arguments give the same weights."""
     torch.manual_seed(SEED)
     backbone = RobertaConfig(
         hidden_size=shape.hidden_size,
@@ -40,22 +40,22 @@ def write_random(folder: Path, shape: Shape, tokenizer: PreTrainedTokenizerFast)
     save(folder, model, tokenizer, {})
 
 
-def tokenizer_in(folder: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer of a folder with a tokenizer.json whose special tokens go by BERT's names.
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """Load a tokenizer.json from a folder; its special tokens must have BERT's names.
 
     Raises:
-        InvalidInput: there is none, or it cannot be read.
+        InvalidInput: the file is missing or cannot be read.
     """
     file = folder / "tokenizer.json"
     if not file.is_file():
         raise InvalidInput(f"{folder}: no tokenizer.json there; leave --tokenizer out to train one on the rows")
     try:
         return PreTrainedTokenizerFast(tokenizer_file=str(file), **SPECIAL)
-    except Exception as fault:  # the library raises Exception itself
-        raise InvalidInput(f"{file}: not a tokenizer.json: {fault}") from fault
+    except Exception as error:  # the library raises Exception itself
+        raise InvalidInput(f"{file}: not a tokenizer.json: {error}") from error
 
 
-def tokenizer_from(examples: Sequence[Example]) -> PreTrainedTokenizerFast:
-    """A WordPiece of the examples' own words."""
+def train_tokenizer(examples: Sequence[Example]) -> PreTrainedTokenizerFast:
+    """Train a WordPiece vocabulary on the examples."""
     texts = [mark(example, Scheme.TYPED_ENTITY_MARKER, type_sentence=False).text for example in examples]
     return PreTrainedTokenizerFast(tokenizer_object=train_wordpiece(texts, VOCABULARY), **SPECIAL)

@@ -1,18 +1,12 @@
-"""Is one model better than another on the same rows, or was it luck? Two tests that use the pairing of the rows.
+"""Evaluations of predictions on labelled rows: one model, two models compared, and several models that vote.
 
-Judges predictions by their gold labels: fits `relex.flows.judging.Evaluator`, which resolves this module by name.
-
-Gold labels are those of the examples. Predicted labels are those that were stored, so what is judged is what an
-export holds.
-
-Judges every kind of vote of some models on a labelled file, each model's probabilities being read once.
-
-Fits `relex.flows.ensemble.VoteEvaluator`, which resolves this module by name; `training.folds` uses it too.
+The predicted labels are those that were stored, so an evaluation sees exactly what an export holds.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import binomtest
 
 from relex.domain.examples import Example, Prediction
 from relex.evaluation.intervals import Resampled, auprcs, interval, micro_f1s
@@ -33,7 +27,7 @@ from relex.model.ensemble import Vote
 
 
 def difference(a: float, b: float, resampled_a: Resampled, resampled_b: Resampled) -> Difference:
-    """B minus A, with the paired bootstrap's interval and p-value.
+    """Subtract A's score from B's, with the interval and the p-value of the paired bootstrap.
 
     The p-value is two-sided: twice the share of resamples on the rarer side of 0, where no difference counts on both.
     One resample is added to either side, so that it is never 0 (Davison and Hinkley 1997); with 1,000 resamples 0.002
@@ -51,33 +45,31 @@ def difference(a: float, b: float, resampled_a: Resampled, resampled_b: Resample
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """The exact p-value of McNemar's test (1947): a two-sided sign test on the rows that one model alone gets right.
+    """Return the exact two-sided p-value of McNemar's test (1947), 1 if there are no discordant rows.
 
-    1 where there is no such row. Counted in whole numbers, so it holds for any number of rows.
+    Args:
+        only_a: number of rows that A alone gets right.
+        only_b: number of rows that B alone gets right.
     """
     rows = only_a + only_b
-    ways = total = 1
-    for chosen in range(min(only_a, only_b)):
-        ways = ways * (rows - chosen) // (chosen + 1)
-        total += ways
-    return min(1.0, total / 2 ** (rows - 1)) if rows else 1.0
+    return float(binomtest(only_a, rows).pvalue) if rows else 1.0
 
 
 def evaluate_predictions(
     examples: Sequence[Example], predictions: Sequence[Prediction], labels: Sequence[str]
 ) -> EvaluationReport:
-    """All figures of one model on one file.
+    """Compute all figures of one model on one file.
 
     Args:
-        examples: each with its gold label.
-        predictions: one an example, in the same order.
-        labels: the order of their probabilities.
+        examples: the rows, each with its gold label.
+        predictions: one for each example, in the same order.
+        labels: the labels in the order of the probabilities.
     """
     gold, predicted = _gold(examples), _predicted(predictions)
     table = score_table(gold, predicted, labels)
     return EvaluationReport(
         rows=len(examples),
-        headline=_Measured(gold, predictions, labels).headline(),
+        headline=_ResampledScores(gold, predicted, _probabilities(predictions), labels).headline(),
         per_label=tuple(LabelScore(str(label), *scores) for label, *scores in table.itertuples()),
         by_type_pair=by_type_pair(examples, predicted),
         by_source=by_source(examples, predicted),
@@ -91,15 +83,18 @@ def compare_predictions(
     a: tuple[Sequence[Prediction], Sequence[str]],
     b: tuple[Sequence[Prediction], Sequence[str]],
 ) -> PairedComparison:
-    """Two models on the same examples.
+    """Compare two models on the same examples.
 
     Args:
-        examples: each with its gold label.
-        a: A's predictions, one an example, in the same order, and the label order of their probabilities.
-        b: the same of B; its label order may be another.
+        examples: the rows, each with its gold label.
+        a: A's predictions, one for each example, in the same order, and the label order of their probabilities.
+        b: the same for B; its label order may differ.
     """
     gold = _gold(examples)
-    one, other = _Measured(gold, *a), _Measured(gold, *b)
+    one, other = (
+        _ResampledScores(gold, _predicted(predictions), _probabilities(predictions), labels)
+        for predictions, labels in (a, b)
+    )
     right = list(zip(_right(gold, a[0]), _right(gold, b[0]), strict=True))
     only_a, only_b = right.count((True, False)), right.count((False, True))
     return PairedComparison(
@@ -115,12 +110,12 @@ def compare_predictions(
     )
 
 
-class _Measured:
-    """One model's scores on the file and on each resample of it; all share one seed."""
+class _ResampledScores:
+    """One model's scores on the file and on each resample of it; all models share one seed."""
 
-    def __init__(self, gold: Sequence[str], predictions: Sequence[Prediction], labels: Sequence[str]) -> None:
-        probabilities = _probabilities(predictions)
-        predicted = _predicted(predictions)
+    def __init__(
+        self, gold: Sequence[str], predicted: Sequence[str], probabilities: Probabilities, labels: Sequence[str]
+    ) -> None:
         self.micro_f1: float = micro_f1(gold, predicted)
         self.micro_f1s: Resampled = micro_f1s(gold, predicted)
         self.auprc: float = auprc(gold, probabilities, labels)
@@ -128,7 +123,7 @@ class _Measured:
         self.average_precision: float = average_precision(gold, probabilities, labels)
 
     def headline(self) -> Headline:
-        """The file's own scores with their intervals."""
+        """Return the file's own scores with their intervals."""
         return Headline(
             micro_f1=Figure(self.micro_f1, interval(self.micro_f1s)),
             auprc=Figure(self.auprc, interval(self.auprcs)),
@@ -153,47 +148,42 @@ def _probabilities(predictions: Sequence[Prediction]) -> Probabilities:
 
 
 Member = tuple[str, Sequence[Prediction], Sequence[str]]
-"""A model's name, its predictions, one an example in their order, and the label order of their probabilities."""
+"""A model's name, its predictions, one for each example, and the label order of their probabilities."""
 
 
 def evaluate_votes(examples: Sequence[Example], members: Sequence[Member]) -> EnsembleReport:
-    """What the members are worth alone and together.
+    """Evaluate each member alone and every kind of vote of all members.
 
     Args:
-        examples: each with its gold label.
-        members: in the order that they will have; the first one's label order holds for all.
+        examples: the rows, each with its gold label.
+        members: the models in the ensemble's order; the first one's label order is used for all.
     """
     labels = members[0][2]
-    found = [(np.array([each.probabilities for each in predictions]), order) for _, predictions, order in members]
-    gold = [str(example.label) for example in examples]
-    return ballot_of(tuple(name for name, _, _ in members), stacked(found, labels), gold, labels)
+    probabilities = [(_probabilities(predictions), order) for _, predictions, order in members]
+    return ballot_of(tuple(name for name, _, _ in members), stacked(probabilities, labels), _gold(examples), labels)
 
 
 def ballot_of(
     names: tuple[str, ...], members: MemberProbabilities, gold: Sequence[str], labels: Sequence[str]
 ) -> EnsembleReport:
-    """The same of arrays.
+    """Evaluate members and votes as `evaluate_votes` does, from arrays.
 
     Args:
-        names: what the members are called.
-        members: their probabilities. Shape: [members, rows, labels]
-        gold: each row's label.
-        labels: the order of the probabilities.
+        names: the members' names.
+        members: the members' probabilities. Shape: [members, rows, labels]
+        gold: the label of each row.
+        labels: the labels in the order of the probabilities.
     """
-    place = {label: index for index, label in enumerate(labels)}
-    places = [place[label] for label in gold]
+    index_of = {label: index for index, label in enumerate(labels)}
+    gold_indices = [index_of[label] for label in gold]
     votes = [
         VoteScores(how, None, _headline(gold, vote(members, how), labels)) for how in Vote if how is not Vote.WEIGHTED
     ]
-    weights = tuple(fitted_weights(members, places).tolist())
-    votes.append(VoteScores(Vote.WEIGHTED, weights, _headline(gold, cross_fitted(members, places), labels)))
+    weights = tuple(fitted_weights(members, gold_indices).tolist())
+    votes.append(VoteScores(Vote.WEIGHTED, weights, _headline(gold, cross_fitted(members, gold_indices), labels)))
     return EnsembleReport(names, tuple(_headline(gold, member, labels) for member in members), tuple(votes))
 
 
 def _headline(gold: Sequence[str], probabilities: Probabilities, labels: Sequence[str]) -> Headline:
     predicted = [labels[index] for index in probabilities.argmax(axis=1)]
-    return Headline(
-        micro_f1=Figure(micro_f1(gold, predicted), interval(micro_f1s(gold, predicted))),
-        auprc=Figure(auprc(gold, probabilities, labels), interval(auprcs(gold, probabilities, labels))),
-        average_precision=average_precision(gold, probabilities, labels),
-    )
+    return _ResampledScores(gold, predicted, probabilities, labels).headline()

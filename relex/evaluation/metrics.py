@@ -1,7 +1,7 @@
-"""How good predictions are: KLUE's two figures, computed once over all rows, never averaged over batches.
+"""The metrics of KLUE-RE, computed once over all rows and never averaged over batches.
 
-Both are x100, as KLUE's leaderboard prints them (Park et al. 2021). Labels are names here, so no order
-of indices can go wrong between two files.
+All are x100, as KLUE's leaderboard prints them (Park et al. 2021). Labels are names here, so that two files with
+different label orders cannot be mixed up.
 """
 
 import logging
@@ -19,11 +19,8 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+from relex.evaluation.intervals import ABSENT_AREA, interval, micro_f1s
 from relex.labels import NO_RELATION
-
-ABSENT_AREA = 0.5
-"""The area of a label with no gold row: recall is 1 at every threshold and precision 0, then (0, 1) is added."""
-RESAMPLES = 1_000
 
 logger = logging.getLogger(__name__)
 
@@ -33,24 +30,24 @@ Probabilities = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a checkpoint does on one labelled file; every figure x100."""
+    """The scores of a checkpoint on one labelled file, x100."""
 
     micro_f1: float
     micro_f1_interval: tuple[float, float]
-    """95 % of the bootstrap's resamples lie inside."""
+    """95 % interval of the bootstrap."""
     auprc: float
     average_precision: float
-    """The same mean with the step rule in place of the trapezoid, which flatters sparse curves a little."""
+    """The same mean by the step rule instead of the trapezoid rule, which overrates sparse curves a little."""
     per_label: pd.DataFrame
-    """As `score_table` makes it."""
+    """Table as `score_table` makes it."""
 
 
 def evaluation(gold: Sequence[str], probabilities: Probabilities, labels: Sequence[str]) -> Evaluation:
-    """All figures of one model on one file; a prediction is the most probable label."""
+    """Compute all scores of one model on one file; a prediction is the most probable label."""
     predicted = [labels[index] for index in probabilities.argmax(axis=1)]
     return Evaluation(
         micro_f1=micro_f1(gold, predicted),
-        micro_f1_interval=micro_f1_interval(gold, predicted),
+        micro_f1_interval=interval(micro_f1s(gold, predicted)),
         auprc=auprc(gold, probabilities, labels),
         average_precision=average_precision(gold, probabilities, labels),
         per_label=score_table(gold, predicted, labels),
@@ -58,9 +55,9 @@ def evaluation(gold: Sequence[str], probabilities: Probabilities, labels: Sequen
 
 
 def micro_f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
-    """F1 over all relations together; no_relation is no relation, and predicting one for it is a mistake.
+    """Compute F1 over all relations together; a relation predicted for a row of no_relation is a false positive.
 
-    0 where nothing is predicted and nothing is there to find.
+    It is 0 where no relation is predicted and no gold label is one.
     """
     relations = sorted({*gold, *predicted} - {NO_RELATION})
     if not relations:
@@ -68,24 +65,11 @@ def micro_f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
     return 100 * float(f1_score(gold, predicted, average="micro", labels=relations, zero_division=0))
 
 
-def micro_f1_interval(gold: Sequence[str], predicted: Sequence[str], seed: int = 0) -> tuple[float, float]:
-    """The 95 % percentile bootstrap of micro-F1 over rows: how far another such file might lie away."""
-    truth, guess = np.array(gold), np.array(predicted)
-    hits = (truth == guess) & (truth != NO_RELATION)
-    sides = (truth != NO_RELATION).astype(int) + (guess != NO_RELATION)
-    generator = np.random.default_rng(seed)
-    figures = []
-    for _ in range(RESAMPLES):
-        rows = generator.integers(len(truth), size=len(truth))
-        figures.append(200 * hits[rows].sum() / max(sides[rows].sum(), 1))
-    low, high = np.percentile(figures, [2.5, 97.5])
-    return float(low), float(high)
-
-
 def auprc(gold: Sequence[str], probabilities: Probabilities, labels: Sequence[str]) -> float:
-    """The area under each label's precision-recall curve by the trapezoid rule, the plain mean over all labels.
+    """Compute the unweighted mean over all labels of the area under the precision-recall curve.
 
-    no_relation is one of them. A label with no gold row counts 0.5 and is named in a logged warning.
+    The area is that of the trapezoid rule, and no_relation is one of the labels. A label without gold rows counts 0.5
+    and is named in a logged warning.
     """
     truth = np.array(gold)
     areas = [_area(truth == label, probabilities[:, index]) for index, label in enumerate(labels)]
@@ -103,14 +87,14 @@ def _area(is_gold: NDArray[np.bool_], probability: Probabilities) -> float:
 
 
 def average_precision(gold: Sequence[str], probabilities: Probabilities, labels: Sequence[str]) -> float:
-    """The plain mean of each label's average precision, over the labels that have a gold row."""
+    """Compute the unweighted mean of average precision over the labels that have a gold row."""
     truth = np.array(gold)
     present = [(truth == label, probabilities[:, index]) for index, label in enumerate(labels) if label in set(gold)]
     return 100 * float(np.mean([average_precision_score(is_gold, column) for is_gold, column in present]))
 
 
 def score_table(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> pd.DataFrame:
-    """A row a label: precision, recall and F1 x100, support (gold rows); the most frequent label first."""
+    """Tabulate precision, recall and F1, x100, and the gold rows of each label, the most frequent first."""
     precision, recall, f1, support = precision_recall_fscore_support(
         gold, predicted, labels=list(labels), zero_division=0
     )

@@ -1,6 +1,6 @@
-"""What judging predictions brings to light, as plain values without numpy, so that the flows can carry them.
+"""The results of evaluations as plain values; this module imports no numpy, so that flows and commands can use it.
 
-`judging` and `balloting` make them, the flows store and write them, the commands print them.
+`relex.evaluation.evaluator` makes them, the flows store and write them, the commands print them.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One score x100, and where 95 % of the bootstrap's resamples lie."""
+    """One score, x100, and its 95 % bootstrap interval."""
 
     value: float
     interval: tuple[float, float]
@@ -16,7 +16,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The figures that stand for a model; as `metrics` defines them."""
+    """The main figures of a model, as `relex.evaluation.metrics` defines them."""
 
     micro_f1: Figure
     auprc: Figure
@@ -25,31 +25,31 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:
-    """One label; scores x100."""
+    """The scores of one label, x100."""
 
     label: str
     precision: float
     recall: float
     f1: float
     support: int
-    """Gold rows."""
+    """Number of gold rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceScore:
-    """The rows of one kind."""
+    """The score of the rows of one kind."""
 
     name: str
     rows: int
     relations: int
-    """Rows whose gold label is not no_relation."""
+    """Number of rows whose gold label is not no_relation."""
     micro_f1: float | None
-    """x100; None where no relation is there to find and none was predicted."""
+    """Micro-F1, x100; None where no gold label is a relation and none was predicted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Rows of one gold label that were given one other label."""
+    """The number of rows of one gold label that were predicted as one other label."""
 
     gold: str
     predicted: str
@@ -58,35 +58,35 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """How one model does on one labelled file."""
+    """The evaluation of one model on one labelled file."""
 
     rows: int
     headline: Headline
     per_label: tuple[LabelScore, ...]
-    """Every label of the model, the most frequent first."""
+    """Scores of every label of the model, the most frequent first."""
     by_type_pair: tuple[SliceScore, ...]
-    """`SUBJECT-OBJECT`, the largest first."""
+    """Scores by entity types, `SUBJECT-OBJECT`, the largest slice first."""
     by_source: tuple[SliceScore, ...]
-    """The largest first."""
+    """Scores by source, the largest slice first."""
     by_length: tuple[SliceScore, ...]
-    """By characters of the sentence, the shortest first."""
+    """Scores by the number of characters of the sentence, the shortest first."""
     confusions: tuple[Confusion, ...]
-    """Every pair that occurs, the most frequent first."""
+    """Every pair of labels that occurs, the most frequent first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """B's score minus A's, x100, over paired resamples."""
+    """The difference of two models' scores, B minus A, x100, by the paired bootstrap."""
 
     value: float
     interval: tuple[float, float]
-    """95 % of the resamples lie inside."""
+    """95 % interval of the resamples."""
     p_value: float
 
 
 @dataclass(frozen=True, slots=True)
 class PairedComparison:
-    """Two models, A and B, on the same rows."""
+    """The comparison of two models, A and B, on the same rows."""
 
     a: Headline
     b: Headline
@@ -97,39 +97,42 @@ class PairedComparison:
     only_b_right: int
     none_right: int
     mcnemar_p: float
-    """Of the rows that only one of the two gets right."""
+    """P-value of McNemar's test on the rows that only one of the two gets right."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoteScores:
-    """One way in which the members of an ensemble can vote, on one labelled file."""
+    """The scores of one kind of vote of an ensemble on one labelled file."""
 
     vote: str
-    """As `model.ensemble.Vote` has it."""
+    """Kind of vote, a value of `relex.model.ensemble.Vote`."""
     weights: tuple[float, ...] | None
-    """One a member, of the weighted vote: fitted on this file. Its scores are of weights fitted on half of the rows
-    and judged on the other half, both ways."""
+    """Weight of each member, fitted on this file; None unless the vote is weighted.
+
+    The scores of the weighted vote are those of weights fitted on one half of the rows and evaluated on the other half,
+    both ways.
+    """
     headline: Headline
 
 
 @dataclass(frozen=True, slots=True)
 class EnsembleReport:
-    """Some models and what becomes of them together, on one labelled file."""
+    """The evaluation of some models, alone and together, on one labelled file."""
 
     members: tuple[str, ...]
     headlines: tuple[Headline, ...]
-    """Of each member alone."""
+    """Figures of each member alone."""
     votes: tuple[VoteScores, ...]
-    """Every kind of vote."""
+    """Scores of every kind of vote."""
 
     def voted(self, vote: str) -> VoteScores:
-        """One kind of vote."""
+        """Return the scores of one kind of vote."""
         return next(each for each in self.votes if each.vote == vote)
 
     def caveat(self, vote: str, file_name: str) -> str | None:
-        """Why nobody should take this vote in place of its best member; None if it has the higher micro-F1."""
+        """Return why the best member alone would do; None if the vote has the higher micro-F1."""
         together = self.voted(vote).headline.micro_f1.value
-        best = max(range(len(self.members)), key=lambda place: self.headlines[place].micro_f1.value)
+        best = max(range(len(self.members)), key=lambda index: self.headlines[index].micro_f1.value)
         alone = self.headlines[best].micro_f1.value
         if together > alone:
             return None

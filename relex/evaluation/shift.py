@@ -1,12 +1,9 @@
-"""How far one file's mix lies from another's, and weights that make one file's mix look like the other's.
+"""Distribution shift between two files: importance weights, and micro-F1 reweighted to another file's mix.
 
-A score holds for rows of the mix it was measured on. The target file needs no labels: type pairs and sources are
-enough to say how much it differs, and to weigh a labelled file's rows as the target would.
-
-What a score might be on a file without labels: each row weighed as the other file's mix would have it.
-
-It corrects the mix of type pairs and sources and nothing else, so it tells a part of a drop between two files, not
-all of it. Pure: the flow imports it without waking numpy.
+A score holds for rows of the mix that it was measured on. The target file needs no labels: its type pairs and sources
+suffice to measure the difference and to weight a labelled file's rows accordingly. The weights correct the mix of type
+pairs and sources and nothing else, so they explain a part of a drop between two files, not all of it. This module
+imports no numpy, so that flows can use it.
 """
 
 from collections import Counter
@@ -19,23 +16,23 @@ from relex.errors import InvalidInput
 from relex.labels import NO_RELATION
 
 BOUND = 10.0
-"""A category that is rarer than a tenth of its target share has too few rows to speak for it."""
+"""Maximum ratio of weights: a category rarer than a tenth of its target share has too few rows to represent it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weighting:
-    """What each example counts so that the file has the target's mix, and how far that can be trusted."""
+    """Weights that give a file the target's mix, and how far they can be trusted."""
 
     values: tuple[float, ...]
-    """One weight an example, in order; their mean is 1."""
+    """One weight for each example, in order; their mean is 1."""
     effective_size: float
-    """How many equally weighted examples would be as precise: (sum w)^2 / sum w^2 (Kish 1965)."""
+    """Number of equally weighted examples that would be as precise: (sum w)^2 / sum w^2 (Kish 1965)."""
     clipped: Mapping[str, float]
-    """Categories more than `BOUND` times as frequent in the target, with their share of it: weighed too low."""
+    """Categories more than `BOUND` times as frequent in the target, with their share of it; their weight is too low."""
     unreached: Mapping[str, float]
-    """Categories of the target that no example has, with their share of it: nothing speaks for these rows."""
+    """Categories of the target that no example has, with their share of it; no row represents these."""
     unused: Mapping[str, float]
-    """Categories of the examples that the target lacks, with their share of the examples: weight 0."""
+    """Categories of the examples that the target lacks, with their share of the examples; their weight is 0."""
 
 
 def weights(
@@ -43,10 +40,10 @@ def weights(
     target: Sequence[Example],
     by: Callable[[Example], str] = type_pair_and_source,
 ) -> Weighting:
-    """Importance weights from the examples to the target: a category's share there over its share here.
+    """Compute importance weights: a category's share of the target over its share of the examples.
 
-    A ratio above `BOUND` is cut to it; then all are scaled to mean 1. They correct the mix of categories and
-    nothing else: inside one category both files are taken to be alike.
+    A ratio above `BOUND` is clipped to it, then all are scaled to mean 1. Within one category both files are assumed
+    to be alike.
 
     Raises:
         InvalidInput: the files have no category in common.
@@ -74,27 +71,27 @@ def _shares(categories: Sequence[str]) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Reweighted:
-    """Micro-F1 as the target file's mix would have it, and how far that can be trusted."""
+    """Micro-F1 reweighted to the target file's mix, and how far it can be trusted."""
 
     micro_f1: float
-    """x100."""
+    """Reweighted micro-F1, x100."""
     psi: float
-    """Population stability index of type pair and source, from the judged file to the target."""
+    """Population stability index of type pair and source, from the evaluated file to the target."""
     effective_rows: float
-    """How many equally weighted rows would be as precise."""
+    """Number of equally weighted rows that would be as precise."""
     unreached: float
-    """Share of the target's rows of a type pair and source that no judged row has."""
+    """Share of the target's rows of a type pair and source that no evaluated row has."""
     underweighed: float
-    """Share of the target's rows of a kind so rare here that its weight had to be cut."""
+    """Share of the target's rows of a kind so rare here that its weight was clipped."""
 
 
 def reweighted(examples: Sequence[Example], predicted: Sequence[str], target: Sequence[Example]) -> Reweighted:
-    """Weigh micro-F1 by the target's mix.
+    """Reweight micro-F1 to the target's mix.
 
     Args:
-        examples: each with its gold label.
-        predicted: a label for each.
-        target: the other file's examples; labels are not looked at.
+        examples: the rows, each with its gold label.
+        predicted: the predicted label of each row.
+        target: the other file's examples; their labels are not used.
 
     Raises:
         InvalidInput: the files have no type pair and source in common.

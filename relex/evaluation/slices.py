@@ -1,4 +1,4 @@
-"""Where a model is good and where it is not: scores by kind of row, and the labels that it takes for one another."""
+"""Scores by kind of row, and the labels that a model confuses."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -10,34 +10,34 @@ from relex.evaluation.reports import Confusion, SliceScore
 from relex.labels import NO_RELATION
 
 LENGTHS = ((50, "up to 50"), (100, "51 to 100"), (150, "101 to 150"), (200, "151 to 200"))
-"""Most characters of a sentence, and the name of the slice; fixed, so that two files' slices compare."""
+"""Maximum number of characters of a slice, and its name; fixed, so that two files can be compared."""
 LONGER = "over 200"
 
 
 def by_type_pair(examples: Sequence[Example], predicted: Sequence[str]) -> tuple[SliceScore, ...]:
-    """Scores by `SUBJECT-OBJECT`, the largest slice first; examples with gold labels, predictions in their order."""
+    """Score each pair of entity types, the largest slice first; predictions are in the examples' order."""
     return _largest_first(_scores(examples, predicted, type_pair))
 
 
 def by_source(examples: Sequence[Example], predicted: Sequence[str]) -> tuple[SliceScore, ...]:
-    """The same by source."""
+    """Score each source, the largest slice first."""
     return _largest_first(_scores(examples, predicted, source))
 
 
 def by_length(examples: Sequence[Example], predicted: Sequence[str]) -> tuple[SliceScore, ...]:
-    """The same by the sentence's characters, the shortest first."""
+    """Score each range of sentence lengths, the shortest first."""
     scores = {score.name: score for score in _scores(examples, predicted, length)}
     return tuple(scores[name] for name in [*(name for _, name in LENGTHS), LONGER] if name in scores)
 
 
 def length(example: Example) -> str:
-    """The slice of an example's length."""
+    """Return the name of the slice of an example's length."""
     characters = len(example.sentence)
-    return next((name for most, name in LENGTHS if characters <= most), LONGER)
+    return next((name for limit, name in LENGTHS if characters <= limit), LONGER)
 
 
 def confusions(gold: Sequence[str], predicted: Sequence[str]) -> tuple[Confusion, ...]:
-    """Every pair of a gold label and another that was predicted for it, the most frequent first, then by name."""
+    """Count each pair of a gold label and a wrong prediction, the most frequent first, then by name."""
     pairs = Counter(pair for pair in zip(gold, predicted, strict=True) if pair[0] != pair[1])
     ranked = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Confusion(*pair, rows) for pair, rows in ranked)
@@ -53,8 +53,8 @@ def _scores(examples: Sequence[Example], predicted: Sequence[str], by: Callable[
 def _score(name: str, pairs: Sequence[tuple[str, str]]) -> SliceScore:
     gold, predicted = zip(*pairs, strict=True)
     relations = sum(label != NO_RELATION for label in gold)
-    anything = relations or any(label != NO_RELATION for label in predicted)
-    return SliceScore(name, len(pairs), relations, micro_f1(gold, predicted) if anything else None)
+    is_defined = relations or any(label != NO_RELATION for label in predicted)
+    return SliceScore(name, len(pairs), relations, micro_f1(gold, predicted) if is_defined else None)
 
 
 def _largest_first(scores: Sequence[SliceScore]) -> tuple[SliceScore, ...]:

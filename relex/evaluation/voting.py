@@ -1,13 +1,13 @@
-"""How several models' probabilities become one prediction, and how much each model's word should weigh.
+"""Votes: how the probabilities of several models become one prediction, and how the members are weighted.
 
-Written p_m(l) for member m's probability of label l; logits are known only up to a constant a row, which softmax does
-not see, so log p_m stands for them.
+p_m(l) is member m's probability of label l. Logits are known only up to a constant per row, which softmax ignores, so
+log p_m stands for them.
 
 - soft: the mean of p_m
 - logits: softmax of the mean of log p_m
-- weighted: softmax of the sum of w_m log p_m, the weights none below 0 and 1 in all
-- hard: each member has one vote for its most probable label, and the soft vote is one more that is shared out among the
-  labels: it breaks ties and can never turn a majority
+- weighted: softmax of the sum of w_m log p_m, where no weight is negative and all sum to 1
+- hard: each member has one vote for its most probable label, and the soft vote is one more, shared among the labels: it
+  breaks ties and can never overturn a majority
 """
 
 from collections.abc import Sequence
@@ -20,33 +20,33 @@ from scipy.special import log_softmax, softmax
 from relex.model.ensemble import Vote
 
 Probabilities = NDArray[np.floating]
-"""Shape: [rows, labels]. As in `metrics`, which would wake pandas and scikit-learn in every scoring worker."""
+"""Shape: [rows, labels]. As in `metrics`, which would import pandas and scikit-learn in every scoring worker."""
 MemberProbabilities = NDArray[np.floating]
 """Shape: [members, rows, labels], all in one label order."""
 Weights = NDArray[np.float64]
 """Shape: [members]."""
 
-SMALLEST = float(np.finfo(np.float32).tiny)
-"""A probability that fell to 0 counts as this much, so that its log is a number."""
+MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
+"""Floor of a probability, so that the log of 0 is a number."""
 
 
-def stacked(found: Sequence[tuple[Probabilities, Sequence[str]]], labels: Sequence[str]) -> MemberProbabilities:
-    """Members' probabilities in one label order.
+def stacked(probabilities: Sequence[tuple[Probabilities, Sequence[str]]], labels: Sequence[str]) -> MemberProbabilities:
+    """Stack the probabilities of several members in one label order.
 
     Args:
-        found: of each member, and the order of its labels. Shape of one: [rows, labels]
-        labels: the order that holds for all.
+        probabilities: those of each member, and the order of its labels. Shape of one: [rows, labels]
+        labels: the label order of the result.
     """
-    return np.stack([each[:, [list(order).index(label) for label in labels]] for each, order in found])
+    return np.stack([each[:, [list(order).index(label) for label in labels]] for each, order in probabilities])
 
 
 def vote(members: MemberProbabilities, how: Vote, weights: Weights | None = None) -> Probabilities:
-    """What the members say together.
+    """Combine the members' probabilities.
 
     Args:
-        members: their probabilities.
+        members: the members' probabilities.
         how: the kind of vote.
-        weights: one a member, for the weighted vote.
+        weights: the weight of each member, for the weighted vote.
 
     Returns:
         Shape: [rows, labels]. Each row sums to 1.
@@ -63,24 +63,24 @@ def vote(members: MemberProbabilities, how: Vote, weights: Weights | None = None
 
 
 def fitted_weights(members: MemberProbabilities, gold: Sequence[int]) -> Weights:
-    """The weights with which the weighted vote's mean cross entropy on these rows is lowest.
+    """Fit the weights that minimize the weighted vote's mean cross entropy on these rows.
 
-    A convex problem with one answer, unless members are the same.
+    The problem is convex and has one solution, unless members are equal.
 
     Args:
-        members: their probabilities.
-        gold: each row's label, by its place.
+        members: the members' probabilities.
+        gold: the index of each row's label.
     """
     logs = _logs(members)
     of_gold = logs[:, np.arange(len(gold)), gold]
 
     def cross_entropy(weights: Weights) -> tuple[float, Weights]:
-        voted = log_softmax(np.tensordot(weights, logs, axes=1), axis=-1)
-        expected = (np.exp(voted) * logs).sum(axis=-1)
-        return float(-voted[np.arange(len(gold)), gold].mean()), (expected - of_gold).mean(axis=1)
+        log_vote = log_softmax(np.tensordot(weights, logs, axes=1), axis=-1)
+        expected = (np.exp(log_vote) * logs).sum(axis=-1)
+        return float(-log_vote[np.arange(len(gold)), gold].mean()), (expected - of_gold).mean(axis=1)
 
     count = len(members)
-    found = minimize(
+    solution = minimize(
         cross_entropy,
         np.full(count, 1 / count),
         jac=True,
@@ -88,25 +88,26 @@ def fitted_weights(members: MemberProbabilities, gold: Sequence[int]) -> Weights
         bounds=[(0.0, 1.0)] * count,
         constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": np.ones_like},
     )
-    weights: Weights = np.clip(found.x, 0.0, 1.0)
+    weights: Weights = np.clip(solution.x, 0.0, 1.0)
     weights /= weights.sum()
     return weights
 
 
 def cross_fitted(members: MemberProbabilities, gold: Sequence[int]) -> Probabilities:
-    """The weighted vote, each half of the rows by weights fitted on the other half.
+    """Compute the weighted vote of each half of the rows by weights fitted on the other half.
 
-    So it tells what fitted weights are worth on rows that they were not fitted on. Shape: [rows, labels]
+    The scores of the result show what the weights are worth on rows that they were not fitted on.
+    Shape: [rows, labels]
     """
     rows = len(gold)
     half = np.random.default_rng(0).permutation(rows) % 2 == 0
-    voted = np.empty(members.shape[1:])
-    for judged, fitted in ((half, ~half), (~half, half)):
+    probabilities = np.empty(members.shape[1:])
+    for held_out, fitted in ((half, ~half), (~half, half)):
         weights = fitted_weights(
-            members[:, fitted], [place for place, taken in zip(gold, fitted, strict=True) if taken]
+            members[:, fitted], [label for label, is_used in zip(gold, fitted, strict=True) if is_used]
         )
-        voted[judged] = vote(members[:, judged], Vote.WEIGHTED, weights)
-    return voted
+        probabilities[held_out] = vote(members[:, held_out], Vote.WEIGHTED, weights)
+    return probabilities
 
 
 def _soft(members: MemberProbabilities) -> Probabilities:
@@ -121,10 +122,10 @@ def _hard(members: MemberProbabilities) -> Probabilities:
 
 
 def _of_logits(members: MemberProbabilities, weights: Weights) -> Probabilities:
-    voted: Probabilities = softmax(np.tensordot(weights, _logs(members), axes=1), axis=-1)
-    return voted
+    combined: Probabilities = softmax(np.tensordot(weights, _logs(members), axes=1), axis=-1)
+    return combined
 
 
 def _logs(members: MemberProbabilities) -> MemberProbabilities:
-    logs: MemberProbabilities = np.log(np.maximum(members.astype(np.float64), SMALLEST))
+    logs: MemberProbabilities = np.log(np.maximum(members.astype(np.float64), MIN_PROBABILITY))
     return logs

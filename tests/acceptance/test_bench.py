@@ -27,7 +27,7 @@ def test_it_prints_data_for_programs_and_talks_on_stderr(run, tmp_path):
         *("--engines", "sorted, plain,relex,plain"),
     )
     data = json.loads(done.stdout)
-    assert [each["name"] for each in data["contestants"]] == ["sorted", "plain", "relex"]
+    assert [each["name"] for each in data["engines"]] == ["sorted", "plain", "relex"]
     assert data["rows"] == 40
     assert "trained on these rows" in data["network"]
     assert data["reading_rows_per_s"] > 0

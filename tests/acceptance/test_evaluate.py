@@ -38,10 +38,10 @@ def test_models_that_vote_are_a_model_like_any_other(trained):
     text = trained.run("ensemble", "tiny", "other", *on)
     assert "weighted vote" in text
     assert not any("both" in model for model in registered(trained))
-    options = ("--vote", "logits", "--name", "both", "--out", "voted")
+    options = ("--vote", "logits", "--name", "both", "--out", "votes")
     found = trained.run_json("ensemble", "tiny@1", "other@1", *on, *options)
     assert trained.said.count("(submitted before)") == 2
-    assert json.loads((trained.folder / "voted" / "votes.json").read_text("utf-8")) == found
+    assert json.loads((trained.folder / "votes" / "votes.json").read_text("utf-8")) == found
     assert (found["model"], found["members"]) == ("both@1", ["tiny@1", "other@1"])
     evaluation = trained.run_json("evaluate", "both", *on)
     expected = next(each["headline"] for each in found["votes"] if each["vote"] == "logits")

@@ -14,7 +14,7 @@ from sklearn.metrics import (
 
 from relex.domain.examples import Prediction
 from relex.evaluation.evaluator import compare_predictions, difference, evaluate_predictions, mcnemar
-from relex.evaluation.metrics import RESAMPLES
+from relex.evaluation.intervals import RESAMPLES
 from relex.labels import NO_RELATION, RELATIONS
 from tests.factories import example
 

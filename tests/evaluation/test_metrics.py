@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, precision_recall_curve
 
-from relex.evaluation.metrics import auprc, average_precision, evaluation, micro_f1, micro_f1_interval, score_table
+from relex.evaluation.intervals import interval, micro_f1s
+from relex.evaluation.metrics import auprc, average_precision, evaluation, micro_f1, score_table
 from relex.labels import NO_RELATION, RELATIONS
 
 
@@ -92,10 +93,10 @@ def test_a_label_without_gold_counts_a_half_and_is_named(rows, caplog):
 def test_the_interval_holds_the_figure_and_repeats(rows):
     gold, probabilities = rows
     predicted = [RELATIONS[index] for index in probabilities.argmax(axis=1)]
-    low, high = micro_f1_interval(gold, predicted)
+    low, high = interval(micro_f1s(gold, predicted))
     assert low < micro_f1(gold, predicted) < high
     assert 4 < high - low < 20
-    assert (low, high) == micro_f1_interval(gold, predicted)
+    assert (low, high) == interval(micro_f1s(gold, predicted))
 
 
 def test_the_table_has_a_row_a_label():
@@ -115,5 +116,5 @@ def test_an_evaluation_holds_all_figures_of_the_same_rows(rows):
     predicted = [RELATIONS[index] for index in probabilities.argmax(axis=1)]
     assert whole.micro_f1 == micro_f1(gold, predicted)
     assert whole.auprc == auprc(gold, probabilities, RELATIONS)
-    assert whole.micro_f1_interval == micro_f1_interval(gold, predicted)
+    assert whole.micro_f1_interval == interval(micro_f1s(gold, predicted))
     assert whole.per_label.equals(score_table(gold, predicted, RELATIONS))

@@ -29,42 +29,42 @@ def members():
 
 
 def test_soft_vote_is_the_mean_probability(members):
-    voted = vote(members, Vote.SOFT)
+    result = vote(members, Vote.SOFT)
     for row in range(ROWS):
         for label in range(LABELS):
-            assert voted[row, label] == pytest.approx(sum(member[row, label] for member in members) / MEMBERS)
+            assert result[row, label] == pytest.approx(sum(member[row, label] for member in members) / MEMBERS)
 
 
 def test_logit_votes_forget_what_softmax_forgets(members):
     """The logits behind the probabilities are moved by another constant in each row, as nobody can see."""
     weights = np.array([0.1, 0.2, 0.7])
     for how, share in ((Vote.LOGITS, [1 / 3] * 3), (Vote.WEIGHTED, weights)):
-        voted = vote(members, how, weights)
+        result = vote(members, how, weights)
         for row in range(ROWS):
             logits = [[math.log(p) + 7 * row + number for p in member[row]] for number, member in enumerate(members)]
             together = [sum(w * each[label] for w, each in zip(share, logits, strict=True)) for label in range(LABELS)]
-            assert voted[row].tolist() == pytest.approx(softmax(together))
+            assert result[row].tolist() == pytest.approx(softmax(together))
 
 
 def test_hard_vote_is_the_majority_and_a_tie_goes_to_the_soft_vote(members):
-    voted = vote(members, Vote.HARD)
-    assert voted.sum(axis=1) == pytest.approx(np.ones(ROWS))
+    result = vote(members, Vote.HARD)
+    assert result.sum(axis=1) == pytest.approx(np.ones(ROWS))
     ties = 0
     for row in range(ROWS):
         votes = Counter(int(member[row].argmax()) for member in members)
         most = max(votes.values())
         leading = [label for label in range(LABELS) if votes[label] == most]
         ties += len(leading) > 1
-        assert voted[row].argmax() == max(leading, key=lambda label: members[:, row, label].sum())
+        assert result[row].argmax() == max(leading, key=lambda label: members[:, row, label].sum())
     assert 0 < ties < ROWS
 
 
 def test_a_probability_of_zero_is_a_veto_and_no_accident():
     members = np.array([[[1.0, 0.0]], [[0.4, 0.6]]])
     for how in Vote:
-        voted = vote(members, how, np.array([0.5, 0.5]))
-        assert np.isfinite(voted).all()
-        assert voted[0].argmax() == 0
+        result = vote(members, how, np.array([0.5, 0.5]))
+        assert np.isfinite(result).all()
+        assert result[0].argmax() == 0
 
 
 def test_fitted_weights_beat_every_grid_point(members):
@@ -72,8 +72,8 @@ def test_fitted_weights_beat_every_grid_point(members):
     gold = [int(generator.choice(LABELS, p=row)) for row in 0.2 * members[0] + 0.8 * members[2]]
 
     def cross_entropy(weights):
-        voted = vote(members, Vote.WEIGHTED, np.array(weights))
-        return -np.log(voted[np.arange(ROWS), gold]).mean()
+        result = vote(members, Vote.WEIGHTED, np.array(weights))
+        return -np.log(result[np.arange(ROWS), gold]).mean()
 
     found = fitted_weights(members, gold)
     assert found.min() >= 0
@@ -118,8 +118,8 @@ def test_a_ballot_judges_members_and_votes_on_the_same_rows():
     for each in found.votes:
         weighted = each.vote is Vote.WEIGHTED
         assert (each.weights is None) is not weighted
-        voted = cross_fitted(members, places) if weighted else vote(members, each.vote)
-        predicted = [RELATIONS[place] for place in voted.argmax(axis=1)]
+        result = cross_fitted(members, places) if weighted else vote(members, each.vote)
+        predicted = [RELATIONS[place] for place in result.argmax(axis=1)]
         assert each.headline.micro_f1.value == micro_f1(gold, predicted)
     examples = [example(row, label) for row, label in enumerate(gold)]
     turned = [Prediction(row, "unused", tuple(values[::-1])) for row, values in enumerate(members[1].tolist())]

@@ -69,7 +69,7 @@ def packages_reached():
 
 
 def installed(name):
-    """Return the version that is installed here; None for what the extra `bench` or another Python needs."""
+    """Return the version that is installed here; None for what only another Python needs."""
     try:
         return version(name).partition("+")[0]
     except PackageNotFoundError:
