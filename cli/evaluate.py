@@ -27,14 +27,13 @@ from relex.flows.compare import compare, comparison_data, rivals, write_comparis
 from relex.flows.ensemble import (
     ensemble_data,
     evaluate_ensemble,
-    load_vote_evaluator,
     members_of,
     register,
     write_votes,
 )
 from relex.flows.evaluate import evaluate, evaluation_data, write_evaluation
-from relex.flows.judging import load_evaluator
 from relex.flows.submit import SubmitOptions, submit
+from relex.lazy import load_evaluator
 from relex.model.ensemble import Vote
 from relex.settings import Settings
 
@@ -183,7 +182,7 @@ def ensemble_command(models: tuple[str, ...], vote: str, name: str | None, **opt
     facts = file.check()
     with open_app() as (settings, database):
         job_ids = file.score(database, settings, facts, members_of(database, models, name))
-        ensemble = evaluate_ensemble(database, load_vote_evaluator(), job_ids)
+        ensemble = evaluate_ensemble(database, load_evaluator(), job_ids)
         registered = register(database, settings, ensemble, Vote(vote), name) if name else None
     data = ensemble_data(ensemble, registered)
     file.print_results(ensemble_parts(ensemble), data, partial(write_votes, ensemble, registered))

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from dotenv import dotenv_values
 from platformdirs import user_data_path
 
+from relex import lazy
 from relex.errors import InvalidConfig, did_you_mean, shortened
 from relex.hints import doctor as hints
 from relex.logs import AUTO, FORMATS
@@ -73,7 +74,7 @@ class Settings:
     """What `relex worker` writes while it is well and `relex health` reads; None: nothing is written."""
     output_dir: Path | None = None
     """Folder of files that no option names: bad rows of `submit`, recipe of `search`; None: the current one."""
-    scorer: str = "relex.inference.ensemble:open_scorer"
+    scorer: str = lazy.SCORER
     """What opens a checkpoint for scoring, as module:name; the tests' fake one goes in here."""
 
     def __post_init__(self) -> None:

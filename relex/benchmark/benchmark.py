@@ -1,7 +1,7 @@
 """The contest: every contestant scores the same rows, in turn, pass after pass, in one process.
 
 Whatever else the machine does while it lasts hits all of them alike, so that ratios hold where seconds do not.
-This is the door that `relex.flows.bench` names.
+It implements `relex.flows.bench.RunBenchmark`.
 """
 
 import os

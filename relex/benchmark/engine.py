@@ -36,3 +36,10 @@ class Engine(Protocol):
 
     def score(self, examples: Sequence[Example]) -> Iterable[list[Prediction]]:
         """All predictions, in any order, as plain Python values."""
+
+
+class OpenEngine(Protocol):
+    """A way to open an engine."""
+
+    def __call__(self, settings: EngineSettings, /) -> Engine:
+        """Open the engine, or raise EngineUnavailable."""

@@ -1,6 +1,6 @@
 """What a contest is: who takes part, on which network, how many passes.
 
-Pure, so that `relex bench` refuses a wrong name at once: the doors are named, and torch wakes behind them.
+Pure, so that `relex bench` refuses a wrong name at once: `relex.lazy` imports torch and the engines later.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,6 @@ REFERENCE = "sorted"
 class Entry:
     """A contestant that can be asked for."""
 
-    door: str
-    """What opens it, as module:name; it is called with a `relex.benchmark.engine.EngineSettings`."""
     about: str
     every: int = 1
     """It scores one row of so many, of the same mix of lengths: a slow one would make everybody wait."""
@@ -26,20 +24,18 @@ class Entry:
 
 ENGINES: Mapping[str, Entry] = {
     "plain": Entry(
-        "relex.benchmark.engines:PlainEngine",
         "the public way: one row a tokenizer call, padded to the window, 32 a batch",
         4,
     ),
     "pipeline": Entry(
-        "relex.benchmark.engines:PipelineEngine",
         "transformers' own Pipeline: file order, batch_size 32, padded to the longest",
         2,
     ),
-    "sorted": Entry("relex.benchmark.engines:SortedEngine", "by length, batches of 2,048 padded tokens"),
-    "exact": Entry("relex.benchmark.engines:exact", "relex with --exact"),
-    "relex": Entry("relex.benchmark.engines:default", "relex as it scores by default"),
-    "openvino-bf16": Entry("relex.benchmark.openvino:bf16", "OpenVINO, by length, asynchronous"),
-    "openvino-int8": Entry("relex.benchmark.nncf:int8", "the same, quantized by NNCF"),
+    "sorted": Entry("by length, batches of 2,048 padded tokens"),
+    "exact": Entry("relex with --exact"),
+    "relex": Entry("relex as it scores by default"),
+    "openvino-bf16": Entry("OpenVINO, by length, asynchronous"),
+    "openvino-int8": Entry("the same, quantized by NNCF"),
 }
 """In the order in which they take turns."""
 

@@ -1,6 +1,5 @@
 """One contestant's way through the contest: opened at its first turn, timed at each, compared at the end."""
 
-import pkgutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from relex import lazy
 from relex.benchmark.ceiling import Memory, wait_for
 from relex.benchmark.engine import Engine, EngineSettings, EngineUnavailable
 from relex.benchmark.engines import ROWS
@@ -115,7 +115,7 @@ def opened(name: str, setting: EngineSettings) -> Engine:
     missing: Any = None
     sys.modules.setdefault("openvino_telemetry", missing)
     try:
-        contestant: Engine = pkgutil.resolve_name(ENGINES[name].door)(setting)
+        contestant = lazy.open_engine(name, setting)
     except ModuleNotFoundError as fault:
         if fault.name not in EXTRA:
             raise

@@ -1,6 +1,6 @@
 """Is one model better than another on the same rows, or was it luck? Two tests that use the pairing of the rows.
 
-Judges predictions by their gold labels: fits `relex.flows.judging.Evaluator`, which resolves this module by name.
+Judges predictions by their gold labels: implements `relex.flows.evaluate.Evaluator`.
 
 Gold labels are those of the examples. Predicted labels are those that were stored, so what is judged is what an
 export holds.

@@ -12,8 +12,7 @@ from relex.errors import BadCheckpoint, InvalidInput
 from relex.evaluation.reports import PairedComparison
 from relex.files.atomic import new_files, write_json
 from relex.files.writing import write_flips
-from relex.flows.evaluate import Scored, complete, precision_of, remember, seen_in
-from relex.flows.judging import Evaluator
+from relex.flows.evaluate import Evaluator, Scored, complete, precision_of, remember, seen_in
 from relex.flows.seen_rows import SeenRows
 from relex.hints import jobs as hints
 from relex.model.folder import TRAIN_CONFIG
@@ -77,7 +76,7 @@ def rivals(database: Database, a: str, b: str) -> tuple[str, str]:
     return str(first), str(second)
 
 
-def compare(database: Database, judge: Evaluator, settings: Settings, job_ids: tuple[str, str]) -> Comparison:
+def compare(database: Database, evaluator: Evaluator, settings: Settings, job_ids: tuple[str, str]) -> Comparison:
     """Judge two jobs of the same labelled file and remember the scores with their model versions.
 
     Raises:
@@ -87,7 +86,9 @@ def compare(database: Database, judge: Evaluator, settings: Settings, job_ids: t
     a, b = (complete(database, job_id) for job_id in job_ids)
     if a.examples != b.examples:
         raise InvalidInput(f"{a.job.id} and {b.job.id} are of different examples: compare on one file")
-    paired = judge.compare(a.examples, (a.predictions, a.version.labels), (b.predictions, b.version.labels))
+    paired = evaluator.compare_predictions(
+        a.examples, (a.predictions, a.version.labels), (b.predictions, b.version.labels)
+    )
     remember(database, a, paired.a)
     remember(database, b, paired.b)
     try:

@@ -1,9 +1,10 @@
 """Opening the database that the settings mean: the one given, or the embedded one."""
 
-import pkgutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from typing import Protocol
 
+from relex import lazy
 from relex.db import schema
 from relex.db.connection import Database
 from relex.db.grants import Part, grant
@@ -13,8 +14,12 @@ from relex.errors import DatabaseUnreachable
 from relex.registry import model_versions
 from relex.settings import Settings
 
-MIGRATE = "relex.db.migrate:upgrade"
-"""By name, because Alembic takes a third of the time in which `relex status` starts, and is needed once."""
+
+class Migrate(Protocol):
+    """A migration of the tables to the newest revision."""
+
+    def __call__(self, database: Database, /) -> None:
+        """Bring the tables of a database up to date."""
 
 
 @contextmanager
@@ -68,5 +73,5 @@ def _connected(settings: Settings, client: str) -> Iterator[Database]:
 
 
 def _prepare(database: Database, settings: Settings) -> None:
-    pkgutil.resolve_name(MIGRATE)(database)
+    lazy.load_migration()(database)
     model_versions.register_shipped(database, settings)

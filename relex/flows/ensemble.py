@@ -4,22 +4,20 @@ Every member scores the labelled file once, as a job; all kinds of vote are judg
 balloter must do is said here, by its user (:class:`Balloter`); `relex.evaluation.evaluator` fits it.
 """
 
-import pkgutil
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from relex.db import model_versions as table
 from relex.db.connection import Database, Transaction
-from relex.domain.examples import Example, Prediction
 from relex.domain.versions import FP32, MODEL_NAME, PRECISIONS, ModelVersion, TrainingFile
 from relex.errors import InvalidInput
 from relex.evaluation.ensemble_card import EnsembleFacts, ensemble_card, metrics_json
 from relex.evaluation.reports import EnsembleReport
 from relex.files.atomic import new_files, write_json
-from relex.flows.evaluate import Scored, complete, precision_of, remember, seen_in
+from relex.flows.evaluate import Evaluator, Scored, complete, precision_of, remember, seen_in
 from relex.flows.seen_rows import SeenRows
 from relex.hints import jobs as hints
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
@@ -27,23 +25,6 @@ from relex.model.folder import METRICS, MODEL_CARD
 from relex.registry import model_versions
 from relex.registry.workspace import staging_folder
 from relex.settings import Settings
-
-BALLOTER = "relex.evaluation.evaluator"
-
-
-class VoteEvaluator(Protocol):
-    """Judges models alone and in every kind of vote."""
-
-    def ballot(
-        self, examples: Sequence[Example], members: Sequence[tuple[str, Sequence[Prediction], Sequence[str]]]
-    ) -> EnsembleReport:
-        """Each member with its name, its predictions for the examples, and the label order of their probabilities."""
-
-
-def load_vote_evaluator() -> VoteEvaluator:
-    """The balloter, which wakes numpy, scipy and scikit-learn: named, not imported, as in `flows.judging`."""
-    balloter: VoteEvaluator = pkgutil.resolve_name(BALLOTER)
-    return balloter
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +66,7 @@ def members_of(database: Database, given: Sequence[str], name: str | None) -> tu
     return versions
 
 
-def evaluate_ensemble(database: Database, balloter: VoteEvaluator, job_ids: Sequence[str]) -> EnsembleEvaluation:
+def evaluate_ensemble(database: Database, evaluator: Evaluator, job_ids: Sequence[str]) -> EnsembleEvaluation:
     """Judge jobs of one labelled file, one a member, and remember the scores with their versions.
 
     Raises:
@@ -97,7 +78,9 @@ def evaluate_ensemble(database: Database, balloter: VoteEvaluator, job_ids: Sequ
     for other in members[1:]:
         if other.examples != examples:
             raise InvalidInput(f"{other.job.id} and {members[0].job.id} are of different examples: vote on one file")
-    ballot = balloter.ballot(examples, [(str(each.version), each.predictions, each.version.labels) for each in members])
+    ballot = evaluator.evaluate_votes(
+        examples, [(str(each.version), each.predictions, each.version.labels) for each in members]
+    )
     for member, headline in zip(members, ballot.headlines, strict=True):
         remember(database, member, headline)
     return EnsembleEvaluation(members, ballot, tuple(found for member in members for found in seen_in(member)))

@@ -6,7 +6,7 @@ So an evaluation sees exactly what an export of the same job holds, workers and 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from relex.db import examples as rows
 from relex.db import jobs
@@ -16,14 +16,36 @@ from relex.domain.examples import Example, Prediction
 from relex.domain.jobs import Job, JobState
 from relex.domain.versions import DEFAULT_PRECISION, FP32, ModelVersion, Scores
 from relex.errors import JobUnfinished, RelexError, counted
-from relex.evaluation.reports import EvaluationReport, Headline
+from relex.evaluation.reports import EnsembleReport, EvaluationReport, Headline, PairedComparison
 from relex.evaluation.shift import Reweighted, reweighted
 from relex.files.atomic import new_files, write_json
 from relex.files.writing import write_judged
-from relex.flows.judging import Evaluator
 from relex.flows.seen_rows import SeenRows, seen_rows
 from relex.hints import jobs as hints
 from relex.model.folder import PARITY
+
+LabeledPredictions = tuple[Sequence[Prediction], Sequence[str]]
+"""A model's predictions, one an example in their order, and the label order of their probabilities."""
+
+
+class Evaluator(Protocol):
+    """An evaluation of predictions by the gold labels of their examples, which stand in the same order."""
+
+    def evaluate_predictions(
+        self, examples: Sequence[Example], predictions: Sequence[Prediction], labels: Sequence[str], /
+    ) -> EvaluationReport:
+        """Compute all metrics of one model; `labels` is the order of its probabilities."""
+
+    def compare_predictions(
+        self, examples: Sequence[Example], a: LabeledPredictions, b: LabeledPredictions, /
+    ) -> PairedComparison:
+        """Compare two models."""
+
+    def evaluate_votes(
+        self, examples: Sequence[Example], members: Sequence[tuple[str, Sequence[Prediction], Sequence[str]]], /
+    ) -> EnsembleReport:
+        """Evaluate models alone and in every kind of vote; each is its name, predictions and label order."""
+
 
 FOUND, PREDICTIONS = "evaluation.json", "predictions.csv"
 
@@ -50,12 +72,14 @@ class Evaluation:
     """Whether the version was trained on these rows, as far as that is known."""
 
 
-def evaluate(database: Database, judge: Evaluator, job_id: str, target: Sequence[Example] | None = None) -> Evaluation:
+def evaluate(
+    database: Database, evaluator: Evaluator, job_id: str, target: Sequence[Example] | None = None
+) -> Evaluation:
     """Judge a job of a labelled file and remember the scores with its model version.
 
     Args:
         database: where the job is.
-        judge: as `load_judge` gives it.
+        evaluator: as `relex.lazy` loads it.
         job_id: a job of a file in which every row has a gold label.
         target: examples of a file whose mix micro-F1 is also weighed by; labels are not looked at.
 
@@ -66,7 +90,7 @@ def evaluate(database: Database, judge: Evaluator, job_id: str, target: Sequence
     scored = complete(database, job_id)
     predicted = [prediction.label for prediction in scored.predictions]
     weighed = None if target is None else reweighted(scored.examples, predicted, target)
-    judgement = judge.judge(scored.examples, scored.predictions, scored.version.labels)
+    judgement = evaluator.evaluate_predictions(scored.examples, scored.predictions, scored.version.labels)
     remember(database, scored, judgement.headline)
     return Evaluation(scored, judgement, weighed, seen_in(scored))
 

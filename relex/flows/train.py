@@ -4,7 +4,6 @@ What a trainer must do is said here, by its user (:class:`Trainer`); `relex.trai
 """
 
 import logging
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir, suppress
 from dataclasses import dataclass, replace
@@ -19,7 +18,6 @@ from relex.domain.runs import RunId, TrainingRun
 from relex.domain.versions import DEFAULT_PRECISION, FP32, ModelVersion, Scores
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
 from relex.files.reading import check_labelled, read_labelled_examples
-from relex.flows.gate import ParityCheck, no_parity_check
 from relex.flows.lease import Lease, LeaseTerms, Stopped, retry_until_written
 from relex.flows.seen_rows import seen_rows
 from relex.logs import log_context, worker_name
@@ -32,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0
 """Delay before a run is tried again after an external service, such as the model hub, did not answer."""
-
-TRAINER = "relex.training.launcher:DistributedLauncher"
 
 
 class Outcome(Protocol):
@@ -64,6 +60,24 @@ class Trainer(Protocol):
         """Judge the checkpoint in `folder` on labelled examples."""
 
 
+class TrainerFactory(Protocol):
+    """A way to make a trainer."""
+
+    def __call__(self, device: str, /) -> Trainer:
+        """Return a trainer for a device, as RELEX_DEVICE names it."""
+
+
+class ParityCheck(Protocol):
+    """A comparison of a checkpoint's 16-bit predictions with its float32 predictions."""
+
+    def __call__(self, folder: Path, examples: Sequence[Example], /) -> None:
+        """Write into a checkpoint folder that is not registered yet whether it may be scored in 16 bit."""
+
+
+def no_parity_check(folder: Path, examples: Sequence[Example]) -> None:
+    """Leave a checkpoint unmeasured: it is scored in float32."""
+
+
 @dataclass(frozen=True)
 class _Means:
     """With what a run is executed."""
@@ -73,12 +87,6 @@ class _Means:
     stopping: Callable[[], bool]
     gate: ParityCheck
     on_stall: Callable[[], None] | None
-
-
-def load_trainer(device: str) -> Trainer:
-    """The trainer for a device (RELEX_DEVICE), which loads torch: named, not imported, so that it sleeps until then."""
-    trainer: Trainer = pkgutil.resolve_name(TRAINER)(device)
-    return trainer
 
 
 def queue(database: Database, config: TrainingConfig) -> RunId:

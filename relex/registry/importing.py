@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from relex.db import model_versions as table
 from relex.db.connection import Database
@@ -20,14 +21,20 @@ from relex.registry.workspace import staging_folder
 from relex.settings import Settings
 
 
+class SmokeTest(Protocol):
+    """A test whether a checkpoint can score at all."""
+
+    def __call__(self, folder: Path, /) -> None:
+        """Raise BadCheckpoint where the checkpoint in a folder cannot score."""
+
+
 def import_folder(
     database: Database, settings: Settings, source: Path, name: str, examine: Callable[[Path], None] | None = None
 ) -> ModelVersion:
     """Register a copy of a checkpoint folder that was made elsewhere; it becomes current only by `promote`.
 
-    `examine` gets the copy before it is registered: the rehearsal (:mod:`relex.flows.rehearsal`), and the gate before
-    16 bit (:mod:`relex.flows.gate`) on the user's labelled examples. A classifier that says already what was measured
-    of it is believed.
+    `examine` gets the copy before it is registered: the smoke test, and the parity check on the
+    user's labeled examples. The measurement that a classifier brings with it is believed.
 
     Raises:
         BadCheckpoint: the folder is incomplete, holds pickled files or links that lead out of it, or is not a relation
