@@ -95,6 +95,16 @@ def evaluate(
     return Evaluation(scored, judgement, weighed, seen_in(scored))
 
 
+def evaluate_version(database: Database, evaluator: Evaluator, job_id: str) -> Scores:
+    """Evaluate a job of a labeled file, store the scores with its model version, and return them.
+
+    Raises:
+        JobUnfinished, RelexError: as :func:`complete`.
+    """
+    evaluation = evaluate(database, evaluator, job_id)
+    return scores_of(evaluation.scored, evaluation.judgement.headline, precision_of(evaluation.scored))
+
+
 def complete(database: Database, job_id: str) -> Scored:
     """A job's examples and predictions, if no row is without one.
 
@@ -133,15 +143,14 @@ def precision_of(scored: Scored) -> str:
 
 def remember(database: Database, scored: Scored, headline: Headline) -> None:
     """Keep the two figures with the model version, as `add_scores` does."""
-    found = Scores(
-        scored.job.file_sha256,
-        len(scored.examples),
-        micro_f1=headline.micro_f1.value,
-        auprc=headline.auprc.value,
-        precision=precision_of(scored),
-    )
     with database.transaction() as tx:
-        table.add_scores(tx, table.find(tx, scored.job.model), found)
+        table.add_scores(tx, table.find(tx, scored.job.model), scores_of(scored, headline, precision_of(scored)))
+
+
+def scores_of(scored: Scored, headline: Headline, precision: str) -> Scores:
+    """Return the two metrics on a job's file as they are stored with a model version."""
+    job = scored.job
+    return Scores(job.file_sha256, len(scored.examples), headline.micro_f1.value, headline.auprc.value, precision)
 
 
 def evaluation_data(evaluation: Evaluation) -> Mapping[str, Any]:

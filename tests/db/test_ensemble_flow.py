@@ -22,6 +22,7 @@ from relex.model import folder
 from relex.model.ensemble import Vote, read_ensemble
 from relex.registry.importing import import_folder
 from relex.registry.model_versions import checkpoint_folder, version_dir
+from relex.registry.promotion import Decision
 from relex.settings import Settings
 from tests.making import FakeScorer, example, prediction
 
@@ -99,7 +100,7 @@ def test_models_that_make_up_for_each_other_become_one(database, settings, score
     assert [each.micro_f1.value for each in assembled.ballot.headlines] == alone
     assert max(alone) < 70
     registered = register(database, settings, assembled, Vote.SOFT, "both")
-    assert (str(registered.version), registered.promoted) == ("both@1", True)
+    assert (str(registered.version), registered.decision.promoted) == ("both@1", True)
     assert registered.version.score_on(FILE).micro_f1 == 100
     assert registered.version.note is None
     assert current(database) == "both@1"
@@ -149,7 +150,7 @@ def test_what_loses_to_its_best_member_is_registered_as_such_and_never_current(d
     assembled = evaluate_ensemble(database, load_evaluator(), [scored("good"), scored("bad"), scored("worse")])
     registered = register(database, settings, assembled, Vote.HARD, "all")
     assert registered.version.note.startswith("no better on gold.csv than its member good@1: micro-F1 ")
-    assert registered.promoted is False
+    assert registered.decision.promoted is False
     assert current(database) is None
     card = (version_dir(settings, registered.version) / folder.MODEL_CARD).read_text("utf-8")
     assert "**No better on gold.csv than its member good@1" in card
@@ -162,13 +163,13 @@ def test_only_what_beats_the_current_version_on_the_same_file_becomes_current(da
         model_versions.promote(tx, rival)
     assembled = evaluate_ensemble(database, load_evaluator(), ids)
     registered = register(database, settings, assembled, Vote.SOFT, "both")
-    assert (registered.promoted, registered.reason) == (False, "rival@1 was never judged on this file")
-    assert registration(registered).startswith("registered as both@1, which did not become current: rival@1 was never")
+    assert registered.decision == Decision(promoted=False, reason="rival@1 was never evaluated on gold.csv")
+    assert registration(registered).startswith("registered as both@1; both@1 is not current: rival@1 was never")
     with database.transaction() as tx:
         model_versions.add_scores(tx, rival, replace(registered.version.score_on(FILE), micro_f1=99.0))
     registered = register(database, settings, assembled, Vote.SOFT, "both")
-    assert (registered.promoted, current(database)) == (True, "both@1")
-    assert registered.reason == "micro-F1 100.00 against 99.00 of rival@1"
+    assert (registered.decision.promoted, current(database)) == (True, "both@1")
+    assert registered.decision.reason == "100.00 > 99.00 micro-F1 on gold.csv, against rival@1"
 
 
 def test_the_same_ensemble_is_judged_anew_by_another_file(database, settings, scored):
@@ -182,7 +183,7 @@ def test_the_same_ensemble_is_judged_anew_by_another_file(database, settings, sc
     lost = replace(assembled.ballot.voted("soft"), headline=assembled.ballot.headlines[0])
     other = replace(assembled, members=members, ballot=replace(assembled.ballot, votes=(lost,)))
     registered = register(database, settings, other, Vote.SOFT, "both")
-    assert (str(registered.version), registered.promoted) == ("both@1", False)
+    assert (str(registered.version), registered.decision.promoted) == ("both@1", False)
     assert registered.version.note.startswith("no better on gold.csv than its member")
     assert registered.version.score_on("1" * 64).micro_f1 == lost.headline.micro_f1.value
     assert registered.version.score_on(FILE).micro_f1 == 100
