@@ -66,8 +66,8 @@ class Training:
         """Execute a run if one waits."""
         if not waiting.runs:
             return False
-        trainer, gate = lazy.load_trainer(self._settings.device), lazy.load_parity_check(self._settings.device)
-        return train_next(self._database, trainer, self._settings, shared.stopping, gate, on_stall=_end_process)
+        trainer, parity_check = lazy.load_trainer(self._settings.device), lazy.load_parity_check(self._settings.device)
+        return train_next(self._database, trainer, self._settings, shared.stopping, parity_check, on_stall=_end_process)
 
     def unloadable(self) -> Collection[str]:
         """Return nothing: runs are not pinned to a model version."""

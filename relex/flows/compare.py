@@ -1,4 +1,4 @@
-"""Is model version B better than A? Both are judged on the same rows, and their settings laid side by side."""
+"""Is model version B better than A? Both are evaluated on the same rows, and their settings are compared."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -77,7 +77,7 @@ def rivals(database: Database, a: str, b: str) -> tuple[str, str]:
 
 
 def compare(database: Database, evaluator: Evaluator, settings: Settings, job_ids: tuple[str, str]) -> Comparison:
-    """Judge two jobs of the same labelled file and remember the scores with their model versions.
+    """Evaluate two jobs of the same labelled file and remember the scores with their model versions.
 
     Raises:
         JobUnfinished, RelexError: as `flows.evaluate.complete`.
@@ -94,8 +94,8 @@ def compare(database: Database, evaluator: Evaluator, settings: Settings, job_id
     try:
         changes = settings_that_differ(settings_of(settings, a.version), settings_of(settings, b.version))
         unknown = None
-    except BadCheckpoint as fault:  # a machine that only submits need not hold the checkpoints
-        changes, unknown = (), str(fault)
+    except BadCheckpoint as error:  # a machine that only submits need not hold the checkpoints
+        changes, unknown = (), str(error)
     return Comparison(a, b, paired, tuple(_flips(a, b)), changes, unknown, (*seen_in(a), *seen_in(b)))
 
 
@@ -108,10 +108,10 @@ def settings_of(settings: Settings, version: ModelVersion) -> Mapping[str, Any]:
     path = model_versions.checkpoint_folder(settings, version) / TRAIN_CONFIG
     if not path.is_file():
         raise BadCheckpoint(f"{version} does not say how it was trained: it has no {TRAIN_CONFIG}")
-    faults: list[str] = []
-    recipe = read_recipe(path, faults)
-    if faults:
-        raise BadCheckpoint(f"{version}: {faults[0]}")
+    problems: list[str] = []
+    recipe = read_recipe(path, problems)
+    if problems:
+        raise BadCheckpoint(f"{version}: {problems[0]}")
     return recipe.values
 
 
@@ -145,9 +145,9 @@ def write_comparison(comparison: Comparison, out: Path) -> tuple[Path, Path]:
     Raises:
         RelexError: the folder cannot be written to, or other files go by these names.
     """
-    with new_files(out) as drafts:
-        write_flips(drafts / FLIPS, ((flip.example, flip.a, flip.b, flip.right) for flip in comparison.flips))
-        write_json(drafts / FOUND, comparison_data(comparison))
+    with new_files(out) as staging:
+        write_flips(staging / FLIPS, ((flip.example, flip.a, flip.b, flip.right) for flip in comparison.flips))
+        write_json(staging / FOUND, comparison_data(comparison))
     return out / FOUND, out / FLIPS
 
 

@@ -64,10 +64,10 @@ def _connected(settings: Settings, client: str) -> Iterator[Database]:
         database = Database(url, client)
         try:
             yield database
-        except DatabaseUnreachable as fault:
+        except DatabaseUnreachable as error:
             if settings.database_url or not (full := scarcity(settings.home)):
                 raise
-            raise DatabaseUnreachable(f"{fault}{full}") from fault
+            raise DatabaseUnreachable(f"{error}{full}") from error
         finally:
             database.close()
 

@@ -1,7 +1,7 @@
-"""Several model versions as one that votes: judged from the predictions of ordinary jobs, registered as a version.
+"""Several model versions as one that votes: evaluated from the predictions of ordinary jobs, registered as a version.
 
-Every member scores the labelled file once, as a job; all kinds of vote are judged from those predictions. What a
-balloter must do is said here, by its user (:class:`Balloter`); `relex.evaluation.evaluator` fits it.
+Every member scores the labeled file once, as a job; all kinds of vote are evaluated from those predictions. The
+evaluation itself is that of `flows.evaluate.Evaluator`.
 """
 
 import re
@@ -67,7 +67,7 @@ def members_of(database: Database, given: Sequence[str], name: str | None) -> tu
 
 
 def evaluate_ensemble(database: Database, evaluator: Evaluator, job_ids: Sequence[str]) -> EnsembleEvaluation:
-    """Judge jobs of one labelled file, one a member, and remember the scores with their versions.
+    """Evaluate jobs of one labelled file, one a member, and remember the scores with their versions.
 
     Raises:
         JobUnfinished, RelexError: as `flows.evaluate.complete`.
@@ -142,8 +142,8 @@ def write_votes(ensemble: EnsembleEvaluation, registered: Registered | None, out
     Raises:
         RelexError: the folder cannot be written to, or another file goes by this name.
     """
-    with new_files(out) as drafts:
-        name = write_json(drafts / "votes.json", ensemble_data(ensemble, registered)).name
+    with new_files(out) as staging:
+        name = write_json(staging / "votes.json", ensemble_data(ensemble, registered)).name
     return (out / name,)
 
 

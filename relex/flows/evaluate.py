@@ -1,4 +1,4 @@
-"""How good is a model version on a labelled file? Judged from the predictions of an ordinary job.
+"""How good is a model version on a labelled file? Evaluated from the predictions of an ordinary job.
 
 So an evaluation sees exactly what an export of the same job holds, workers and model included.
 """
@@ -75,7 +75,7 @@ class Evaluation:
 def evaluate(
     database: Database, evaluator: Evaluator, job_id: str, target: Sequence[Example] | None = None
 ) -> Evaluation:
-    """Judge a job of a labelled file and remember the scores with its model version.
+    """Evaluate a job of a labelled file and remember the scores with its model version.
 
     Args:
         database: where the job is.
@@ -175,7 +175,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, Path]:
     Raises:
         RelexError: the folder cannot be written to, or other files go by these names.
     """
-    with new_files(out) as drafts:
-        write_judged(drafts / PREDICTIONS, evaluation.scored.examples, evaluation.scored.predictions)
-        write_json(drafts / FOUND, evaluation_data(evaluation))
+    with new_files(out) as staging:
+        write_judged(staging / PREDICTIONS, evaluation.scored.examples, evaluation.scored.predictions)
+        write_json(staging / FOUND, evaluation_data(evaluation))
     return out / FOUND, out / PREDICTIONS

@@ -1,4 +1,4 @@
-"""Registering a checkpoint folder that was made elsewhere: looked at closely, copied, measured if that is asked for."""
+"""Registering a checkpoint folder that was made elsewhere: checked, copied and, on request, measured."""
 
 import re
 import shutil
@@ -47,9 +47,9 @@ def import_folder(
     check_votes(source)
     for checkpoint in folder.classifiers(source):
         _check_classifier(checkpoint)
-    judged = (source / folder.METRICS).is_file()
-    scores, note = ([model_versions.scores_of(source)], model_versions.note_of(source)) if judged else ([], None)
-    trained_on = model_versions.trained_on(source) if judged else None
+    has_metrics = (source / folder.METRICS).is_file()
+    scores, note = ([model_versions.scores_of(source)], model_versions.note_of(source)) if has_metrics else ([], None)
+    trained_on = model_versions.trained_on(source) if has_metrics else None
     with staging_folder(settings, name) as copy:
         _copy(source, copy)
         try:
@@ -68,9 +68,9 @@ def import_folder(
 def _copy(source: Path, target: Path) -> None:
     try:
         shutil.copytree(source, target, ignore=lambda _, names: [each for each in names if not folder.belongs(each)])
-    except shutil.Error as fault:
-        _, _, reason = fault.args[0][0]  # that of the first file
-        raise BadCheckpoint(f"{source}: cannot be copied: {reason}") from fault
+    except shutil.Error as error:
+        _, _, reason = error.args[0][0]  # that of the first file
+        raise BadCheckpoint(f"{source}: cannot be copied: {reason}") from error
 
 
 def _check_classifier(checkpoint: Path) -> None:
@@ -84,8 +84,8 @@ def _check_classifier(checkpoint: Path) -> None:
 
 
 def _check_labels(checkpoint: Path, labels: Sequence[str]) -> None:
-    found, wanted = Counter(map(str, labels)), Counter(RELATIONS)
-    strange = [*(found - wanted), *(wanted - found)]
+    labels_here, expected = Counter(map(str, labels)), Counter(RELATIONS)
+    strange = [*(labels_here - expected), *(expected - labels_here)]
     if strange:
         named = ", ".join(map(quoted, strange[:3]))
         raise BadCheckpoint(

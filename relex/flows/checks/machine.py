@@ -90,17 +90,17 @@ def device(name: str, gpu: Path = GPU) -> CheckResult:
 
 
 def embedded(folder: Path) -> tuple[CheckResult, Description | None]:
-    """The embedded Postgres as it lies there, and its description where it may be used to look further."""
+    """The embedded Postgres as it is in the home folder, and its description where it may be used to look further."""
     try:
-        found = describe(folder)
-    except (RelexError, OSError) as fault:
-        return error("database", str(fault), hints.name_database()), None
-    text = f"embedded {found.version} in {found.data}"
-    if found.running and locks.is_free(found.users_lock):
+        description = describe(folder)
+    except (RelexError, OSError) as exc:
+        return error("database", str(exc), hints.name_database()), None
+    text = f"embedded {description.version} in {description.data}"
+    if description.running and locks.is_free(description.users_lock):
         left = f"{text} was left running: whoever used it was killed"
         return warning("database", left, hints.stop_embedded()), None
-    if found.crashed:
+    if description.crashed:
         return warning("database", f"{text} was killed and has not recovered yet", hints.stop_embedded()), None
-    if not found.created:
+    if not description.created:
         return CheckResult("database", f"{text}, made at first use"), None
-    return CheckResult("database", f"{text}, {'running' if found.running else 'starts when needed'}"), found
+    return CheckResult("database", f"{text}, {'running' if description.running else 'starts when needed'}"), description
