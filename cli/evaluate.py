@@ -19,6 +19,7 @@ from cli.progress import follow_job
 from cli.tables import Part, print_parts
 from relex.db.connection import Database
 from relex.domain.jobs import JobId
+from relex.domain.versions import ModelVersion, Scores
 from relex.errors import counted, printable
 from relex.files.atomic import require_writable
 from relex.files.problems import FileFacts
@@ -27,14 +28,13 @@ from relex.flows.compare import compare, comparison_data, rivals, write_comparis
 from relex.flows.ensemble import (
     ensemble_data,
     evaluate_ensemble,
-    load_vote_evaluator,
     members_of,
     register,
     write_votes,
 )
-from relex.flows.evaluate import evaluate, evaluation_data, write_evaluation
-from relex.flows.judging import load_evaluator
+from relex.flows.evaluate import evaluate, evaluate_version, evaluation_data, write_evaluation
 from relex.flows.submit import SubmitOptions, submit
+from relex.lazy import load_evaluator
 from relex.model.ensemble import Vote
 from relex.settings import Settings
 
@@ -183,8 +183,13 @@ def ensemble_command(models: tuple[str, ...], vote: str, name: str | None, **opt
     facts = file.check()
     with open_app() as (settings, database):
         job_ids = file.score(database, settings, facts, members_of(database, models, name))
-        ensemble = evaluate_ensemble(database, load_vote_evaluator(), job_ids)
-        registered = register(database, settings, ensemble, Vote(vote), name) if name else None
+        ensemble = evaluate_ensemble(database, load_evaluator(), job_ids)
+
+        def evaluate_current(version: ModelVersion) -> Scores:
+            [job_id] = file.score(database, settings, facts, (str(version),))
+            return evaluate_version(database, load_evaluator(), job_id)
+
+        registered = register(database, settings, ensemble, Vote(vote), name, evaluate_current) if name else None
     data = ensemble_data(ensemble, registered)
     file.print_results(ensemble_parts(ensemble), data, partial(write_votes, ensemble, registered))
     if registered:

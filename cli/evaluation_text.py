@@ -76,8 +76,8 @@ def ensemble_parts(ensemble: EnsembleEvaluation) -> list[Part]:
 
 def registration(registered: Registered) -> str:
     """Say which version the ensemble became, whether it is current, and why."""
-    current = "is now current" if registered.promoted else "did not become current"
-    return f"registered as {registered.version}, which {current}: {registered.reason}"
+    version = str(registered.version)
+    return f"registered as {version}; {registered.decision.sentence(version)}"
 
 
 def _seen(seen: Sequence[SeenRows]) -> str:

@@ -16,13 +16,13 @@ from relex.domain.examples import Example
 from relex.domain.versions import ModelVersion
 from relex.errors import printable
 from relex.files.reading import read_labelled_examples
-from relex.flows.gate import ParityCheck, load_parity_check
-from relex.flows.importing import import_folder
-from relex.flows.rehearsal import SmokeTest, load_smoke_test
+from relex.flows.train import ParityCheck
 from relex.hints import jobs as hints
+from relex.lazy import load_parity_check, load_smoke_test
 from relex.model.folder import classifiers
 from relex.model.parity import read_parity
 from relex.registry import model_versions
+from relex.registry.importing import SmokeTest, import_folder
 
 
 @click.group("models", invoke_without_command=True)

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bars
 
 from cli.exit_codes import ExitCode
 from cli.job_text import format_duration, job_counts, job_reason
-from cli.run_text import epoch_line, progress_line
+from cli.run_text import epoch_line, progress_line, promotion_sentence
 from relex.db.connection import Database
 from relex.domain.jobs import JobState, Progress
 from relex.domain.runs import RunState, TrainingRun
@@ -161,7 +161,7 @@ def exit_with(ended: Progress | TrainingRun, console: Console, *, shown: bool = 
         if ended.failed:
             sys.exit(ExitCode.ROWS_FAILED)
     elif ended.state is RunState.DONE:
-        console.print(f"registered as {ended.model}; {hints.current_model()}")
+        console.print(f"registered as {ended.model}; {promotion_sentence(ended) or hints.current_model()}")
     else:
         reason = ended.error if ended.state is RunState.FAILED else f"{ended.id} was cancelled"
         click.echo(f"error: {reason}", err=True)

@@ -11,6 +11,7 @@ from relex.domain.runs import RunState, TrainingRun
 from relex.domain.versions import FP32, ModelVersion, Scores
 from relex.errors import printable
 from relex.hints import next_steps
+from relex.registry.promotion import Decision
 from relex.times import iso
 
 METRICS = {
@@ -90,10 +91,18 @@ def run_lines(run: TrainingRun) -> list[Text | str]:
     lines += [epoch_line(scores) for scores in history]
     if run.model and history:
         lines.append(f"  scores were measured during training; `relex models` shows those of {run.model} in fp32")
+    if promotion := promotion_sentence(run):
+        lines.append(f"  {promotion}")
     if run.error:
         prefix = "error" if run.state is RunState.FAILED else "note"
         lines += [f"  {line}" for line in f"{prefix}: {run.error}".splitlines()]
     return lines
+
+
+def promotion_sentence(run: TrainingRun) -> str:
+    """Say whether the run's model version became current and why; empty before it is registered."""
+    promotion = run.progress.get("promotion")
+    return Decision(**promotion).sentence(str(run.model)) if promotion else ""
 
 
 def run_next_step(run: TrainingRun) -> str | None:

@@ -12,9 +12,9 @@ from cli.context import open_app, stderr_console
 from cli.params import FILE, json_option, parse_changes, quiet_option, recipe_encoding_option, set_option
 from cli.train import recipe_option
 from relex.errors import counted
-from relex.flows.train import load_trainer
 from relex.flows.tune import TuningOptions, TuningOutcome, tune
 from relex.hints import jobs as hints
+from relex.lazy import load_trainer
 from relex.tuning.section import load_tuning_plan
 from relex.tuning.trials import TrialEnd, TrialResult
 

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from dotenv import dotenv_values
 from platformdirs import user_data_path
 
+from relex import lazy
 from relex.errors import InvalidConfig, did_you_mean, shortened
 from relex.hints import doctor as hints
 from relex.logs import AUTO, FORMATS
@@ -73,7 +74,7 @@ class Settings:
     """File that `relex worker` writes while it is healthy, for `relex health`; None writes no file."""
     output_dir: Path | None = None
     """Folder of output files that no option names (rejected rows, a tuned recipe); None is the current folder."""
-    scorer: str = "relex.inference.ensemble:open_scorer"
+    scorer: str = lazy.SCORER
     """Function that opens a checkpoint for scoring, as module:name; tests set a fake one."""
 
     def __post_init__(self) -> None:

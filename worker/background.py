@@ -17,11 +17,11 @@ from relex.hints import doctor as hints
 from relex.settings import Settings, make_home
 from worker.queues import SCORE, TRAIN
 
-MOST_PROCESSES = 4
+MAX_PROCESSES = 4
 """Each holds the weights once."""
 
 STAY = "--stay"
-"""Tells such a process to wait for more work for ever."""
+"""Says such a process to wait for more work for ever."""
 
 WITH_PARENT = "--with-parent="
 """Flag for a process that ends when the one that started it ends."""
@@ -63,7 +63,7 @@ def default_concurrency(settings: Settings) -> int:
     the weights of a large machine's many cores.
     """
     on_gpu = settings.device.startswith("cuda") or (settings.device == "auto" and Path("/dev/nvidiactl").exists())
-    return 2 if on_gpu else min(max(2, os.cpu_count() or 1), MOST_PROCESSES)
+    return 2 if on_gpu else min(max(2, os.cpu_count() or 1), MAX_PROCESSES)
 
 
 def share_of_cores(processes: int) -> int:

@@ -19,7 +19,7 @@ from worker import background
 from worker.app import configured
 from worker.queues import SCORE, TRAIN
 
-MOST_DOORBELLS = 64
+MAX_DOORBELLS = 64
 """Doorbells that may lie in a queue: one a waiting process is enough, one a shard would flood Redis."""
 
 
@@ -77,7 +77,7 @@ def _notify(settings: Settings, queue: str, wanted: int) -> None:
         # Asked first, and briefly: Celery's own way to find out that Redis is down takes long.
         with Redis.from_url(settings.broker_url, socket_connect_timeout=3, socket_timeout=3) as redis:
             ringing = redis.llen(queue)
-        for _ in range(min(wanted, MOST_DOORBELLS) - ringing):
+        for _ in range(min(wanted, MAX_DOORBELLS) - ringing):
             celery.send_task(f"relex.{queue}")
     except (RedisError, KombuError, OSError) as exc:  # also of one that is full, a replica, or gives us no right
         raise ServiceUnreachable(f"Redis takes no doorbells ({exc}); workers look for work by themselves") from exc

@@ -12,14 +12,13 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from math import inf
 
-from relex import logs
+from relex import lazy, logs
 from relex.db.connection import WORKER, Database
 from relex.embedded import locks
 from relex.errors import RelexError
 from relex.flows.database import open_database
-from relex.flows.gate import load_parity_check
 from relex.flows.sweep import Waiting, sweep
-from relex.flows.train import load_trainer, train_next
+from relex.flows.train import train_next
 from relex.flows.unloadable import UnloadableModels
 from relex.settings import Settings
 from worker import heartbeat, shared
@@ -67,8 +66,8 @@ class Training:
         """Execute a run if one waits."""
         if not waiting.runs:
             return False
-        trainer, gate = load_trainer(self._settings.device), load_parity_check(self._settings.device)
-        return train_next(self._database, trainer, self._settings, shared.stopping, gate, on_stall=_end_process)
+        trainer, parity_check = lazy.load_trainer(self._settings.device), lazy.load_parity_check(self._settings.device)
+        return train_next(self._database, trainer, self._settings, shared.stopping, parity_check, on_stall=_end_process)
 
     def unloadable(self) -> Collection[str]:
         """Return nothing: runs are not pinned to a model version."""

@@ -5,11 +5,11 @@ cannot be used in a child whose parent has touched it. So the parent never loads
 """
 
 import logging
-import pkgutil
 from collections import OrderedDict
 from math import inf
 from time import monotonic
 
+from relex import lazy
 from relex.db.connection import Database
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Scorer, Worker, score_next
@@ -45,7 +45,8 @@ class Scorers:
             while len(self._loaded) >= MAX_LOADED:
                 self._loaded.popitem(last=False)
             logger.info("loading %s%s", model, " (exact)" if exact else "")
-            self._loaded[wanted] = pkgutil.resolve_name(self._settings.scorer)(folder, self._settings.device, exact)
+            open_scorer = lazy.load_scorer_factory(self._settings.scorer)
+            self._loaded[wanted] = open_scorer(folder, self._settings.device, exact)
         self._loaded.move_to_end(wanted)
         return self._loaded[wanted]
 

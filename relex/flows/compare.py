@@ -1,4 +1,4 @@
-"""Is model version B better than A? Both are judged on the same rows, and their settings laid side by side."""
+"""Is model version B better than A? Both are evaluated on the same rows, and their settings are compared."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -12,8 +12,7 @@ from relex.errors import BadCheckpoint, InvalidInput
 from relex.evaluation.reports import PairedComparison
 from relex.files.atomic import new_files, write_json
 from relex.files.writing import write_flips
-from relex.flows.evaluate import Scored, complete, precision_of, remember, seen_in
-from relex.flows.judging import Evaluator
+from relex.flows.evaluate import Evaluator, Scored, complete, precision_of, remember, seen_in
 from relex.flows.seen_rows import SeenRows
 from relex.hints import jobs as hints
 from relex.model.folder import TRAIN_CONFIG
@@ -77,8 +76,8 @@ def rivals(database: Database, a: str, b: str) -> tuple[str, str]:
     return str(first), str(second)
 
 
-def compare(database: Database, judge: Evaluator, settings: Settings, job_ids: tuple[str, str]) -> Comparison:
-    """Judge two jobs of the same labelled file and remember the scores with their model versions.
+def compare(database: Database, evaluator: Evaluator, settings: Settings, job_ids: tuple[str, str]) -> Comparison:
+    """Evaluate two jobs of the same labelled file and remember the scores with their model versions.
 
     Raises:
         JobUnfinished, RelexError: as `flows.evaluate.complete`.
@@ -87,14 +86,16 @@ def compare(database: Database, judge: Evaluator, settings: Settings, job_ids: t
     a, b = (complete(database, job_id) for job_id in job_ids)
     if a.examples != b.examples:
         raise InvalidInput(f"{a.job.id} and {b.job.id} are of different examples: compare on one file")
-    paired = judge.compare(a.examples, (a.predictions, a.version.labels), (b.predictions, b.version.labels))
+    paired = evaluator.compare_predictions(
+        a.examples, (a.predictions, a.version.labels), (b.predictions, b.version.labels)
+    )
     remember(database, a, paired.a)
     remember(database, b, paired.b)
     try:
         changes = settings_that_differ(settings_of(settings, a.version), settings_of(settings, b.version))
         unknown = None
-    except BadCheckpoint as fault:  # a machine that only submits need not hold the checkpoints
-        changes, unknown = (), str(fault)
+    except BadCheckpoint as error:  # a machine that only submits need not hold the checkpoints
+        changes, unknown = (), str(error)
     return Comparison(a, b, paired, tuple(_flips(a, b)), changes, unknown, (*seen_in(a), *seen_in(b)))
 
 
@@ -107,10 +108,10 @@ def settings_of(settings: Settings, version: ModelVersion) -> Mapping[str, Any]:
     path = model_versions.checkpoint_folder(settings, version) / TRAIN_CONFIG
     if not path.is_file():
         raise BadCheckpoint(f"{version} does not say how it was trained: it has no {TRAIN_CONFIG}")
-    faults: list[str] = []
-    recipe = read_recipe(path, faults)
-    if faults:
-        raise BadCheckpoint(f"{version}: {faults[0]}")
+    problems: list[str] = []
+    recipe = read_recipe(path, problems)
+    if problems:
+        raise BadCheckpoint(f"{version}: {problems[0]}")
     return recipe.values
 
 
@@ -144,9 +145,9 @@ def write_comparison(comparison: Comparison, out: Path) -> tuple[Path, Path]:
     Raises:
         RelexError: the folder cannot be written to, or other files go by these names.
     """
-    with new_files(out) as drafts:
-        write_flips(drafts / FLIPS, ((flip.example, flip.a, flip.b, flip.right) for flip in comparison.flips))
-        write_json(drafts / FOUND, comparison_data(comparison))
+    with new_files(out) as staging:
+        write_flips(staging / FLIPS, ((flip.example, flip.a, flip.b, flip.right) for flip in comparison.flips))
+        write_json(staging / FOUND, comparison_data(comparison))
     return out / FOUND, out / FLIPS
 
 

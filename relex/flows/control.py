@@ -1,9 +1,9 @@
-"""Ending a job or a training run before its time.
+"""Cancelling, pausing, resuming, retrying and reprioritizing jobs, and cancelling training runs.
 
 No flag is set that somebody must look at: shards and runs get a new fencing token, so the next report of the worker
 that has one is refused, and what it has of it is thrown away.
 
-Holding a job up, letting it go on, and changing its place in the queue. Shards in a worker's hands are finished.
+Shards that a worker has claimed are finished in any case.
 
 Scoring what an ended job left: its failed and cancelled shards, and on request the rows that ended as errors.
 """
@@ -14,7 +14,7 @@ from relex.domain.jobs import MaxFailed, Progress
 from relex.domain.runs import TrainingRun
 
 
-def cancel(database: Database, given: str) -> Progress | TrainingRun:
+def cancel(database: Database, job_ref: str) -> Progress | TrainingRun:
     """Cancel what is meant by an id, a unique prefix or `@last` (the newest of jobs and runs); tell how far it got.
 
     Raises:
@@ -22,15 +22,15 @@ def cancel(database: Database, given: str) -> Progress | TrainingRun:
         RelexError: it has ended already.
     """
     with database.transaction() as tx:
-        if given == ids.LAST:
-            given = ids.last_id(tx)
-        if not ids.is_run(given):
-            return job_control.cancel(tx, given)
-        runs.cancel(tx, runs.find(tx, given))
-        return runs.find(tx, given)
+        if job_ref == ids.LAST:
+            job_ref = ids.last_id(tx)
+        if not ids.is_run(job_ref):
+            return job_control.cancel(tx, job_ref)
+        runs.cancel(tx, runs.find(tx, job_ref))
+        return runs.find(tx, job_ref)
 
 
-def pause(database: Database, given: str) -> Progress:
+def pause(database: Database, job_ref: str) -> Progress:
     """Pause the job meant by an id, a unique prefix or `@last`, and tell how far it is.
 
     Raises:
@@ -38,37 +38,37 @@ def pause(database: Database, given: str) -> Progress:
         InvalidInput: it is a training run.
         RelexError: the job is paused already or has ended.
     """
-    ids.refuse_run(given, "paused")
+    ids.refuse_run(job_ref, "paused")
     with database.transaction() as tx:
-        return job_control.pause(tx, given)
+        return job_control.pause(tx, job_ref)
 
 
-def resume(database: Database, given: str) -> Progress:
-    """Let a paused job go on; who scores is to be woken afterwards.
+def resume(database: Database, job_ref: str) -> Progress:
+    """Let a paused job continue; the caller notifies the workers afterwards.
 
     Raises:
         JobNotFound, InvalidInput: as :func:`pause`.
         RelexError: the job is not paused.
     """
-    ids.refuse_run(given, "resumed")
+    ids.refuse_run(job_ref, "resumed")
     with database.transaction() as tx:
-        return job_control.resume(tx, given)
+        return job_control.resume(tx, job_ref)
 
 
-def prioritize(database: Database, given: str, priority: int) -> Progress:
+def prioritize(database: Database, job_ref: str, priority: int) -> Progress:
     """Let a job come before all of a lower priority, from its next shard on.
 
     Raises:
         JobNotFound, InvalidInput: as :func:`pause`.
         RelexError: the job has ended.
     """
-    ids.refuse_run(given, "given a priority")
+    ids.refuse_run(job_ref, "given a priority")
     with database.transaction() as tx:
-        return job_control.prioritize(tx, given, priority)
+        return job_control.prioritize(tx, job_ref, priority)
 
 
-def retry(database: Database, given: str, *, rows: bool, budget: MaxFailed | None = None) -> Progress:
-    """Queue again what was not scored of a job, and tell how far it is; who scores is to be woken afterwards.
+def retry(database: Database, job_ref: str, *, rows: bool, budget: MaxFailed | None = None) -> Progress:
+    """Queue again what was not scored of a job, and tell how far it is; the caller notifies the workers afterwards.
 
     Nothing that has a prediction is scored again. With `rows` each row error makes place for what becomes of the row
     now; `budget` is the job's error budget from now on.
@@ -78,6 +78,6 @@ def retry(database: Database, given: str, *, rows: bool, budget: MaxFailed | Non
         InvalidInput: it is a training run.
         RelexError: the job has not ended, or there is nothing to try again.
     """
-    ids.refuse_run(given, "tried again")
+    ids.refuse_run(job_ref, "tried again")
     with database.transaction() as tx:
-        return job_control.retry(tx, given, rows=rows, budget=budget)
+        return job_control.retry(tx, job_ref, rows=rows, budget=budget)

@@ -51,8 +51,8 @@ def split_file(
     else:
         split = stratified([str(example.label) for example in examples], valid_share, seed)
     train, valid = "train_data.csv", "valid_data.csv"
-    with new_files(out) as drafts:
-        copy_records(path, facts, {drafts / train: split.train, drafts / valid: split.valid})
+    with new_files(out) as staging:
+        copy_records(path, facts, {staging / train: split.train, staging / valid: split.valid})
     return SplitFiles(out / train, out / valid, split, facts.notes)
 
 

@@ -1,9 +1,10 @@
 """Opening the database that the settings mean: the one given, or the embedded one."""
 
-import pkgutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from typing import Protocol
 
+from relex import lazy
 from relex.db import schema
 from relex.db.connection import Database
 from relex.db.grants import Part, grant
@@ -13,8 +14,12 @@ from relex.errors import DatabaseUnreachable
 from relex.registry import model_versions
 from relex.settings import Settings
 
-MIGRATE = "relex.db.migrate:upgrade"
-"""By name, because Alembic takes a third of the time in which `relex status` starts, and is needed once."""
+
+class Migrate(Protocol):
+    """A migration of the tables to the newest revision."""
+
+    def __call__(self, database: Database, /) -> None:
+        """Bring the tables of a database up to date."""
 
 
 @contextmanager
@@ -59,14 +64,14 @@ def _connected(settings: Settings, client: str) -> Iterator[Database]:
         database = Database(url, client)
         try:
             yield database
-        except DatabaseUnreachable as fault:
+        except DatabaseUnreachable as error:
             if settings.database_url or not (full := scarcity(settings.home)):
                 raise
-            raise DatabaseUnreachable(f"{fault}{full}") from fault
+            raise DatabaseUnreachable(f"{error}{full}") from error
         finally:
             database.close()
 
 
 def _prepare(database: Database, settings: Settings) -> None:
-    pkgutil.resolve_name(MIGRATE)(database)
+    lazy.load_migration()(database)
     model_versions.register_shipped(database, settings)

@@ -1,4 +1,4 @@
-"""What relex would use on this machine, what is broken, and the command that mends it. Changes nothing."""
+"""What relex would use on this machine, what is broken, and how to fix it. Changes nothing."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ from relex.settings import Settings
 def examine(
     settings: Settings, clock: Callable[[], float] = time.time, ignored: Sequence[str] = ()
 ) -> Iterator[CheckResult]:
-    """Look at everything in turn; a fault in one place does not hide the next.
+    """Look at everything in turn; a problem in one place does not hide the next.
 
     `ignored` names the variables of other programs that `relex.environment` has cleared.
     """
@@ -37,8 +37,8 @@ def examine(
 
 def _embedded(settings: Settings, clock: Callable[[], float]) -> Iterator[CheckResult]:
     """The embedded Postgres; one that is there and whole is started for the look, where it is not running."""
-    finding, usable = machine.embedded(settings.home)
-    yield finding
+    result, usable = machine.embedded(settings.home)
+    yield result
     if usable is None:
         return
     try:
@@ -51,8 +51,8 @@ def _embedded(settings: Settings, clock: Callable[[], float]) -> Iterator[CheckR
 def _database(settings: Settings, url: str, clock: Callable[[], float]) -> Iterator[CheckResult]:
     try:
         database = Database(url)
-    except InvalidConfig as fault:  # whatever stands in such a URL is not repeated
-        yield error("database", str(fault), hints.name_database())
+    except InvalidConfig as exc:  # whatever stands in such a URL is not repeated
+        yield error("database", str(exc), hints.name_database())
         return
     try:
         yield services.tables(database, embedded=settings.database_url is None)

@@ -1,49 +1,31 @@
-"""Several model versions as one that votes: judged from the predictions of ordinary jobs, registered as a version.
+"""Several model versions as one that votes: evaluated from the predictions of ordinary jobs, registered as a version.
 
-Every member scores the labelled file once, as a job; all kinds of vote are judged from those predictions. What a
-balloter must do is said here, by its user (:class:`Balloter`); `relex.evaluation.evaluator` fits it.
+Every member scores the labeled file once, as a job; all kinds of vote are evaluated from those predictions. The
+evaluation itself is that of `flows.evaluate.Evaluator`.
 """
 
-import pkgutil
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from relex.db import model_versions as table
-from relex.db.connection import Database, Transaction
-from relex.domain.examples import Example, Prediction
-from relex.domain.versions import FP32, MODEL_NAME, PRECISIONS, ModelVersion, TrainingFile
+from relex.db.connection import Database
+from relex.domain.versions import FP32, MODEL_NAME, ModelVersion, Scores, TrainingFile
 from relex.errors import InvalidInput
 from relex.evaluation.ensemble_card import EnsembleFacts, ensemble_card, metrics_json
 from relex.evaluation.reports import EnsembleReport
 from relex.files.atomic import new_files, write_json
-from relex.flows.evaluate import Scored, complete, precision_of, remember, seen_in
+from relex.flows.evaluate import Evaluator, Scored, complete, precision_of, remember, scores_of, seen_in
 from relex.flows.seen_rows import SeenRows
 from relex.hints import jobs as hints
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.model.folder import METRICS, MODEL_CARD
 from relex.registry import model_versions
+from relex.registry.promotion import Candidate, Decision, evaluate_rival, promote_if_better
 from relex.registry.workspace import staging_folder
 from relex.settings import Settings
-
-BALLOTER = "relex.evaluation.evaluator"
-
-
-class VoteEvaluator(Protocol):
-    """Judges models alone and in every kind of vote."""
-
-    def ballot(
-        self, examples: Sequence[Example], members: Sequence[tuple[str, Sequence[Prediction], Sequence[str]]]
-    ) -> EnsembleReport:
-        """Each member with its name, its predictions for the examples, and the label order of their probabilities."""
-
-
-def load_vote_evaluator() -> VoteEvaluator:
-    """The balloter, which wakes numpy, scipy and scikit-learn: named, not imported, as in `flows.judging`."""
-    balloter: VoteEvaluator = pkgutil.resolve_name(BALLOTER)
-    return balloter
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +43,8 @@ class Registered:
     """A new ensemble."""
 
     version: ModelVersion
-    promoted: bool
-    reason: str
-    """Why it is current or not."""
+    decision: Decision
+    """Whether it became current, and why."""
 
 
 def members_of(database: Database, given: Sequence[str], name: str | None) -> tuple[str, ...]:
@@ -85,8 +66,8 @@ def members_of(database: Database, given: Sequence[str], name: str | None) -> tu
     return versions
 
 
-def evaluate_ensemble(database: Database, balloter: VoteEvaluator, job_ids: Sequence[str]) -> EnsembleEvaluation:
-    """Judge jobs of one labelled file, one a member, and remember the scores with their versions.
+def evaluate_ensemble(database: Database, evaluator: Evaluator, job_ids: Sequence[str]) -> EnsembleEvaluation:
+    """Evaluate jobs of one labelled file, one a member, and remember the scores with their versions.
 
     Raises:
         JobUnfinished, RelexError: as `flows.evaluate.complete`.
@@ -97,16 +78,26 @@ def evaluate_ensemble(database: Database, balloter: VoteEvaluator, job_ids: Sequ
     for other in members[1:]:
         if other.examples != examples:
             raise InvalidInput(f"{other.job.id} and {members[0].job.id} are of different examples: vote on one file")
-    ballot = balloter.ballot(examples, [(str(each.version), each.predictions, each.version.labels) for each in members])
+    ballot = evaluator.evaluate_votes(
+        examples, [(str(each.version), each.predictions, each.version.labels) for each in members]
+    )
     for member, headline in zip(members, ballot.headlines, strict=True):
         remember(database, member, headline)
     return EnsembleEvaluation(members, ballot, tuple(found for member in members for found in seen_in(member)))
 
 
-def register(database: Database, settings: Settings, ensemble: EnsembleEvaluation, vote: Vote, name: str) -> Registered:
-    """Write the ensemble's checkpoint and register it; it becomes current where it is known to be better.
+def register(
+    database: Database,
+    settings: Settings,
+    ensemble: EnsembleEvaluation,
+    vote: Vote,
+    name: str,
+    evaluate_version: Callable[[ModelVersion], Scores] | None = None,
+) -> Registered:
+    """Write the ensemble's checkpoint and register it; it becomes current by the rule of `registry.promotion`.
 
-    Better than its best member, that is, and than the current version, on this same file.
+    An ensemble that is no better than its best member has a note that says so, and never becomes current by itself.
+    `evaluate_version` scores the current version on this file; without it only known scores count.
 
     Raises:
         BadCheckpoint: a member's files are not on this machine.
@@ -120,8 +111,12 @@ def register(database: Database, settings: Settings, ensemble: EnsembleEvaluatio
         facts = replace(model_versions.facts_of(checkpoint), trained_on=_trained_on(versions))
         with database.transaction() as tx:
             version = model_versions.keep(tx, settings, name, facts, checkpoint)
+    headline, job = ensemble.ballot.voted(vote).headline, ensemble.members[0].job
+    scores = scores_of(ensemble.members[0], headline, _precision(ensemble))
+    candidate = Candidate(scores, job.file_name, note=version.note)
+    rival = evaluate_rival(database, candidate, evaluate_version)
     with database.transaction() as tx:
-        return _promote_if_better(tx, version, ensemble, vote)
+        return Registered(version, promote_if_better(tx, version, candidate, rival))
 
 
 def ensemble_data(ensemble: EnsembleEvaluation, registered: Registered | None) -> Mapping[str, Any]:
@@ -129,8 +124,8 @@ def ensemble_data(ensemble: EnsembleEvaluation, registered: Registered | None) -
     job = ensemble.members[0].job
     return {
         "model": str(registered.version) if registered else None,
-        "current": registered.promoted if registered else None,
-        "reason": registered.reason if registered else None,
+        "current": registered.decision.promoted if registered else None,
+        "reason": registered.decision.reason if registered else None,
         "file": job.file_name,
         "sha256": job.file_sha256,
         "rows": len(ensemble.members[0].examples),
@@ -147,27 +142,9 @@ def write_votes(ensemble: EnsembleEvaluation, registered: Registered | None, out
     Raises:
         RelexError: the folder cannot be written to, or another file goes by this name.
     """
-    with new_files(out) as drafts:
-        name = write_json(drafts / "votes.json", ensemble_data(ensemble, registered)).name
+    with new_files(out) as staging:
+        name = write_json(staging / "votes.json", ensemble_data(ensemble, registered)).name
     return (out / name,)
-
-
-def _promote_if_better(tx: Transaction, version: ModelVersion, ensemble: EnsembleEvaluation, vote: Vote) -> Registered:
-    rival = table.current(tx)
-    if version.note:
-        return Registered(version, promoted=False, reason=version.note)
-    if rival is None or str(rival) == str(version):
-        table.promote(tx, version)
-        return Registered(version, promoted=True, reason="no other version was current")
-    known = rival.score_on(ensemble.members[0].job.file_sha256)
-    if known is None:
-        return Registered(version, promoted=False, reason=f"{rival} was never judged on this file")
-    own = ensemble.ballot.voted(vote).headline.micro_f1.value
-    promoted = own > known.micro_f1 and table.promote_over(tx, version, rival)
-    reason = f"micro-F1 {own:.2f} against {known.micro_f1:.2f} of {rival}"
-    if known.precision and known.precision != (ours := _precision(ensemble)):
-        reason += f" (in {PRECISIONS[ours]} against {PRECISIONS[known.precision]})"
-    return Registered(version, promoted, reason)
 
 
 def _trained_on(members: Sequence[ModelVersion]) -> tuple[TrainingFile, ...] | None:

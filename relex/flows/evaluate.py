@@ -1,4 +1,4 @@
-"""How good is a model version on a labelled file? Judged from the predictions of an ordinary job.
+"""How good is a model version on a labelled file? Evaluated from the predictions of an ordinary job.
 
 So an evaluation sees exactly what an export of the same job holds, workers and model included.
 """
@@ -6,7 +6,7 @@ So an evaluation sees exactly what an export of the same job holds, workers and 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from relex.db import examples as rows
 from relex.db import jobs
@@ -16,14 +16,36 @@ from relex.domain.examples import Example, Prediction
 from relex.domain.jobs import Job, JobState
 from relex.domain.versions import DEFAULT_PRECISION, FP32, ModelVersion, Scores
 from relex.errors import JobUnfinished, RelexError, counted
-from relex.evaluation.reports import EvaluationReport, Headline
+from relex.evaluation.reports import EnsembleReport, EvaluationReport, Headline, PairedComparison
 from relex.evaluation.shift import Reweighted, reweighted
 from relex.files.atomic import new_files, write_json
 from relex.files.writing import write_judged
-from relex.flows.judging import Evaluator
 from relex.flows.seen_rows import SeenRows, seen_rows
 from relex.hints import jobs as hints
 from relex.model.folder import PARITY
+
+LabeledPredictions = tuple[Sequence[Prediction], Sequence[str]]
+"""A model's predictions, one an example in their order, and the label order of their probabilities."""
+
+
+class Evaluator(Protocol):
+    """An evaluation of predictions by the gold labels of their examples, which stand in the same order."""
+
+    def evaluate_predictions(
+        self, examples: Sequence[Example], predictions: Sequence[Prediction], labels: Sequence[str], /
+    ) -> EvaluationReport:
+        """Compute all metrics of one model; `labels` is the order of its probabilities."""
+
+    def compare_predictions(
+        self, examples: Sequence[Example], a: LabeledPredictions, b: LabeledPredictions, /
+    ) -> PairedComparison:
+        """Compare two models."""
+
+    def evaluate_votes(
+        self, examples: Sequence[Example], members: Sequence[tuple[str, Sequence[Prediction], Sequence[str]]], /
+    ) -> EnsembleReport:
+        """Evaluate models alone and in every kind of vote; each is its name, predictions and label order."""
+
 
 FOUND, PREDICTIONS = "evaluation.json", "predictions.csv"
 
@@ -50,12 +72,14 @@ class Evaluation:
     """Whether the version was trained on these rows, as far as that is known."""
 
 
-def evaluate(database: Database, judge: Evaluator, job_id: str, target: Sequence[Example] | None = None) -> Evaluation:
-    """Judge a job of a labelled file and remember the scores with its model version.
+def evaluate(
+    database: Database, evaluator: Evaluator, job_id: str, target: Sequence[Example] | None = None
+) -> Evaluation:
+    """Evaluate a job of a labelled file and remember the scores with its model version.
 
     Args:
         database: where the job is.
-        judge: as `load_judge` gives it.
+        evaluator: as `relex.lazy` loads it.
         job_id: a job of a file in which every row has a gold label.
         target: examples of a file whose mix micro-F1 is also weighed by; labels are not looked at.
 
@@ -66,9 +90,19 @@ def evaluate(database: Database, judge: Evaluator, job_id: str, target: Sequence
     scored = complete(database, job_id)
     predicted = [prediction.label for prediction in scored.predictions]
     weighed = None if target is None else reweighted(scored.examples, predicted, target)
-    judgement = judge.judge(scored.examples, scored.predictions, scored.version.labels)
+    judgement = evaluator.evaluate_predictions(scored.examples, scored.predictions, scored.version.labels)
     remember(database, scored, judgement.headline)
     return Evaluation(scored, judgement, weighed, seen_in(scored))
+
+
+def evaluate_version(database: Database, evaluator: Evaluator, job_id: str) -> Scores:
+    """Evaluate a job of a labeled file, store the scores with its model version, and return them.
+
+    Raises:
+        JobUnfinished, RelexError: as :func:`complete`.
+    """
+    evaluation = evaluate(database, evaluator, job_id)
+    return scores_of(evaluation.scored, evaluation.judgement.headline, precision_of(evaluation.scored))
 
 
 def complete(database: Database, job_id: str) -> Scored:
@@ -109,15 +143,14 @@ def precision_of(scored: Scored) -> str:
 
 def remember(database: Database, scored: Scored, headline: Headline) -> None:
     """Keep the two figures with the model version, as `add_scores` does."""
-    found = Scores(
-        scored.job.file_sha256,
-        len(scored.examples),
-        micro_f1=headline.micro_f1.value,
-        auprc=headline.auprc.value,
-        precision=precision_of(scored),
-    )
     with database.transaction() as tx:
-        table.add_scores(tx, table.find(tx, scored.job.model), found)
+        table.add_scores(tx, table.find(tx, scored.job.model), scores_of(scored, headline, precision_of(scored)))
+
+
+def scores_of(scored: Scored, headline: Headline, precision: str) -> Scores:
+    """Return the two metrics on a job's file as they are stored with a model version."""
+    job = scored.job
+    return Scores(job.file_sha256, len(scored.examples), headline.micro_f1.value, headline.auprc.value, precision)
 
 
 def evaluation_data(evaluation: Evaluation) -> Mapping[str, Any]:
@@ -142,7 +175,7 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, Path]:
     Raises:
         RelexError: the folder cannot be written to, or other files go by these names.
     """
-    with new_files(out) as drafts:
-        write_judged(drafts / PREDICTIONS, evaluation.scored.examples, evaluation.scored.predictions)
-        write_json(drafts / FOUND, evaluation_data(evaluation))
+    with new_files(out) as staging:
+        write_judged(staging / PREDICTIONS, evaluation.scored.examples, evaluation.scored.predictions)
+        write_json(staging / FOUND, evaluation_data(evaluation))
     return out / FOUND, out / PREDICTIONS

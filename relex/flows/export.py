@@ -66,9 +66,9 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False, 
             )
         base = out / _file_name(job.id)
         manifest = base.with_suffix(".manifest.json")
-        with new_files(out, _vouched(manifest), last=manifest.name) as drafts:
-            names = _write(tx, drafts, progress, excel=excel)
-            write_json(drafts / manifest.name, _manifest(progress, table.find(tx, job.model), drafts))
+        with new_files(out, _vouched(manifest), last=manifest.name) as staging:
+            names = _write(tx, staging, progress, excel=excel)
+            write_json(staging / manifest.name, _manifest(progress, table.find(tx, job.model), staging))
     rows = progress.done - progress.failed
     return Export(
         job.file_name,

@@ -10,7 +10,7 @@ from relex.settings import Settings
 STALE_SWEEPS = 4
 """A file is stale after so many sweeps without a word; one that waits for a connection is not."""
 
-LEAST_SECONDS = 15.0
+MIN_SECONDS = 15.0
 """... and never before: Postgres may be asked for ten seconds before it counts as silent."""
 
 
@@ -26,7 +26,7 @@ def health(settings: Settings) -> str:
             f"no health file is named, here or in RELEX_HEALTH_FILE; {hints.write_health(settings.home / 'health')}"
         )
     age = _age(settings.health_file)
-    if age > max(STALE_SWEEPS * settings.sweep_seconds, LEAST_SECONDS):
+    if age > max(STALE_SWEEPS * settings.sweep_seconds, MIN_SECONDS):
         raise RelexError(
             f"the worker was last well {age:.0f} s ago ({settings.health_file}): its log says whether it cannot reach "
             "Postgres or a batch does not end; start it again"

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from relex.db import shards
@@ -36,6 +37,13 @@ class Scorer(Protocol):
         An example that is known to be unfit has a row error beside the others' predictions; what is raised instead
         makes the caller score in ever smaller groups until it has found the cause.
         """
+
+
+class OpenScorer(Protocol):
+    """A way to load a checkpoint."""
+
+    def __call__(self, folder: Path, device: str, exact: bool, /) -> Scorer:
+        """Load the checkpoint in a folder to a device, in fp32 where it must be exact."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Was a model trained on the rows that it is judged on? Every evaluation says so, as far as it can be known.
+"""Was a model trained on the rows that it is evaluated on? Every evaluation says so, as far as it can be known.
 
 A version knows the digests of its training files, if relex trained it. Rows are compared where such a file still lies
 where it was read, unchanged; a checkpoint that was made elsewhere can only be recognized by the file as a whole.

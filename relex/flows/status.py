@@ -6,7 +6,7 @@ from relex.domain.jobs import Progress
 from relex.domain.runs import TrainingRun
 
 
-def status(database: Database, given: str, lease_seconds: float = 0.0) -> Progress | TrainingRun:
+def status(database: Database, job_ref: str, lease_seconds: float = 0.0) -> Progress | TrainingRun:
     """Find the job or training run meant by an id, a unique prefix or `@last` (the newest of both).
 
     `lease_seconds` is the length of the workers' leases; it decides which workers count as silent.
@@ -16,22 +16,22 @@ def status(database: Database, given: str, lease_seconds: float = 0.0) -> Progre
         JobNotFound: nothing goes by this id, or several do.
         RunNotFound: the same for an id that begins like a run's.
     """
-    if given == ids.LAST:
+    if job_ref == ids.LAST:
         with database.transaction() as tx:
-            given = ids.last_id(tx)
-    return run_status(database, given) if ids.is_run(given) else job_status(database, given, lease_seconds)
+            job_ref = ids.last_id(tx)
+    return run_status(database, job_ref) if ids.is_run(job_ref) else job_status(database, job_ref, lease_seconds)
 
 
-def job_status(database: Database, given: str, lease_seconds: float = 0.0) -> Progress:
+def job_status(database: Database, job_ref: str, lease_seconds: float = 0.0) -> Progress:
     """Count how far a job is; raises JobNotFound."""
     with database.transaction(snapshot=True) as tx:
-        return jobs.progress(tx, jobs.find(tx, given), lease_seconds)
+        return jobs.progress(tx, jobs.find(tx, job_ref), lease_seconds)
 
 
-def run_status(database: Database, given: str) -> TrainingRun:
+def run_status(database: Database, job_ref: str) -> TrainingRun:
     """How far a training run is; raises RunNotFound."""
     with database.transaction() as tx:
-        return runs.find(tx, given)
+        return runs.find(tx, job_ref)
 
 
 def newest_jobs(database: Database, limit: int, lease_seconds: float = 0.0) -> list[Progress]:

@@ -1,13 +1,13 @@
-"""From a recipe to a registered model version: queue a run, execute it, keep what comes out.
+"""From a recipe to a registered model version: queue a run, execute it, register the checkpoint.
 
-What a trainer must do is said here, by its user (:class:`Trainer`); `relex.training.trainer` fits it.
+What a trainer must do is stated here, by its consumer (:class:`Trainer`); `relex.training.launcher` implements it.
 """
 
 import logging
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,14 +16,14 @@ from relex.db import runs
 from relex.db.connection import Database
 from relex.domain.examples import Example
 from relex.domain.runs import RunId, TrainingRun
-from relex.domain.versions import DEFAULT_PRECISION, FP32, ModelVersion, Scores
+from relex.domain.versions import FP32, ModelVersion, Scores
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
 from relex.files.reading import check_labelled, read_labelled_examples
-from relex.flows.gate import ParityCheck, no_parity_check
 from relex.flows.lease import Lease, LeaseTerms, Stopped, retry_until_written
-from relex.flows.seen_rows import seen_rows
+from relex.flows.seen_rows import SeenRows, seen_rows
 from relex.logs import log_context, worker_name
 from relex.registry import model_versions
+from relex.registry.promotion import Candidate, Rival, evaluate_rival, promote_if_better
 from relex.registry.workspace import checkpoint_dir, remove_stale_workspaces, scratch_dir
 from relex.settings import Settings
 from relex.training.recipe.config import TrainingConfig
@@ -33,18 +33,16 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 60.0
 """Delay before a run is tried again after an external service, such as the model hub, did not answer."""
 
-TRAINER = "relex.training.launcher:DistributedLauncher"
-
 
 class Outcome(Protocol):
-    """KLUE's two figures on a labelled file, x100."""
+    """KLUE's two metrics on a labeled file, x100."""
 
     micro_f1: float
     auprc: float
 
 
 class Trainer(Protocol):
-    """Makes checkpoints and judges them."""
+    """A trainer and evaluator of checkpoints."""
 
     def train(
         self,
@@ -57,35 +55,47 @@ class Trainer(Protocol):
     ) -> object:
         """Train, write a complete checkpoint to `folder`, and call `report` with plain data as it goes.
 
-        `scratch` survives a kill: what an earlier attempt left there is gone on from.
+        `scratch` survives a kill: training resumes from what an earlier attempt left there.
         """
 
     def evaluate(self, folder: Path, examples: Sequence[Example]) -> Outcome:
-        """Judge the checkpoint in `folder` on labelled examples."""
+        """Evaluate the checkpoint in `folder` on labeled examples."""
+
+
+class TrainerFactory(Protocol):
+    """A way to make a trainer."""
+
+    def __call__(self, device: str, /) -> Trainer:
+        """Return a trainer for a device, as RELEX_DEVICE names it."""
+
+
+class ParityCheck(Protocol):
+    """A comparison of a checkpoint's 16-bit predictions with its float32 predictions."""
+
+    def __call__(self, folder: Path, examples: Sequence[Example], /) -> None:
+        """Write into a checkpoint folder that is not registered yet whether it may be scored in 16 bit."""
+
+
+def no_parity_check(folder: Path, examples: Sequence[Example]) -> None:
+    """Leave a checkpoint unmeasured: it is scored in float32."""
 
 
 @dataclass(frozen=True)
 class _Means:
-    """With what a run is executed."""
+    """The tools with which a run is executed."""
 
     trainer: Trainer
     settings: Settings
     stopping: Callable[[], bool]
-    gate: ParityCheck
+    parity_check: ParityCheck
     on_stall: Callable[[], None] | None
-
-
-def load_trainer(device: str) -> Trainer:
-    """The trainer for a device (RELEX_DEVICE), which loads torch: named, not imported, so that it sleeps until then."""
-    trainer: Trainer = pkgutil.resolve_name(TRAINER)(device)
-    return trainer
 
 
 def queue(database: Database, config: TrainingConfig) -> RunId:
     """Queue a training run of a checked recipe; its relative paths start at the current folder.
 
     Raises:
-        InvalidCsv: a data file has bad rows or rows without a label: better told now than when the run begins.
+        InvalidCsv: a data file has bad rows or rows without a label: reported now rather than when the run starts.
     """
     for path in (config.data.train, config.data.valid):
         check_labelled(path, config.data.encoding)
@@ -98,12 +108,13 @@ def train_next(
     trainer: Trainer,
     settings: Settings,
     stopping: Callable[[], bool],
-    gate: ParityCheck = no_parity_check,
+    parity_check: ParityCheck = no_parity_check,
     on_stall: Callable[[], None] | None = None,
 ) -> bool:
-    """Execute the run that waited longest; False where none waits. Its checkpoint passes the gate before it is kept.
+    """Execute the run that waited longest; False where none waits.
 
-    `on_stall` is called once a run made no progress for so long that its lease was given up.
+    `parity_check` measures its checkpoint before that is registered; `on_stall` is called once a run made no progress
+    for so long that its lease was given up.
 
     Raises:
         DatabaseUnreachable: Postgres went away; the run's lease ends by itself and it is queued again.
@@ -115,23 +126,22 @@ def train_next(
         return False
     with log_context(run=run.id):
         try:
-            _execute(database, run, _Means(trainer, settings, stopping, gate, on_stall))
-        except LeaseLost as fault:
-            logger.warning("%s", fault)
+            _execute(database, run, _Means(trainer, settings, stopping, parity_check, on_stall))
+        except LeaseLost as error:
+            logger.warning("%s", error)
     remove_stale_workspaces(database, settings)
     return True
 
 
 def _execute(database: Database, run: TrainingRun, means: _Means) -> None:
-    """Whatever happens, the run ends done or failed or goes back to the queue, unless it is not ours any more.
+    """Train; the run ends done or failed or goes back to the queue, unless it is not ours any more.
 
     Raises:
         LeaseLost: another worker has it, or it was cancelled.
     """
     try:
         with chdir(run.folder):  # this process does nothing else
-            version, scores = _train(database, run, means)
-            _promote_if_better(database, means, TrainingConfig.from_dict(run.config), version, scores)
+            _train(database, run, means)
     except (LeaseLost, DatabaseUnreachable):
         raise
     except Stopped:
@@ -141,25 +151,25 @@ def _execute(database: Database, run: TrainingRun, means: _Means) -> None:
         logger.warning("%s is tried again in %.0f s: %s", run.id, RETRY_SECONDS, error)
         with database.transaction() as tx:
             runs.release(tx, run, str(error), delay_seconds=RETRY_SECONDS)
-    except Exception as fault:
-        understood = isinstance(fault, RelexError | OSError)
-        logger.error("%s: %s", run.id, fault, exc_info=not understood)
+    except Exception as error:
+        expected = isinstance(error, RelexError | OSError)
+        logger.error("%s: %s", run.id, error, exc_info=not expected)
         with database.transaction() as tx:
-            runs.fail(tx, run, str(fault) if understood else repr(fault))
+            runs.fail(tx, run, str(error) if expected else repr(error))
 
 
-def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVersion, Scores]:
-    """Train, and register what comes out, with its scores on its own validation file."""
+def _train(database: Database, run: TrainingRun, means: _Means) -> None:
+    """Train, register the checkpoint with its scores, and make it current if it is better."""
     config = TrainingConfig.from_dict(run.config)
-    told: Mapping[str, Any] = run.progress  # what an earlier worker told, until there is news
+    progress: Mapping[str, Any] = run.progress  # the last report of an earlier worker, until there is a new one
 
     def renew() -> None:
         with database.transaction() as tx:
-            runs.renew(tx, run, means.settings.lease_seconds, told)
+            runs.renew(tx, run, means.settings.lease_seconds, progress)
 
-    def report(progress: Mapping[str, Any]) -> None:
-        nonlocal told
-        told = dict(progress)
+    def report(news: Mapping[str, Any]) -> None:
+        nonlocal progress
+        progress = dict(news)
         lease.record_progress()  # first: a lease that was given up must not be taken up again
         with suppress(DatabaseUnreachable):  # the lease's thread keeps trying
             renew()
@@ -171,12 +181,12 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
         paths = (config.data.train, config.data.valid)
         train, valid = (read_labelled_examples(path, config.data.encoding) for path in paths)
         means.trainer.train(config, train, valid, folder, report, scratch_dir(means.settings, run.id))
-        _pass(means.gate, folder, valid)
-
-    facts = model_versions.facts_of(folder)
-    if files := facts.trained_on:  # now that it is known where they were read
-        path, encoding = str(config.data.train.resolve()), config.data.encoding
-        facts = replace(facts, trained_on=[replace(each, path=path, encoding=encoding) for each in files])
+        _check_parity(means.parity_check, folder, valid)
+    with Lease(renew, terms):  # a lease of its own: the evaluation may take as long as any other step
+        facts = _facts(folder, config)
+        candidate = _candidate(config, facts)
+        rival = evaluate_rival(database, candidate, partial(_evaluate_version, database, means, candidate, valid))
+        _log_seen_rows(rival, candidate, valid)
 
     def register() -> ModelVersion:
         with database.transaction() as tx:
@@ -189,64 +199,56 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> tuple[ModelVe
                     return table.find(tx, done)
                 raise
             version = model_versions.keep(tx, means.settings, config.name, facts, folder, run.id)
-            runs.complete(tx, run, str(version), told)
-        logger.info("%s is registered as %s", run.id, version)
+            decision = promote_if_better(tx, version, replace(candidate, note=version.note), rival)
+            runs.complete(tx, run, str(version), dict(progress) | {"promotion": asdict(decision)})
+        logger.info("%s is registered; %s", run.id, decision.sentence(str(version)))
         return version
 
-    return retry_until_written(register, means.stopping), facts.scores
+    version = retry_until_written(register, means.stopping)
+    for seen in seen_rows(version, candidate.scores.data_sha256, valid):
+        _log_seen(seen)
 
 
-def _pass(gate: ParityCheck, folder: Path, valid: Sequence[Example]) -> None:
-    """Without an answer the checkpoint is scored in float32; that must not cost a training of hours."""
+def _check_parity(parity_check: ParityCheck, folder: Path, valid: Sequence[Example]) -> None:
+    """Compare 16 bit with float32; a check that fails must not cost a training of hours."""
     try:
-        gate(folder, valid)
-    except (RelexError, OSError, RuntimeError) as fault:
-        logger.warning("not measured in 16 bit: %s", fault)
+        parity_check(folder, valid)
+    except (RelexError, OSError, RuntimeError) as error:
+        logger.warning("16 bit was not measured, so the checkpoint is scored in float32: %s", error)
 
 
-def _promote_if_better(
-    database: Database,
-    means: _Means,
-    config: TrainingConfig,
-    version: ModelVersion,
-    scores: Scores,
-) -> None:
-    """Make a new version current where it beats the current one on its validation file.
-
-    The version is registered by now: whatever goes wrong here, it stays, and a person may promote it.
-    """
-    if version.note:
-        logger.info("%s is not promoted: it is %s", version, version.note)
-        return
-    try:
-        with database.transaction() as tx:
-            rival = table.current(tx)
-        valid = read_labelled_examples(config.data.valid, config.data.encoding)
-        for found in (each for one in (version, rival) if one for each in seen_rows(one, scores.data_sha256, valid)):
-            (logger.warning if found.certain else logger.info)("%s", found.text)
-        if rival is None or _beats(database, means, config, scores, rival):
-            with database.transaction() as tx:
-                promoted = table.promote_over(tx, version, rival)
-            logger.info("%s %s", version, "is current" if promoted else "is not promoted: another one became current")
-    except (RelexError, OSError) as fault:
-        logger.warning("%s is not promoted: the current version could not be judged: %s", version, fault)
+def _facts(folder: Path, config: TrainingConfig) -> model_versions.CheckpointFacts:
+    """Return what is registered of the checkpoint, with the path and the encoding of its training file."""
+    facts = model_versions.facts_of(folder)
+    if not facts.trained_on:
+        return facts
+    path, encoding = str(config.data.train.resolve()), config.data.encoding
+    return replace(facts, trained_on=[replace(file, path=path, encoding=encoding) for file in facts.trained_on])
 
 
-def _beats(
-    database: Database,
-    means: _Means,
-    config: TrainingConfig,
-    scores: Scores,
-    rival: ModelVersion,
-) -> bool:
-    """Whether the scores are better than the rival's on the same file, on which it is judged now if it never was."""
-    known = rival.score_on(scores.data_sha256)
-    if known is None or known.precision == DEFAULT_PRECISION:  # compared is like with like
-        valid = read_labelled_examples(config.data.valid, config.data.encoding)
-        outcome = means.trainer.evaluate(model_versions.checkpoint_folder(means.settings, rival), valid)
-        known = Scores(scores.data_sha256, len(valid), outcome.micro_f1, outcome.auprc, FP32)
-        with database.transaction() as tx:
-            table.add_scores(tx, rival, known)
-    # The shifted and the grouped micro-F1 choose an epoch; versions are compared by what both have on this file.
+def _candidate(config: TrainingConfig, facts: model_versions.CheckpointFacts) -> Candidate:
+    # The reweighted micro-F1 and that of unseen entities only choose an epoch: versions share no such scores.
     metric = "auprc" if config.validation.metric == "auprc" else "micro_f1"
-    return bool(getattr(scores, metric) > getattr(known, metric))
+    return Candidate(facts.scores, config.data.valid.name, metric, facts.note)
+
+
+def _evaluate_version(
+    database: Database, means: _Means, candidate: Candidate, valid: Sequence[Example], version: ModelVersion
+) -> Scores:
+    """Evaluate a version on the validation file in fp32, and store its scores with it."""
+    outcome = means.trainer.evaluate(model_versions.checkpoint_folder(means.settings, version), valid)
+    scores = Scores(candidate.scores.data_sha256, len(valid), outcome.micro_f1, outcome.auprc, FP32)
+    with database.transaction() as tx:
+        table.add_scores(tx, version, scores)
+    return scores
+
+
+def _log_seen_rows(rival: Rival | None, candidate: Candidate, valid: Sequence[Example]) -> None:
+    if rival and not candidate.note:
+        for seen in seen_rows(rival.version, candidate.scores.data_sha256, valid):
+            _log_seen(seen)
+
+
+def _log_seen(seen: SeenRows) -> None:
+    """Warn of a version that was trained on rows of the file that it is evaluated on."""
+    (logger.warning if seen.certain else logger.info)("%s", seen.text)

@@ -1,7 +1,7 @@
 """Model versions and their checkpoint folders: which there are, which is current, where its files lie.
 
 A version's files are found under the home folder, or among the checkpoints that came with relex; the digests in
-Postgres decide whether what lies there is really that version, so a swapped or damaged file never scores a row.
+Postgres decide whether a folder really holds that version, so a swapped or damaged file never scores a row.
 
 Several databases may share one home folder. So a checkpoint's folder is named by its content, not by its number, and
 no folder that is there is ever removed or overwritten.
@@ -32,8 +32,6 @@ from relex.settings import Settings
 logger = logging.getLogger(__name__)
 
 SHIPPED = Path(str(resources.files("relex").joinpath("checkpoints")))
-FORMER_WEIGHTS = frozenset({"fb69478888a511e348cc6bd911ee88dfd0592b3248b679a7d728a3b25ba797a1"})
-"""sha256 of weights that an earlier relex shipped under another name: scratch@1."""
 
 
 def every(database: Database) -> list[ModelVersion]:
@@ -93,8 +91,7 @@ def register_shipped(database: Database, settings: Settings) -> None:
 
 def _gives_way(current: ModelVersion, shipped: ModelVersion) -> bool:
     """Whether the current version came with an earlier relex; what somebody trained here did not."""
-    older = current.name == shipped.name and current.number < shipped.number and current.run_id is None
-    return older or current.digests.get(folder.WEIGHTS) in FORMER_WEIGHTS
+    return current.name == shipped.name and current.number < shipped.number and current.run_id is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +188,8 @@ def scores_of(checkpoint: Path) -> Scores:
         scores = Scores(found["sha256"], int(found["examples"]), *figures, precision)
         if not (re.fullmatch(r"[\w.-]+", scores.data_sha256) and isfinite(sum(figures))):
             raise ValueError
-    except (AttributeError, KeyError, TypeError, ValueError) as fault:
-        raise BadCheckpoint(f"{checkpoint / folder.METRICS}: no validation scores; it is not relex's own") from fault
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadCheckpoint(f"{checkpoint / folder.METRICS}: no validation scores; it is not relex's own") from error
     return scores
 
 

@@ -1,4 +1,4 @@
-"""The gate before 16 bit: the same labelled examples scored both ways, by the scorers that will score later."""
+"""The parity check of 16 bit: the same labeled examples scored both ways, by the scorers that will score later."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -15,7 +15,7 @@ from relex.model.folder import classifiers
 from relex.model.parity import Parity, read_parity, write_parity
 
 MAX_EXAMPLES = 2048
-"""Enough to tell 99 % from 99.5 %."""
+"""Enough to distinguish 99 % from 99.5 %."""
 
 
 def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto") -> None:
@@ -48,11 +48,13 @@ def _scored(scorer: Scorer, examples: Sequence[Example]) -> list[Prediction]:
 
 
 def _compared(
-    dtype: str, examples: Sequence[Example], found: Sequence[Prediction], exact: Sequence[Prediction]
+    dtype: str, examples: Sequence[Example], predictions: Sequence[Prediction], exact: Sequence[Prediction]
 ) -> Parity:
     gold = [str(example.label) for example in sorted(examples, key=lambda example: example.row_no)]
-    labels, exact_labels = ([each.label for each in side] for side in (found, exact))
-    probabilities, exact_probabilities = (np.array([each.probabilities for each in side]) for side in (found, exact))
+    labels, exact_labels = ([each.label for each in side] for side in (predictions, exact))
+    probabilities, exact_probabilities = (
+        np.array([each.probabilities for each in side]) for side in (predictions, exact)
+    )
     return Parity(
         dtype=dtype,
         examples=len(gold),

@@ -1,7 +1,7 @@
 """Can this checkpoint score at all? Better asked once, before it is registered, than by every worker and every row.
 
 Weights that are cut off, of another shape or no numbers, a tokenizer of another model, a window that the backbone has
-no positions for: names and digests tell nothing of these.
+no positions for: names and digests do not show any of these.
 """
 
 from itertools import chain
@@ -27,9 +27,9 @@ def run_smoke_test(folder: Path) -> None:
         all_predicted(chain.from_iterable(open_scorer(folder, "cpu", exact=True).score(examples)), examples)
     except BadCheckpoint:
         raise
-    except (RelexError, RuntimeError, ValueError, IndexError, TypeError) as fault:
-        words = " ".join(str(fault).split())
-        raise BadCheckpoint(f"{folder}: cannot score a sentence: {words}; restore the folder") from fault
+    except (RelexError, RuntimeError, ValueError, IndexError, TypeError) as error:
+        words = " ".join(str(error).split())
+        raise BadCheckpoint(f"{folder}: cannot score a sentence: {words}; restore the folder") from error
 
 
 def _example(row_no: int, words: int) -> Example:
@@ -38,7 +38,7 @@ def _example(row_no: int, words: int) -> Example:
     start = sentence.index(OBJECT)
     return Example(
         row_no,
-        "rehearsal",
+        "smoke test",
         sentence,
         Entity(SUBJECT, 0, len(SUBJECT), "ORG"),
         Entity(OBJECT, start, start + len(OBJECT), "LOC"),

@@ -1,6 +1,6 @@
-"""The folders of training runs that have not ended: a state to go on from, a checkpoint before it is registered.
+"""The folders of training runs that have not ended: a state to resume from, a checkpoint before it is registered.
 
-They outlive their process, so that the next one goes on. A run may end without any (cancelled while nobody had it,
+They outlive their process, so that the next one resumes. A run may end without any (cancelled while nobody had it,
 given up by the sweep): what it left is removed by the next training process, for which the names begin with its id.
 """
 
@@ -18,12 +18,12 @@ from relex.domain.runs import RunId
 from relex.embedded import locks
 from relex.settings import Settings, make_home
 
-DRAFT = re.compile(r"-[0-9a-f]{32}(\.|$)")
-"""The end of a draft's name; an earlier relex put a second number behind it."""
-DRAFT_SECONDS = 86_400.0
-"""Minimum age of a draft that is removed, where the file system knows no locks."""
+STAGING = re.compile(r"-[0-9a-f]{32}(\.|$)")
+"""The end of a staging folder's name; an earlier relex put a second number behind it."""
+STAGING_SECONDS = 86_400.0
+"""Minimum age of a staging folder that is removed, where the file system knows no locks."""
 LOCK = "lock"
-"""File in a draft that its process holds locked."""
+"""File in a staging folder that its process holds locked."""
 
 
 def checkpoint_dir(settings: Settings, run_id: RunId) -> Path:
@@ -41,8 +41,8 @@ def scratch_dir(settings: Settings, run_id: RunId) -> Path:
 def staging_folder(settings: Settings, name: str) -> Iterator[Path]:
     """Give a path where a checkpoint can be put together before it is registered, on the disk of those that are.
 
-    What was not moved away is removed at the end. Until then the draft is locked: no clean-up takes it away, whichever
-    database it works for.
+    What was not moved away is removed at the end. Until then the staging folder is locked: no clean-up removes it,
+    whichever database it works for.
     """
     make_home(settings.home)
     workspace = _folder(settings) / f"{name}-{uuid4().hex}"
@@ -55,13 +55,13 @@ def staging_folder(settings: Settings, name: str) -> Iterator[Path]:
 
 
 def remove_stale_workspaces(database: Database, settings: Settings) -> None:
-    """Remove the folders of runs that have ended, and drafts of killed commands.
+    """Remove the folders of runs that have ended, and staging folders of killed commands.
 
     Those of ids that this database does not know stay: another database's runs may share the home folder. Other
     processes clean up too, so a folder may be gone at any moment.
     """
-    found = list(_folder(settings).glob("*"))
-    by_id = [(path.name.strip(".").partition(".")[0], path) for path in found]
+    paths = list(_folder(settings).glob("*"))
+    by_id = [(path.name.strip(".").partition(".")[0], path) for path in paths]
     with database.transaction() as tx:
         ended = runs.ended(tx, {run_id for run_id, _ in by_id})
     for run_id, path in by_id:
@@ -70,11 +70,11 @@ def remove_stale_workspaces(database: Database, settings: Settings) -> None:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Whether this is a draft that no process works on; False where it is gone meanwhile."""
-    if not DRAFT.search(path.name):
+    """Whether this is a staging folder that no process works on; False where it is gone meanwhile."""
+    if not STAGING.search(path.name):
         return False
     try:
-        return time.time() - path.stat().st_mtime > DRAFT_SECONDS and locks.is_free(path / LOCK)
+        return time.time() - path.stat().st_mtime > STAGING_SECONDS and locks.is_free(path / LOCK)
     except OSError:
         return False
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from relex.flows.rehearsal import load_smoke_test
+from relex.lazy import load_smoke_test
 from relex.registry.model_versions import SHIPPED
 from tests.corpus import checkpoints
 from tests.processes import environment, relex

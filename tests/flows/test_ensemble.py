@@ -13,14 +13,16 @@ from relex.domain.jobs import NewJob
 from relex.domain.versions import TrainingFile
 from relex.errors import BadCheckpoint, InvalidInput, JobUnfinished, ModelNotFound
 from relex.evaluation.metrics import micro_f1
-from relex.flows.ensemble import ensemble_data, evaluate_ensemble, load_vote_evaluator, members_of, register
-from relex.flows.importing import import_folder
+from relex.flows.ensemble import ensemble_data, evaluate_ensemble, members_of, register
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.labels import RELATIONS
+from relex.lazy import load_evaluator
 from relex.model import folder
 from relex.model.ensemble import Vote, read_ensemble
+from relex.registry.importing import import_folder
 from relex.registry.model_versions import checkpoint_folder, version_dir
+from relex.registry.promotion import Decision
 from relex.settings import Settings
 from tests.factories import FakeScorer, example, prediction
 
@@ -91,14 +93,14 @@ def current(database):
 
 
 def test_models_that_make_up_for_each_other_become_one(database, settings, scored):
-    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
+    assembled = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
     assert assembled.ballot.members == ("even@1", "odd@1")
     gold = [str(each.label) for each in assembled.members[0].examples]
     alone = [micro_f1(gold, [each.label for each in member.predictions]) for member in assembled.members]
     assert [each.micro_f1.value for each in assembled.ballot.headlines] == alone
     assert max(alone) < 70
     registered = register(database, settings, assembled, Vote.SOFT, "both")
-    assert (str(registered.version), registered.promoted) == ("both@1", True)
+    assert (str(registered.version), registered.decision.promoted) == ("both@1", True)
     assert registered.version.score_on(FILE).micro_f1 == 100
     assert registered.version.note is None
     assert current(database) == "both@1"
@@ -118,7 +120,7 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
         for name, file in zip(("even@1", "odd@1"), files, strict=True):
             stored = json.dumps([asdict(file)])
             tx.exec_driver_sql("UPDATE model_versions SET trained_on = %s WHERE model = %s", (stored, name))
-    assembled = evaluate_ensemble(database, load_vote_evaluator(), ids)
+    assembled = evaluate_ensemble(database, load_evaluator(), ids)
     registered = register(database, settings, assembled, Vote.SOFT, "both")
     assert registered.version.trained_on == tuple(files)
     text = "\n".join(map(render, ensemble_parts(assembled)))
@@ -131,13 +133,13 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
 
 
 def test_the_members_scores_are_remembered(database, scored):
-    evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
+    evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
     with database.transaction() as tx:
         assert model_versions.find(tx, "even@1").score_on(FILE).examples == ROWS
 
 
 def test_the_weights_of_the_weighted_vote_are_kept(database, settings, scored):
-    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("good"), scored("bad"), scored("worse")])
+    assembled = evaluate_ensemble(database, load_evaluator(), [scored("good"), scored("bad"), scored("worse")])
     registered = register(database, settings, assembled, Vote.WEIGHTED, "weighed")
     weights = read_ensemble(version_dir(settings, registered.version)).weights
     assert weights == assembled.ballot.voted("weighted").weights
@@ -145,10 +147,10 @@ def test_the_weights_of_the_weighted_vote_are_kept(database, settings, scored):
 
 
 def test_what_loses_to_its_best_member_is_registered_as_such_and_never_current(database, settings, scored):
-    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("good"), scored("bad"), scored("worse")])
+    assembled = evaluate_ensemble(database, load_evaluator(), [scored("good"), scored("bad"), scored("worse")])
     registered = register(database, settings, assembled, Vote.HARD, "all")
     assert registered.version.note.startswith("no better on gold.csv than its member good@1: micro-F1 ")
-    assert registered.promoted is False
+    assert registered.decision.promoted is False
     assert current(database) is None
     card = (version_dir(settings, registered.version) / folder.MODEL_CARD).read_text("utf-8")
     assert "**No better on gold.csv than its member good@1" in card
@@ -159,20 +161,20 @@ def test_only_what_beats_the_current_version_on_the_same_file_becomes_current(da
     with database.transaction() as tx:
         rival = model_versions.register(tx, "rival", RELATIONS, {"config.json": "rival"})
         model_versions.promote(tx, rival)
-    assembled = evaluate_ensemble(database, load_vote_evaluator(), ids)
+    assembled = evaluate_ensemble(database, load_evaluator(), ids)
     registered = register(database, settings, assembled, Vote.SOFT, "both")
-    assert (registered.promoted, registered.reason) == (False, "rival@1 was never judged on this file")
-    assert registration(registered).startswith("registered as both@1, which did not become current: rival@1 was never")
+    assert registered.decision == Decision(promoted=False, reason="rival@1 was never evaluated on gold.csv")
+    assert registration(registered).startswith("registered as both@1; both@1 is not current: rival@1 was never")
     with database.transaction() as tx:
         model_versions.add_scores(tx, rival, replace(registered.version.score_on(FILE), micro_f1=99.0))
     registered = register(database, settings, assembled, Vote.SOFT, "both")
-    assert (registered.promoted, current(database)) == (True, "both@1")
-    assert registered.reason == "micro-F1 100.00 against 99.00 of rival@1"
+    assert (registered.decision.promoted, current(database)) == (True, "both@1")
+    assert registered.decision.reason == "100.00 > 99.00 micro-F1 on gold.csv, against rival@1"
 
 
 def test_the_same_ensemble_is_judged_anew_by_another_file(database, settings, scored):
     """On the first file it wins, on the other it loses: what was found there decides, not what was found before."""
-    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
+    assembled = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
     register(database, settings, assembled, Vote.SOFT, "both")
     with database.transaction() as tx:
         rival = model_versions.register(tx, "rival", RELATIONS, {"config.json": "rival"})
@@ -181,7 +183,7 @@ def test_the_same_ensemble_is_judged_anew_by_another_file(database, settings, sc
     lost = replace(assembled.ballot.voted("soft"), headline=assembled.ballot.headlines[0])
     other = replace(assembled, members=members, ballot=replace(assembled.ballot, votes=(lost,)))
     registered = register(database, settings, other, Vote.SOFT, "both")
-    assert (str(registered.version), registered.promoted) == ("both@1", False)
+    assert (str(registered.version), registered.decision.promoted) == ("both@1", False)
     assert registered.version.note.startswith("no better on gold.csv than its member")
     assert registered.version.score_on("1" * 64).micro_f1 == lost.headline.micro_f1.value
     assert registered.version.score_on(FILE).micro_f1 == 100
@@ -189,7 +191,7 @@ def test_the_same_ensemble_is_judged_anew_by_another_file(database, settings, sc
 
 @pytest.mark.parametrize("fault", ["votes", "kind", "labels"])
 def test_a_broken_ensemble_is_not_imported(database, settings, scored, tmp_path, fault):
-    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
+    assembled = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
     place = version_dir(settings, register(database, settings, assembled, Vote.SOFT, "both").version)
     broken = shutil.copytree(place, tmp_path / "broken")
     member = broken / "member-2" / folder.CONFIG
@@ -205,7 +207,7 @@ def test_a_broken_ensemble_is_not_imported(database, settings, scored, tmp_path,
 
 
 def test_an_ensemble_can_be_imported(database, settings, scored, tmp_path):
-    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
+    assembled = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
     place = version_dir(settings, register(database, settings, assembled, Vote.SOFT, "both").version)
     elsewhere = Settings(home=tmp_path / "elsewhere")
     version = import_folder(database, elsewhere, place, "brought")
@@ -230,17 +232,17 @@ def test_what_makes_no_vote_is_refused(database, scored):
 def test_jobs_of_other_rows_and_unfinished_jobs_are_refused(database, scored):
     even = scored("even")
     with pytest.raises(InvalidInput, match="different examples"):
-        evaluate_ensemble(database, load_vote_evaluator(), [even, scored("odd", first=7)])
+        evaluate_ensemble(database, load_evaluator(), [even, scored("odd", first=7)])
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("open", "gold.csv", FILE, "odd@1", ROWS, 0))
         examples.copy_in(tx, job_id, map(example, range(ROWS)))
         shards.cut(tx, job_id, ROWS, 16)
     with pytest.raises(JobUnfinished):
-        evaluate_ensemble(database, load_vote_evaluator(), [even, job_id])
+        evaluate_ensemble(database, load_evaluator(), [even, job_id])
 
 
 def test_a_member_whose_files_are_not_here_leaves_nothing_behind(database, settings, scored):
-    assembled = evaluate_ensemble(database, load_vote_evaluator(), [scored("even"), scored("odd")])
+    assembled = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
     with pytest.raises(BadCheckpoint, match="no folder"):
         register(database, Settings(home=settings.home / "other"), assembled, Vote.SOFT, "both")
     assert not list((settings.home / "other").rglob("*.json"))

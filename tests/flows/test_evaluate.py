@@ -25,10 +25,10 @@ from relex.flows.compare import (
     write_comparison,
 )
 from relex.flows.evaluate import evaluate, evaluation_data, write_evaluation
-from relex.flows.judging import load_evaluator
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.labels import RELATIONS
+from relex.lazy import load_evaluator
 from relex.model import folder
 from relex.settings import Settings
 from tests.factories import FakeScorer, example, prediction

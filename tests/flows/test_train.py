@@ -1,10 +1,12 @@
 """One training run from the queue to a registered version, with a fake trainer on a real Postgres."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cli.run_text import promotion_sentence, run_lines
 from relex.db import model_versions as versions
 from relex.domain.runs import RunState
 from relex.domain.versions import Scores
@@ -48,9 +50,15 @@ def test_files_in_the_encoding_of_the_recipe(database, settings, tmp_path):
 
 
 def test_only_a_better_version_becomes_current(database, train):
-    for score, expected in ((50, "tiny@1"), (40, "tiny@1"), (60, "tiny@3")):
-        train(FakeTrainer(score))
+    for score, expected, sentence in (
+        (50, "tiny@1", "tiny@1 is now current: no other version was current"),
+        (40, "tiny@1", "tiny@2 is not current: 40.00 <= 50.00 micro-F1 on valid_data.csv, against tiny@1"),
+        (60, "tiny@3", "tiny@3 is now current: 60.00 > 50.00 micro-F1 on valid_data.csv, against tiny@1"),
+    ):
+        run = train(FakeTrainer(score))
         assert current(database) == expected
+        assert promotion_sentence(run) == sentence
+        assert f"  {sentence}" in run_lines(replace(run, progress={"promotion": run.progress["promotion"]}))
 
 
 def test_a_version_knows_its_training_file_and_a_promotion_on_its_rows_is_logged(database, train, monkeypatch, caplog):
@@ -124,6 +132,7 @@ def test_a_rival_whose_files_are_not_here_does_not_cost_the_new_version(database
         versions.promote(tx, versions.register(tx, "old", RELATIONS, {"config.json": "0"}))
     run = train(FakeTrainer(50))
     assert (run.state, run.model, current(database)) == (RunState.DONE, "tiny@1", "old@1")
+    assert promotion_sentence(run).startswith("tiny@1 is not current: old@1 could not be evaluated: ")
 
 
 def test_what_an_uncommitted_registration_left_is_taken(database, settings, train):

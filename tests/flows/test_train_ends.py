@@ -10,7 +10,8 @@ from relex.domain.runs import RunState
 from relex.errors import RelexError, ServiceUnreachable
 from relex.flows.control import cancel
 from relex.flows.status import status
-from relex.flows.train import load_trainer, queue, train_next
+from relex.flows.train import queue, train_next
+from relex.lazy import load_trainer
 from relex.registry import model_versions
 from relex.registry.workspace import remove_stale_workspaces, scratch_dir
 from relex.training.recipe.config import TrainingConfig

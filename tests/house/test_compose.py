@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from cli.main import relex
-from relex.flows.health import LEAST_SECONDS, STALE_SWEEPS
+from relex.flows.health import MIN_SECONDS, STALE_SWEEPS
 from relex.settings import Settings
 from tests.processes import ROOT
 
@@ -187,7 +187,7 @@ def test_a_worker_is_probed_and_has_time_to_give_back_what_it_holds(name):
     assert service["environment"]["RELEX_HEALTH_FILE"].startswith("/tmp/")
     assert seconds(service["stop_grace_period"]) >= 30
     # How long a worker without Postgres passes for healthy: the file's age and a probe for each of the retries.
-    stale = max(STALE_SWEEPS * Settings().sweep_seconds, LEAST_SECONDS)
+    stale = max(STALE_SWEEPS * Settings().sweep_seconds, MIN_SECONDS)
     assert stale + probe["retries"] * seconds(probe["interval"]) <= 30
 
 

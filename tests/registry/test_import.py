@@ -6,10 +6,10 @@ import pytest
 
 from relex.db import model_versions as versions
 from relex.errors import BadCheckpoint, InvalidInput
-from relex.flows.importing import import_folder
 from relex.labels import RELATIONS
 from relex.model import folder
 from relex.registry import model_versions
+from relex.registry.importing import import_folder
 
 
 @pytest.fixture

@@ -9,17 +9,17 @@ import torch
 from transformers import DistilBertConfig
 
 from relex.errors import BadCheckpoint
-from relex.flows.gate import load_parity_check
-from relex.flows.importing import import_folder
 from relex.flows.train import _pass
 from relex.inference.ensemble import open_scorer
 from relex.inference.scorer import Scorer
+from relex.lazy import load_parity_check
 from relex.model.checkpoint import save
 from relex.model.devices import half_precision
 from relex.model.folder import MODEL_CARD, PARITY, digests
 from relex.model.parity import Parity, read_parity, write_parity
 from relex.registry import model_versions
 from relex.registry import parity_check as measuring
+from relex.registry.importing import import_folder
 from relex.settings import Settings
 
 GOOD = Parity("bfloat16", 2000, agreement=99.6, largest_difference=0.02, micro_f1=79.9, micro_f1_exact=80.0)

@@ -10,10 +10,10 @@ from relex.db import model_versions as versions
 from relex.db import runs
 from relex.embedded import locks
 from relex.errors import BadCheckpoint
-from relex.flows.importing import import_folder
 from relex.model import folder
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.registry import model_versions, workspace
+from relex.registry.importing import import_folder
 from relex.registry.workspace import remove_stale_workspaces, staging_folder
 from tests.flows.fake_training import write_checkpoint
 

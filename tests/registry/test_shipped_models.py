@@ -22,19 +22,6 @@ def test_shipped_checkpoints_are_registered_once_and_replaced_by_newer_ones(data
         assert model_versions.locate(database, settings, f"starter@{number}").is_dir()
 
 
-def test_what_shipped_under_another_name_gives_way_and_stays_usable(database, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(model_versions, "SHIPPED", tmp_path / "earlier")
-    former = tmp_path / "earlier" / "scratch"
-    write_checkpoint(former, 1)
-    model_versions.register_shipped(database, settings)
-    monkeypatch.setattr(model_versions, "FORMER_WEIGHTS", {folder.digests(former)[folder.WEIGHTS]})
-    monkeypatch.setattr(model_versions, "SHIPPED", tmp_path / "now")
-    write_checkpoint(tmp_path / "now" / "starter", 2)
-    model_versions.register_shipped(database, settings)
-    assert current(database) == "starter@1"
-    assert model_versions.locate(database, settings, "scratch@1").is_dir()
-
-
 def test_a_version_that_was_trained_here_stays_current(database, settings, tmp_path, monkeypatch, train):
     train(FakeTrainer())
     monkeypatch.setattr(model_versions, "SHIPPED", tmp_path / "shipped")

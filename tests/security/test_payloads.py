@@ -10,12 +10,12 @@ from transformers import AutoModel, BertConfig, BertTokenizerFast
 
 from relex.errors import BadCheckpoint, InvalidConfig, InvalidCsv
 from relex.files.validation import check
-from relex.flows.importing import import_folder
 from relex.model import pickled
 from relex.model.checkpoint import load
 from relex.model.classifier import RelationClassifier, backbone_tokenizer
 from relex.model.config import ModelConfig
 from relex.model.folder import READ_BY_SCORING
+from relex.registry.importing import import_folder
 from relex.registry.model_versions import SHIPPED
 from relex.settings import Settings
 from relex.training import callbacks

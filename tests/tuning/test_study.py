@@ -7,8 +7,8 @@ import pytest
 
 from relex.errors import InvalidConfig, InvalidInput, RelexError
 from relex.files.reading import read_labelled_examples
-from relex.flows.train import load_trainer
 from relex.hints.models import NOTHING_LEARNED
+from relex.lazy import load_trainer
 from relex.training.recipe.config import load_config
 from relex.tuning.study import UNPRUNED_TRIALS
 from tests.tuning.studies import GRID, RATES, Listener, Trainer, execute

@@ -15,7 +15,7 @@ from tests.job_steps import progress
 from tests.own_services import own_redis
 from tests.processes import environment, kill, started, wait_until
 from worker.app import app
-from worker.dispatch import MOST_DOORBELLS, notify_scorers, notify_trainers
+from worker.dispatch import MAX_DOORBELLS, notify_scorers, notify_trainers
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_the_queue_holds_a_bounded_number_of_doorbells(services, broker_url):
     for _ in range(3):
         notify_scorers(settings, 1000)
     with Redis.from_url(broker_url) as redis:
-        assert redis.llen("score") == MOST_DOORBELLS
+        assert redis.llen("score") == MAX_DOORBELLS
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_worker_outlives_a_redis_that_refuses_its_commands(worker, database, s
                 redis.execute_command(*refuse.format(primary=primary).split())
                 heard = (tmp_path / "worker.log").read_text().count(reason)
                 with pytest.raises(ServiceUnreachable, match=f"takes no doorbells.*{reason}"):
-                    notify_scorers(settings, MOST_DOORBELLS)  # more than may ring already
+                    notify_scorers(settings, MAX_DOORBELLS)  # more than may ring already
                 job = make_job(database, key=str(number))
                 wait_until(
                     lambda heard=heard, reason=reason: (tmp_path / "worker.log").read_text().count(reason) > heard

@@ -2,11 +2,12 @@
 
 import errno
 import os
-import pkgutil
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Protocol
 
+from relex import lazy
 from relex.embedded import locks
 from relex.embedded.description import Description, describe
 from relex.errors import RelexError
@@ -19,8 +20,20 @@ FULL = 200_000_000
 """... and below which the embedded Postgres may not be able to write."""
 
 GPU = Path("/dev/nvidiactl")
-DEVICE_NAMED = "relex.model.devices:resolve_device"
-"""By name: torch is woken only where a GPU is to be asked."""
+
+
+class Device(Protocol):
+    """A torch device."""
+
+    type: str
+    """`cpu` or `cuda`."""
+
+
+class ResolveDevice(Protocol):
+    """A lookup of the device that a setting means."""
+
+    def __call__(self, name: str, /) -> Device:
+        """Return the device, or raise InvalidConfig where this machine has none such."""
 
 
 def home(folder: Path) -> CheckResult:
@@ -68,26 +81,26 @@ def device(name: str, gpu: Path = GPU) -> CheckResult:
     if name == "cpu" or (name == "auto" and not gpu.exists()):
         return CheckResult("device", f"{name}: the CPU")
     try:
-        found = pkgutil.resolve_name(DEVICE_NAMED)(name)
-    except RelexError as fault:
-        return error("device", str(fault), hints.default_device())
-    if found.type == "cpu" and gpu.exists():
+        resolved = lazy.load_device_resolver()(name)
+    except RelexError as exc:
+        return error("device", str(exc), hints.default_device())
+    if resolved.type == "cpu" and gpu.exists():
         return warning("device", f"there is a GPU ({gpu}), but torch cannot use it: the CPU scores", hints.repair_gpu())
-    return CheckResult("device", f"{name}: {found}")
+    return CheckResult("device", f"{name}: {resolved}")
 
 
 def embedded(folder: Path) -> tuple[CheckResult, Description | None]:
-    """The embedded Postgres as it lies there, and its description where it may be used to look further."""
+    """The embedded Postgres as it is in the home folder, and its description where it may be used to look further."""
     try:
-        found = describe(folder)
-    except (RelexError, OSError) as fault:
-        return error("database", str(fault), hints.name_database()), None
-    text = f"embedded {found.version} in {found.data}"
-    if found.running and locks.is_free(found.users_lock):
+        description = describe(folder)
+    except (RelexError, OSError) as exc:
+        return error("database", str(exc), hints.name_database()), None
+    text = f"embedded {description.version} in {description.data}"
+    if description.running and locks.is_free(description.users_lock):
         left = f"{text} was left running: whoever used it was killed"
         return warning("database", left, hints.stop_embedded()), None
-    if found.crashed:
+    if description.crashed:
         return warning("database", f"{text} was killed and has not recovered yet", hints.stop_embedded()), None
-    if not found.created:
+    if not description.created:
         return CheckResult("database", f"{text}, made at first use"), None
-    return CheckResult("database", f"{text}, {'running' if found.running else 'starts when needed'}"), found
+    return CheckResult("database", f"{text}, {'running' if description.running else 'starts when needed'}"), description

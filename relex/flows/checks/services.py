@@ -66,10 +66,10 @@ def _keeps(at: Broker, info: dict[str, object]) -> CheckResult:
     return CheckResult("broker", f"Redis at {place} answers")
 
 
-FEWEST_FREE = 10
+MIN_FREE_CONNECTIONS = 10
 """Connections: a worker of four processes holds nine."""
 
-MOST_SKEW = 5.0
+MAX_CLOCK_SKEW = 5.0
 """Seconds; leases live on Postgres' clock alone, but logs and ages would mislead."""
 
 
@@ -102,11 +102,11 @@ def usable(database: Database, clock: Callable[[], float]) -> Iterator[CheckResu
         yield _read_only(database, found)
     free = found.connections - found.used
     text = f"{found.used} of {found.connections} connections are taken"
-    if free < FEWEST_FREE:
+    if free < MIN_FREE_CONNECTIONS:
         yield warning("connections", f"{text}: too few are free for one more worker", hints.more_connections(at))
     else:
         yield CheckResult("connections", text)
-    if abs(skew) > MOST_SKEW:
+    if abs(skew) > MAX_CLOCK_SKEW:
         way = "behind" if skew > 0 else "ahead of"
         yield warning("clock", f"this machine's clock is {abs(skew):.0f} s {way} Postgres'", hints.synchronize_clock())
 

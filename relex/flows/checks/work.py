@@ -20,7 +20,7 @@ def work(database: Database, settings: Settings) -> Iterator[CheckResult]:
     with database.transaction() as tx:
         stuck = server.given_back(tx)
     for each in stuck:
-        text = f"{each.shards} shards of {each.job_id} are given back again and again: {each.error}"
+        text = f"{each.shards} shards of {each.job_id} are given back repeatedly: {each.error}"
         yield error("shards", text, hints.look_at_worker(each.job_id))
 
 
@@ -39,8 +39,8 @@ def _models(database: Database, settings: Settings) -> Iterator[CheckResult]:
 def _model(settings: Settings, version: ModelVersion) -> CheckResult:
     try:
         return CheckResult("model", f"{version} in {model_versions.checkpoint_folder(settings, version)}")
-    except (BadCheckpoint, ModelNotFound, OSError) as fault:
-        return error("model", str(fault), hints.copy_model(model_versions.version_dir(settings, version)))
+    except (BadCheckpoint, ModelNotFound, OSError) as exc:
+        return error("model", str(exc), hints.copy_model(model_versions.version_dir(settings, version)))
 
 
 def _waiting(database: Database, settings: Settings) -> CheckResult:

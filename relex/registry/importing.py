@@ -1,10 +1,11 @@
-"""Registering a checkpoint folder that was made elsewhere: looked at closely, copied, measured if that is asked for."""
+"""Registering a checkpoint folder that was made elsewhere: checked, copied and, on request, measured."""
 
 import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from relex.db import model_versions as table
 from relex.db.connection import Database
@@ -20,14 +21,20 @@ from relex.registry.workspace import staging_folder
 from relex.settings import Settings
 
 
+class SmokeTest(Protocol):
+    """A test whether a checkpoint can score at all."""
+
+    def __call__(self, folder: Path, /) -> None:
+        """Raise BadCheckpoint where the checkpoint in a folder cannot score."""
+
+
 def import_folder(
     database: Database, settings: Settings, source: Path, name: str, examine: Callable[[Path], None] | None = None
 ) -> ModelVersion:
     """Register a copy of a checkpoint folder that was made elsewhere; it becomes current only by `promote`.
 
-    `examine` gets the copy before it is registered: the rehearsal (:mod:`relex.flows.rehearsal`), and the gate before
-    16 bit (:mod:`relex.flows.gate`) on the user's labelled examples. A classifier that says already what was measured
-    of it is believed.
+    `examine` gets the copy before it is registered: the smoke test, and the parity check on the
+    user's labeled examples. The measurement that a classifier brings with it is believed.
 
     Raises:
         BadCheckpoint: the folder is incomplete, holds pickled files or links that lead out of it, or is not a relation
@@ -40,9 +47,9 @@ def import_folder(
     check_votes(source)
     for checkpoint in folder.classifiers(source):
         _check_classifier(checkpoint)
-    judged = (source / folder.METRICS).is_file()
-    scores, note = ([model_versions.scores_of(source)], model_versions.note_of(source)) if judged else ([], None)
-    trained_on = model_versions.trained_on(source) if judged else None
+    has_metrics = (source / folder.METRICS).is_file()
+    scores, note = ([model_versions.scores_of(source)], model_versions.note_of(source)) if has_metrics else ([], None)
+    trained_on = model_versions.trained_on(source) if has_metrics else None
     with staging_folder(settings, name) as copy:
         _copy(source, copy)
         try:
@@ -61,9 +68,9 @@ def import_folder(
 def _copy(source: Path, target: Path) -> None:
     try:
         shutil.copytree(source, target, ignore=lambda _, names: [each for each in names if not folder.belongs(each)])
-    except shutil.Error as fault:
-        _, _, reason = fault.args[0][0]  # that of the first file
-        raise BadCheckpoint(f"{source}: cannot be copied: {reason}") from fault
+    except shutil.Error as error:
+        _, _, reason = error.args[0][0]  # that of the first file
+        raise BadCheckpoint(f"{source}: cannot be copied: {reason}") from error
 
 
 def _check_classifier(checkpoint: Path) -> None:
@@ -77,8 +84,8 @@ def _check_classifier(checkpoint: Path) -> None:
 
 
 def _check_labels(checkpoint: Path, labels: Sequence[str]) -> None:
-    found, wanted = Counter(map(str, labels)), Counter(RELATIONS)
-    strange = [*(found - wanted), *(wanted - found)]
+    labels_here, expected = Counter(map(str, labels)), Counter(RELATIONS)
+    strange = [*(labels_here - expected), *(expected - labels_here)]
     if strange:
         named = ", ".join(map(quoted, strange[:3]))
         raise BadCheckpoint(
