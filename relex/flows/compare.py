@@ -63,7 +63,7 @@ class Comparison:
 
 
 def rivals(database: Database, a: str, b: str) -> tuple[str, str]:
-    """The two versions meant, as `name@number`.
+    """Return the two versions that are meant, as `name@number`.
 
     Raises:
         ModelNotFound: no such version.
@@ -100,7 +100,7 @@ def compare(database: Database, evaluator: Evaluator, settings: Settings, job_id
 
 
 def settings_of(settings: Settings, version: ModelVersion) -> Mapping[str, Any]:
-    """What the version was trained with: values by dotted key.
+    """Return the settings that a version was trained with, by dotted key.
 
     Raises:
         BadCheckpoint: the folder is not on this machine, or does not say.
@@ -116,13 +116,13 @@ def settings_of(settings: Settings, version: ModelVersion) -> Mapping[str, Any]:
 
 
 def settings_that_differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Change, ...]:
-    """The keys whose values differ, in alphabetical order."""
+    """Return the keys whose values differ, in alphabetical order."""
     keys = sorted({*a, *b})
     return tuple(Change(key, a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key))
 
 
 def comparison_data(comparison: Comparison) -> Mapping[str, Any]:
-    """Everything that was found, as plain data; of the flips their number by who is right."""
+    """Return the comparison as plain data; of the flips their number by who is right."""
     right = [flip.right for flip in comparison.flips]
     return {
         "models": {"a": str(comparison.a.version), "b": str(comparison.b.version)},

@@ -48,7 +48,7 @@ class Registered:
 
 
 def members_of(database: Database, given: Sequence[str], name: str | None) -> tuple[str, ...]:
-    """The versions that these names mean, each `name@number`.
+    """Return the versions that these names mean, each `name@number`.
 
     Raises:
         ModelNotFound: there is no such version.
@@ -83,7 +83,7 @@ def evaluate_ensemble(database: Database, evaluator: Evaluator, job_ids: Sequenc
     )
     for member, headline in zip(members, ballot.headlines, strict=True):
         remember(database, member, headline)
-    return EnsembleEvaluation(members, ballot, tuple(found for member in members for found in seen_in(member)))
+    return EnsembleEvaluation(members, ballot, tuple(seen for member in members for seen in seen_in(member)))
 
 
 def register(
@@ -120,7 +120,7 @@ def register(
 
 
 def ensemble_data(ensemble: EnsembleEvaluation, registered: Registered | None) -> Mapping[str, Any]:
-    """Everything that was found, as plain data."""
+    """Return the evaluation as plain data."""
     job = ensemble.members[0].job
     return {
         "model": str(registered.version) if registered else None,
@@ -148,7 +148,7 @@ def write_votes(ensemble: EnsembleEvaluation, registered: Registered | None, out
 
 
 def _trained_on(members: Sequence[ModelVersion]) -> tuple[TrainingFile, ...] | None:
-    """The files of all members, each once; None where one member does not say."""
+    """Return the training files of all members, each once; None where one member does not say."""
     files: dict[str, TrainingFile] = {}
     for member in members:
         if member.trained_on is None:
@@ -158,7 +158,7 @@ def _trained_on(members: Sequence[ModelVersion]) -> tuple[TrainingFile, ...] | N
 
 
 def _precision(ensemble: EnsembleEvaluation) -> str:
-    """That of the members' jobs: fp32 if it is that of all."""
+    """Return the precision of the members' jobs: fp32 if it is that of all."""
     return next((each for each in map(precision_of, ensemble.members) if each != FP32), FP32)
 
 
@@ -179,6 +179,6 @@ def _texts(ensemble: EnsembleEvaluation, vote: Vote, name: str) -> Mapping[str, 
 
 
 def _training(ensemble: EnsembleEvaluation) -> Mapping[str, Any] | None:
-    """What metrics.json says about the members' training files."""
+    """Return what metrics.json says about the members' training files."""
     files = _trained_on([member.version for member in ensemble.members])
     return None if files is None else {"data": [{"file": file.name, "sha256": file.sha256} for file in files]}

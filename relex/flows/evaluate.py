@@ -106,7 +106,7 @@ def evaluate_version(database: Database, evaluator: Evaluator, job_id: str) -> S
 
 
 def complete(database: Database, job_id: str) -> Scored:
-    """A job's examples and predictions, if no row is without one.
+    """Return a job's examples and predictions, if no row is without one.
 
     A row that could not be scored is neither right nor wrong; a score that left it out would be of another file.
 
@@ -136,13 +136,13 @@ def seen_in(scored: Scored) -> tuple[SeenRows, ...]:
 
 
 def precision_of(scored: Scored) -> str:
-    """In which precision a job was scored, as `Scores` names it: 16 bit is for versions that were measured in it."""
+    """Return the precision of a job, as `Scores` names it: 16 bit is for versions that were measured in it."""
     measured = any(name.endswith(PARITY) for name in scored.version.digests)
     return DEFAULT_PRECISION if measured and not scored.job.exact else FP32
 
 
 def remember(database: Database, scored: Scored, headline: Headline) -> None:
-    """Keep the two figures with the model version, as `add_scores` does."""
+    """Store the two metrics with the model version, as `add_scores` does."""
     with database.transaction() as tx:
         table.add_scores(tx, table.find(tx, scored.job.model), scores_of(scored, headline, precision_of(scored)))
 
@@ -154,7 +154,7 @@ def scores_of(scored: Scored, headline: Headline, precision: str) -> Scores:
 
 
 def evaluation_data(evaluation: Evaluation) -> Mapping[str, Any]:
-    """Everything that was found, as plain data."""
+    """Return the evaluation as plain data."""
     scored, judgement = evaluation.scored, evaluation.judgement
     return {
         "model": str(scored.version),

@@ -1,6 +1,6 @@
 """Model versions and their checkpoint folders: which there are, which is current, where its files lie.
 
-A version's files are found under the home folder, or among the checkpoints that came with relex; the digests in
+A version's files are validation under the home folder, or among the checkpoints that came with relex; the digests in
 Postgres decide whether a folder really holds that version, so a swapped or damaged file never scores a row.
 
 Several databases may share one home folder. So a checkpoint's folder is named by its content, not by its number, and
@@ -40,25 +40,25 @@ def every(database: Database) -> list[ModelVersion]:
         return table.every(tx)
 
 
-def promote(database: Database, given: str) -> ModelVersion:
+def promote(database: Database, name: str) -> ModelVersion:
     """Make the version `name@number` (or the newest called `name`) current.
 
     Raises:
         ModelNotFound: with the closest known name.
     """
     with database.transaction() as tx:
-        version = table.find(tx, given)
+        version = table.find(tx, name)
         table.promote(tx, version)
         return version
 
 
-def choose(tx: Transaction, given: str | None) -> ModelVersion:
+def choose(tx: Transaction, name: str | None) -> ModelVersion:
     """The version asked for, or the current one.
 
     Raises:
         ModelNotFound: no such version, or none is current yet.
     """
-    version = table.current(tx) if given is None else table.find(tx, given)
+    version = table.current(tx) if name is None else table.find(tx, name)
     if version is None:
         raise ModelNotFound(f"there is no model version yet; {hints.first_model()}")
     return version
@@ -136,8 +136,10 @@ def keep(
     broken commit finds the folder there. A checkpoint equal to a registered one (the same recipe, the same seed) is
     that version again, whose folder stays as it is.
     """
-    scores, known = [facts.scores], facts.trained_on
-    version = table.register(tx, name, facts.labels, facts.digests, scores, run_id, note=facts.note, trained_on=known)
+    scores, trained_on_files = [facts.scores], facts.trained_on
+    version = table.register(
+        tx, name, facts.labels, facts.digests, scores, run_id, note=facts.note, trained_on=trained_on_files
+    )
     install(settings, checkpoint, version)
     return version
 
@@ -182,10 +184,12 @@ def scores_of(checkpoint: Path) -> Scores:
         BadCheckpoint: its metrics.json is missing or not relex's own.
     """
     try:
-        found = folder.read_metrics(checkpoint)["validation"]
-        precision = found.get("precision", FP32)  # earlier versions of relex evaluated in fp32 and did not record it
-        figures = float(found["micro_f1"]), float(found["auprc"])
-        scores = Scores(found["sha256"], int(found["examples"]), *figures, precision)
+        validation = folder.read_metrics(checkpoint)["validation"]
+        precision = validation.get(
+            "precision", FP32
+        )  # earlier versions of relex evaluated in fp32 and did not record it
+        figures = float(validation["micro_f1"]), float(validation["auprc"])
+        scores = Scores(validation["sha256"], int(validation["examples"]), *figures, precision)
         if not (re.fullmatch(r"[\w.-]+", scores.data_sha256) and isfinite(sum(figures))):
             raise ValueError
     except (AttributeError, KeyError, TypeError, ValueError) as error:
