@@ -133,7 +133,7 @@ RULES = (
         "transformers, huggingface_hub",
         "KUBEFLOW_* WANDB_* MLFLOW_* COMET_* CLEARML_* SWANLAB_* DISABLE_MLFLOW_* DISABLE_KUBEFLOW_* BRANCH RAY_SCOPE",
         Decision.CLEARED,
-        "no tracker and no server hears of a training",
+        "no training is reported to a tracker or server",
     ),
     _rule(
         "transformers, huggingface_hub",
