@@ -25,7 +25,7 @@ from relex.domain.examples import Example, all_predicted
 from relex.errors import RelexError
 from relex.evaluation import intervals
 from relex.evaluation.metrics import auprc, micro_f1
-from relex.files.reading import read_labelled_examples
+from relex.files.reading import read_labeled_examples
 from relex.inference.scorer import Scorer
 from relex.training.recipe.config import TrainingConfig, load_config
 from relex.training.trainer import train
@@ -72,7 +72,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     files = {"data.train": str(options.data / "train_data.csv"), "data.valid": str(options.data / "valid_data.csv")}
-    data = read_labelled_examples(Path(files["data.train"])), read_labelled_examples(Path(files["data.valid"]))
+    data = read_labeled_examples(Path(files["data.train"])), read_labeled_examples(Path(files["data.valid"]))
     for seed in options.seeds:
         for recipe in STEPS:
             path = _path(options.out, recipe, seed)

@@ -23,7 +23,7 @@ from relex.benchmark.engines import FACTORIES
 from relex.benchmark.plan import SHAPES, EngineInfo, Plan
 from relex.benchmark.report import Report, report_data
 from relex.errors import RelexError
-from relex.files.reading import read_whole
+from relex.files.reading import read_all_examples
 from relex.settings import Settings
 
 PACKAGES = ("openvino==2026.4.1", "nncf==3.4.0")
@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
 def measure(csv: Path, rows: int, plan: Plan) -> Report:
     """Run the benchmark on the first rows of a CSV; progress goes to stderr."""
     start = perf_counter()
-    examples = read_whole(csv)
+    examples = read_all_examples(csv)
     reading = len(examples) / (perf_counter() - start)
     report = run_benchmark(plan, examples[:rows], lambda line: print(line, file=sys.stderr), ALL_FACTORIES)  # noqa: T201
     return replace(report, reading=reading)

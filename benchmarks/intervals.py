@@ -19,7 +19,7 @@ from relex.domain.mix import source, type_pair
 from relex.errors import RelexError
 from relex.evaluation import intervals
 from relex.evaluation.metrics import micro_f1
-from relex.files.reading import read_labelled_examples
+from relex.files.reading import read_labeled_examples
 from relex.labels import NO_RELATION, RELATIONS
 
 MIN_RELATIONS = 30
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("predictions", type=Path, help="file written by relex evaluate --out")
     parser.add_argument("--on", type=Path, required=True, help="the file that was evaluated")
     options = parser.parse_args()
-    examples = read_labelled_examples(options.on)
+    examples = read_labeled_examples(options.on)
     with options.predictions.open(encoding="utf-8-sig", newline="") as file:
         predicted = [row["pred_label"] for row in csv.DictReader(file)]
     for title, lines in {

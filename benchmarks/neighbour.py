@@ -20,7 +20,7 @@ import torch
 from relex.benchmark.plan import SHAPES
 from relex.benchmark.shapes import load_tokenizer, train_tokenizer, write_random_checkpoint
 from relex.domain.examples import Example
-from relex.files.reading import read_whole
+from relex.files.reading import read_all_examples
 from relex.inference.scorer import Scorer
 from relex.model.devices import half_precision
 
@@ -35,7 +35,7 @@ BUSY_LOOP = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile 
 @click.option("--tokenizer", type=click.Path(path_type=Path, exists=True))
 def main(csv: Path, rows: int, shape: str, tokenizer: Path | None) -> None:
     """Print rows per second of each round, and the ratio of the best ones."""
-    examples = read_whole(csv)[:rows]
+    examples = read_all_examples(csv)[:rows]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / shape
         write_random_checkpoint(

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from relex.benchmark.engine import EngineSettings, EngineUnavailable
 from relex.benchmark.engines import MAX_TOKENS, to_predictions
 from relex.domain.examples import Example, Prediction
-from relex.encoding.batches import by_token_budget, collate
+from relex.encoding.batches import batch_by_token_budget, collate
 from relex.encoding.tokens import EncodedExample
 from relex.model.checkpoint import LoadedCheckpoint, load
 from relex.model.classifier import RelationClassifier
@@ -54,7 +54,7 @@ class ConvertedNetwork:
 
     def batches(self, examples: Sequence[Example]) -> Iterator[list[EncodedExample]]:
         """Group the examples by length, at most 2,048 padded tokens in a batch."""
-        return by_token_budget(self._checkpoint.encoder.encode(examples), MAX_TOKENS)
+        return batch_by_token_budget(self._checkpoint.encoder.encode(examples), MAX_TOKENS)
 
     def inputs(self, batch: Sequence[EncodedExample]) -> Inputs:
         """Collate a batch into the arrays that the converted network takes."""

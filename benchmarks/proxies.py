@@ -1,4 +1,4 @@
-"""How a checkpoint may generalize to other people and places, estimated on a labelled file.
+"""How a checkpoint may generalize to other people and places, estimated on a labeled file.
 
 The validation file shares names with the training file, so the score of a model that memorizes names is too high there.
 Four figures show by how much: micro-F1 reweighted to the mix of an unlabelled target file, on the rows whose sentence
@@ -20,7 +20,7 @@ from relex.encoding.markers import replace_entities
 from relex.errors import RelexError
 from relex.evaluation import intervals
 from relex.evaluation.metrics import auprc, micro_f1
-from relex.files.reading import read_labelled_examples, read_whole
+from relex.files.reading import read_all_examples, read_labeled_examples
 from relex.training.validation import Validation, predicted_labels, probabilities_of
 
 COLUMNS = ["checkpoint", "micro-F1", "AUPRC", "by the target's mix", "new names", "names hidden", "names changed"]
@@ -32,9 +32,9 @@ def main() -> None:
     parser.add_argument("checkpoints", type=Path, nargs="+", metavar="CHECKPOINT")
     parser.add_argument("--data", type=Path, required=True, help="folder with train_, valid_ and test_data.csv")
     options = parser.parse_args()
-    trained_on = read_labelled_examples(options.data / "train_data.csv")
-    examples = read_labelled_examples(options.data / "valid_data.csv")
-    validation = Validation(examples, "valid_data.csv", trained_on, read_whole(options.data / "test_data.csv"))
+    trained_on = read_labeled_examples(options.data / "train_data.csv")
+    examples = read_labeled_examples(options.data / "valid_data.csv")
+    validation = Validation(examples, "valid_data.csv", trained_on, read_all_examples(options.data / "test_data.csv"))
     changed = Validation(with_other_words(examples, trained_on), "changed")
     print(f"| {' | '.join(COLUMNS)} |\n|---|{'---|' * (len(COLUMNS) - 1)}")  # noqa: T201 - a script's output
     for checkpoint in options.checkpoints:
@@ -68,8 +68,8 @@ def scores(checkpoint: Path, validation: Validation) -> list[str]:
     """Format micro-F1, AUPRC, reweighted micro-F1 and micro-F1 on unseen names."""
     probabilities, labels = probabilities_of(checkpoint, validation, "cpu")
     predicted = predicted_labels(probabilities, labels)
-    generalization = validation.elsewhere(predicted)
-    gold, guess = ([each[index] for index in validation.new] for each in (validation.gold, predicted))
+    generalization = validation.generalization(predicted)
+    gold, guess = ([each[index] for index in validation.unseen] for each in (validation.gold, predicted))
     area = auprc(validation.gold, probabilities, labels)
     return [
         with_interval(validation.gold, predicted),

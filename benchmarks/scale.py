@@ -24,7 +24,7 @@ from relex.db import jobs
 from relex.db.connection import Database
 from relex.domain.examples import Entity
 from relex.embedded import locks
-from relex.files.reading import read_whole
+from relex.files.reading import read_all_examples
 from relex.settings import Settings
 from worker.background import lock_of
 from worker.queues import SCORE
@@ -80,7 +80,7 @@ class Commands:
         """Keep `relex submit` from starting workers, by taking all slots."""
         with ExitStack() as stack:
             for slot in range(os.cpu_count() or 1):
-                stack.enter_context(locks.alone_now(lock_of(self.settings, SCORE, slot)))
+                stack.enter_context(locks.try_exclusive(lock_of(self.settings, SCORE, slot)))
             yield
 
     @contextmanager
@@ -119,7 +119,7 @@ def write_csv(path: Path, source: Path, rows: int) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "sentence", "subject_entity", "object_entity"])
-        for number, each in enumerate(islice(cycle(read_whole(source)), rows)):
+        for number, each in enumerate(islice(cycle(read_all_examples(source)), rows)):
             writer.writerow([number, f"{each.sentence} ({number})", _cell(each.subject), _cell(each.object)])
 
 

@@ -23,7 +23,7 @@ from relex.db.connection import Database
 from relex.domain.examples import Example
 from relex.domain.jobs import JobId, NewJob
 from relex.embedded.users import use
-from relex.files.reading import read_whole
+from relex.files.reading import read_all_examples
 from relex.labels import RELATIONS
 
 
@@ -55,7 +55,7 @@ def scratch_database(server: str | None) -> Iterator[Database]:
 
 def many(csv: Path, rows: int) -> list[Example]:
     """Repeat the examples of a file up to a number of rows, each with an id of its own."""
-    repeated = islice(cycle(read_whole(csv)), rows)
+    repeated = islice(cycle(read_all_examples(csv)), rows)
     return [replace(example, row_no=row_no, id=str(row_no)) for row_no, example in enumerate(repeated)]
 
 

@@ -22,7 +22,7 @@ import click
 from relex.benchmark.plan import SHAPES
 from relex.benchmark.shapes import load_tokenizer, train_tokenizer, write_random_checkpoint
 from relex.domain.examples import Example
-from relex.files.reading import read_whole
+from relex.files.reading import read_all_examples
 from relex.inference.ensemble import Ensemble, open_scorer
 from relex.inference.scorer import Scorer
 from relex.model.parity import Parity, write_parity
@@ -43,7 +43,7 @@ def main(csv: Path, rows: int, shape: str, tokenizer: Path | None, database: str
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         some = _first_rows(csv, rows, folder / "some.csv")
-        examples = read_whole(some)
+        examples = read_all_examples(some)
         write_random_checkpoint(
             folder / NAME, SHAPES[shape], load_tokenizer(tokenizer) if tokenizer else train_tokenizer(examples)
         )

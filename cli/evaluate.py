@@ -23,7 +23,7 @@ from relex.domain.versions import ModelVersion, Scores
 from relex.errors import counted, printable
 from relex.files.atomic import require_writable
 from relex.files.problems import FileFacts
-from relex.files.reading import check_labelled, read_whole
+from relex.files.reading import check_labeled, read_all_examples
 from relex.flows.compare import compare, comparison_data, rivals, write_comparison
 from relex.flows.ensemble import (
     ensemble_data,
@@ -74,7 +74,7 @@ class LabeledFile:
         """Check that --out can be written and that every row of the file is valid and has a gold label."""
         if self.out:
             require_writable(self.out)
-        facts = check_labelled(self.csv, self.encoding)
+        facts = check_labeled(self.csv, self.encoding)
         rows = counted(facts.rows, "labeled row")
         self.console.print(f"Checked {printable(str(self.csv))}: {rows}, {facts.encoding}")
         for note in facts.notes:
@@ -131,7 +131,7 @@ def evaluate_command(model: str, like: Path | None, **options: Any) -> None:
     """
     file = LabeledFile(**options)
     facts = file.check()
-    target = read_whole(like, file.encoding) if like else None
+    target = read_all_examples(like, file.encoding) if like else None
     with open_app() as (settings, database):
         (job_id,) = file.score(database, settings, facts, [model])
         evaluation = evaluate(database, load_evaluator(), job_id, target)

@@ -23,7 +23,7 @@ Row = tuple[str, ...]
 
 def evaluation_parts(evaluation: Evaluation) -> list[Part]:
     """Return the headline figures first, then every table."""
-    scored, report = evaluation.scored, evaluation.judgement
+    scored, report = evaluation.scored, evaluation.evaluation_report
     rows, precision = counted(report.rows, "row"), PRECISIONS[precision_of(scored)]
     parts: list[Part] = [
         f"{scored.version} on {scored.job.file_name}: {rows}, job {scored.job.id}, {precision}"
@@ -54,7 +54,7 @@ def comparison_parts(comparison: Comparison) -> list[Part]:
 
 def ensemble_parts(ensemble: EnsembleEvaluation) -> list[Part]:
     """Return every member alone, every vote, and the weights of the weighted vote."""
-    report, job = ensemble.ballot, ensemble.members[0].job
+    report, job = ensemble.ensemble_report, ensemble.members[0].job
     alone = [(name, *_headline(headline)) for name, headline in zip(report.members, report.headlines, strict=True)]
     votes = [(f"{each.vote} vote", *_headline(each.headline)) for each in report.votes]
     weights = next(each.weights for each in report.votes if each.weights) or ()

@@ -11,7 +11,7 @@ from relex.errors import printable
 from relex.hints import jobs as hints
 from relex.hints import next_steps
 from relex.settings import Settings
-from relex.times import iso, local
+from relex.times import format_iso, format_local
 
 STATE_STYLES: Mapping[str, str] = {
     JobState.QUEUED: "yellow",
@@ -73,12 +73,12 @@ def job_data(progress: Progress) -> dict[str, Any]:
         "rows_per_second": progress.rows_per_second,
         "seconds_left": progress.seconds_left,
         "reason": job_reason(progress),
-        "since": iso(progress.since),
-        "submitted_at": iso(job.created_at),
-        "started_at": iso(progress.started_at),
-        "paused_at": iso(job.paused_at),
-        "cancelled_at": iso(job.cancelled_at),
-        "finished_at": iso(job.finished_at),
+        "since": format_iso(progress.since),
+        "submitted_at": format_iso(job.created_at),
+        "started_at": format_iso(progress.started_at),
+        "paused_at": format_iso(job.paused_at),
+        "cancelled_at": format_iso(job.cancelled_at),
+        "finished_at": format_iso(job.finished_at),
     }
 
 
@@ -178,7 +178,7 @@ def job_since(progress: Progress) -> str:
     wishes = [f"priority {job.priority}"] if job.priority else []
     if job.max_failed is not None:
         wishes.append(f"fails with more than {job.max_failed:,} failed rows")
-    return "    ".join([f"{progress.state} since {local(progress.since)}", *wishes])
+    return "    ".join([f"{progress.state} since {format_local(progress.since)}", *wishes])
 
 
 def job_reason(progress: Progress) -> str | None:

@@ -21,7 +21,7 @@ from relex.flows.control import cancel, pause, prioritize, resume, retry
 from relex.flows.purge import purge, to_purge
 from relex.flows.status import newest_jobs
 from relex.hints import jobs as hints
-from relex.times import local
+from relex.times import format_local
 
 
 @click.command("jobs")
@@ -181,5 +181,5 @@ def _ask(jobs: Sequence[Job]) -> None:
 
 
 def _purge_line(job: Job) -> str:
-    ended = "" if job.finished_at is None else f"\tended {local(job.finished_at)}"
+    ended = "" if job.finished_at is None else f"\tended {format_local(job.finished_at)}"
     return f"{job.id}\t{printable(job.file_name)}\t{counted(job.total, 'row')}{ended}"

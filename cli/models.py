@@ -15,7 +15,7 @@ from cli.tables import Part, print_parts
 from relex.domain.examples import Example
 from relex.domain.versions import ModelVersion
 from relex.errors import printable
-from relex.files.reading import read_labelled_examples
+from relex.files.reading import read_labeled_examples
 from relex.flows.train import ParityCheck
 from relex.hints import jobs as hints
 from relex.lazy import load_parity_check, load_smoke_test
@@ -79,7 +79,7 @@ def import_command(source: Path, name: str | None, labeled: Path | None, encodin
 
     Example: relex models import checkpoints/large_focal --name large_focal
     """
-    examples = read_labelled_examples(labeled, encoding) if labeled else None
+    examples = read_labeled_examples(labeled, encoding) if labeled else None
     with open_app() as (settings, database):
         examine = partial(_examine, load_smoke_test(), load_parity_check(settings.device), examples)
         version = import_folder(database, settings, source, source.resolve().name if name is None else name, examine)

@@ -12,7 +12,7 @@ from relex.domain.versions import FP32, ModelVersion, Scores
 from relex.errors import printable
 from relex.hints import next_steps
 from relex.registry.promotion import Decision
-from relex.times import iso
+from relex.times import format_iso
 
 METRICS = {
     "micro_f1": "micro-F1",
@@ -33,9 +33,9 @@ def run_data(run: TrainingRun) -> dict[str, Any]:
         "best": _best(run),
         "model": run.model,
         "error": run.error,
-        "queued_at": iso(run.created_at),
-        "started_at": iso(run.started_at),
-        "finished_at": iso(run.finished_at),
+        "queued_at": format_iso(run.created_at),
+        "started_at": format_iso(run.started_at),
+        "finished_at": format_iso(run.finished_at),
     }
 
 
@@ -159,7 +159,7 @@ def model_data(version: ModelVersion) -> dict[str, Any]:
         "model": str(version),
         "current": version.current,
         "run": version.run_id,
-        "registered_at": iso(version.created_at),
+        "registered_at": format_iso(version.created_at),
         "note": version.note,
         "scores": [
             {

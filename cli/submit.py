@@ -29,7 +29,7 @@ from relex.domain.jobs import JobState
 from relex.errors import InvalidCsv, counted, printable
 from relex.files.atomic import require_writable
 from relex.files.problems import FileFacts, describe_problems
-from relex.files.validation import check
+from relex.files.validation import check_csv
 from relex.flows.submit import Submission, SubmitOptions, submit
 from relex.hints import jobs as hints
 from relex.hints import next_steps
@@ -90,7 +90,7 @@ def _finish(settings: Settings, database: Database, submission: Submission, out:
 def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
     rejected = Settings.from_env().output_path(f"{csv.stem[:MAX_STEM]}.rejected.csv")
     with console.status(Text(f"Checking {printable(str(csv))}")):
-        facts = check(csv, options.encoding, rejected)
+        facts = check_csv(csv, options.encoding, rejected)
     rows = counted(facts.rows, "row")
     console.print(f"Checking {printable(str(csv))} ... {rows}, {facts.encoding}, {decimal(facts.size)}")
     for note in facts.notes:

@@ -8,7 +8,7 @@ from ruamel.yaml.error import YAMLError
 
 from relex.encoding.markers import Scheme
 from relex.errors import InvalidConfig
-from relex.training.recipe.config import words
+from relex.training.recipe.config import describe_problem
 from relex.training.recipe.sections import ScratchBackbone, Section
 
 
@@ -113,7 +113,7 @@ def read_config(path: Path, steps: int | None = None) -> PretrainingConfig:
             content["schedule"]["steps"] = steps
         return PretrainingConfig.model_validate(content)
     except ValidationError as exc:
-        raise InvalidConfig("\n".join(f"{path.name}: {words(detail)}" for detail in exc.errors())) from exc
+        raise InvalidConfig("\n".join(f"{path.name}: {describe_problem(detail)}" for detail in exc.errors())) from exc
     except (OSError, YAMLError, UnicodeDecodeError, KeyError, TypeError) as exc:
         raise InvalidConfig(
             f"{path}: cannot be read as a pre-training configuration: {exc}; start with a copy of cpu.yaml"

@@ -8,7 +8,7 @@ from pretraining.config import Texts
 from relex.encoding.markers import mark
 from relex.errors import InvalidConfig
 from relex.files.lookalikes import composed
-from relex.files.reading import read_labelled_examples
+from relex.files.reading import read_labeled_examples
 
 
 def corpus_lines(files: Sequence[str]) -> Iterator[str]:
@@ -31,6 +31,6 @@ def task_lines(texts: Texts) -> list[tuple[str, str]]:
     Raises:
         InvalidCsv: the file cannot be used.
     """
-    examples = read_labelled_examples(Path(texts.task))
+    examples = read_labeled_examples(Path(texts.task))
     marked = [mark(example, texts.scheme, type_sentence=True) for example in examples]
     return [(item.text, item.pair or "") for item in marked]

@@ -7,7 +7,7 @@ exit code, so that no other package prints an error or exits.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-LONGEST = 40
+MAX_SHOWN_CHARS = 40
 """Maximum characters of foreign text in a message; suggestions compare twice as many."""
 
 
@@ -59,7 +59,7 @@ class ModelNotFound(NotFound):
     """A model version that does not exist."""
 
 
-class JobUnfinished(RelexError):
+class JobNotDone(RelexError):
     """A job that still has rows to score, so that a complete export is impossible."""
 
 
@@ -85,7 +85,7 @@ def printable(text: str) -> str:
 
 def shortened(text: str) -> str:
     """Return the beginning of foreign text, safe to print."""
-    return f"{printable(text[:LONGEST])}{'...' if len(text) > LONGEST else ''}"
+    return f"{printable(text[:MAX_SHOWN_CHARS])}{'...' if len(text) > MAX_SHOWN_CHARS else ''}"
 
 
 def quoted(text: str) -> str:
@@ -103,5 +103,5 @@ def counted(number: int, noun: str) -> str:
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return ` (did you mean X?)` for the choice closest to a word, or an empty text."""
-    close = get_close_matches(word[: 2 * LONGEST], list(choices), n=1)
+    close = get_close_matches(word[: 2 * MAX_SHOWN_CHARS], list(choices), n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -13,7 +13,7 @@ from redis import Redis, RedisError
 from sqlalchemy import make_url
 
 from relex.embedded import locks
-from relex.embedded.account import person
+from relex.embedded.account import os_user_name
 from relex.embedded.cluster import find_cluster
 from relex.embedded.creation import ensure_created
 from tests.processes import wait_until
@@ -40,9 +40,9 @@ def own_postgres(home, *, standby=False):
     A standby follows nobody, but takes no writes either.
     """
     cluster = find_cluster(home)
-    with locks.alone(cluster.places.turn_lock) as turn:
+    with locks.exclusive(cluster.places.turn_lock) as turn:
         ensure_created(cluster, turn)
-    role = f"ALTER ROLE {person()} PASSWORD '{PASSWORD}'\n".encode()
+    role = f"ALTER ROLE {os_user_name()} PASSWORD '{PASSWORD}'\n".encode()
     cluster.run("postgres", ["--single", "-D", cluster.places.data, "relex"], stdin=role)
     rules = "host open all 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
     (cluster.places.data / "pg_hba.conf").write_text(rules)
@@ -54,7 +54,7 @@ def own_postgres(home, *, standby=False):
         settings += f" -c max_connections={FEW}"
     cluster.run("pg_ctl", ["start", "--silent", "--wait", f"--options={settings}"])
     try:
-        yield f"postgresql://{person()}:{PASSWORD}@127.0.0.1:{port}/relex"
+        yield f"postgresql://{os_user_name()}:{PASSWORD}@127.0.0.1:{port}/relex"
     finally:
         cluster.run("pg_ctl", ["stop", "--silent", "--mode=immediate"])
 

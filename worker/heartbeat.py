@@ -58,7 +58,7 @@ def remove(settings: Settings) -> None:
 def _keep_writing(settings: Settings, database: Database, left: Event) -> None:
     while True:
         try:
-            schema.found(database)
+            schema.current_revision(database)
             write(settings)
         except RelexError as error:
             logger.warning("%s", error)

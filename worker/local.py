@@ -121,7 +121,7 @@ class LocalWorker:
         if self._settings.broker_url:
             yield True
             return
-        with locks.alone_now(lock_of(self._settings, self._queue, self._slot)) as held:
+        with locks.try_exclusive(lock_of(self._settings, self._queue, self._slot)) as held:
             if not held and self._stay:
                 logger.info("waiting: a background process of this machine is at work already")
                 heartbeat.write(self._settings)

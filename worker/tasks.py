@@ -43,5 +43,5 @@ def train() -> None:
 def _this_process() -> tuple[Database, Worker]:
     """Made on the first doorbell, after the fork: a database connection must not be shared with the parent."""
     database = Database(database_url(settings), WORKER)
-    schema.require_newest(database)
+    schema.require_latest_revision(database)
     return database, scoring_worker(database, settings, getattr(current_process(), "index", 0))

@@ -18,7 +18,7 @@ from relex.benchmark.ceiling import DTYPES
 from relex.benchmark.engine import Engine, EngineFactory, EngineSettings
 from relex.benchmark.plan import ENGINES
 from relex.domain.examples import Example, Prediction, all_predicted
-from relex.encoding.batches import by_token_budget, collate
+from relex.encoding.batches import batch_by_token_budget, collate
 from relex.encoding.tokens import EncodedExample
 from relex.inference.networks import PADDED_TOKENS
 from relex.inference.scorer import Scorer
@@ -66,7 +66,7 @@ class SortedEngine(PaddedEngine):
 
     def score(self, examples: Sequence[Example]) -> Iterator[list[Prediction]]:
         """Yield the predictions of batches of at most 2,048 padded tokens, shortest rows first."""
-        for encoded in by_token_budget(self._checkpoint.encoder.encode(examples), MAX_TOKENS):
+        for encoded in batch_by_token_budget(self._checkpoint.encoder.encode(examples), MAX_TOKENS):
             yield self._predict(encoded)
 
 

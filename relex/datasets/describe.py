@@ -119,7 +119,7 @@ class FileDescription:
     first_conflicts: tuple[Conflict, ...]
 
     @property
-    def labelled(self) -> int:
+    def labeled(self) -> int:
         """Rows with a gold label."""
         return sum(self.labels.values())
 

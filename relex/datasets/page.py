@@ -70,7 +70,7 @@ def _labels(body: Element, description: Description) -> None:
     labels = {index: shares(file.labels) for index, file in enumerate(description.files) if file.labels}
     if not labels:
         return
-    SubElement(body, "h2").text = "Labels, share of the labelled rows"
+    SubElement(body, "h2").text = "Labels, share of the labeled rows"
     _legend(body, description, labels)
     body.append(bars(NO_RELATION, [NO_RELATION], labels))
     SubElement(body, "h3").text = f"All others, on a larger scale than {NO_RELATION}"

@@ -117,7 +117,7 @@ def _check_size(test_size: float) -> None:
 
 def _label(example: Example) -> str:
     if example.label is None:
-        raise InvalidCsv(f"id {example.id} has no label; only a labelled file can be split")
+        raise InvalidCsv(f"id {example.id} has no label; only a labeled file can be split")
     return example.label
 
 

@@ -50,7 +50,7 @@ def overview(description: Description) -> Table:
 
     rows = [
         across("rows", lambda file: f"{file.rows:,}"),
-        across("rows with a label", lambda file: f"{file.labelled:,}"),
+        across("rows with a label", lambda file: f"{file.labeled:,}"),
         across("labels", lambda file: str(len(file.labels)) if file.labels else ABSENT),
         across(f"share of {NO_RELATION}", _no_relation),
         across(f"labels below {100 * RARE:g} % of the rows", _rare),
@@ -172,11 +172,11 @@ def _above(limit: int, lengths: Lengths) -> str:
 
 
 def _no_relation(file: FileDescription) -> str:
-    return f"{100 * file.labels.get(NO_RELATION, 0) / file.labelled:.1f} %" if file.labels else ABSENT
+    return f"{100 * file.labels.get(NO_RELATION, 0) / file.labeled:.1f} %" if file.labels else ABSENT
 
 
 def _rare(file: FileDescription) -> str:
-    return str(sum(count < RARE * file.labelled for count in file.labels.values())) if file.labels else ABSENT
+    return str(sum(count < RARE * file.labeled for count in file.labels.values())) if file.labels else ABSENT
 
 
 def _top(labels: Counts) -> str:

@@ -33,7 +33,7 @@ def address_of(url: URL) -> Address:
     return Address(host, int(port if port.isdigit() else DEFAULT_PORT), user, name)
 
 
-EXACT = {
+VALUE_FORMATS = {
     "extra_float_digits": "1",
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
@@ -52,14 +52,14 @@ IDLE_TIMEOUTS = {
 }
 """Server-side timeouts for idle and lost clients. `options` in the URL take precedence."""
 
-CONNECTION = {
+CONNECT_ARGS = {
     "client_encoding": "UTF8",
     # A statement that was prepared in one session is unknown to the next one that a PgBouncer lends.
     "prepare_threshold": None,
 }
 """Arguments that every connection is opened with; the URL cannot change them."""
 
-NOTICE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+CLIENT_TIMEOUTS = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """Client-side timeouts in seconds for a Postgres that does not answer. Values in the URL take precedence."""
 
 
@@ -106,14 +106,14 @@ class Database:
         self.name = parsed.set(query={}).render_as_string(hide_password=True)
         self.url = parsed.render_as_string(hide_password=False)
         """URL with its password, for a library that connects by itself."""
-        defaults = NOTICE | {"application_name": client}
-        arguments = {name: value for name, value in defaults.items() if name not in parsed.query} | CONNECTION
+        defaults = CLIENT_TIMEOUTS | {"application_name": client}
+        arguments = {name: value for name, value in defaults.items() if name not in parsed.query} | CONNECT_ARGS
         # A ping before use: a connection that died while a shard was scored must not cost the shard.
         self._engine = create_engine(
             parsed, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=arguments
         )
         timeouts = {} if "options" in parsed.query else IDLE_TIMEOUTS
-        apply_in_transactions(self._engine, EXACT | timeouts)
+        apply_in_transactions(self._engine, VALUE_FORMATS | timeouts)
 
     @contextmanager
     def transaction(self, *, snapshot: bool = False) -> Iterator[Transaction]:

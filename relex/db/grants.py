@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy import text
 
 from relex.db.connection import Database, Transaction, driver
-from relex.db.studies import turn
+from relex.db.studies import exclusive_transaction
 from relex.errors import InvalidInput, RelexError
 
 
@@ -63,7 +63,7 @@ def grant(database: Database, part: Part, role: str) -> None:
         InvalidInput: the role does not exist, owns the tables, or is a superuser.
         RelexError: this connection is not the owner's, or the role may create tables here.
     """
-    with turn(database, "grants") as tx:
+    with exclusive_transaction(database, "grants") as tx:
         owner, is_ours = tx.execute(OWNER).one()
         if not is_ours:  # Postgres itself would only warn
             raise RelexError(f"{database.name}: only the owner of the tables, {owner}, can grant rights in them")

@@ -9,19 +9,19 @@ from relex.errors import RelexError
 from relex.hints import jobs as hints
 
 
-def require_newest(database: Database) -> None:
+def require_latest_revision(database: Database) -> None:
     """Refuse tables of another revision.
 
     Raises:
         RelexError: the tables are older than this relex, or of a revision that it does not know; the message ends with
             what to do.
     """
-    revision = found(database)
-    if revision != newest():
+    revision = current_revision(database)
+    if revision != latest_revision():
         raise mismatch(database, revision)
 
 
-def found(database: Database) -> str | None:
+def current_revision(database: Database) -> str | None:
     """Return the revision of the database's tables; None if there are no tables."""
     with database.transaction() as tx:
         return current_revision_in(tx)
@@ -34,7 +34,7 @@ def current_revision_in(tx: Transaction) -> str | None:
     return str(tx.scalar(text("SELECT version_num FROM alembic_version")))
 
 
-def newest() -> str:
+def latest_revision() -> str:
     """Return the revision that this relex is written for."""
     return max(_known_revisions())
 
@@ -46,18 +46,18 @@ def is_known(revision: str | None) -> bool:
 
 def mismatch(database: Database, revision: str | None) -> RelexError:
     """Return the error for tables at the wrong revision, with what to do at its end."""
-    return RelexError(f"{told(database, revision)}; {_suggestion(revision)}")
+    return RelexError(f"{describe_mismatch(database, revision)}; {_suggestion(revision)}")
 
 
-def told(database: Database, revision: str | None) -> str:
+def describe_mismatch(database: Database, revision: str | None) -> str:
     """Describe what is wrong with tables at this revision."""
     tables = f"the tables in {database.name} are at revision {revision or 'none'}"
     if is_known(revision):
-        return f"{tables}, this relex needs {newest()}"
-    return f"{tables}, which this relex does not know (it needs {newest()}): a newer relex or a pre-release made them"
+        return f"{tables}, this relex needs {latest_revision()}"
+    return f"{tables}, which this relex does not know (it needs {latest_revision()}): a newer relex or a pre-release made them"
 
 
-def remedy(revision: str | None) -> str:
+def suggested_fix(revision: str | None) -> str:
     """Return what to do about tables at this revision, for `relex doctor`, which prints commands without backticks."""
     return hints.UPGRADE if is_known(revision) else hints.update_relex()
 

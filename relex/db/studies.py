@@ -29,7 +29,7 @@ KEEPALIVES = text("""
 
 
 @contextmanager
-def turn(database: Database, name: str) -> Iterator[Transaction]:
+def exclusive_transaction(database: Database, name: str) -> Iterator[Transaction]:
     """Open a transaction that holds the exclusive lock of this name until the end of the block."""
     with database.transaction() as tx:
         tx.execute(LOCK, {"key": _key(name)})
@@ -42,13 +42,13 @@ def ensure_schema(database: Database) -> None:
     Raises:
         RelexError: the role has no right to create a schema.
     """
-    with turn(database, SCHEMA) as tx:
+    with exclusive_transaction(database, SCHEMA) as tx:
         if not tx.scalar(SCHEMA_EXISTS):
             tx.execute(CREATE_SCHEMA)
 
 
 @contextmanager
-def hold(database: Database, study: str, trial: int) -> Iterator[None]:
+def lock_trial(database: Database, study: str, trial: int) -> Iterator[None]:
     """Hold the lock of a trial until the end of the block or of this process."""
     with database.session() as session:
         with database.translated_errors():
@@ -57,7 +57,7 @@ def hold(database: Database, study: str, trial: int) -> Iterator[None]:
         yield
 
 
-def is_held(tx: Transaction, study: str, trial: int) -> bool:
+def is_trial_running(tx: Transaction, study: str, trial: int) -> bool:
     """Return whether the process of a trial is alive; call it under the lock of the study."""
     return not tx.scalar(TRY_LOCK, {"key": _key(study, trial)})
 

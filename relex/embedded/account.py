@@ -91,7 +91,7 @@ def server_account(programs: Path, folders: Sequence[Path]) -> Account:
     )
 
 
-def person() -> str:
+def os_user_name() -> str:
     """Return the name of the user who runs relex, which is also the only role in the embedded Postgres.
 
     Raises:

@@ -62,12 +62,12 @@ def cluster_error(places: Places, reason: str) -> ServiceUnreachable:
     """Return the error for a failure: its reason, the path of the log, and the end of the log."""
     log_tail = "".join(f"\n  {line}" for line in _last_lines(places.log))
     return ServiceUnreachable(
-        f"the embedded Postgres is not usable: {reason}{scarcity(places.home)}; its log is {places.log}, "
+        f"the embedded Postgres is not usable: {reason}{disk_space_note(places.home)}; its log is {places.log}, "
         f"or set RELEX_DATABASE_URL to another Postgres{log_tail}"
     )
 
 
-def scarcity(home: Path) -> str:
+def disk_space_note(home: Path) -> str:
     """Return the end of an error message that says that the disk is nearly full; empty if it is not."""
     free = shutil.disk_usage(home).free
     return (

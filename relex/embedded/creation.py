@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from relex.embedded.account import person
+from relex.embedded.account import os_user_name
 from relex.embedded.cluster import Cluster
 from relex.embedded.layout import MAJOR
 from relex.errors import ServiceUnreachable
@@ -69,7 +69,7 @@ def _initialize(cluster: Cluster, data: Path, turn: int) -> None:
         "initdb",
         [
             f"--pgdata={data}",
-            f"--username={person()}",
+            f"--username={os_user_name()}",
             "--encoding=UTF8",
             "--locale=C",
             "--locale-provider=builtin",

@@ -19,14 +19,14 @@ def shared(path: Path) -> Iterator[int]:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[int]:
+def exclusive(path: Path) -> Iterator[int]:
     """Hold an exclusive lock and yield its descriptor; wait while any other process holds it."""
     with _locked(path, fcntl.LOCK_EX) as descriptor:
         yield descriptor
 
 
 @contextmanager
-def alone_now(path: Path) -> Iterator[bool]:
+def try_exclusive(path: Path) -> Iterator[bool]:
     """Try to hold an exclusive lock without waiting, and yield whether it is held."""
     with _opened(path) as descriptor:
         yield try_upgrade(descriptor)

@@ -11,7 +11,7 @@ from pwd import getpwuid
 from urllib.parse import quote, urlencode
 
 from relex.embedded import locks
-from relex.embedded.account import person
+from relex.embedded.account import os_user_name
 from relex.embedded.cluster import Cluster, find_cluster
 from relex.embedded.creation import DATABASE, ensure_created
 from relex.embedded.layout import Places
@@ -49,13 +49,13 @@ def use(home: Path) -> Iterator[str]:
 
 
 def _join(cluster: Cluster) -> Path:
-    with locks.alone(cluster.places.turn_lock) as turn:
+    with locks.exclusive(cluster.places.turn_lock) as turn:
         ensure_created(cluster, turn)
         return ensure_started(cluster)
 
 
 def _leave(cluster: Cluster, descriptor: int) -> None:
-    with _translated_os_errors(cluster.places.home), locks.alone(cluster.places.turn_lock):
+    with _translated_os_errors(cluster.places.home), locks.exclusive(cluster.places.turn_lock):
         if locks.try_upgrade(descriptor):
             stop(cluster)
 
@@ -63,7 +63,7 @@ def _leave(cluster: Cluster, descriptor: int) -> None:
 def _url(socket_folder: Path, server_uid: int) -> str:
     """Return the URL of the socket of a server that this user id runs; libpq has the kernel verify the user."""
     options = {"host": socket_folder, "port": PORT, "requirepeer": getpwuid(server_uid).pw_name} | SOCKET_OPTIONS
-    role, query = quote(person(), safe=""), urlencode(options, quote_via=quote, safe="/")
+    role, query = quote(os_user_name(), safe=""), urlencode(options, quote_via=quote, safe="/")
     return f"postgresql+psycopg://{role}@/{DATABASE}?{query}"
 
 

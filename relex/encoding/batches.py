@@ -58,7 +58,7 @@ def collate(encoded: Sequence[EncodedExample], pad_token_id: int) -> Batch:
     )
 
 
-def by_token_budget(encoded: Sequence[EncodedExample], max_tokens: int) -> Iterator[list[EncodedExample]]:
+def batch_by_token_budget(encoded: Sequence[EncodedExample], max_tokens: int) -> Iterator[list[EncodedExample]]:
     """Yield groups of examples of similar length, shortest first; equal lengths keep their order.
 
     The number of examples times the longest length is at most `max_tokens`, except for a single example that is

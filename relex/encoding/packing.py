@@ -34,7 +34,7 @@ class Pack:
     """N examples in T tokens, and their positions in K sets of C for the head; the last set is padded."""
 
     examples: list[EncodedExample]
-    stretches: tuple[Segment, ...]
+    segments: tuple[Segment, ...]
     input_ids: Tensor
     """Shape: [1, T], int64; padding at the end."""
     position_ids: Tensor
@@ -55,12 +55,12 @@ class Pack:
     @property
     def end(self) -> int:
         """Number of tokens of all examples; padding follows."""
-        return sum(segment.count * segment.length for segment in self.stretches)
+        return sum(segment.count * segment.length for segment in self.segments)
 
     @property
     def longest(self) -> int:
         """Number of tokens of the longest example."""
-        return max(segment.length for segment in self.stretches)
+        return max(segment.length for segment in self.segments)
 
     def to(self, device: torch.device) -> "Pack":
         """Return the same pack on another device; the copy to a GPU is asynchronous."""
@@ -99,7 +99,7 @@ def collate_packed(group: list[EncodedExample], total: int, pad_token_id: int) -
     filled += filled[-1:] * (-len(group) % SET_SIZE)
     return Pack(
         examples=group,
-        stretches=tuple(_segments(lengths)),
+        segments=tuple(_segments(lengths)),
         input_ids=_row([token for example in group for token in example.input_ids], pad_token_id, spare),
         position_ids=_row([position for length in lengths for position in range(length)], 0, spare),
         token_type_ids=_row([token for example in group for token in example.token_type_ids], 0, spare),

@@ -73,7 +73,7 @@ class Encoder:
         """
         return self._all_valid(examples)
 
-    def encode_hidden(self, examples: Sequence[Example]) -> list[EncodedExample]:
+    def encode_masked(self, examples: Sequence[Example]) -> list[EncodedExample]:
         """Encode examples with the mask token, which the tokenizer must have, in place of both entities' words.
 
         Raises:

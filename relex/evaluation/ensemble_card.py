@@ -11,10 +11,10 @@ from relex.evaluation.reports import EnsembleReport, Headline
 
 @dataclass(frozen=True, slots=True)
 class EnsembleFacts:
-    """One ensemble and the labelled file that it was evaluated on."""
+    """One ensemble and the labeled file that it was evaluated on."""
 
     name: str
-    ballot: EnsembleReport
+    ensemble_report: EnsembleReport
     vote: str
     """The kind of vote that the ensemble scores with."""
     file_name: str
@@ -33,8 +33,8 @@ class EnsembleFacts:
 
 def metrics_json(facts: EnsembleFacts) -> str:
     """Write all figures as JSON, x100; `note` says why the best member alone would do, if so."""
-    report = facts.ballot
-    chosen = report.voted(facts.vote)
+    report = facts.ensemble_report
+    chosen = report.scores_of(facts.vote)
     members = zip(report.members, report.headlines, strict=True)
     content = {
         "validation": {
@@ -59,7 +59,7 @@ def metrics_json(facts: EnsembleFacts) -> str:
 
 def ensemble_card(facts: EnsembleFacts) -> str:
     """Write the model card in Markdown."""
-    report, chosen = facts.ballot, facts.ballot.voted(facts.vote)
+    report, chosen = facts.ensemble_report, facts.ensemble_report.scores_of(facts.vote)
     caveat = report.caveat(facts.vote, facts.file_name)
     weights = chosen.weights or [None] * len(report.members)
     members = [

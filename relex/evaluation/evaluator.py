@@ -1,4 +1,4 @@
-"""Evaluations of predictions on labelled rows: one model, two models compared, and several models that vote.
+"""Evaluations of predictions on labeled rows: one model, two models compared, and several models that vote.
 
 The predicted labels are those that were stored, so an evaluation sees exactly what an export holds.
 """
@@ -160,10 +160,12 @@ def evaluate_votes(examples: Sequence[Example], members: Sequence[Member]) -> En
     """
     labels = members[0][2]
     probabilities = [(_probabilities(predictions), order) for _, predictions, order in members]
-    return ballot_of(tuple(name for name, _, _ in members), stacked(probabilities, labels), _gold(examples), labels)
+    return evaluate_stacked_votes(
+        tuple(name for name, _, _ in members), stacked(probabilities, labels), _gold(examples), labels
+    )
 
 
-def ballot_of(
+def evaluate_stacked_votes(
     names: tuple[str, ...], members: MemberProbabilities, gold: Sequence[str], labels: Sequence[str]
 ) -> EnsembleReport:
     """Evaluate members and votes as `evaluate_votes` does, from arrays.

@@ -30,7 +30,7 @@ Probabilities = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The scores of a checkpoint on one labelled file, x100."""
+    """The scores of a checkpoint on one labeled file, x100."""
 
     micro_f1: float
     micro_f1_interval: tuple[float, float]

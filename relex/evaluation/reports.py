@@ -58,7 +58,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """The evaluation of one model on one labelled file."""
+    """The evaluation of one model on one labeled file."""
 
     rows: int
     headline: Headline
@@ -102,7 +102,7 @@ class PairedComparison:
 
 @dataclass(frozen=True, slots=True)
 class VoteScores:
-    """The scores of one kind of vote of an ensemble on one labelled file."""
+    """The scores of one kind of vote of an ensemble on one labeled file."""
 
     vote: str
     """Kind of vote, a value of `relex.model.ensemble.Vote`."""
@@ -117,7 +117,7 @@ class VoteScores:
 
 @dataclass(frozen=True, slots=True)
 class EnsembleReport:
-    """The evaluation of some models, alone and together, on one labelled file."""
+    """The evaluation of some models, alone and together, on one labeled file."""
 
     members: tuple[str, ...]
     headlines: tuple[Headline, ...]
@@ -125,13 +125,13 @@ class EnsembleReport:
     votes: tuple[VoteScores, ...]
     """Scores of every kind of vote."""
 
-    def voted(self, vote: str) -> VoteScores:
+    def scores_of(self, vote: str) -> VoteScores:
         """Return the scores of one kind of vote."""
         return next(each for each in self.votes if each.vote == vote)
 
     def caveat(self, vote: str, file_name: str) -> str | None:
         """Return why the best member alone would do; None if the vote has the higher micro-F1."""
-        together = self.voted(vote).headline.micro_f1.value
+        together = self.scores_of(vote).headline.micro_f1.value
         best = max(range(len(self.members)), key=lambda index: self.headlines[index].micro_f1.value)
         alone = self.headlines[best].micro_f1.value
         if together > alone:

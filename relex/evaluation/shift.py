@@ -1,7 +1,7 @@
 """Distribution shift between two files: importance weights, and micro-F1 reweighted to another file's mix.
 
 A score holds for rows of the mix that it was measured on. The target file needs no labels: its type pairs and sources
-suffice to measure the difference and to weight a labelled file's rows accordingly. The weights correct the mix of type
+suffice to measure the difference and to weight a labeled file's rows accordingly. The weights correct the mix of type
 pairs and sources and nothing else, so they explain a part of a drop between two files, not all of it. This module
 imports no numpy, so that flows can use it.
 """

@@ -128,7 +128,7 @@ def _move(staged: Path, target: Path, replaceable: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def drafting(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+def staging_file(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
     """Open a hidden file in the folder of `path`, and remove it at the end unless it was renamed."""
     staging, file = _open_staging(path)
     try:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from relex.errors import LONGEST, InvalidCsv, did_you_mean, quoted, shortened
+from relex.errors import MAX_SHOWN_CHARS, InvalidCsv, did_you_mean, quoted, shortened
 from relex.files.problems import RowProblem
 from relex.hints import tables as hints
 from relex.labels import RELATIONS
@@ -60,7 +60,7 @@ def check_names(file: str, line: int, names: Sequence[str]) -> None:
 
 
 def _suggestion(column: str, missing: Sequence[str]) -> str:
-    name = OTHER_NAMES.get(unicodedata.normalize("NFC", column[:LONGEST]).lower())
+    name = OTHER_NAMES.get(unicodedata.normalize("NFC", column[:MAX_SHOWN_CHARS]).lower())
     return f" (did you mean {name}?)" if name else did_you_mean(column, missing)
 
 

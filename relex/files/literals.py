@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from relex.errors import LONGEST, printable, quoted
+from relex.errors import MAX_SHOWN_CHARS, printable, quoted
 from relex.files.columns import BadCell
 from relex.files.lookalikes import character
 
@@ -107,8 +107,8 @@ def _index(text: str, line: int | None, column: int | None) -> int:
 def _excerpt(cell: str, at: int) -> str:
     """Quote the part of the cell around the error, and name the character there."""
     at = min(at, len(cell))
-    first = max(0, min(at - LONGEST // 2, len(cell) - LONGEST))
-    last = first + LONGEST
+    first = max(0, min(at - MAX_SHOWN_CHARS // 2, len(cell) - MAX_SHOWN_CHARS))
+    last = first + MAX_SHOWN_CHARS
     shown = f"{'...' if first else ''}{printable(cell[first:last])}{'...' if last < len(cell) else ''}"
     if at == len(cell):
         return f"'{shown}' (it ends too early)" if cell else "the cell is empty"

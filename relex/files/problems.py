@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from relex.errors import LONGEST, printable, shortened
+from relex.errors import MAX_SHOWN_CHARS, printable, shortened
 from relex.files.conventions import Conventions
 
 CONTEXT_CHARS = 24
@@ -57,7 +57,7 @@ class FileFacts:
     rows: int
     accepted: int
     rejected: int
-    labelled: int
+    labeled: int
     """Accepted records with a gold label."""
     problem_counts: Mapping[str, int]
     """Number of problems by code, most frequent first; a record may have several."""
@@ -95,7 +95,7 @@ def marked(sentence: str, start: int, end: int) -> tuple[str, str]:
     `LONGEST` characters.
     """
     start = min(max(start, 0), len(sentence))
-    end = min(max(end, start), len(sentence), start + LONGEST)
+    end = min(max(end, start), len(sentence), start + MAX_SHOWN_CHARS)
     first, last = max(start - CONTEXT_CHARS, 0), end + CONTEXT_CHARS
     before = ("..." if first else "") + printable(sentence[first:start])
     part = printable(sentence[start:end])

@@ -14,11 +14,11 @@ from relex.files.problems import FileFacts, describe_problems
 from relex.files.records import open_table
 from relex.files.rows import check_records
 from relex.files.text import sha256_of
-from relex.files.validation import check
+from relex.files.validation import check_csv
 
 
 def read_examples(path: Path, facts: FileFacts) -> Iterator[Example]:
-    """Stream the records that :func:`relex.files.validation.check` accepted, in the file's order.
+    """Stream the records that :func:`relex.files.validation.check_csv` accepted, in the file's order.
 
     Args:
         path: the file.
@@ -36,16 +36,16 @@ def read_examples(path: Path, facts: FileFacts) -> Iterator[Example]:
         raise InvalidCsv(f"{path.name}: changed after it was checked; try again")
 
 
-def read_labelled_examples(path: Path, encoding: str = "utf-8") -> list[Example]:
+def read_labeled_examples(path: Path, encoding: str = "utf-8") -> list[Example]:
     """Read all examples of a file, each with a gold label, as training needs them.
 
     Raises:
         InvalidCsv: the file or a record is invalid, or a record has no label.
     """
-    return list(read_examples(path, check_labelled(path, encoding)))
+    return list(read_examples(path, check_labeled(path, encoding)))
 
 
-def read_whole(path: Path, encoding: str = "utf-8") -> list[Example]:
+def read_all_examples(path: Path, encoding: str = "utf-8") -> list[Example]:
     """Read all examples of a file, with or without labels.
 
     Raises:
@@ -54,22 +54,22 @@ def read_whole(path: Path, encoding: str = "utf-8") -> list[Example]:
     return list(read_examples(path, _check_all(path, encoding)))
 
 
-def check_labelled(path: Path, encoding: str = "utf-8") -> FileFacts:
+def check_labeled(path: Path, encoding: str = "utf-8") -> FileFacts:
     """Check that every record of a file is valid and has a gold label.
 
     Raises:
         InvalidCsv: the file or a record is invalid, or a record has no label.
     """
     facts = _check_all(path, encoding)
-    if facts.labelled < facts.rows:
+    if facts.labeled < facts.rows:
         rows = f"{counted(facts.rows, 'row')} {'has' if facts.rows == 1 else 'have'}"
-        missing = f"{facts.rows - facts.labelled:,} of {rows} no gold label in column {LABEL}"
+        missing = f"{facts.rows - facts.labeled:,} of {rows} no gold label in column {LABEL}"
         raise InvalidCsv(f"{path.name}: {missing}{''.join(f' ({note})' for note in facts.notes)}")
     return facts
 
 
 def _check_all(path: Path, encoding: str) -> FileFacts:
-    facts = check(path, encoding)
+    facts = check_csv(path, encoding)
     if facts.rejected:
         raise InvalidCsv(describe_problems(facts, path.name))
     return facts

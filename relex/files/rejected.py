@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from relex.errors import RelexError
-from relex.files.atomic import drafting, publish_beside
+from relex.files.atomic import publish_beside, staging_file
 from relex.files.problems import RowProblem
 from relex.files.records import Header, Record
 
@@ -74,7 +74,7 @@ class RejectedFile:
             self._fail(exc)
 
     def _begin(self, path: Path) -> None:
-        self.staging, self.file = self.stack.enter_context(drafting(path))
+        self.staging, self.file = self.stack.enter_context(staging_file(path))
         text = codecs.getwriter("utf-8-sig")(self.file, "backslashreplace")
         self.writer = csv.writer(text, lineterminator="\n")
         self.writer.writerow([LINE, PROBLEM, *(self.names[index] for index in self.columns)])

@@ -22,7 +22,7 @@ MAX_PASSES = 3
 """One pass if the first rows are like the others; more if they are not."""
 
 
-def check(path: Path, encoding: str = "utf-8", rejected_path: Path | None = None) -> FileFacts:
+def check_csv(path: Path, encoding: str = "utf-8", rejected_path: Path | None = None) -> FileFacts:
     """Check every record of a CSV.
 
     Invalid records are counted, not raised: the caller decides whether the valid ones are enough.
@@ -58,7 +58,7 @@ class _Counts:
 
     accepted: int = 0
     rejected: int = 0
-    labelled: int = 0
+    labeled: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     problems: list[RowProblem] = field(default_factory=list)
     votes: Votes = field(default_factory=Votes)
@@ -79,7 +79,7 @@ def _count(table: Table, conventions: Conventions, rejected: RejectedFile) -> _C
     for record, checked in check_records(table, conventions, counts.votes):
         if isinstance(checked, Example):
             counts.accepted += 1
-            counts.labelled += checked.label is not None
+            counts.labeled += checked.label is not None
             continue
         counts.rejected += 1
         counts.codes.update(problem.code for problem in checked)
@@ -102,7 +102,7 @@ def _facts(
         rows=rows,
         accepted=counts.accepted,
         rejected=counts.rejected,
-        labelled=counts.labelled,
+        labeled=counts.labeled,
         problem_counts=dict(counts.codes.most_common()),
         problems=tuple(counts.problems),
         conventions=conventions,

@@ -80,7 +80,7 @@ def write_errors(path: Path, errors: Iterable[tuple[str, str, str]]) -> None:
     _write_rows(path, ERROR_HEADER, errors)
 
 
-def write_judged(path: Path, examples: Iterable[Example], predictions: Iterable[Prediction]) -> None:
+def write_labeled_predictions(path: Path, examples: Iterable[Example], predictions: Iterable[Prediction]) -> None:
     """Write labeled examples with their predictions, both in the same order.
 
     Raises:

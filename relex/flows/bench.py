@@ -14,7 +14,7 @@ from relex.benchmark.plan import Plan
 from relex.benchmark.report import Report
 from relex.domain.examples import Example
 from relex.errors import counted
-from relex.files.reading import read_whole
+from relex.files.reading import read_all_examples
 
 
 class RunBenchmark(Protocol):
@@ -32,7 +32,7 @@ def bench(path: Path, rows: int, plan: Plan, report: Callable[[str], None], enco
         InvalidConfig, InvalidInput, BadCheckpoint: as the benchmark does.
     """
     started = perf_counter()
-    examples = read_whole(path, encoding)
+    examples = read_all_examples(path, encoding)
     reading = len(examples) / (perf_counter() - started)
     if len(examples) < rows:
         report(f"{path.name} has only {counted(len(examples), 'row')}")

@@ -77,7 +77,7 @@ def rivals(database: Database, a: str, b: str) -> tuple[str, str]:
 
 
 def compare(database: Database, evaluator: Evaluator, settings: Settings, job_ids: tuple[str, str]) -> Comparison:
-    """Evaluate two jobs of the same labelled file and remember the scores with their model versions.
+    """Evaluate two jobs of the same labeled file and remember the scores with their model versions.
 
     Raises:
         JobUnfinished, RelexError: as `flows.evaluate.complete`.

@@ -1,4 +1,4 @@
-"""Work on labelled files before any training: cut them in two, and look at what they hold."""
+"""Work on labeled files before any training: cut them in two, and look at what they hold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from relex.datasets.describe import Description, describe
 from relex.datasets.split import Split, grouped, stratified
 from relex.encoding.plain_text import token_counts
 from relex.files.atomic import new_files
-from relex.files.reading import check_labelled, copy_records, read_examples, read_whole
+from relex.files.reading import check_labeled, copy_records, read_all_examples, read_examples
 from relex.files.text import shown_path
 from relex.registry.model_versions import SHIPPED
 
@@ -32,7 +32,7 @@ def split_file(
     """Write `train_data.csv` and `valid_data.csv`, whose records together are those of the file.
 
     Args:
-        path: a labelled file without bad rows.
+        path: a labeled file without bad rows.
         out: folder for the two files.
         by_group: keep rows that share a sentence or an entity word on one side; otherwise keep every label's share.
         valid_share: the validation side's share of the rows, between 0 and 1.
@@ -44,7 +44,7 @@ def split_file(
         InvalidInput: valid_share is no share.
         RelexError: other files go by these names, or the folder cannot be written to.
     """
-    facts = check_labelled(path, encoding)
+    facts = check_labeled(path, encoding)
     examples = list(read_examples(path, facts))
     if by_group:
         split = grouped(examples, valid_share, seed)
@@ -70,7 +70,7 @@ def describe_files(
         InvalidCsv: a file has bad rows or none.
         InvalidInput: the tokenizer cannot be read.
     """
-    files = {shown_path(path): read_whole(path, encoding) for path in paths}
+    files = {shown_path(path): read_all_examples(path, encoding) for path in paths}
     tokens = {
         name: token_counts(tokenizer_file, [example.sentence for example in examples])
         for name, examples in files.items()

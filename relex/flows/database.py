@@ -8,7 +8,7 @@ from relex import lazy
 from relex.db import schema
 from relex.db.connection import Database
 from relex.db.grants import Part, grant
-from relex.embedded.cluster import scarcity
+from relex.embedded.cluster import disk_space_note
 from relex.embedded.users import use
 from relex.errors import DatabaseUnreachable
 from relex.registry import model_versions
@@ -35,8 +35,10 @@ def open_database(settings: Settings, client: str = "relex") -> Iterator[Databas
     """
     with _connected(settings, client) as database:
         if settings.database_url:
-            schema.require_newest(database)
-        elif schema.found(database) != schema.newest() or not model_versions.shipped_is_registered(database):
+            schema.require_latest_revision(database)
+        elif schema.current_revision(database) != schema.latest_revision() or not model_versions.shipped_is_registered(
+            database
+        ):
             _prepare(database, settings)
         yield database
 
@@ -55,7 +57,7 @@ def upgrade(settings: Settings, roles: Mapping[Part, str]) -> tuple[str, str]:
         _prepare(database, settings)
         for part, role in roles.items():
             grant(database, part, role)
-        return database.name, schema.newest()
+        return database.name, schema.latest_revision()
 
 
 @contextmanager
@@ -65,7 +67,7 @@ def _connected(settings: Settings, client: str) -> Iterator[Database]:
         try:
             yield database
         except DatabaseUnreachable as error:
-            if settings.database_url or not (full := scarcity(settings.home)):
+            if settings.database_url or not (full := disk_space_note(settings.home)):
                 raise
             raise DatabaseUnreachable(f"{error}{full}") from error
         finally:

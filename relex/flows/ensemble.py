@@ -30,10 +30,10 @@ from relex.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class EnsembleEvaluation:
-    """Members on one labelled file, and what they are worth alone and together."""
+    """Members on one labeled file, and what they are worth alone and together."""
 
     members: tuple[Scored, ...]
-    ballot: EnsembleReport
+    ensemble_report: EnsembleReport
     seen: tuple[SeenRows, ...]
     """Whether members were trained on these rows, as far as that is known."""
 
@@ -67,7 +67,7 @@ def members_of(database: Database, given: Sequence[str], name: str | None) -> tu
 
 
 def evaluate_ensemble(database: Database, evaluator: Evaluator, job_ids: Sequence[str]) -> EnsembleEvaluation:
-    """Evaluate jobs of one labelled file, one a member, and remember the scores with their versions.
+    """Evaluate jobs of one labeled file, one a member, and remember the scores with their versions.
 
     Raises:
         JobUnfinished, RelexError: as `flows.evaluate.complete`.
@@ -78,12 +78,12 @@ def evaluate_ensemble(database: Database, evaluator: Evaluator, job_ids: Sequenc
     for other in members[1:]:
         if other.examples != examples:
             raise InvalidInput(f"{other.job.id} and {members[0].job.id} are of different examples: vote on one file")
-    ballot = evaluator.evaluate_votes(
+    ensemble_report = evaluator.evaluate_votes(
         examples, [(str(each.version), each.predictions, each.version.labels) for each in members]
     )
-    for member, headline in zip(members, ballot.headlines, strict=True):
+    for member, headline in zip(members, ensemble_report.headlines, strict=True):
         remember(database, member, headline)
-    return EnsembleEvaluation(members, ballot, tuple(seen for member in members for seen in seen_in(member)))
+    return EnsembleEvaluation(members, ensemble_report, tuple(seen for member in members for seen in seen_in(member)))
 
 
 def register(
@@ -103,15 +103,17 @@ def register(
         BadCheckpoint: a member's files are not on this machine.
     """
     with database.transaction() as tx:
-        versions = [table.find(tx, member) for member in ensemble.ballot.members]
+        versions = [table.find(tx, member) for member in ensemble.ensemble_report.members]
     checkpoints = [model_versions.checkpoint_folder(settings, version) for version in versions]
-    config = EnsembleConfig(vote=vote, members=ensemble.ballot.members, weights=ensemble.ballot.voted(vote).weights)
+    config = EnsembleConfig(
+        vote=vote, members=ensemble.ensemble_report.members, weights=ensemble.ensemble_report.scores_of(vote).weights
+    )
     with staging_folder(settings, name) as checkpoint:
         write_ensemble(checkpoint, checkpoints, config, _texts(ensemble, vote, name))
         facts = replace(model_versions.facts_of(checkpoint), trained_on=_trained_on(versions))
         with database.transaction() as tx:
             version = model_versions.keep(tx, settings, name, facts, checkpoint)
-    headline, job = ensemble.ballot.voted(vote).headline, ensemble.members[0].job
+    headline, job = ensemble.ensemble_report.scores_of(vote).headline, ensemble.members[0].job
     scores = scores_of(ensemble.members[0], headline, _precision(ensemble))
     candidate = Candidate(scores, job.file_name, note=version.note)
     rival = evaluate_rival(database, candidate, evaluate_version)
@@ -132,7 +134,7 @@ def ensemble_data(ensemble: EnsembleEvaluation, registered: Registered | None) -
         "precision": _precision(ensemble),
         "seen_rows": [asdict(each) for each in ensemble.seen],
         "jobs": [member.job.id for member in ensemble.members],
-        **asdict(ensemble.ballot),
+        **asdict(ensemble.ensemble_report),
     }
 
 
@@ -166,14 +168,14 @@ def _texts(ensemble: EnsembleEvaluation, vote: Vote, name: str) -> Mapping[str, 
     job = ensemble.members[0].job
     facts = EnsembleFacts(
         name=name,
-        ballot=ensemble.ballot,
+        ensemble_report=ensemble.ensemble_report,
         vote=vote,
         file_name=job.file_name,
         file_sha256=job.file_sha256,
         examples=len(ensemble.members[0].examples),
         precision=_precision(ensemble),
         training=_training(ensemble),
-        made_by=f"relex ensemble {' '.join(ensemble.ballot.members)} --on {job.file_name} --vote {vote} --name {name}",
+        made_by=f"relex ensemble {' '.join(ensemble.ensemble_report.members)} --on {job.file_name} --vote {vote} --name {name}",
     )
     return {METRICS: metrics_json(facts), MODEL_CARD: ensemble_card(facts)}
 

@@ -1,4 +1,4 @@
-"""How good is a model version on a labelled file? Evaluated from the predictions of an ordinary job.
+"""How good is a model version on a labeled file? Evaluated from the predictions of an ordinary job.
 
 So an evaluation sees exactly what an export of the same job holds, workers and model included.
 """
@@ -15,11 +15,11 @@ from relex.db.connection import Database
 from relex.domain.examples import Example, Prediction
 from relex.domain.jobs import Job, JobState
 from relex.domain.versions import DEFAULT_PRECISION, FP32, ModelVersion, Scores
-from relex.errors import JobUnfinished, RelexError, counted
+from relex.errors import JobNotDone, RelexError, counted
 from relex.evaluation.reports import EnsembleReport, EvaluationReport, Headline, PairedComparison
 from relex.evaluation.shift import Reweighted, reweighted
 from relex.files.atomic import new_files, write_json
-from relex.files.writing import write_judged
+from relex.files.writing import write_labeled_predictions
 from relex.flows.seen_rows import SeenRows, seen_rows
 from relex.hints import jobs as hints
 from relex.model.folder import PARITY
@@ -52,7 +52,7 @@ FOUND, PREDICTIONS = "evaluation.json", "predictions.csv"
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A model version's predictions for every row of a labelled file, in the file's order."""
+    """A model version's predictions for every row of a labeled file, in the file's order."""
 
     job: Job
     version: ModelVersion
@@ -65,7 +65,7 @@ class Evaluation:
     """What was found, and from what."""
 
     scored: Scored
-    judgement: EvaluationReport
+    evaluation_report: EvaluationReport
     reweighted: Reweighted | None
     """Where a target file was given."""
     seen: tuple[SeenRows, ...]
@@ -75,7 +75,7 @@ class Evaluation:
 def evaluate(
     database: Database, evaluator: Evaluator, job_id: str, target: Sequence[Example] | None = None
 ) -> Evaluation:
-    """Evaluate a job of a labelled file and remember the scores with its model version.
+    """Evaluate a job of a labeled file and remember the scores with its model version.
 
     Args:
         database: where the job is.
@@ -90,9 +90,9 @@ def evaluate(
     scored = complete(database, job_id)
     predicted = [prediction.label for prediction in scored.predictions]
     weighed = None if target is None else reweighted(scored.examples, predicted, target)
-    judgement = evaluator.evaluate_predictions(scored.examples, scored.predictions, scored.version.labels)
-    remember(database, scored, judgement.headline)
-    return Evaluation(scored, judgement, weighed, seen_in(scored))
+    evaluation_report = evaluator.evaluate_predictions(scored.examples, scored.predictions, scored.version.labels)
+    remember(database, scored, evaluation_report.headline)
+    return Evaluation(scored, evaluation_report, weighed, seen_in(scored))
 
 
 def evaluate_version(database: Database, evaluator: Evaluator, job_id: str) -> Scores:
@@ -102,7 +102,7 @@ def evaluate_version(database: Database, evaluator: Evaluator, job_id: str) -> S
         JobUnfinished, RelexError: as :func:`complete`.
     """
     evaluation = evaluate(database, evaluator, job_id)
-    return scores_of(evaluation.scored, evaluation.judgement.headline, precision_of(evaluation.scored))
+    return scores_of(evaluation.scored, evaluation.evaluation_report.headline, precision_of(evaluation.scored))
 
 
 def complete(database: Database, job_id: str) -> Scored:
@@ -120,7 +120,7 @@ def complete(database: Database, job_id: str) -> Scored:
         job = progress.job
         if progress.state is not JobState.DONE:
             reason = f" ({progress.reason})" if progress.reason else ""
-            raise JobUnfinished(f"{job.id} is {progress.state}{reason}; {hints.submit_again()}")
+            raise JobNotDone(f"{job.id} is {progress.state}{reason}; {hints.submit_again()}")
         if progress.failed:
             raise RelexError(
                 f"{job.id}: {progress.failed:,} of {counted(job.total, 'row')} could not be scored, "
@@ -155,7 +155,7 @@ def scores_of(scored: Scored, headline: Headline, precision: str) -> Scores:
 
 def evaluation_data(evaluation: Evaluation) -> Mapping[str, Any]:
     """Return the evaluation as plain data."""
-    scored, judgement = evaluation.scored, evaluation.judgement
+    scored, evaluation_report = evaluation.scored, evaluation.evaluation_report
     return {
         "model": str(scored.version),
         "job": scored.job.id,
@@ -164,7 +164,7 @@ def evaluation_data(evaluation: Evaluation) -> Mapping[str, Any]:
         "precision": precision_of(scored),
         "seen_rows": [asdict(each) for each in evaluation.seen],
         "labels": list(scored.version.labels),
-        **asdict(judgement),
+        **asdict(evaluation_report),
         "reweighted": asdict(evaluation.reweighted) if evaluation.reweighted else None,
     }
 
@@ -176,6 +176,6 @@ def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, Path]:
         RelexError: the folder cannot be written to, or other files go by these names.
     """
     with new_files(out) as staging:
-        write_judged(staging / PREDICTIONS, evaluation.scored.examples, evaluation.scored.predictions)
+        write_labeled_predictions(staging / PREDICTIONS, evaluation.scored.examples, evaluation.scored.predictions)
         write_json(staging / FOUND, evaluation_data(evaluation))
     return out / FOUND, out / PREDICTIONS

@@ -14,11 +14,11 @@ from relex.db import model_versions as table
 from relex.db.connection import Database, Transaction
 from relex.domain.jobs import JOB_ID, JobId, JobState, Progress
 from relex.domain.versions import ModelVersion
-from relex.errors import JobUnfinished, RelexError, counted
+from relex.errors import JobNotDone, RelexError, counted
 from relex.files.atomic import digest_of, new_files, write_json
 from relex.files.writing import write_errors, write_predictions, write_spreadsheet
 from relex.hints import jobs as hints
-from relex.times import iso
+from relex.times import format_iso
 
 SEAL = "sha256_of_the_rest"
 """The key of a manifest's own digest."""
@@ -60,7 +60,7 @@ def export(database: Database, given: str, out: Path, *, partial: bool = False, 
         progress = jobs.progress(tx, jobs.find(tx, given))
         job = progress.job
         if progress.state is not JobState.DONE and not partial:
-            raise JobUnfinished(
+            raise JobNotDone(
                 f"{job.id} is {progress.state}: {progress.done:,} of {counted(job.total, 'row')}; "
                 f"{_way_to_the_rest(progress)}{hints.export_partial()}"
             )
@@ -148,8 +148,8 @@ def _manifest(progress: Progress, model: ModelVersion, folder: Path) -> Mapping[
                 "truncated_rows": progress.truncated_rows,
             },
             "files": {path.name: digest_of(path) for path in sorted(folder.iterdir())},
-            "submitted_at": iso(job.created_at),
-            "finished_at": iso(job.finished_at),
+            "submitted_at": format_iso(job.created_at),
+            "finished_at": format_iso(job.finished_at),
         }
     )
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from relex.domain.examples import Entity, Example
 from relex.domain.versions import ModelVersion, TrainingFile
 from relex.errors import RelexError, printable
-from relex.files.reading import read_whole
+from relex.files.reading import read_all_examples
 from relex.files.text import sha256_of
 
 
 @dataclass(frozen=True, slots=True)
 class SeenRows:
-    """What is known about one version and one labelled file."""
+    """What is known about one version and one labeled file."""
 
     text: str
     """One sentence, for people."""
@@ -63,7 +63,7 @@ def _read(file: TrainingFile) -> list[Example] | None:
     try:
         if file.path is None or sha256_of(Path(file.path)) != file.sha256:
             return None
-        return read_whole(Path(file.path), file.encoding)
+        return read_all_examples(Path(file.path), file.encoding)
     except (OSError, RelexError):
         return None
 

@@ -35,7 +35,7 @@ def sweep(database: Database, unloadable: Collection[str] = ()) -> Waiting:
     Raises:
         RelexError: the tables were upgraded, or never made: no one may write to them with this relex.
     """
-    schema.require_newest(database)
+    schema.require_latest_revision(database)
     _recover(database)
     with database.transaction() as tx:
         ended = jobs.ended(tx)

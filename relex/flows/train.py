@@ -18,7 +18,7 @@ from relex.domain.examples import Example
 from relex.domain.runs import RunId, TrainingRun
 from relex.domain.versions import FP32, ModelVersion, Scores
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
-from relex.files.reading import check_labelled, read_labelled_examples
+from relex.files.reading import check_labeled, read_labeled_examples
 from relex.flows.lease import Lease, LeaseTerms, Stopped, retry_until_written
 from relex.flows.seen_rows import SeenRows, seen_rows
 from relex.logs import log_context, worker_name
@@ -98,7 +98,7 @@ def queue(database: Database, config: TrainingConfig) -> RunId:
         InvalidCsv: a data file has bad rows or rows without a label: reported now rather than when the run starts.
     """
     for path in (config.data.train, config.data.valid):
-        check_labelled(path, config.data.encoding)
+        check_labeled(path, config.data.encoding)
     with database.transaction() as tx:
         return runs.insert_run(tx, config.name, config.to_dict(), str(Path.cwd()))
 
@@ -179,7 +179,7 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> None:
     terms = LeaseTerms(lease_seconds, stall_seconds, means.stopping, on_stall=means.on_stall)
     with Lease(renew, terms) as lease:
         paths = (config.data.train, config.data.valid)
-        train, valid = (read_labelled_examples(path, config.data.encoding) for path in paths)
+        train, valid = (read_labeled_examples(path, config.data.encoding) for path in paths)
         means.trainer.train(config, train, valid, folder, report, scratch_dir(means.settings, run.id))
         _check_parity(means.parity_check, folder, valid)
     with Lease(renew, terms):  # a lease of its own: the evaluation may take as long as any other step

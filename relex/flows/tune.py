@@ -17,12 +17,12 @@ from typing import Any, Protocol
 from relex.db.connection import Database
 from relex.domain.examples import Example
 from relex.errors import DatabaseUnreachable, InvalidInput, LeaseLost, ModelNotFound, RelexError, Transient
-from relex.files.atomic import drafting, publish_beside, require_writable
-from relex.files.reading import read_labelled_examples, read_whole
+from relex.files.atomic import publish_beside, require_writable, staging_file
+from relex.files.reading import read_all_examples, read_labeled_examples
 from relex.flows.lease import retry_until_written
 from relex.flows.train import Trainer
 from relex.hints import jobs as hints
-from relex.hints.models import NOTHING_LEARNED
+from relex.hints.models import ZERO_SCORE_HINT
 from relex.training.workspace import digest_of
 from relex.tuning.space import TuningPlan, check_name
 from relex.tuning.study import Study, open_study
@@ -95,8 +95,8 @@ def tune(
     """
     config = plan.config
     encoding = config.data.encoding
-    train, valid = (read_labelled_examples(path, encoding) for path in (config.data.train, config.data.valid))
-    target = read_whole(config.validation.like, encoding) if config.validation.like else []
+    train, valid = (read_labeled_examples(path, encoding) for path in (config.data.train, config.data.valid))
+    target = read_all_examples(config.validation.like, encoding) if config.validation.like else []
     made_from = _study_digest(plan, digest_of(config, train, valid, target))
     name = options.study or f"{config.name}-{made_from[:8]}"
     if not re.fullmatch(STUDY_NAME, name):
@@ -253,10 +253,10 @@ def _write_best(study: Study, plan: TuningPlan, file: Path) -> tuple[TrialResult
     if best.score is None or best.score < MIN_SCORE:
         raise RelexError(
             f"the best of {len(results)} trials of the study {study.name} has {metric} 0.00: nothing was learned, so "
-            f"{file} is not written\n{NOTHING_LEARNED}"
+            f"{file} is not written\n{ZERO_SCORE_HINT}"
         )
     comment = f"{_comment(study.name)} number {best.number} of {len(results)}, {metric} {best.score:.2f}."
-    with drafting(file) as (staging, stream):
+    with staging_file(file) as (staging, stream):
         stream.write(_add_checksum(plan.to_recipe(best.changes, comment, file)).encode())
         stream.flush()
         if _is_own(file, study.name):

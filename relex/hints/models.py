@@ -3,5 +3,5 @@
 LABEL_ORDER = "write the order of the training into both"
 """For a checkpoint whose two tables of labels contradict each other."""
 
-NOTHING_LEARNED = "hint: raise train.epochs in the recipe or widen its search space, and tune again"
+ZERO_SCORE_HINT = "hint: raise train.epochs in the recipe or widen its search space, and tune again"
 """For a study whose best trial scores 0."""

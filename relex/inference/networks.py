@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from relex.encoding.batches import by_token_budget, collate
+from relex.encoding.batches import batch_by_token_budget, collate
 from relex.encoding.packing import collate_packed, pack_best_fit
 from relex.encoding.tokens import EncodedExample
 from relex.model.checkpoint import LoadedCheckpoint
@@ -66,7 +66,7 @@ class _Padded:
         self._device = device
 
     def batches(self, encoded: Sequence[EncodedExample]) -> Iterator[list[EncodedExample]]:
-        return by_token_budget(encoded, self.max_tokens)
+        return batch_by_token_budget(encoded, self.max_tokens)
 
     @torch.inference_mode()
     def __call__(self, batch: list[EncodedExample]) -> Tensor:

@@ -214,7 +214,7 @@ def _attend_at_once(by_token: list[Tensor], result: Tensor, pack: Pack, scaling:
 
 def _attend_by_segment(by_token: list[Tensor], result: Tensor, pack: Pack, scaling: float | None) -> None:
     """Attend in one call for all examples of a length, without masks. Shapes: [T, heads, D]."""
-    for segment in pack.stretches:
+    for segment in pack.segments:
         part = slice(segment.start, segment.start + segment.count * segment.length)
         # Each becomes [count, heads, length, D].
         shape = (segment.count, segment.length)

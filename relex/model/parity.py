@@ -22,7 +22,7 @@ MIN_EXAMPLES = 200
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The scores in 16 bits and in float32 on the same labelled examples; x100, except the difference."""
+    """The scores in 16 bits and in float32 on the same labeled examples; x100, except the difference."""
 
     dtype: str
     """Name of the 16-bit type, such as `bfloat16`."""
@@ -47,7 +47,7 @@ class Parity:
         """The result as a sentence for the model card."""
         conclusion = "scored in 16 bit where the device has it" if self.passed else "always scored in float32"
         return (
-            f"On {self.examples:,} labelled examples (the parity check needs {MIN_EXAMPLES}) {self.dtype} gives "
+            f"On {self.examples:,} labeled examples (the parity check needs {MIN_EXAMPLES}) {self.dtype} gives "
             f"{self.agreement:.2f} % of the labels that float32 gives (at least {MIN_AGREEMENT:g}), micro-F1 "
             f"{self.micro_f1:.2f} against {self.micro_f1_exact:.2f} (at most {MAX_F1_LOSS:g} less), and probabilities "
             f"that differ by {self.largest_difference:.4f} at most: {conclusion}. `--exact` always computes in float32."

@@ -25,7 +25,7 @@ def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto"
 
     Args:
         folder: a checkpoint or an ensemble, not registered yet.
-        examples: labelled; of many, some at equal distances are taken.
+        examples: labeled; of many, some at equal distances are taken.
         device: as in `Scorer`.
 
     Raises:

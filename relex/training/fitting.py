@@ -191,7 +191,7 @@ def train_classifier(
 
     Args:
         config: the recipe.
-        train: labelled training examples.
+        train: labeled training examples.
         validation: chooses the best epoch.
         report: receives the progress; see `trainer.train`.
         scratch: folder of the states; a state of the same training is resumed.
@@ -236,7 +236,7 @@ def to_training_data(
         return TrainingData(encoded, gold, tokenizer.pad_token_id)
     if tokenizer.mask_token is None:
         raise InvalidConfig("train.entity_mask_prob: the backbone's tokenizer has no mask token; set it to 0")
-    return TrainingData(encoded, gold, tokenizer.pad_token_id, encoder.encode_hidden(train))
+    return TrainingData(encoded, gold, tokenizer.pad_token_id, encoder.encode_masked(train))
 
 
 def save_dtype(config: TrainingConfig) -> torch.dtype:

@@ -18,7 +18,7 @@ from sklearn.model_selection import StratifiedKFold
 from relex.domain.examples import Example
 from relex.errors import InvalidCsv
 from relex.evaluation.ensemble_card import EnsembleFacts, ensemble_card, metrics_json
-from relex.evaluation.evaluator import ballot_of
+from relex.evaluation.evaluator import evaluate_stacked_votes
 from relex.evaluation.metrics import Probabilities
 from relex.evaluation.voting import stacked, vote
 from relex.files.text import sha256_of
@@ -139,12 +139,12 @@ def _write_ensemble(
     names = tuple(checkpoint.name for checkpoint in checkpoints)
     labels = next(iter(checkpoints.values()))[1]
     members = stacked(list(checkpoints.values()), labels)
-    ballot = ballot_of(names, members, validation.gold, labels)
+    ensemble_report = evaluate_stacked_votes(names, members, validation.gold, labels)
     generalization = validation.generalization(predicted_labels(vote(members, Vote.SOFT), labels))
     trainings = [read_metrics(checkpoint)["training"] for checkpoint in checkpoints]
     facts = EnsembleFacts(
         name=config.name,
-        ballot=ballot,
+        ensemble_report=ensemble_report,
         vote=Vote.SOFT,
         file_name=config.data.valid.name,
         file_sha256=digests[1],
@@ -158,7 +158,7 @@ def _write_ensemble(
     if distributed.is_first():
         folder.parent.mkdir(parents=True, exist_ok=True)
         write_ensemble(folder, list(checkpoints), EnsembleConfig(vote=Vote.SOFT, members=names), texts)
-    headline = ballot.voted(Vote.SOFT).headline
+    headline = ensemble_report.scores_of(Vote.SOFT).headline
     return TrainingOutcome(
         headline.micro_f1.value, headline.auprc.value, sum(len(each["history"]) for each in trainings)
     )

@@ -1,4 +1,4 @@
-"""Training from labelled examples to a checkpoint folder, and evaluation of a checkpoint folder.
+"""Training from labeled examples to a checkpoint folder, and evaluation of a checkpoint folder.
 
 `fitting` trains one classifier, `folds` several that vote. Until the end only the scratch folder is written to; then
 the checkpoint appears whole.
@@ -15,7 +15,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from relex.domain.examples import Example
 from relex.evaluation.metrics import Evaluation, evaluation
-from relex.files.reading import read_whole
+from relex.files.reading import read_all_examples
 from relex.files.text import sha256_of
 from relex.model.checkpoint import save
 from relex.model.devices import resolve_device
@@ -44,8 +44,8 @@ def train(  # noqa: PLR0913 - every training needs all of them
 
     Args:
         config: the recipe.
-        train: labelled training examples.
-        valid: labelled examples that choose the best epoch; with folds they only evaluate the ensemble.
+        train: labeled training examples.
+        valid: labeled examples that choose the best epoch; with folds they only evaluate the ensemble.
         folder: folder of the checkpoint.
         report: called about once a second with plain data: step, steps, epoch, epochs, loss (mean since the last
             report), learning_rate, seconds, and history (epoch, loss and `Validation.scores` of each finished epoch).
@@ -63,7 +63,7 @@ def train(  # noqa: PLR0913 - every training needs all of them
     """
     # transformers draws progress bars while it reads and writes weights; a worker's log is no terminal.
     disable_progress_bar()
-    target = read_whole(config.validation.like, config.data.encoding) if config.validation.like else []
+    target = read_all_examples(config.validation.like, config.data.encoding) if config.validation.like else []
     validation = Validation(valid, str(config.data.valid), trained_on=train, target=target)
     with nullcontext(scratch) if scratch else tempfile.TemporaryDirectory() as work_folder:
         paths = TrainingPaths(folder, Path(work_folder), device)
@@ -106,7 +106,7 @@ def _train_one(
 
 
 def evaluate(folder: Path, examples: Sequence[Example], device: str = "auto") -> Evaluation:
-    """Score a checkpoint on labelled examples.
+    """Score a checkpoint on labeled examples.
 
     Args:
         folder: a checkpoint of relex.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from relex.domain.examples import Example
-from relex.encoding.batches import by_token_budget, collate
+from relex.encoding.batches import batch_by_token_budget, collate
 from relex.encoding.tokens import Encoder
 from relex.errors import InvalidConfig, InvalidCsv, did_you_mean
 from relex.evaluation.metrics import Evaluation, Probabilities, auprc, evaluation, micro_f1
@@ -137,7 +137,7 @@ def gold_labels(examples: Sequence[Example], where: str) -> list[str]:
         InvalidCsv: there are no examples, or some have no label or an unknown one; `where` names them.
     """
     if not examples:
-        raise InvalidCsv(f"{where}: no examples; give a file with labelled rows")
+        raise InvalidCsv(f"{where}: no examples; give a file with labeled rows")
     wrong = [example for example in examples if example.label not in RELATIONS]
     if wrong:
         label = wrong[0].label
@@ -155,7 +155,7 @@ MAX_TOKENS = 4_096
 
 
 class ClassifierEvaluator:
-    """An evaluator of a classifier on labelled examples, which are encoded once."""
+    """An evaluator of a classifier on labeled examples, which are encoded once."""
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class ClassifierEvaluator:
         self._model = model
         self._pad_token_id = pad_token_id
         self._validation = validation
-        encode = encoder.encode_hidden if entity_mask_prob else encoder.encode
+        encode = encoder.encode_masked if entity_mask_prob else encoder.encode
         self._encoded = encode(validation.examples)
 
     def evaluate(self) -> tuple[Evaluation, GeneralizationScores]:
@@ -190,7 +190,7 @@ class ClassifierEvaluator:
         nn.Module.eval(model)  # transformers' own has no types
         position = {example.row_no: index for index, example in enumerate(self._encoded)}
         probabilities = np.empty((len(self._encoded), len(model.relation.labels)), np.float32)
-        for group in by_token_budget(self._encoded, MAX_TOKENS):
+        for group in batch_by_token_budget(self._encoded, MAX_TOKENS):
             batch = collate(group, self._pad_token_id).to(model.device)
             logits = model(**batch.tensors()).logits.float()
             probabilities[[position[row_no] for row_no in batch.row_nos]] = logits.softmax(dim=1).cpu().numpy()

@@ -10,7 +10,15 @@ from typing import Any, Literal, TypeGuard
 from pydantic import BaseModel, ValidationError
 
 from relex.errors import InvalidConfig, did_you_mean
-from relex.training.recipe.config import NO_OVERRIDES, TUNING, TrainingConfig, checked, key_of, read_whole, words
+from relex.training.recipe.config import (
+    NO_OVERRIDES,
+    TUNING,
+    TrainingConfig,
+    describe_problem,
+    key_of,
+    read_whole,
+    validate_recipe,
+)
 from relex.training.recipe.reader import Recipe, read_overrides
 from relex.tuning.space import Choices, Range, Space, TuningPlan, Value
 
@@ -36,7 +44,7 @@ def load_tuning_plan(recipe: str, overrides: Mapping[str, str] = NO_OVERRIDES) -
     problems: list[str] = []
     whole = read_whole(recipe, overrides, problems)
     written = whole.cut(TUNING)
-    config = checked(whole, problems)
+    config = validate_recipe(whole, problems)
     changed = read_overrides(overrides, problems)
     changed.cut(TUNING)
     reader = _SectionReader(written, whole, problems)
@@ -152,7 +160,7 @@ class _SectionReader:
         except ValidationError as error:
             for detail in error.errors():
                 if key_of(detail) == key:
-                    yield f"{self._written.place(f'{SPACE}.{key}')}: {SPACE}: {words(detail)}"
+                    yield f"{self._written.place(f'{SPACE}.{key}')}: {SPACE}: {describe_problem(detail)}"
 
     def _add_problem(self, key: str, message: str) -> None:
         self._problems.append(f"{self._written.place(key)}: {message}")

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from relex.domain.versions import MODEL_NAME
 from relex.errors import InvalidConfig
 from relex.hints import jobs as hints
-from relex.training.recipe.config import TrainingConfig, checked
+from relex.training.recipe.config import TrainingConfig, validate_recipe
 from relex.training.recipe.reader import Recipe, base_name
 
 Value = str | int | float | bool | None
@@ -69,7 +69,7 @@ class TuningPlan:
         Raises:
             InvalidConfig: these values contradict each other.
         """
-        return checked(self.whole.with_changes(changes), [])
+        return validate_recipe(self.whole.with_changes(changes), [])
 
     def combinations(self) -> list[dict[str, Value]]:
         """Return the settings of all trials of a grid, in the order of its space."""

@@ -58,10 +58,10 @@ class Study:
         drops the lock, so that the other processes see that the trial is stale.
         """
         with ExitStack() as locks:
-            with translate_error(self._database), studies.turn(self._database, self.name) as tx:
+            with translate_error(self._database), studies.exclusive_transaction(self._database, self.name) as tx:
                 trial = self._start_trial(tx, max_trials)
                 if trial:
-                    locks.enter_context(studies.hold(self._database, self.name, trial.number))
+                    locks.enter_context(studies.lock_trial(self._database, self.name, trial.number))
             try:
                 yield trial
             except (KeyboardInterrupt, SystemExit, Transient, OSError, ModelNotFound):
@@ -127,7 +127,7 @@ class Study:
         """End the trials whose processes are gone, which their free locks show."""
         trials = self._trials()
         for trial in trials:
-            if trial.state is TrialState.RUNNING and not studies.is_held(tx, self.name, trial.number):
+            if trial.state is TrialState.RUNNING and not studies.is_trial_running(tx, self.name, trial.number):
                 num_stale = 1 + sum(STALE in other.user_attrs and other.params == trial.params for other in trials)
                 # Optuna has no public way to set an attribute of a trial that another process started.
                 stale = optuna.Trial(self._study, trial._trial_id)  # noqa: SLF001
@@ -161,10 +161,10 @@ def open_study(database: Database, name: str, plan: TuningPlan, made_from: str) 
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # relex prints the trials itself
     studies.ensure_schema(database)
-    with translate_error(database), studies.turn(database, studies.SCHEMA):
+    with translate_error(database), studies.exclusive_transaction(database, studies.SCHEMA):
         storage = _storage(database)
     try:
-        with translate_error(database), studies.turn(database, name):
+        with translate_error(database), studies.exclusive_transaction(database, name):
             study = optuna.create_study(
                 storage=storage, study_name=name, direction="maximize", pruner=_pruner(plan), load_if_exists=True
             )
@@ -181,8 +181,8 @@ def open_study(database: Database, name: str, plan: TuningPlan, made_from: str) 
 
 
 def _storage(database: Database) -> optuna.storages.RDBStorage:
-    options = connection.as_options({"search_path": studies.SCHEMA} | connection.EXACT)
-    arguments = connection.NOTICE | connection.CONNECTION | {"options": options}
+    options = connection.as_options({"search_path": studies.SCHEMA} | connection.VALUE_FORMATS)
+    arguments = connection.CLIENT_TIMEOUTS | connection.CONNECT_ARGS | {"options": options}
     # Optuna formats the URL as a template, so braces must be doubled.
     url = database.url.replace("{", "{{").replace("}", "}}")
     return optuna.storages.RDBStorage(url, {"pool_pre_ping": True, "connect_args": arguments})

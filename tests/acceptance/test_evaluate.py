@@ -1,4 +1,4 @@
-"""A labelled file and two models: how good each is, and whether one is better."""
+"""A labeled file and two models: how good each is, and whether one is better."""
 
 import csv
 import json

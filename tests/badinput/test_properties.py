@@ -17,7 +17,7 @@ from relex.files.columns import BadCell
 from relex.files.entities import read_entity
 from relex.files.problems import describe_problems
 from relex.files.reading import read_examples
-from relex.files.validation import check
+from relex.files.validation import check_csv
 from relex.labels import ENTITY_TYPES, RELATIONS
 from relex.training.recipe.config import TrainingConfig, load_config
 from tests.corpus import csvs, recipes
@@ -88,7 +88,7 @@ def written(rows):
 def test_a_file_is_read_exactly_or_refused_in_words(tmp_path, content, encoding):
     path = tmp_path / "june.csv"
     path.write_bytes(content)
-    facts, refusal = tried(InvalidCsv, check, path, encoding, tmp_path / "bad.csv")
+    facts, refusal = tried(InvalidCsv, check_csv, path, encoding, tmp_path / "bad.csv")
     if facts is None:
         assert refusal.startswith("june.csv: ")
         assert [line.startswith("hint: ") for line in refusal.split("\n")] in ([False], [False, True])

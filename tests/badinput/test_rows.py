@@ -8,7 +8,7 @@ import pytest
 
 from relex.errors import RelexError
 from relex.files.reading import read_examples
-from relex.files.validation import check
+from relex.files.validation import check_csv
 from relex.flows.lease import LeaseTerms
 from relex.flows.pending_rows import MAX_MESSAGE_CHARS
 from relex.flows.score import Worker, score_next
@@ -58,7 +58,7 @@ def scored(command, database):
     def run(rows, scorer):
         path = command.folder / "rows.csv"
         path.write_text(table(*rows), "utf-8")
-        facts = check(path)
+        facts = check_csv(path)
         assert facts.accepted == len(rows), facts.problems
         job = submit(database, path, facts, SubmitOptions(fresh=True), 512).job_id
         assert score_next(database, Worker("me", lambda *_: scorer, LeaseTerms(60, 60, lambda: False)))
@@ -126,7 +126,7 @@ def test_the_shipped_model_scores_all_that_can_be_scored(scored, model):
 @pytest.mark.parametrize("name", ["a-megabyte", "long", "far-apart"])
 def test_a_sentence_that_is_too_long_keeps_both_entities(tmp_path, model, name):
     (tmp_path / "rows.csv").write_text(table(ROWS["good"], ROWS[name]), "utf-8")
-    facts = check(tmp_path / "rows.csv")
+    facts = check_csv(tmp_path / "rows.csv")
     short, long = model._encoder.encode(list(read_examples(tmp_path / "rows.csv", facts)))
     assert (short.truncated, long.truncated) == (False, True)
     assert long.input_ids[slice(*long.subject)] == short.input_ids[slice(*short.subject)]

@@ -21,7 +21,7 @@ from relex.benchmark.runner import Runner, compare_with_reference, sample_rows
 from relex.benchmark.shapes import load_tokenizer
 from relex.domain.examples import Prediction
 from relex.errors import InvalidInput, RelexError
-from relex.files.reading import read_whole
+from relex.files.reading import read_all_examples
 from relex.model.checkpoint import load, save
 from relex.model.devices import half_precision
 
@@ -37,7 +37,7 @@ def _parallel_tokenizers(monkeypatch):
 
 @pytest.fixture(scope="module")
 def rows():
-    return read_whole(ROOT / "data" / "test_data.csv")
+    return read_all_examples(ROOT / "data" / "test_data.csv")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Other words for the entities of a labelled file, to see who remembers names."""
+"""Other words for the entities of a labeled file, to see who remembers names."""
 
 from benchmarks.proxies import with_other_words
 from tests.tiny_training import tiny_data

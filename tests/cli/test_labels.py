@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 
 from cli.labels import labels_command
-from relex.files.validation import check
+from relex.files.validation import check_csv
 from relex.label_examples import ENTITY_TYPE_EXAMPLES, RELATION_EXAMPLES
 from relex.labels import ENTITY_TYPES, RELATIONS
 
@@ -45,8 +45,8 @@ def test_json_has_every_example_as_a_row_that_submit_takes(tmp_path):
         for each in data["relations"]:
             entities = (json.dumps(each[role], ensure_ascii=False) for role in ("subject", "object"))
             rows.writerow([each["relation"], each["sentence"], *entities, each["relation"]])
-    facts = check(tmp_path / "examples.csv")
-    assert (facts.accepted, facts.labelled, facts.notes) == (30, 30, ())
+    facts = check_csv(tmp_path / "examples.csv")
+    assert (facts.accepted, facts.labeled, facts.notes) == (30, 30, ())
 
 
 def test_the_entity_of_a_type_stands_where_it_is_said_to_stand():

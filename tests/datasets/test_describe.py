@@ -11,7 +11,7 @@ from relex.datasets.describe import CHARACTERS, TOKENS, Conflict, describe, meas
 from relex.domain.mix import psi
 from relex.errors import InvalidCsv
 from relex.files.reading import read_examples
-from relex.files.validation import check
+from relex.files.validation import check_csv
 from tests.factories import example
 
 
@@ -31,7 +31,7 @@ def train():
 
 def test_a_file_is_counted(train):
     file = describe({"train.csv": train}).files[0]
-    assert (file.name, file.rows, file.labelled) == ("train.csv", 5, 5)
+    assert (file.name, file.rows, file.labeled) == ("train.csv", 5, 5)
     assert next(iter(file.labels.items())) == ("no_relation", 3)
     assert file.labels == {"no_relation": 3, "org:founded_by": 1, "org:top_members/employees": 1}
     assert file.subject_types == {"ORG": 5}
@@ -112,9 +112,9 @@ def test_every_length_falls_into_the_bin_that_names_it(scale):
 
 def test_what_is_known_of_klue_re(klue):
     names = ["train_data.csv", "valid_data.csv", "test_data.csv"]
-    description = describe({name: list(read_examples(klue / name, check(klue / name))) for name in names})
+    description = describe({name: list(read_examples(klue / name, check_csv(klue / name))) for name in names})
     train, valid, test = description.files
-    assert (train.rows, valid.rows, test.rows, test.labelled) == (25_976, 6_494, 7_765, 0)
+    assert (train.rows, valid.rows, test.rows, test.labeled) == (25_976, 6_494, 7_765, 0)
     assert (train.duplicates, train.conflicts) == (33, 5)
     assert train.labels["no_relation"] / train.rows == pytest.approx(0.294, abs=0.001)
     assert (round(train.characters.mean), train.characters.longest) == (97, 455)

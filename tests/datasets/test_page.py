@@ -41,7 +41,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def files():
-    """Two labelled files with one rare label, and one without labels, whose object types differ."""
+    """Two labeled files with one rare label, and one without labels, whose object types differ."""
     train = [example(row, RELATIONS[min(row % 40, 28)]) for row in range(399)]
     train.append(example(399, RELATIONS[29]))
     train.append(replace(train[5], id="twice", label="no_relation"))
@@ -91,7 +91,7 @@ def test_the_page_shows_pictures_and_tables(files, tokens):
     assert page.tags["polygon"] == 6
     keys = [text for text, before in zip(page.texts[1:], page.texts, strict=False) if "\N{BLACK SQUARE}" in before]
     assert keys == ["train.csv", "valid.csv"] + 2 * list(files)
-    assert page.tags["rect"] == 2 * 30 + 1 + 1 + 1  # bars of two labelled files, one cell a heat map
+    assert page.tags["rect"] == 2 * 30 + 1 + 1 + 1  # bars of two labeled files, one cell a heat map
     assert page.tags["table"] == 4 + page.tags["details"]
     assert {"no_relation", "per:religion", "ORG", "POH", "128", "160"} <= set(page.texts)
     assert any(text.endswith("large shift") for text in page.texts)

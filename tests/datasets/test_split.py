@@ -9,7 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from relex.datasets.split import grouped, stratified
 from relex.errors import InvalidCsv, InvalidInput
-from relex.files.reading import read_labelled_examples
+from relex.files.reading import read_labeled_examples
 from tests.factories import example
 
 LABELS = ["no_relation"] * 50 + ["per:title"] * 30 + ["per:spouse"] * 20
@@ -120,7 +120,7 @@ def test_an_example_without_label_is_named(crowd):
 
 
 def test_the_figures_that_the_docstring_tells(klue):
-    examples = read_labelled_examples(klue / "train_data.csv")
+    examples = read_labeled_examples(klue / "train_data.csv")
     split = grouped(examples)
     assert (len(split.train), len(split.valid), split.largest_group) == (20_913, 5_063, 15_818)
     assert split.valid_labels["org:member_of"] == 299 - 61

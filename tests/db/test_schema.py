@@ -14,4 +14,4 @@ def test_migrations_make_the_tables_that_the_code_expects(database):
 
 def test_a_second_upgrade_finds_nothing_to_do(database):
     migrate.upgrade(database)
-    assert schema.found(database) == schema.newest()
+    assert schema.current_revision(database) == schema.latest_revision()

@@ -11,7 +11,7 @@ from psycopg.pq import Conninfo
 from sqlalchemy import make_url
 
 from relex.db import examples, jobs
-from relex.db.connection import EXACT, Database
+from relex.db.connection import VALUE_FORMATS, Database
 from relex.embedded.users import use
 from relex.environment import isolate
 from relex.flows.lease import LeaseTerms
@@ -60,7 +60,7 @@ def test_defaults_of_a_role_and_a_database_change_no_byte(database, snapshot):
     try:
         assert exported(other, job) == before
         with other.transaction(snapshot=snapshot) as tx:
-            for setting, value in (EXACT | {"client_encoding": "UTF8"}).items():
+            for setting, value in (VALUE_FORMATS | {"client_encoding": "UTF8"}).items():
                 assert tx.exec_driver_sql(f"SHOW {setting}").scalar() == value
             isolation = tx.exec_driver_sql("SHOW transaction_isolation").scalar()
             assert isolation == ("repeatable read" if snapshot else "read committed")

@@ -28,11 +28,11 @@ def empty_database(server_url):
 
 
 def test_an_empty_database_is_brought_up(empty_database):
-    assert schema.found(empty_database) is None
+    assert schema.current_revision(empty_database) is None
     with pytest.raises(RelexError, match=r"revision none, this relex needs 0001; `relex db upgrade`"):
-        schema.require_newest(empty_database)
+        schema.require_latest_revision(empty_database)
     migrate.upgrade(empty_database)
-    schema.require_newest(empty_database)
+    schema.require_latest_revision(empty_database)
 
 
 def test_an_upgrade_waits_for_the_one_that_is_under_way(empty_database):
@@ -43,7 +43,7 @@ def test_an_upgrade_waits_for_the_one_that_is_under_way(empty_database):
         wait_until(lambda: _waiting(first) == 1)
         assert second.is_alive()
     second.join(60)
-    assert schema.found(empty_database) == schema.newest()
+    assert schema.current_revision(empty_database) == schema.latest_revision()
 
 
 def _waiting(tx):
@@ -66,7 +66,7 @@ def test_two_upgrade_commands_at_once_both_succeed(empty_database, tmp_path):
     for one in both:
         one.join()
     assert [each.returncode for each in results] == [0, 0], [each.stderr for each in results]
-    assert schema.found(empty_database) == schema.newest()
+    assert schema.current_revision(empty_database) == schema.latest_revision()
 
 
 @pytest.mark.parametrize("revision", ["0000", "0006", "9999"])
@@ -75,9 +75,9 @@ def test_tables_of_an_unknown_revision_are_refused_and_left_alone(empty_database
     with empty_database.transaction() as tx:
         tx.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
     message = rf"revision {revision}, which this relex does not know.*update relex here.*or use an empty database"
-    for refuse in (migrate.upgrade, schema.require_newest):
+    for refuse in (migrate.upgrade, schema.require_latest_revision):
         with pytest.raises(RelexError, match=message):
             refuse(empty_database)
     result = run_command("db", "upgrade", env=environment(database_url=empty_database.url, home=tmp_path), cwd=tmp_path)
     assert (result.returncode, "Traceback" in result.stderr) == (1, False)
-    assert schema.found(empty_database) == revision
+    assert schema.current_revision(empty_database) == revision

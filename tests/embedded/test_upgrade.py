@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 def test_the_first_command_creates_the_tables_and_the_second_keeps_them(home):
     for _ in range(2):
         with open_database(Settings(home=home.path)) as database:
-            assert schema.found(database) == schema.newest()
+            assert schema.current_revision(database) == schema.latest_revision()
             with database.transaction() as tx:
                 assert tx.exec_driver_sql("SELECT number FROM kept").scalar_one() == 7
     assert home.ended()
@@ -27,12 +27,12 @@ def test_the_first_command_creates_the_tables_and_the_second_keeps_them(home):
 def test_two_first_commands_at_once_after_a_crash(home):
     def upgraded(_):
         with open_database(Settings(home=home.path)) as database:
-            return schema.found(database)
+            return schema.current_revision(database)
 
     with use(home.path):
         home.kill()
         with ThreadPoolExecutor(2) as pool:
-            assert list(pool.map(upgraded, range(2))) == [schema.newest()] * 2
+            assert list(pool.map(upgraded, range(2))) == [schema.latest_revision()] * 2
 
 
 def test_a_home_of_an_unknown_revision_is_refused(home):

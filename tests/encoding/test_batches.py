@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from relex.encoding.batches import by_token_budget, collate
+from relex.encoding.batches import batch_by_token_budget, collate
 
 PAD = 9
 
@@ -46,7 +46,7 @@ def test_tensors_are_named_typed_and_moved(encoded):
 @pytest.mark.parametrize("max_tokens", [90, 200, 10_000])
 def test_groups_stay_within_the_budget_and_hold_every_example_once(encoded, max_tokens):
     shuffled = encoded[::2] + encoded[1::2]
-    groups = list(by_token_budget(shuffled, max_tokens))
+    groups = list(batch_by_token_budget(shuffled, max_tokens))
     assert all(len(group) * max(len(example.input_ids) for example in group) <= max_tokens for group in groups)
     assert [example for group in groups for example in group] == encoded  # the fixture is sorted by length
     for group, following in pairwise(groups):
@@ -56,13 +56,13 @@ def test_groups_stay_within_the_budget_and_hold_every_example_once(encoded, max_
 
 def test_equal_lengths_keep_their_order(encoded):
     same = [replace(encoded[3], row_no=row_no) for row_no in (5, 2, 8)]
-    (group,) = by_token_budget([same[0], encoded[4], *same[1:]], 10_000)
+    (group,) = batch_by_token_budget([same[0], encoded[4], *same[1:]], 10_000)
     assert [example.row_no for example in group] == [5, 2, 8, encoded[4].row_no]
 
 
 def test_an_example_over_the_budget_goes_alone(encoded):
-    assert [len(group) for group in by_token_budget(encoded, 1)] == [1] * len(encoded)
+    assert [len(group) for group in batch_by_token_budget(encoded, 1)] == [1] * len(encoded)
 
 
 def test_no_examples_make_no_group():
-    assert list(by_token_budget([], 100)) == []
+    assert list(batch_by_token_budget([], 100)) == []

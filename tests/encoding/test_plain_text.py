@@ -10,8 +10,8 @@ from transformers import AddedToken, PreTrainedTokenizerFast
 from relex.encoding.markers import Scheme, mark, marker_tokens
 from relex.encoding.plain_text import _encoded
 from relex.encoding.tokens import Encoder
-from relex.files.reading import read_examples, read_labelled_examples
-from relex.files.validation import check
+from relex.files.reading import read_examples, read_labeled_examples
+from relex.files.validation import check_csv
 from relex.model.checkpoint import load
 from relex.registry.model_versions import SHIPPED
 from tests.conftest import ROOT
@@ -142,7 +142,7 @@ def test_hidden_entities_are_mask_tokens_and_written_ones_are_not(made, make_exa
     tokenizer, scheme, names = made
     encoder = Encoder(tokenizer, scheme, True, 500)
     example = example_with(make_example, names["mask"])
-    (plain,), (hidden,) = encoder.encode([example]), encoder.encode_hidden([example])
+    (plain,), (hidden,) = encoder.encode([example]), encoder.encode_masked([example])
     masks = [place for place, number in enumerate(hidden.input_ids) if number == tokenizer.mask_token_id]
     assert tokenizer.mask_token_id not in plain.input_ids
     assert [*range(*hidden.subject), *range(*hidden.object)] == masks[:2]
@@ -155,7 +155,7 @@ def starter():
 
 
 def test_the_starter_reads_ordinary_rows_as_before_and_control_tokens_as_text(starter):
-    examples = read_labelled_examples(ROOT / "data" / "valid_data.csv")
+    examples = read_labeled_examples(ROOT / "data" / "valid_data.csv")
     relation = starter._scheme, starter._type_sentence
     texts = [mark(example, *relation) for example in examples]
     backend = starter.tokenizer.backend_tokenizer
@@ -165,7 +165,7 @@ def test_the_starter_reads_ordinary_rows_as_before_and_control_tokens_as_text(st
 
 
 def test_the_starter_and_the_whole_of_klue(starter, klue):
-    examples = read_labelled_examples(klue / "valid_data.csv")
+    examples = read_labeled_examples(klue / "valid_data.csv")
     texts = [mark(example, starter._scheme, starter._type_sentence) for example in examples]
     before = starter.tokenizer.backend_tokenizer.encode_batch([(each.text, each.pair) for each in texts])
     found = starter.encode(examples)
@@ -179,7 +179,7 @@ def test_the_case_of_a_public_bug_report(starter):
     path = ROOT.parent / "shared" / "cases" / "a24_control_tokens.csv"
     if not path.is_file():
         pytest.skip("the cases are not here")
-    examples = list(read_examples(path, check(path)))
+    examples = list(read_examples(path, check_csv(path)))
     markers = starter.tokenizer.convert_tokens_to_ids(marker_tokens(starter._scheme))
     controls = {*starter.tokenizer.all_special_ids, *markers} - {starter.tokenizer.unk_token_id}
     for encoded in starter.encode(examples):

@@ -21,13 +21,13 @@ from tests.factories import example
 ROWS = 300
 
 
-def labelled():
+def labeled():
     """Every relation ten times."""
     return [example(n, RELATIONS[n % 30]) for n in range(ROWS)]
 
 
 def predictions(seed, skill, labels=RELATIONS):
-    """Predictions for `labelled()`; skill 0 is chance, 1 is nearly always right."""
+    """Predictions for `labeled()`; skill 0 is chance, 1 is nearly always right."""
     scores = np.random.default_rng(seed).random((ROWS, 30))
     scores[np.arange(ROWS), np.arange(ROWS) % 30] += skill
     scores /= scores.sum(axis=1, keepdims=True)
@@ -39,8 +39,8 @@ def predictions(seed, skill, labels=RELATIONS):
 @pytest.mark.parametrize("seed", range(5))
 def test_the_figures_are_those_of_scikit_learn_to_the_ninth_digit(seed):
     said = predictions(seed, skill=0.3)
-    gold, guess = [each.label for each in labelled()], [each.label for each in said]
-    found = evaluate_predictions(labelled(), said, RELATIONS)
+    gold, guess = [each.label for each in labeled()], [each.label for each in said]
+    found = evaluate_predictions(labeled(), said, RELATIONS)
     relations = [label for label in RELATIONS if label != NO_RELATION]
     wanted = 100 * f1_score(gold, guess, average="micro", labels=relations)
     assert 10 < wanted < 90
@@ -62,7 +62,7 @@ def test_the_figures_are_those_of_scikit_learn_to_the_ninth_digit(seed):
 
 
 def test_the_intervals_hold_the_scores():
-    headline = evaluate_predictions(labelled(), predictions(0, skill=0.5), RELATIONS).headline
+    headline = evaluate_predictions(labeled(), predictions(0, skill=0.5), RELATIONS).headline
     for figure in (headline.micro_f1, headline.auprc):
         assert figure.interval[0] < figure.value < figure.interval[1]
 
@@ -80,9 +80,9 @@ def test_mcnemar_holds_for_many_thousand_rows():
 
 
 def test_the_paired_bootstrap_against_a_loop():
-    gold = [each.label for each in labelled()]
+    gold = [each.label for each in labeled()]
     one, other = predictions(1, skill=0.3), predictions(2, skill=0.36)
-    found = compare_predictions(labelled(), (one, RELATIONS), (other, RELATIONS)).micro_f1
+    found = compare_predictions(labeled(), (one, RELATIONS), (other, RELATIONS)).micro_f1
     generator = np.random.default_rng(0)
     gains = []
     for _ in range(RESAMPLES):
@@ -104,7 +104,7 @@ def plain_micro_f1(gold, said, drawn):
 
 def test_equal_models_do_not_differ():
     said = predictions(1, skill=0.3)
-    found = compare_predictions(labelled(), (said, RELATIONS), (said, RELATIONS))
+    found = compare_predictions(labeled(), (said, RELATIONS), (said, RELATIONS))
     for each in (found.micro_f1, found.auprc):
         assert (each.value, each.interval, each.p_value) == (0, (0, 0), 1)
     assert (found.only_a_right, found.only_b_right, found.mcnemar_p) == (0, 0, 1)
@@ -112,7 +112,7 @@ def test_equal_models_do_not_differ():
 
 def test_a_clear_winner_has_the_smallest_p_value_and_b_minus_a_is_positive():
     found = compare_predictions(
-        labelled(), (predictions(1, skill=0.1), RELATIONS), (predictions(2, skill=0.9), RELATIONS)
+        labeled(), (predictions(1, skill=0.1), RELATIONS), (predictions(2, skill=0.9), RELATIONS)
     )
     for each in (found.micro_f1, found.auprc):
         assert each.interval[0] > 20
@@ -130,13 +130,13 @@ def test_turned_round_the_difference_changes_its_sign_and_nothing_else():
 
 def test_rows_right_against_a_count_and_labels_go_by_name():
     one, other = predictions(1, skill=0.3), predictions(2, skill=0.4)
-    found = compare_predictions(labelled(), (one, RELATIONS), (other, RELATIONS))
-    right = [(a.label == each.label, b.label == each.label) for each, a, b in zip(labelled(), one, other, strict=True)]
+    found = compare_predictions(labeled(), (one, RELATIONS), (other, RELATIONS))
+    right = [(a.label == each.label, b.label == each.label) for each, a, b in zip(labeled(), one, other, strict=True)]
     counts = (found.both_right, found.only_a_right, found.only_b_right, found.none_right)
     assert counts == tuple(right.count(kind) for kind in [(True, True), (True, False), (False, True), (False, False)])
     assert min(counts) > 0
     turned = RELATIONS[::-1]
-    again = compare_predictions(labelled(), (one, RELATIONS), (predictions(2, skill=0.4, labels=turned), turned))
+    again = compare_predictions(labeled(), (one, RELATIONS), (predictions(2, skill=0.4, labels=turned), turned))
     assert again.micro_f1 == found.micro_f1
     assert again.b.auprc.value == pytest.approx(found.b.auprc.value, abs=1e-9)
     assert again.auprc.interval == pytest.approx(found.auprc.interval, abs=1e-9)

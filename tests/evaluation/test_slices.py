@@ -19,7 +19,7 @@ SOURCES = ("wikipedia", "wikitree", None)
 
 @pytest.fixture
 def examples():
-    """200 labelled examples of mixed types, sources and lengths."""
+    """200 labeled examples of mixed types, sources and lengths."""
     generator = np.random.default_rng(5)
     return [made(n, generator) for n in range(200)]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from relex.domain.examples import Prediction
-from relex.evaluation.evaluator import ballot_of, evaluate_votes
+from relex.evaluation.evaluator import evaluate_stacked_votes, evaluate_votes
 from relex.evaluation.metrics import micro_f1
 from relex.evaluation.voting import cross_fitted, fitted_weights, stacked, vote
 from relex.labels import RELATIONS
@@ -89,7 +89,7 @@ def test_a_member_that_knows_everything_gets_all_the_weight(members):
 
 
 def test_weights_are_judged_on_rows_that_they_were_not_fitted_on(members):
-    """A row's own label has no say in how it is voted on: turning it turns rows of the other half alone."""
+    """A row's own label has no say in how it is scores_of on: turning it turns rows of the other half alone."""
     gold = members[0].argmax(axis=1).tolist()
     before = cross_fitted(members, gold)
     assert before.sum(axis=1) == pytest.approx(np.ones(ROWS))
@@ -112,7 +112,7 @@ def test_a_ballot_judges_members_and_votes_on_the_same_rows():
     one, other = (generator.dirichlet(np.full(30, 0.1), 60) for _ in range(2))
     right = np.eye(30)[[RELATIONS.index(label) for label in gold]]
     members = np.stack([(one + right) / 2, (other + right) / 2])
-    found = ballot_of(("one@1", "other@1"), members, gold, RELATIONS)
+    found = evaluate_stacked_votes(("one@1", "other@1"), members, gold, RELATIONS)
     assert {each.vote for each in found.votes} == {*Vote}
     places = [RELATIONS.index(label) for label in gold]
     for each in found.votes:
@@ -132,7 +132,7 @@ def test_a_vote_that_loses_to_a_member_has_a_caveat():
     gold = [RELATIONS[1], RELATIONS[2]]
     right = np.eye(30)[[1, 2]]
     wrong = np.eye(30)[[2, 1]]
-    found = ballot_of(("good@1", "bad@1", "bad@2"), np.stack([right, wrong, wrong]), gold, RELATIONS)
+    found = evaluate_stacked_votes(("good@1", "bad@1", "bad@2"), np.stack([right, wrong, wrong]), gold, RELATIONS)
     assert found.caveat("soft", "a.csv") == "no better on a.csv than its member good@1: micro-F1 0.00 against 100.00"
-    better = ballot_of(("a@1", "b@1"), np.stack([right * 0.6 + 0.01, right * 0.6 + 0.01]), gold, RELATIONS)
+    better = evaluate_stacked_votes(("a@1", "b@1"), np.stack([right * 0.6 + 0.01, right * 0.6 + 0.01]), gold, RELATIONS)
     assert better.caveat("soft", "a.csv") is not None  # as good as a member is no reason to load two

@@ -17,7 +17,7 @@ from relex.db import jobs, migrate
 from relex.db.connection import Database
 from relex.domain.jobs import JobId, Progress
 from relex.errors import DatabaseUnreachable, ServiceUnreachable
-from relex.files.validation import check
+from relex.files.validation import check_csv
 from relex.flows.submit import SubmitOptions, submit
 from relex.registry import model_versions
 from relex.settings import Settings
@@ -115,7 +115,7 @@ class Arena:
     def submit(self, path: Path | None = None, shards: int = 12, options: SubmitOptions = PLAINLY) -> JobId:
         """Queue a file in about so many shards, and ring as the command does."""
         path = path or self.file()
-        facts = check(path, options.encoding)
+        facts = check_csv(path, options.encoding)
         queued = submit(self.database, path, facts, options, -(-facts.accepted // shards))
         self.ring(queued.shards)
         return queued.job_id

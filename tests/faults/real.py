@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.scale import write_csv
 from relex.domain.jobs import JobId
-from relex.files.reading import read_whole
+from relex.files.reading import read_all_examples
 from relex.flows.export import export
 from tests.faults.arena import Arena, Kind, opened_arena
 from tests.faults.oracle import Expected, Result, check_results
@@ -36,7 +36,7 @@ def play_real(folder: Path) -> Iterator[tuple[str, Result]]:
             arena.reset()
             begun = time.monotonic()
             job = _disturbed(arena, path, disturb)
-            expected = Expected(job, read_whole(path), undisturbed=undisturbed)
+            expected = Expected(job, read_all_examples(path), undisturbed=undisturbed)
             yield (
                 f"{disturb.__doc__} (shipped model)",
                 check_results(arena.database, folder, [expected], begun, SECONDS),

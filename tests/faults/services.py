@@ -19,7 +19,7 @@ from urllib.parse import quote
 from redis import Redis, RedisError
 
 from relex.embedded import locks
-from relex.embedded.account import person
+from relex.embedded.account import os_user_name
 from relex.embedded.cluster import Cluster, find_cluster
 from relex.embedded.creation import DATABASE, ensure_created
 from relex.embedded.server import PORT, ensure_started, socket_path, stop
@@ -39,7 +39,7 @@ class Postgres:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.cluster: Cluster = find_cluster(home)
-        with locks.alone(self.cluster.places.turn_lock) as turn:
+        with locks.exclusive(self.cluster.places.turn_lock) as turn:
             ensure_created(self.cluster, turn)
         with (self.cluster.places.data / "postgresql.conf").open("a") as settings:
             settings.write(SMALL)
@@ -52,20 +52,20 @@ class Postgres:
     @property
     def url(self) -> str:
         host = quote(str(self.cluster.places.socket_folder))
-        return f"postgresql://{quote(person())}@/{DATABASE}?host={host}&port={PORT}"
+        return f"postgresql://{quote(os_user_name())}@/{DATABASE}?host={host}&port={PORT}"
 
     def url_by(self, port: int) -> str:
         """As a client behind the proxy on this port has it."""
         query = f"sslmode=disable&gssencmode=disable&options={quote(SOON)}"
-        return f"postgresql://{quote(person())}@127.0.0.1:{port}/{DATABASE}?{query}"
+        return f"postgresql://{quote(os_user_name())}@127.0.0.1:{port}/{DATABASE}?{query}"
 
     def start(self) -> None:
-        with locks.alone(self.cluster.places.turn_lock):
+        with locks.exclusive(self.cluster.places.turn_lock):
             ensure_started(self.cluster)
 
     def stop(self) -> None:
         """As `pg_ctl stop --mode=fast`: sessions are broken off, what was committed is written."""
-        with locks.alone(self.cluster.places.turn_lock):
+        with locks.exclusive(self.cluster.places.turn_lock):
             stop(self.cluster)
 
     def kill(self) -> None:

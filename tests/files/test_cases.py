@@ -11,7 +11,7 @@ from relex.datasets.describe import describe
 from relex.datasets.split import grouped
 from relex.errors import InvalidCsv
 from relex.files.reading import read_examples
-from relex.files.validation import check
+from relex.files.validation import check_csv
 
 HEADER = "id,sentence,subject_entity,object_entity,label,source"
 SENTENCES = [
@@ -43,7 +43,7 @@ def read(tmp_path):
     def write_and_read(content, encoding="utf-8"):
         path = tmp_path / "case.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        facts = check(path, encoding)
+        facts = check_csv(path, encoding)
         return facts, list(read_examples(path, facts))
 
     return write_and_read

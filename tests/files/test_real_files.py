@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from relex.files.reading import read_examples
-from relex.files.validation import check
+from relex.files.validation import check_csv
 
 FOLDER = Path(__file__).parents[3] / "shared" / "klue-re"
 
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the KLUE-RE files a
 )
 def test_klue_re_is_accepted_whole(name, rows, encoding, placeholder):
     path = FOLDER / name
-    facts = check(path)
+    facts = check_csv(path)
     assert (facts.rows, facts.rejected, facts.encoding, facts.placeholder) == (rows, 0, encoding, placeholder)
-    assert facts.labelled == (0 if placeholder else rows)
+    assert facts.labeled == (0 if placeholder else rows)
     count = 0
     for example in read_examples(path, facts):
         assert example.row_no == count

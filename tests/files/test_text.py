@@ -2,12 +2,12 @@ import pytest
 
 from relex.errors import InvalidCsv
 from relex.files.reading import read_examples
-from relex.files.validation import check
+from relex.files.validation import check_csv
 
 
 def refusal(path, encoding="utf-8"):
     with pytest.raises(InvalidCsv) as caught:
-        check(path, encoding)
+        check_csv(path, encoding)
     return str(caught.value)
 
 
@@ -27,7 +27,7 @@ def refusal(path, encoding="utf-8"):
 @pytest.mark.parametrize("lineterminator", ["\n", "\r\n", "\r"])
 def test_encodings_and_line_ends(save, row, written, told, shown, lineterminator):
     path = save([row(), row()], written, lineterminator)
-    facts = check(path, told)
+    facts = check_csv(path, told)
     assert (facts.encoding, facts.rows, facts.rejected, facts.size) == (shown, 2, 0, path.stat().st_size)
     assert [example.sentence for example in read_examples(path, facts)] == [row()["sentence"]] * 2
 
@@ -35,7 +35,7 @@ def test_encodings_and_line_ends(save, row, written, told, shown, lineterminator
 def test_the_bom_stays_out_of_a_quoted_header(save, row):
     path = save([row()], "utf-8-sig")
     path.write_bytes(path.read_bytes().replace(b"id,", b'"id",', 1))
-    assert check(path).accepted == 1
+    assert check_csv(path).accepted == 1
 
 
 def test_korean_excel_is_recognised(save, row):
@@ -51,7 +51,7 @@ def test_a_broken_byte_far_into_the_file_is_found(save, row):
     assert len(path.read_bytes()) > 2 * (1 << 20)
     raw[8_000] = raw[8_000].replace("노래".encode(), b"\xff", 1)
     path.write_bytes(b"\n".join(raw))
-    (problem,) = check(path).problems
+    (problem,) = check_csv(path).problems
     assert (problem.line, problem.id, problem.code, problem.message) == (
         8001,
         "7999",
@@ -63,7 +63,7 @@ def test_a_broken_byte_far_into_the_file_is_found(save, row):
 def test_a_file_cut_within_a_character(save, row):
     path = save([row()])
     path.write_bytes(path.read_bytes() + "1,가".encode()[:-1])
-    (problem,) = check(path).problems
+    (problem,) = check_csv(path).problems
     assert (problem.line, problem.message) == (3, "byte 0xea is not utf-8")
 
 

@@ -11,7 +11,7 @@ from cli.tables import render
 from relex.db import examples, jobs, model_versions, shards
 from relex.domain.jobs import NewJob
 from relex.domain.versions import TrainingFile
-from relex.errors import BadCheckpoint, InvalidInput, JobUnfinished, ModelNotFound
+from relex.errors import BadCheckpoint, InvalidInput, JobNotDone, ModelNotFound
 from relex.evaluation.metrics import micro_f1
 from relex.flows.ensemble import ensemble_data, evaluate_ensemble, members_of, register
 from relex.flows.lease import LeaseTerms
@@ -62,7 +62,7 @@ SCORERS = {
 
 @pytest.fixture
 def scored(database, settings):
-    """A labelled file scored by the version `name@1`, whose files lie in the home folder; gives the job's id."""
+    """A labeled file scored by the version `name@1`, whose files lie in the home folder; gives the job's id."""
 
     def scored(name, first=0):
         place = settings.home / "models" / name / "1"
@@ -94,10 +94,10 @@ def current(database):
 
 def test_models_that_make_up_for_each_other_become_one(database, settings, scored):
     assembled = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
-    assert assembled.ballot.members == ("even@1", "odd@1")
+    assert assembled.ensemble_report.members == ("even@1", "odd@1")
     gold = [str(each.label) for each in assembled.members[0].examples]
     alone = [micro_f1(gold, [each.label for each in member.predictions]) for member in assembled.members]
-    assert [each.micro_f1.value for each in assembled.ballot.headlines] == alone
+    assert [each.micro_f1.value for each in assembled.ensemble_report.headlines] == alone
     assert max(alone) < 70
     registered = register(database, settings, assembled, Vote.SOFT, "both")
     assert (str(registered.version), registered.decision.promoted) == ("both@1", True)
@@ -142,7 +142,7 @@ def test_the_weights_of_the_weighted_vote_are_kept(database, settings, scored):
     assembled = evaluate_ensemble(database, load_evaluator(), [scored("good"), scored("bad"), scored("worse")])
     registered = register(database, settings, assembled, Vote.WEIGHTED, "weighed")
     weights = read_ensemble(version_dir(settings, registered.version)).weights
-    assert weights == assembled.ballot.voted("weighted").weights
+    assert weights == assembled.ensemble_report.scores_of("weighted").weights
     assert weights[0] > max(weights[1:])
 
 
@@ -180,8 +180,8 @@ def test_the_same_ensemble_is_judged_anew_by_another_file(database, settings, sc
         rival = model_versions.register(tx, "rival", RELATIONS, {"config.json": "rival"})
         model_versions.promote(tx, rival)
     members = tuple(replace(each, job=replace(each.job, file_sha256="1" * 64)) for each in assembled.members)
-    lost = replace(assembled.ballot.voted("soft"), headline=assembled.ballot.headlines[0])
-    other = replace(assembled, members=members, ballot=replace(assembled.ballot, votes=(lost,)))
+    lost = replace(assembled.ensemble_report.scores_of("soft"), headline=assembled.ensemble_report.headlines[0])
+    other = replace(assembled, members=members, ensemble_report=replace(assembled.ensemble_report, votes=(lost,)))
     registered = register(database, settings, other, Vote.SOFT, "both")
     assert (str(registered.version), registered.decision.promoted) == ("both@1", False)
     assert registered.version.note.startswith("no better on gold.csv than its member")
@@ -237,7 +237,7 @@ def test_jobs_of_other_rows_and_unfinished_jobs_are_refused(database, scored):
         job_id = jobs.insert_job(tx, NewJob("open", "gold.csv", FILE, "odd@1", ROWS, 0))
         examples.copy_in(tx, job_id, map(example, range(ROWS)))
         shards.cut(tx, job_id, ROWS, 16)
-    with pytest.raises(JobUnfinished):
+    with pytest.raises(JobNotDone):
         evaluate_ensemble(database, load_evaluator(), [even, job_id])
 
 

@@ -1,4 +1,4 @@
-"""From a scored job of labelled rows to judged figures, on a real Postgres with fake scorers."""
+"""From a scored job of labeled rows to judged figures, on a real Postgres with fake scorers."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ from cli.tables import render
 from relex.db import examples, jobs, model_versions, shards
 from relex.domain.jobs import NewJob
 from relex.domain.versions import TrainingFile
-from relex.errors import InvalidInput, JobUnfinished, ModelNotFound, RelexError
+from relex.errors import InvalidInput, JobNotDone, ModelNotFound, RelexError
 from relex.evaluation.metrics import auprc, micro_f1
 from relex.files.text import sha256_of
 from relex.flows.compare import (
@@ -38,7 +38,7 @@ ROWS = 60
 TURNED = RELATIONS[::-1]
 
 
-def labelled(row_no):
+def labeled(row_no):
     """Every other row has the label that the fake scorer says."""
     return example(row_no, prediction(example(row_no)).label if row_no % 2 else RELATIONS[row_no % 30])
 
@@ -71,11 +71,11 @@ SCORERS = {"one@1": FakeScorer(), "other@1": OtherScorer(), "poisoned@1": Poison
 
 
 def queued(database, name, labels=RELATIONS, first=0):
-    """The id of a queued job of labelled rows for the version `name@1`."""
+    """The id of a queued job of labeled rows for the version `name@1`."""
     with database.transaction() as tx:
         version = model_versions.register(tx, name, labels, {"config.json": name})
         job_id = jobs.insert_job(tx, NewJob(f"{name}-{first}", "gold.csv", "0" * 64, str(version), ROWS, 0))
-        examples.copy_in(tx, job_id, (replace(labelled(first + n), row_no=n) for n in range(ROWS)))
+        examples.copy_in(tx, job_id, (replace(labeled(first + n), row_no=n) for n in range(ROWS)))
         shards.cut(tx, job_id, ROWS, 16)
     return job_id
 
@@ -101,11 +101,11 @@ def rows_of(path):
 def test_the_figures_are_those_of_the_predictions_and_are_kept_with_the_version(database):
     job_id = scored(database, "one")
     found = evaluate(database, load_evaluator(), job_id)
-    gold, said = [labelled(n).label for n in range(ROWS)], [prediction(example(n)) for n in range(ROWS)]
-    headline = found.judgement.headline
+    gold, said = [labeled(n).label for n in range(ROWS)], [prediction(example(n)) for n in range(ROWS)]
+    headline = found.evaluation_report.headline
     assert 30 < headline.micro_f1.value < 70
     assert headline.micro_f1.value == pytest.approx(micro_f1(gold, [each.label for each in said]), abs=1e-9)
-    assert found.judgement.rows == ROWS
+    assert found.evaluation_report.rows == ROWS
     [kept] = stored(database, "one")
     assert (kept.data_sha256, kept.examples) == ("0" * 64, ROWS)
     assert (kept.micro_f1, kept.auprc) == (headline.micro_f1.value, headline.auprc.value)
@@ -122,10 +122,10 @@ def test_one_score_a_file_is_kept_and_that_in_fp32_wins(database):
             tx.exec_driver_sql("UPDATE predictions SET label = %s WHERE row_no = 1", (label,))
         found = evaluate(database, load_evaluator(), job_id)
         [score] = stored(database, "one")
-        is_this = score.micro_f1 == found.judgement.headline.micro_f1.value
+        is_this = score.micro_f1 == found.evaluation_report.headline.micro_f1.value
         return evaluation_data(found)["precision"], score.precision, is_this
 
-    right = labelled(1).label
+    right = labeled(1).label
     assert kept(exact=False, label=right) == ("default", "default", True)
     assert kept(exact=False, label="per:title") == ("default", "default", False)  # the first one stays
     assert kept(exact=True, label="per:title") == ("fp32", "fp32", True)
@@ -141,11 +141,11 @@ def test_judging_again_keeps_one_score_a_file(database):
 
 
 def training_file(path, numbers):
-    """A file of these labelled rows as a training would have read it."""
+    """A file of these labeled rows as a training would have read it."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*HEADER, "label"])
-        for each in map(labelled, numbers):
+        for each in map(labeled, numbers):
             writer.writerow([each.id, each.sentence, cell(each.subject), cell(each.object), each.label])
     return TrainingFile(path.name, sha256_of(path), str(path))
 
@@ -199,14 +199,14 @@ def test_a_comparison_warns_of_both(database, tmp_path):
 def test_a_target_file_weighs_the_rows(database):
     job_id = scored(database, "one")
     found = evaluate(database, load_evaluator(), job_id, [example(n) for n in range(10)])
-    assert found.reweighted.micro_f1 == pytest.approx(found.judgement.headline.micro_f1.value)
+    assert found.reweighted.micro_f1 == pytest.approx(found.evaluation_report.headline.micro_f1.value)
     with pytest.raises(InvalidInput):
         evaluate(database, load_evaluator(), job_id, [replace(example(0), source="elsewhere")])
 
 
 def test_an_open_job_is_not_judged(database):
     job_id = queued(database, "one")
-    with pytest.raises(JobUnfinished, match=f"{job_id} is queued"):
+    with pytest.raises(JobNotDone, match=f"{job_id} is queued"):
         evaluate(database, load_evaluator(), job_id)
     assert stored(database, "one") == ()
 
@@ -227,7 +227,7 @@ def test_the_files_hold_what_was_judged(database, tmp_path):
     assert (told["model"], told["file"], told["rows"], told["reweighted"]) == ("one@1", "gold.csv", ROWS, None)
     rows = rows_of(predictions)
     assert [row["id"] for row in rows] == [f"id-{n}" for n in range(ROWS)]
-    assert (rows[1]["sentence"], rows[1]["subject"], rows[1]["object"]) == (labelled(1).sentence, "회사1", "김1")
+    assert (rows[1]["sentence"], rows[1]["subject"], rows[1]["object"]) == (labeled(1).sentence, "회사1", "김1")
     gold, predicted = [row["gold"] for row in rows], [row["pred_label"] for row in rows]
     assert micro_f1(gold, predicted) == pytest.approx(told["headline"]["micro_f1"]["value"], abs=1e-9)
     probabilities = np.array([json.loads(row["probs"]) for row in rows])
@@ -240,7 +240,7 @@ def test_two_models_are_compared_row_by_row_whatever_their_label_order(database,
     found = compare(database, load_evaluator(), settings, job_ids)
     changed = [n for n in range(ROWS) if n % 5 == 0]
     assert [flip.example.row_no for flip in found.flips] == changed
-    lost = sum(labelled(n).label == prediction(example(n)).label for n in changed)
+    lost = sum(labeled(n).label == prediction(example(n)).label for n in changed)
     assert (found.paired.only_a_right, lost > 3) == (lost, True)
     assert found.paired.micro_f1.value < 0
     assert stored(database, "other")[0].micro_f1 == found.paired.b.micro_f1.value

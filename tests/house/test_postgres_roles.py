@@ -6,7 +6,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from relex.db.grants import Part
-from relex.db.schema import newest
+from relex.db.schema import latest_revision
 from relex.embedded.layout import programs_folder
 from relex.embedded.users import use
 from relex.flows.database import upgrade
@@ -37,7 +37,7 @@ def test_the_roles_that_postgres_makes_are_enough_and_no_more(tmp_path):
         owner = at.update_query_dict({"options": "-crole=relex_owner"}).render_as_string(hide_password=False)
         roles = {Part.WORKER: "relex_worker", Part.CLIENT: "relex_client"}
         _, revision = upgrade(Settings(owner, home=tmp_path / "store"), roles)
-        assert revision == newest()
+        assert revision == latest_revision()
         with psycopg.connect(at.set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
             assert connection.execute(ROLES).fetchall() == [
                 (name, True, False) for name in sorted([*roles.values(), "relex_owner"])

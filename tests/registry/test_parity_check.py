@@ -34,7 +34,7 @@ def folder(tmp_path, build, tokenizer):
 
 
 @pytest.fixture
-def labelled(examples):
+def labeled(examples):
     return [replace(example, label="org:members" if example.row_no % 2 else "no_relation") for example in examples]
 
 
@@ -67,18 +67,18 @@ def test_a_damaged_file_is_told(folder, text):
 
 
 @needs_half
-def test_the_gate_measures_what_the_scorers_do(folder, labelled):
-    load_parity_check("cpu")(folder, labelled)
+def test_the_gate_measures_what_the_scorers_do(folder, labeled):
+    load_parity_check("cpu")(folder, labeled)
     found = read_parity(folder)
     exact, half = (
-        scores(Scorer(folder, "cpu", torch.float32), labelled),
-        scores(Scorer(folder, "cpu", torch.bfloat16), labelled),
+        scores(Scorer(folder, "cpu", torch.float32), labeled),
+        scores(Scorer(folder, "cpu", torch.bfloat16), labeled),
     )
     pairs = [(a, b) for row_no in exact for a, b in zip(exact[row_no], half[row_no], strict=True)]
     assert found.largest_difference == pytest.approx(max(abs(a - b) for a, b in pairs))
     same = [exact[row].index(max(exact[row])) == half[row].index(max(half[row])) for row in exact]
     assert found.agreement == pytest.approx(100 * sum(same) / len(same))
-    assert (found.dtype, found.examples) == ("bfloat16", len(labelled))
+    assert (found.dtype, found.examples) == ("bfloat16", len(labeled))
 
 
 @needs_half
@@ -96,35 +96,35 @@ def test_who_passed_is_scored_in_16_bit_unless_exactness_is_asked_for(folder, ex
 
 
 @needs_half
-def test_of_many_examples_some_are_taken_and_who_was_measured_is_believed(folder, labelled, monkeypatch):
+def test_of_many_examples_some_are_taken_and_who_was_measured_is_believed(folder, labeled, monkeypatch):
     monkeypatch.setattr(measuring, "MAX_EXAMPLES", 5)
-    measuring.check_parity(folder, labelled)
+    measuring.check_parity(folder, labeled)
     assert read_parity(folder).examples == 4
-    measuring.check_parity(folder, labelled[:1])
+    measuring.check_parity(folder, labeled[:1])
     assert read_parity(folder).examples == 4
 
 
-def test_a_device_without_a_16_bit_unit_measures_nothing(folder, labelled, monkeypatch):
+def test_a_device_without_a_16_bit_unit_measures_nothing(folder, labeled, monkeypatch):
     monkeypatch.setattr(measuring, "half_precision", lambda _: None)
-    measuring.check_parity(folder, labelled)
+    measuring.check_parity(folder, labeled)
     assert read_parity(folder) is None
 
 
 @pytest.mark.parametrize("fault", [OSError("the disk is full"), BadCheckpoint("the disk is full")])
-def test_a_gate_that_fails_costs_no_training(folder, labelled, caplog, fault):
+def test_a_gate_that_fails_costs_no_training(folder, labeled, caplog, fault):
     def gate(_place, _examples):
         raise fault
 
     with caplog.at_level(logging.WARNING):
-        _pass(gate, folder, labelled)
+        _pass(gate, folder, labeled)
     assert "not measured in 16 bit: the disk is full" in caplog.text
 
 
 @needs_half
-def test_an_encoder_that_is_padded_is_not_measured(tmp_path, build, tokenizer, labelled):
+def test_an_encoder_that_is_padded_is_not_measured(tmp_path, build, tokenizer, labeled):
     small = {"dim": 64, "hidden_dim": 96, "n_layers": 2, "n_heads": 2}
     save(tmp_path / "padded", build(DistilBertConfig(**small, max_position_embeddings=162)), tokenizer, {})
-    measuring.check_parity(tmp_path / "padded", labelled)
+    measuring.check_parity(tmp_path / "padded", labeled)
     assert read_parity(tmp_path / "padded") is None
 
 

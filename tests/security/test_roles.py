@@ -13,7 +13,7 @@ from relex.db.grants import RIGHTS, SEQUENCES, Part, grant
 from relex.db.tables import metadata
 from relex.domain.versions import Scores
 from relex.errors import InvalidInput, RelexError
-from relex.files.validation import check
+from relex.files.validation import check_csv
 from relex.flows.export import export
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
@@ -115,7 +115,7 @@ def test_a_client_submits_a_worker_scores_and_the_client_exports(databases, data
     client, worker = databases[Part.CLIENT], databases[Part.WORKER]
     register_model(database)
     path = ROOT / "data" / "test_data.csv"
-    done = submit(client, path, check(path), SubmitOptions(), 16)
+    done = submit(client, path, check_csv(path), SubmitOptions(), 16)
     assert sweep(client).shards == 4
     assert sweep(worker).shards == 4
     terms = LeaseTerms(30, 300, lambda: False)

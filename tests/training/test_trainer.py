@@ -11,7 +11,7 @@ from transformers import AutoModel
 
 from relex.encoding.batches import collate
 from relex.errors import InvalidCsv
-from relex.files.reading import read_labelled_examples
+from relex.files.reading import read_labeled_examples
 from relex.labels import NO_RELATION
 from relex.model.checkpoint import load
 from relex.model.folder import FOR_PEOPLE, READ_BY_SCORING
@@ -250,7 +250,7 @@ def test_the_score_by_another_files_mix_can_choose_the_epoch(tmp_path):
         validation={"metric": "micro_f1_reweighted", "like": str(target)},
         train={"epochs": 4},
     )
-    train(recipe, *map(read_labelled_examples, (train_file, valid_file)), tmp_path / "tiny", silent)
+    train(recipe, *map(read_labeled_examples, (train_file, valid_file)), tmp_path / "tiny", silent)
     told = metrics(tmp_path / "tiny")
     shifted = [epoch["micro_f1_reweighted"] for epoch in told["training"]["history"]]
     assert shifted != [epoch["micro_f1"] for epoch in told["training"]["history"]]

@@ -7,7 +7,7 @@ import torch
 
 from relex.encoding.batches import collate
 from relex.encoding.markers import Scheme
-from relex.files.reading import read_labelled_examples
+from relex.files.reading import read_labeled_examples
 from relex.labels import RELATIONS
 from relex.model.config import Pooling
 from relex.training.losses import loss_function
@@ -24,7 +24,7 @@ def rows():
     """The shortest sentences: no other reason than speed."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield sorted(read_labelled_examples(SAMPLE), key=lambda row: len(row.sentence))[:ROWS]
+    yield sorted(read_labeled_examples(SAMPLE), key=lambda row: len(row.sentence))[:ROWS]
     torch.set_num_threads(before)
 
 

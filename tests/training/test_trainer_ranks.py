@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from relex.errors import InvalidConfig, InvalidCsv, RelexError
-from relex.files.reading import read_labelled_examples
+from relex.files.reading import read_labeled_examples
 from relex.model.devices import resolve_device, resolve_gpus
 from relex.model.folder import members
 from relex.training import launcher
@@ -107,7 +107,7 @@ def together(recipe, folder, report=lambda _: None, count=2):
 
 
 def alone(recipe, folder, report=lambda _: None):
-    data = (read_labelled_examples(path) for path in (recipe.data.train, recipe.data.valid))
+    data = (read_labeled_examples(path) for path in (recipe.data.train, recipe.data.valid))
     return DistributedLauncher("cpu").train(recipe, *data, folder, report, folder.with_name("scratch"))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from relex.errors import InvalidConfig, InvalidInput, RelexError
-from relex.files.reading import read_labelled_examples
-from relex.hints.models import NOTHING_LEARNED
+from relex.files.reading import read_labeled_examples
+from relex.hints.models import ZERO_SCORE_HINT
 from relex.lazy import load_trainer
 from relex.training.recipe.config import load_config
 from relex.tuning.study import UNPRUNED_TRIALS
@@ -34,7 +34,7 @@ def test_a_study_runs_real_trainings(run_study):
     assert len(outcome.results) == 2
     folder = Path("again")
     history = []
-    data = [read_labelled_examples(Path("data", name)) for name in ("train_data.csv", "valid_data.csv")]
+    data = [read_labeled_examples(Path("data", name)) for name in ("train_data.csv", "valid_data.csv")]
     config = load_config(str(outcome.recipe))
     load_trainer("cpu").train(
         config, *data, folder, lambda progress: history.append(progress["history"]), Path("scratch")
@@ -92,7 +92,7 @@ def test_where_all_fail_the_study_fails_and_leaves_no_file(run_study):
 def test_where_every_score_is_zero_no_recipe_is_written(run_study):
     with pytest.raises(RelexError, match=r"the best of 6 trials .* 0\.00: nothing was learned.*\nhint: ") as refusal:
         run_study(GRID, 6, Trainer(lambda _: 0.004))
-    assert str(refusal.value).endswith(NOTHING_LEARNED)
+    assert str(refusal.value).endswith(ZERO_SCORE_HINT)
     assert not Path("mine-best.yaml").exists()
 
 

@@ -122,16 +122,16 @@ def _read_only(database: Database, found: server.ServerFacts) -> CheckResult:
 
 def tables(database: Database, *, embedded: bool) -> CheckResult:
     """Whether the tables are those that this relex is written for; the embedded ones are upgraded by themselves."""
-    revision = schema.found(database)
+    revision = schema.current_revision(database)
     text = f"{database.name}, tables at revision {revision or 'none'}"
-    if revision == schema.newest() or (embedded and (revision or "") < schema.newest()):
+    if revision == schema.latest_revision() or (embedded and (revision or "") < schema.latest_revision()):
         return CheckResult("tables", text)
-    return error("tables", schema.told(database, revision), schema.remedy(revision))
+    return error("tables", schema.describe_mismatch(database, revision), schema.suggested_fix(revision))
 
 
 def are_newest(database: Database) -> bool:
     """Whether it makes sense to look into the tables."""
     try:
-        return schema.found(database) == schema.newest()
+        return schema.current_revision(database) == schema.latest_revision()
     except RelexError:
         return False

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 
 from relex.domain.versions import MODEL_NAME
-from relex.errors import LONGEST, InvalidConfig, did_you_mean, quoted, shortened
+from relex.errors import MAX_SHOWN_CHARS, InvalidConfig, did_you_mean, quoted, shortened
 from relex.hints import jobs as hints
 from relex.model.config import Pooling
 from relex.training.recipe.reader import Recipe, find_recipe, is_file, read_overrides, read_recipe, unknown_recipe
@@ -82,7 +82,7 @@ class TrainingConfig(Section):
         try:
             return cls.model_validate(dict(data))
         except ValidationError as exc:
-            raise InvalidConfig("\n".join(words(detail) for detail in exc.errors())) from exc
+            raise InvalidConfig("\n".join(describe_problem(detail) for detail in exc.errors())) from exc
 
 
 def load_config(recipe: str, overrides: Mapping[str, str] = NO_OVERRIDES) -> TrainingConfig:
@@ -98,7 +98,7 @@ def load_config(recipe: str, overrides: Mapping[str, str] = NO_OVERRIDES) -> Tra
     problems: list[str] = []
     whole = read_whole(recipe, overrides, problems)
     whole.cut(TUNING)
-    return checked(whole, problems)
+    return validate_recipe(whole, problems)
 
 
 def read_whole(recipe: str, overrides: Mapping[str, str], problems: list[str]) -> Recipe:
@@ -119,7 +119,7 @@ def read_whole(recipe: str, overrides: Mapping[str, str], problems: list[str]) -
     return whole
 
 
-def checked(whole: Recipe, problems: list[str]) -> TrainingConfig:
+def validate_recipe(whole: Recipe, problems: list[str]) -> TrainingConfig:
     """Validate a recipe without its section of `relex.tuning`.
 
     Raises:
@@ -130,7 +130,7 @@ def checked(whole: Recipe, problems: list[str]) -> TrainingConfig:
     except ValidationError as exc:
         # A file that could not be read lacks every key, which would only hide the reason.
         details = [item for item in exc.errors() if not (problems and item["type"] == "missing")]
-        problems += [f"{whole.place(key_of(item))}: {words(item)}" for item in details]
+        problems += [f"{whole.place(key_of(item))}: {describe_problem(item)}" for item in details]
     problems += _missing_files(whole)
     if problems:
         raise InvalidConfig("\n".join(problems))
@@ -149,7 +149,7 @@ def key_of(detail: ErrorDetails) -> str:
     return ".".join(map(str, detail["loc"]))
 
 
-def words(detail: ErrorDetails) -> str:
+def describe_problem(detail: ErrorDetails) -> str:
     """Describe a problem that pydantic reports in plain words."""
     key, value, message = key_of(detail), detail["input"], detail["msg"]
     shown = "nothing" if value is None else _brief(repr(value))
@@ -169,7 +169,7 @@ def words(detail: ErrorDetails) -> str:
 
 def _brief(value: str) -> str:
     """Shorten a value so that it can still be recognized."""
-    return value if len(value) <= LONGEST else f"{value[:LONGEST]}..."
+    return value if len(value) <= MAX_SHOWN_CHARS else f"{value[:MAX_SHOWN_CHARS]}..."
 
 
 def _known_keys(section: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -154,7 +154,7 @@ class ValidationSettings(Section):
     """Score that chooses the best epoch: plain, reweighted to the mix of `like`, or on rows whose sentence and entity
     words are not in the training file."""
     like: Path | None = Field(default=None, strict=False)
-    """CSV file, labelled or not, with the mix of entity types and sources that the model is meant for."""
+    """CSV file, labeled or not, with the mix of entity types and sources that the model is meant for."""
 
     @model_validator(mode="after")
     def _has_the_mix(self) -> "ValidationSettings":
@@ -164,7 +164,7 @@ class ValidationSettings(Section):
 
 
 class DataSettings(Section):
-    """Settings of the labelled CSV files; relative paths start at the current folder."""
+    """Settings of the labeled CSV files; relative paths start at the current folder."""
 
     train: Path = Field(strict=False)
     """Path of the training file."""
