@@ -13,7 +13,7 @@ ARGUMENTS = {"shell", "weights_only", "trust_remote_code", "allow_pickle", "use_
 SAFE = {"trust_remote_code": False, "use_safetensors": True}
 ALLOWED = {
     # The socket's folder must be found again by name: `embedded.sockets` makes sure whose it is.
-    "places.py": {"tempfile.gettempdir"},
+    "layout.py": {"tempfile.gettempdir"},
     # A process without network or rights, which relex never imports, reads backbones by torch's restricted loader.
     "unpickle.py": {"torch.load", "torch.load: a reader that is not known to be safe", "weights_only=True"},
 }
