@@ -5,9 +5,9 @@ from relex.domain.examples import Outcome, RowError
 from tests.factories import example, prediction
 
 
-def do(database, verb, *arguments, **wishes):
+def do(database, command, *arguments, **wishes):
     with database.transaction() as tx:
-        return verb(tx, *arguments, **wishes)
+        return command(tx, *arguments, **wishes)
 
 
 def claim(database):

@@ -22,7 +22,7 @@ def learnable(row_no, generator):
 
 
 def tiny_data():
-    """Examples to learn from and examples to judge by."""
+    """Examples to learn from and examples to evaluate by."""
     generator = random.Random(11)
     return [learnable(row, generator) for row in range(160)], [learnable(row, generator) for row in range(60)]
 

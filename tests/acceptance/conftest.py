@@ -97,7 +97,7 @@ def laptop(tmp_path):
 def trained(tmp_path_factory):
     """A laptop with tiny@1, other@1 (trained longer) and folded@1 (two folds), trained once because that is slow.
 
-    One background process scores for all tests, and is told to end after them.
+    One background process scores for all tests, and is asked to end after them.
     """
     place = Place(tmp_path_factory.mktemp("trained") / "laptop", idle_seconds=120)
     (place.folder / "tiny.yaml").write_text(RECIPE, "utf-8")

@@ -9,8 +9,8 @@ def test_a_cancelled_run_leaves_nothing_and_the_next_one_is_trained(laptop):
     # A state is saved at every step.
     many = ("--set", "train.epochs=1000", "--set", "train.save_minutes=0")
     doomed = laptop.run_process("train", "--config", "tiny.yaml", *many)
-    unfinished = laptop.home / "models" / ".unfinished"
-    wait_until(lambda: list((unfinished / f"{doomed}.scratch").glob("checkpoint-*")))
+    unended = laptop.home / "models" / ".unfinished"
+    wait_until(lambda: list((unended / f"{doomed}.scratch").glob("checkpoint-*")))
     with laptop.database() as database:
         wait_until(lambda: step_of(database, doomed) > 0)
     following = laptop.run("train", "--config", "tiny.yaml", "--set", "train.epochs=1")
@@ -26,7 +26,7 @@ def test_a_cancelled_run_leaves_nothing_and_the_next_one_is_trained(laptop):
     progress = laptop.run_json("status", doomed)["progress"]
     assert progress["step"] < progress["steps"]
     assert doomed not in [version["run"] for version in laptop.run_json("models")]
-    wait_until(lambda: list(unfinished.iterdir()) == [])  # removed after the run has ended
+    wait_until(lambda: list(unended.iterdir()) == [])  # removed after the run has ended
     assert f"{doomed}: cancelled" in laptop.logs()
     laptop.run("status", doomed, "--watch", expected=1)
     assert f"{doomed} was cancelled" in laptop.said

@@ -44,7 +44,7 @@ def test_a_laptop_without_services_scores_a_file(laptop):
     assert (state["job"], state["state"], state["done"], state["total"], state["failed"]) == (job, "done", 60, 60, 0)
 
 
-def test_a_laptop_whose_background_processes_are_killed_goes_on_with_the_next_look(laptop):
+def test_a_laptop_whose_background_processes_are_killed_continues_with_the_next_look(laptop):
     laptop.env |= {"RELEX_SCORER": "tests.factories:SlowScorer", "RELEX_SHARD_ROWS": "20", "RELEX_LEASE_SECONDS": "1"}
     job = laptop.run_process("submit", "data/test_data.csv")
     with laptop.database() as database:
@@ -83,7 +83,7 @@ def test_the_same_file_finds_the_same_job_unless_asked_again(laptop):
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_rows_that_were_scored_before_are_answered_and_counted(laptop):
+def test_rows_that_were_scored_before_are_reused_and_counted(laptop):
     laptop.env["RELEX_SCORER"] = FAKE
     first = laptop.run("submit", "data/test_data.csv", "--wait", "--export", "out")
     laptop.env["RELEX_SCORER"] = "tests.factories:no_such_scorer"
@@ -114,7 +114,7 @@ def test_a_file_with_bad_rows_is_refused_whole_and_its_good_rows_taken_on_reques
     assert_complete(laptop.folder / "out", job, [str(n) for n in range(60) if n != 2])
 
 
-def test_unknown_and_unfinished_jobs_have_their_exit_codes(team):
+def test_unknown_and_unended_jobs_have_their_exit_codes(team):
     assert team.run("status", "j-nothing", expected=5) == ""
     assert team.run("export", "--out", "out", expected=5) == ""
     job = team.run("submit", "data/test_data.csv")

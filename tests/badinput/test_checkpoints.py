@@ -9,7 +9,7 @@ from relex.registry.model_versions import SHIPPED
 from tests.corpus import checkpoints
 from tests.processes import environment, relex
 
-TOLD = {bad.name: (bad.make, f": {bad.says}") for bad in checkpoints.MISSING} | checkpoints.TABLE
+REPORT = {bad.name: (bad.make, f": {bad.says}") for bad in checkpoints.MISSING} | checkpoints.TABLE
 
 
 @pytest.fixture
@@ -24,18 +24,18 @@ def bent(command):
     return make
 
 
-@pytest.mark.parametrize(("name", "told"), TOLD.items(), ids=list(TOLD))
-def test_a_bad_checkpoint_is_refused_and_no_copy_is_left(command, bent, name, told):
-    bend, says = told
+@pytest.mark.parametrize(("name", "report"), REPORT.items(), ids=list(REPORT))
+def test_a_bad_checkpoint_is_refused_and_no_copy_is_left(command, bent, name, report):
+    bend, says = report
     said = command.refuses("models", "import", bent(name, bend))
     start = "" if says.startswith("config.json") else name
     assert said.lines == [f"error: {start}{says}"]
     assert not list(command.home.glob("models/.unfinished/*"))
 
 
-@pytest.mark.parametrize(("name", "told"), checkpoints.LOADED.items(), ids=list(checkpoints.LOADED))
-def test_what_shows_only_when_it_is_loaded_shows_before_it_is_registered(command, bent, name, told):
-    bend, says = told
+@pytest.mark.parametrize(("name", "report"), checkpoints.LOADED.items(), ids=list(checkpoints.LOADED))
+def test_what_shows_only_when_it_is_loaded_shows_before_it_is_registered(command, bent, name, report):
+    bend, says = report
     said = command.refuses("models", "import", bent(name, bend))
     line = said.lines[-1]
     assert line.startswith(f"error: {name}: ")
@@ -62,7 +62,7 @@ def test_what_is_no_folder_of_a_checkpoint(command):
     ]
 
 
-def test_a_good_one_passes_its_rehearsal(command, bent):
+def test_a_good_one_passes_its_smoke_test(command, bent):
     said = command.run("models", "import", bent("mine", lambda _: None))
     assert (said.code, said.out) == (0, "mine@1\n")
 
@@ -78,7 +78,7 @@ def test_a_file_that_was_altered_after_it_was_registered(command, bent):
     )
 
 
-def test_the_rehearsal_runs_no_pickle(tmp_path, monkeypatch):
+def test_the_smoke_test_runs_no_pickle(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = shutil.copytree(SHIPPED / "starter", tmp_path / "mine")
     checkpoints.written("labels.pkl", checkpoints.PICKLE)(folder)

@@ -15,7 +15,7 @@ from tests.corpus import csvs
 from tests.factories import FakeScorer
 from tests.processes import environment, relex
 
-ROW_FAULTS = [bad.name for bad in csvs.ROWS]
+ROW_ERRORS = [bad.name for bad in csvs.ROWS]
 
 
 @pytest.mark.parametrize("bad", [*csvs.WHOLE, *csvs.ROWS], ids=str)
@@ -25,7 +25,7 @@ def test_a_bad_file_is_refused_with_its_line_and_leaves_nothing(command, bad):
     assert bad.says in said.lines
     assert all(line.isprintable() for line in said.lines)
     assert len(said.err) < 2_500
-    rejected = {f"{bad.name}.rejected.csv"} if bad.name in ROW_FAULTS else set()
+    rejected = {f"{bad.name}.rejected.csv"} if bad.name in ROW_ERRORS else set()
     assert {each.name for each in command.folder.iterdir()} == {path.name} | rejected
 
 

@@ -95,8 +95,8 @@ def test_json_becomes_a_csv(command, lines):
     said = command.refuses("submit", "my rows.json")
     assert said.lines[-2] == f"error: my rows.json: this is JSON{' Lines' if lines else ''}, not a CSV"
     typed(command, said)
-    told = command.refuses("submit", "my rows.from-json.csv").lines
-    assert BAD_ROW.replace("id 2", "id 01") in told
+    report = command.refuses("submit", "my rows.from-json.csv").lines
+    assert BAD_ROW.replace("id 2", "id 01") in report
 
 
 @pytest.mark.parametrize(
@@ -112,5 +112,5 @@ def test_a_file_that_is_there_stays_until_it_is_moved_away(command, arguments):
     assert (said.code, said.lines[-1]) == (1, "hint: move it away, or name another place")
     assert (mine.read_text("utf-8"), sorted(command.folder.iterdir())) == ("mine", before)
     mine.rename(command.folder / "moved")
-    for _ in range(2):  # the same again is no fault
+    for _ in range(2):  # the same again is no error
         assert command.run(*arguments).code == 0

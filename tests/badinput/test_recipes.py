@@ -14,8 +14,8 @@ def _data(command):
     shutil.copytree(ROOT / "data", command.folder / "data")
 
 
-def told(said):
-    """The faults, one a line."""
+def report(said):
+    """The errors, one a line."""
     return said.err.removeprefix("error: ").splitlines()
 
 
@@ -24,7 +24,7 @@ def test_a_bad_recipe_is_refused_with_its_line(command, bad):
     bad.put(command.folder / f"{bad.name}.yaml")
     began = time.process_time()
     said = command.refuses("train", "--config", f"{bad.name}.yaml")
-    assert bad.says in told(said)
+    assert bad.says in report(said)
     assert all(line.isprintable() for line in said.lines)
     assert not (command.folder / "pwned").exists()
     assert time.process_time() - began < 5  # a bomb would take hours
@@ -33,37 +33,37 @@ def test_a_bad_recipe_is_refused_with_its_line(command, bad):
 @pytest.mark.parametrize("bad", recipes.NAMED, ids=str)
 def test_what_is_no_file_is_no_recipe(command, bad):
     bad.put(command.folder / bad.name)
-    assert told(command.refuses("train", "--config", bad.name)) == [bad.says]
+    assert report(command.refuses("train", "--config", bad.name)) == [bad.says]
 
 
 @pytest.mark.parametrize("name", ["", "x" * 5_000, "../../../etc/passwd\u202e", "nowhere.yaml"], ids=repr)
 def test_a_name_of_nothing(command, name):
     shown = f"{name[:40]}..." if len(name) > 40 else name.replace("\u202e", "·")
-    assert told(command.refuses("train", "--config", name)) == [f"no recipe '{shown}': {recipes.KNOWN}"]
+    assert report(command.refuses("train", "--config", name)) == [f"no recipe '{shown}': {recipes.KNOWN}"]
 
 
 @pytest.mark.parametrize(("change", "says"), recipes.SET.items(), ids=lambda text: text[:30])
 def test_a_bad_change(command, change, says):
-    assert f"--set: {says}" in told(command.refuses("train", "--config", "scratch", "--set", change))
+    assert f"--set: {says}" in report(command.refuses("train", "--config", "scratch", "--set", change))
 
 
 def test_a_circle_of_three(command):
     for name, base in ("ab", "bc", "ca"):
         (command.folder / f"{name}.yaml").write_text(f"base: {base}.yaml\n")
-    assert "c.yaml:1: base a.yaml is a circular reference" in told(command.refuses("train", "--config", "a.yaml"))
+    assert "c.yaml:1: base a.yaml is a circular reference" in report(command.refuses("train", "--config", "a.yaml"))
 
 
 def test_a_base_that_is_broken_is_named(command):
     (command.folder / "ground.yaml").write_bytes(b"\xff")
     (command.folder / "mine.yaml").write_text("base: ground.yaml\n" + recipes.GOOD)
-    (line,) = told(command.refuses("train", "--config", "mine.yaml"))
+    (line,) = report(command.refuses("train", "--config", "mine.yaml"))
     assert line.startswith("ground.yaml: cannot be read as UTF-8 text: ")
 
 
 def test_a_search_is_refused_in_the_same_way(command):
     (command.folder / "mine.yaml").write_text(recipes.GOOD + "tuning: {space: {train.epochs: 3}, method: all}\n")
     said = command.refuses("tune", "--config", "mine.yaml", "--trials", "1")
-    assert told(said) == [
+    assert report(said) == [
         "mine.yaml:3: tuning.method: 'all' is none of tpe, grid",
         "mine.yaml:3: tuning.space.train.epochs should be a list of values, or low and high, not 3",
     ]

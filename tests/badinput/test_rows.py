@@ -82,11 +82,11 @@ def model():
 
 
 class Raising(FakeScorer):
-    """Raises a fault on every batch with a bad row."""
+    """Raises an error on every batch with a bad row."""
 
-    def __init__(self, fault):
+    def __init__(self, error):
         super().__init__()
-        self.fault = fault
+        self.fault = error
 
     def score(self, examples):
         for batch in super().score(examples):
@@ -96,7 +96,7 @@ class Raising(FakeScorer):
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "says"),
+    ("error", "code", "says"),
     [
         (ValueError("no such token"), "scoring-failed", "ValueError('no such token')"),
         (RelexError("id bad: cannot be read"), "cannot-be-scored", "id bad: cannot be read"),
@@ -104,8 +104,8 @@ class Raising(FakeScorer):
         (RelexError("가" * 1_000_000), "cannot-be-scored", "가" * MAX_MESSAGE_CHARS),
     ],
 )
-def test_a_scorer_that_raises_costs_one_row_whatever_it_says(scored, fault, code, says):
-    predictions, errors, manifest = scored([row("a"), row("bad"), row("b", SENTENCE + "!")], Raising(fault))
+def test_a_scorer_that_raises_costs_one_row_whatever_it_says(scored, error, code, says):
+    predictions, errors, manifest = scored([row("a"), row("bad"), row("b", SENTENCE + "!")], Raising(error))
     assert set(predictions) == {"a", "b"}
     assert errors == {"bad": {"id": "bad", "code": code, "message": says}}
     assert manifest["rows"]["failed"] == 1
@@ -134,7 +134,7 @@ def test_a_sentence_that_is_too_long_keeps_both_entities(tmp_path, model, name):
     assert len(long.input_ids) == model._encoder._max_length
 
 
-def test_entities_too_far_apart_are_an_error_where_the_recipe_said_so(scored, model, tmp_path):
+def test_entities_too_far_from_each_other_are_an_error_where_the_recipe_said_so(scored, model, tmp_path):
     rows = [ROWS[name] for name in ("good", "long", "far-apart")]
     folder = shutil.copytree(SHIPPED / "starter", tmp_path / "strict")
     config(lambda content: content["relation"].update(on_overflow="reject"))(folder)

@@ -1,4 +1,4 @@
-"""Bad settings, in files and in the environment: told by every command before it opens anything."""
+"""Bad settings, in files and in the environment: reported by every command before it opens anything."""
 
 import subprocess
 
@@ -94,12 +94,12 @@ def test_a_redis_url_that_its_libraries_do_not_understand(command, monkeypatch, 
     assert command.refuses("jobs").lines == [f"error: RELEX_BROKER_URL: {says}"]
 
 
-def test_a_typo_in_a_variable_is_told_by_every_command(command, monkeypatch):
+def test_a_typo_in_a_variable_is_reported_by_every_command(command, monkeypatch):
     monkeypatch.setenv("RELEX_BROKER_UR", "redis://:secret@localhost")
-    told = ["error: unknown variable RELEX_BROKER_UR (did you mean RELEX_BROKER_URL?)", "hint: unset RELEX_BROKER_UR"]
+    report = ["error: unknown variable RELEX_BROKER_UR (did you mean RELEX_BROKER_URL?)", "hint: unset RELEX_BROKER_UR"]
     for arguments in (["jobs"], ["doctor"], ["worker"], ["submit", "x.csv"], ["db", "upgrade"]):
-        assert command.refuses(*arguments).lines == told
-    subprocess.run(["bash", "-euc", told[1].removeprefix("hint: ")], check=True)
+        assert command.refuses(*arguments).lines == report
+    subprocess.run(["bash", "-euc", report[1].removeprefix("hint: ")], check=True)
     monkeypatch.delenv("RELEX_BROKER_UR")
     for name in ("RELEX_TEST_DATABASE_URL", "RELEX_OWNER_PASSWORD", "RELEX_SERVICE_HOST", "RELEX_DATABASE_PORT"):
         monkeypatch.setenv(name, "tcp://10.0.0.1:5432")

@@ -1,4 +1,4 @@
-"""Completion in real shells: commands, ids, model versions, recipes and files, fast, silent, and starting nothing."""
+"""Completion in real shells: commands, ids, model versions, recipes and files, fast, stalled, and starting nothing."""
 
 import fcntl
 import json
@@ -118,7 +118,7 @@ def test_bash_completes_what_follows_a_character_at_which_it_splits(env, tmp_pat
 
 
 def complete(line, env, folder):
-    """What bash's script is told about a line: the status, and both streams."""
+    """What bash's script is reported about a line: the status, and both streams."""
     asked = env | {"_RELEX_COMPLETE": "bash_complete", "COMP_LINE": line, "COMP_WORDBREAKS": ""}
     done = subprocess.run(
         [sys.executable, "-m", "cli.main"], env=asked, cwd=folder, capture_output=True, text=True, check=True

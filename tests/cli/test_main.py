@@ -47,7 +47,7 @@ def test_help_fits_the_terminal(words, width):
     assert len(longest) <= width + 2, longest
 
 
-def test_summaries_and_option_helps_begin_with_a_verb_or_a_noun_and_end_with_a_full_stop():
+def test_summaries_and_option_helps_begin_with_a_command_or_a_noun_and_end_with_a_full_stop():
     for words, command in TREE.items():
         assert command.short_help.endswith("."), words
         assert command.short_help[0].isupper(), words

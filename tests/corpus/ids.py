@@ -1,4 +1,4 @@
-"""Ids and names that mean nothing, and how they are told. `tests/badinput/test_ids.py`."""
+"""Ids and names that mean nothing, and how they are reported. `tests/badinput/test_ids.py`."""
 
 LONG = "x" * 100_000
 

@@ -60,7 +60,7 @@ def line(report, name):
     return found.strip().removeprefix(name).split()
 
 
-def test_the_report_tells_the_figures(files, tokens):
+def test_the_report_says_the_figures(files, tokens):
     report = as_text(describe(files, tokens))
     assert line(report, "rows ") == ["401", "301", "60"]
     assert line(report, "rows with a label") == ["401", "301", "0"]
@@ -135,7 +135,7 @@ def test_nothing_in_a_file_becomes_markup(files, hostile):
     assert hostile in page.texts
 
 
-def test_a_browser_is_told_to_fetch_and_run_nothing(files):
+def test_a_browser_is_asked_to_fetch_and_run_nothing(files):
     policy = Page(as_html(describe(files))).attributes
     at = policy.index(("http-equiv", "Content-Security-Policy"))
     assert policy[at + 1] == (

@@ -119,7 +119,7 @@ def test_an_example_without_label_is_named(crowd):
         grouped([*crowd[:3], example(3)])
 
 
-def test_the_figures_that_the_docstring_tells(klue):
+def test_the_figures_that_the_docstring_says(klue):
     examples = read_labeled_examples(klue / "train_data.csv")
     split = grouped(examples)
     assert (len(split.train), len(split.valid), split.largest_group) == (20_913, 5_063, 15_818)

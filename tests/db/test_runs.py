@@ -81,7 +81,7 @@ def test_whatever_the_worker_of_a_cancelled_run_writes_is_refused_and_says_why(d
 
 
 @pytest.mark.parametrize("end", ["done", "failed", "cancelled"])
-def test_a_run_that_has_ended_is_not_cancelled_and_its_state_is_told(database, queue, claim, state, end):
+def test_a_run_that_has_ended_is_not_cancelled_and_its_state_is_reported(database, queue, claim, state, end):
     run_id = queue()
     run = claim(60)
     with database.transaction() as tx:
@@ -166,7 +166,7 @@ def test_runs_are_listed_newest_first(database, queue):
     assert [run.id for run in newest_runs(database, 2)] == queued[:0:-1]
 
 
-def test_a_run_that_dies_again_and_again_at_one_place_is_given_up(database, queue, claim, state):
+def test_a_run_that_dies_repeatedly_at_one_place_is_given_up(database, queue, claim, state):
     run_id = queue()
     for reached in (2, 5, 4, 5):  # the second of them got further than any before, and its two followers did not
         assert state(run_id) is RunState.QUEUED
@@ -182,9 +182,9 @@ def test_a_run_that_gets_further_each_time_is_never_given_up(database, queue, cl
     run_id = queue()
     for reached in range(1, 4 * runs.ATTEMPTS):
         claim()
-        sweep(database)  # killed before it told anything
+        sweep(database)  # killed before it reported anything
         renew(database, claim(), reached)
-        renew(database, claim_of(database), 0)  # what the lease's thread may tell later changes nothing
+        renew(database, claim_of(database), 0)  # what the lease's thread may say later changes nothing
         sweep(database)
         assert state(run_id) is RunState.QUEUED
 

@@ -192,14 +192,14 @@ def test_the_job_served_longest_ago_is_next(database):
     assert turns == [small.id, large.id, small.id, large.id]
 
 
-def test_a_shard_that_keeps_crashing_is_halved_until_the_guilty_row_stands_alone(database):
+def test_a_shard_that_keeps_crashing_is_halved_until_the_crashing_row_stands_alone(database):
     job = make_job(database, rows=4)
-    guilty = 2
+    crashing = 2
     for _ in range(20):
         shard = claim(database, lease_seconds=0)
         if shard is None:
             break
-        if shard.first_row <= guilty < shard.end_row:
+        if shard.first_row <= crashing < shard.end_row:
             recover(database)  # its worker died
         else:
             complete(database, shard)
@@ -207,7 +207,7 @@ def test_a_shard_that_keeps_crashing_is_halved_until_the_guilty_row_stands_alone
     with database.transaction() as tx:
         errors = tx.exec_driver_sql("SELECT row_no, code FROM row_errors").all()
         jobs.close_if_ended(tx, job.id)
-    assert errors == [(guilty, "crashed")]
+    assert errors == [(crashing, "crashed")]
     ended = progress(database, job)
     assert (ended.state, ended.done, ended.failed) == (JobState.DONE, 4, 1)
 
@@ -222,7 +222,7 @@ def test_a_job_whose_rows_do_not_add_up_is_not_closed(database):
     assert not progress(database, job).state.ended
 
 
-def test_a_job_that_cannot_be_closed_does_not_hold_up_the_others(database):
+def test_a_job_that_cannot_be_closed_does_not_block_the_others(database):
     broken = make_job(database, rows=4, key="broken")
     shard = claim(database)
     with database.transaction() as tx:

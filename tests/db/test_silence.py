@@ -1,4 +1,4 @@
-"""A worker that falls silent in the middle of a transaction: its locks hold up nobody, and not for ever."""
+"""A worker that falls stalled in the middle of a transaction: its locks block nobody, and not for ever."""
 
 import time
 
@@ -26,24 +26,24 @@ def complete(database, shard):
         shards.complete(tx, shard, Outcome([prediction(example(n)) for n in rows]))
 
 
-def test_the_others_are_recovered_while_one_is_silent_in_its_commit(database):
+def test_the_others_are_recovered_while_one_is_stalled_in_its_commit(database):
     make_job(database, rows=12, shard_rows=4)
-    silent, others = claim(database), [claim(database), claim(database)]
+    stalled, others = claim(database), [claim(database), claim(database)]
     with database.transaction() as frozen:
-        shards.complete(frozen, silent, Outcome([prediction(example(n)) for n in range(4)]))
+        shards.complete(frozen, stalled, Outcome([prediction(example(n)) for n in range(4)]))
         with database.transaction() as tx:
             tx.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
             assert shards.recover(tx) == len(others)
     with database.transaction() as tx:
-        assert (shards.recover(tx), shards.is_done(tx, silent)) == (0, True)
+        assert (shards.recover(tx), shards.is_done(tx, stalled)) == (0, True)
 
 
-def test_a_verb_that_a_silent_worker_holds_up_gives_up_and_holds_up_nobody_else(database, monkeypatch):
+def test_a_command_that_a_stalled_worker_blocks_gives_up_and_blocks_nobody_else(database, monkeypatch):
     monkeypatch.setattr(jobs, "LOCK_TIMEOUT", "100ms")
     job = make_job(database, rows=4)
-    silent = claim(database)
+    stalled = claim(database)
     with database.transaction() as frozen:
-        shards.complete(frozen, silent, Outcome([prediction(example(n)) for n in range(4)]))
+        shards.complete(frozen, stalled, Outcome([prediction(example(n)) for n in range(4)]))
         with pytest.raises(DatabaseUnreachable, match="try again soon"), database.transaction() as tx:
             job_control.cancel(tx, job.id)
         with database.transaction() as tx:
@@ -52,14 +52,14 @@ def test_a_verb_that_a_silent_worker_holds_up_gives_up_and_holds_up_nobody_else(
         assert jobs.lock_job(tx, job.id).done == 4
 
 
-def test_a_training_process_that_freezes_while_it_registers_holds_up_no_sweep_and_no_cancel(database, monkeypatch):
+def test_a_training_process_that_freezes_while_it_registers_blocks_no_sweep_and_no_cancel(database, monkeypatch):
     """Its row is locked, its lease runs out: everybody else must be recovered, closed and cancelled meanwhile."""
     monkeypatch.setattr(runs, "CANCEL_TIMEOUT", "100ms")
     job = make_job(database, rows=8, shard_rows=4)
     done, lost = claim(database), claim(database)
     complete(database, done)
     with database.transaction() as tx:
-        registering, silent = (runs.insert_run(tx, "tiny", {}, "/") for _ in range(2))
+        registering, stalled = (runs.insert_run(tx, "tiny", {}, "/") for _ in range(2))
         run, _ = runs.claim(tx, "frozen", 0), runs.claim(tx, "silent", 0)
     with database.transaction() as frozen:
         runs.lock_run(frozen, run)
@@ -68,12 +68,12 @@ def test_a_training_process_that_freezes_while_it_registers_holds_up_no_sweep_an
         hasty.close()
         with pytest.raises(LockTimeout, match="try again soon"):
             cancel(database, registering)
-        assert cancel(database, silent).state is RunState.CANCELLED
-        assert verbs_after(database, job, lost)
+        assert cancel(database, stalled).state is RunState.CANCELLED
+        assert commands_after(database, job, lost)
     assert sweep(database) == Waiting(shards=0, runs=1)
 
 
-def verbs_after(database, job, lost):
+def commands_after(database, job, lost):
     """Whether a job can still be scored to its end and closed."""
     complete(database, claim(database))
     with database.transaction() as tx:
@@ -115,20 +115,20 @@ def test_a_sweep_waits_for_no_row_that_a_frozen_process_has_locked(database, mon
     assert states == {"pending", "done", "queued", "failed"}
 
 
-def test_a_process_that_is_silent_in_a_sweep_or_a_verb_is_ended_soon(database, monkeypatch):
-    """Whoever holds the sweep's lock holds up every recovery and every verb of the others."""
+def test_a_process_that_is_stalled_in_a_sweep_or_a_command_is_ended_soon(database, monkeypatch):
+    """Whoever holds the sweep's lock blocks every recovery and every verb of the others."""
     monkeypatch.setattr(locks, "SWEEP_IDLE_TIMEOUT", "100ms")
     make_job(database, rows=4)
     claim(database)
     with pytest.raises(DatabaseUnreachable):
-        fall_silent_in_a_sweep(database)
+        fall_stalled_in_a_sweep(database)
 
 
-def fall_silent_in_a_sweep(database):
-    with database.transaction() as silent:
-        assert locks.try_lock_sweep(silent)
+def fall_stalled_in_a_sweep(database):
+    with database.transaction() as stalled:
+        assert locks.try_lock_sweep(stalled)
         wait_until(lambda: sweep(database).shards == 1)
-        jobs.ended(silent)
+        jobs.ended(stalled)
 
 
 def job_of(tx):
@@ -136,18 +136,18 @@ def job_of(tx):
 
 
 @pytest.mark.parametrize("copying", [False, True])
-def test_postgres_ends_a_session_that_is_silent_in_a_transaction(database_url, database, copying):
+def test_postgres_ends_a_session_that_is_stalled_in_a_transaction(database_url, database, copying):
     hasty = Database(f"{database_url}?options=-c%20idle_in_transaction_session_timeout%3D50ms")
     make_job(database, rows=4)
     shard = claim(database)
     with pytest.raises(DatabaseUnreachable, match=r"idle-in-transaction|connection is lost"):
-        fall_silent(hasty, shard, copying=copying)
+        fall_stalled(hasty, shard, copying=copying)
     hasty.close()
     with database.transaction() as tx:
         assert shards.recover(tx) == 1
 
 
-def fall_silent(database, shard, *, copying):
+def fall_stalled(database, shard, *, copying):
     with database.transaction() as tx:
         shards.renew(tx, shard, 60)
         time.sleep(0.3)  # longer than Postgres bears with

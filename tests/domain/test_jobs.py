@@ -15,7 +15,7 @@ def test_a_budget_is_a_number_of_rows_or_a_share_of_them(text, total, rows):
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "101%", "%", "1 %", "１%", "1e3", "nan%", "1" * 30])
-def test_anything_else_is_refused_with_the_remedy(text):
+def test_anything_else_is_refused_with_the_suggestion(text):
     with pytest.raises(
         InvalidInput,
         match=r"write a number of rows or a share of them, as in `--max-failed 10` or `--max-failed 0\.5%`",

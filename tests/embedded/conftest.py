@@ -79,7 +79,7 @@ def eventually(true, seconds=30.0):
 
 
 class User:
-    """A process that uses a home until it is told to leave."""
+    """A process that uses a home until it is asked to leave."""
 
     def __init__(self, home, through, variables):
         self.process = subprocess.Popen(
@@ -96,8 +96,8 @@ class User:
 
     def leave(self):
         """Ends it; gives the exit code and what it said on stderr."""
-        _, told = self.process.communicate(timeout=60)
-        return self.process.returncode, told
+        _, report = self.process.communicate(timeout=60)
+        return self.process.returncode, report
 
     def kill(self):
         self.process.kill()

@@ -31,7 +31,7 @@ AS_NOBODY = [
 
 
 def identity(pid):
-    """User id and effective capabilities of a process, as the kernel tells them."""
+    """User id and effective capabilities of a process, as the kernel says them."""
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return int(status["Uid"].split()[1]), int(status["CapEff"], 16)
 
@@ -78,11 +78,11 @@ def test_another_process_of_nobody_is_not_let_in(home, value):
     assert "Peer authentication failed" in refused.stderr
 
 
-def test_a_root_without_the_capability_is_told_what_to_do(empty_home, user):
-    code, told = user(empty_home, "setpriv", "--bounding-set=-dac_read_search").leave()
+def test_a_root_without_the_capability_is_reported_what_to_do(empty_home, user):
+    code, report = user(empty_home, "setpriv", "--bounding-set=-dac_read_search").leave()
     assert code == 1
-    assert "ServiceUnreachable" in told
-    assert "set RELEX_HOME to a folder that others may enter" in told
+    assert "ServiceUnreachable" in report
+    assert "set RELEX_HOME to a folder that others may enter" in report
 
 
 def test_an_ordinary_user_is_the_server_too(home_at, open_folder, user):

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 def look(home):
     """The findings that are not ok, by name."""
     findings = examine(Settings(home=home.path, device="cpu"))
-    return {finding.name: finding for finding in findings if finding.state is not State.OK}
+    return {check.name: check for check in findings if check.state is not State.OK}
 
 
 def test_a_laptop_where_all_is_well(home):
@@ -34,7 +34,7 @@ def test_a_laptop_where_all_is_well(home):
     assert home.ended()
 
 
-def test_a_server_that_was_left_running_is_told_and_the_command_stops_it(home, user):
+def test_a_server_that_was_left_running_is_reported_and_the_command_stops_it(home, user):
     killed = user(home)
     killed.url()
     killed.kill()
@@ -46,7 +46,7 @@ def test_a_server_that_was_left_running_is_told_and_the_command_stops_it(home, u
     assert look(home) == {}
 
 
-def test_a_server_that_was_killed_is_told_and_the_command_recovers_it(home, user):
+def test_a_server_that_was_killed_is_reported_and_the_command_recovers_it(home, user):
     killed = user(home)
     killed.url()
     home.kill()
@@ -61,8 +61,8 @@ def test_work_that_a_restarted_laptop_forgot(home):
     with open_database(Settings(home=home.path)) as database:
         register_model(database, home.path)
         job = make_job(database)
-    remedy = look(home)["workers"].remedy
-    pasted(remedy, environment(home=home.path, device="cpu", scorer="tests.factories:FakeScorer", idle_seconds=1))
+    suggestion = look(home)["workers"].remedy
+    pasted(suggestion, environment(home=home.path, device="cpu", scorer="tests.factories:FakeScorer", idle_seconds=1))
     with open_database(Settings(home=home.path)) as database:
         wait_until(lambda: status(database, job.id).state is JobState.DONE)
 

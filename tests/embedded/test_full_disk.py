@@ -1,4 +1,4 @@
-"""A full disk stops the embedded Postgres: what is full is told, and all that was committed is there afterwards."""
+"""A full disk stops the embedded Postgres: what is full is reported, and all that was committed is there afterwards."""
 
 import os
 import subprocess

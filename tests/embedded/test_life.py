@@ -101,7 +101,7 @@ with use(Path(sys.argv[1])) as url, psycopg.connect(url.replace("+psycopg", ""),
 
 @pytest.mark.parametrize("heard", [1, 50, 200])
 def test_kill_9_of_everything_while_rows_are_written(home, value, heard):
-    """The writer and all processes of the server; what it was told to be committed is there, in two later starts."""
+    """The writer and all processes of the server; what it reported as committed is there, in two later starts."""
     command = [sys.executable, "-c", WRITER, str(home.path)]
     with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as writer:
         writer.stdout.readline()
@@ -119,7 +119,7 @@ def test_kill_9_of_everything_while_rows_are_written(home, value, heard):
 
 @pytest.mark.parametrize("doing", ["starting", "stopping"])
 def test_a_server_that_hangs_is_ended_and_started_again(home, user, value, monkeypatch, doing):
-    """As Postgres 18 does where it is told to stop while it recovers on a full disk: it says `doing` for ever."""
+    """As Postgres 18 does where it is asked to stop while it recovers on a full disk: it says `doing` for ever."""
     monkeypatch.setattr(server, "START_TIMEOUT", 1.0)
     hanging = user(home)
     hanging.url()
@@ -156,7 +156,7 @@ def test_a_server_that_somebody_else_started_and_that_does_not_answer_yet_keeps_
 
 
 @pytest.mark.parametrize("state", ["stranger", "zombie"])
-def test_a_stale_process_id_does_not_hold_up_the_start(home, value, state):
+def test_a_stale_process_id_does_not_block_the_start(home, value, state):
     """Postgres alone would refuse: a process with that id exists, and belongs to the server's user."""
     owner = home.places.data.stat()
     child = subprocess.Popen(["sleep", "60"], user=owner.st_uid if os.geteuid() == 0 else None)
@@ -197,18 +197,18 @@ def home_is_tidy(home):
 
 
 @pytest.fixture
-def elsewhere():
+def generalization():
     """Another folder for temporary files; one of pytest's may be too long for a socket."""
     with tempfile.TemporaryDirectory(prefix="t m'p") as folder:
         yield Path(folder)
 
 
-def test_a_long_home_another_tmpdir_and_odd_characters(copy, tmp_path, elsewhere, user, value):
+def test_a_long_home_another_tmpdir_and_odd_characters(copy, tmp_path, generalization, user, value):
     """The socket does not depend on the length of home; who comes later reads where it is."""
     (tmp_path / ("long" * 40)).mkdir()
     home = copy(tmp_path / ("long" * 40) / 'it\'s $HOME `x` "한국어"')
-    url = user(home, TMPDIR=str(elsewhere), PGPORT="1", PGDATA="/nowhere").url()
-    assert len(list(elsewhere.iterdir())) == 1
+    url = user(home, TMPDIR=str(generalization), PGPORT="1", PGDATA="/nowhere").url()
+    assert len(list(generalization.iterdir())) == 1
     with use(home.path) as same:
         assert same == url
         assert value(same, "SELECT number FROM kept") == 7
@@ -230,12 +230,12 @@ def test_a_large_log_is_begun_anew(home):
 
 
 def test_describe_starts_and_makes_nothing(empty_home, home):
-    told = describe(empty_home.path)
-    assert (told.running, told.created) == (False, False)
-    assert "PostgreSQL) 18" in told.version
+    report = describe(empty_home.path)
+    assert (report.running, report.created) == (False, False)
+    assert "PostgreSQL) 18" in report.version
     assert not empty_home.path.exists()
     with use(home.path) as url:
-        told = describe(home.path)
-        assert (told.running, told.created) == (True, True)
-        assert f"host={quote(str(told.socket_folder))}&" in url
+        report = describe(home.path)
+        assert (report.running, report.created) == (True, True)
+        assert f"host={quote(str(report.socket_folder))}&" in url
     assert not describe(home.path).running

@@ -17,10 +17,10 @@ ROOT = os.geteuid() == 0
 
 
 def refusal(home):
-    with pytest.raises(ServiceUnreachable) as told, use(home.path):
+    with pytest.raises(ServiceUnreachable) as report, use(home.path):
         pytest.fail("a Postgres was given")
     assert home.ended()
-    return str(told.value)
+    return str(report.value)
 
 
 def test_somebody_elses_socket_folder(home, tmp_path, monkeypatch):
@@ -65,11 +65,11 @@ def test_another_users_cluster(home):
     assert "belongs to user id 12345" in refusal(home)
 
 
-def test_a_broken_cluster_tells_the_end_of_the_log(home):
+def test_a_broken_cluster_says_the_end_of_the_log(home):
     (home.places.data / "global" / "pg_control").unlink()
-    told = refusal(home)
-    assert "could not find the database system" in told or "pg_control" in told
-    assert str(home.places.log) in told
+    report = refusal(home)
+    assert "could not find the database system" in report or "pg_control" in report
+    assert str(home.places.log) in report
 
 
 def test_a_home_that_cannot_be_made(tmp_path):

@@ -38,9 +38,9 @@ def test_tensors_are_named_typed_and_moved(encoded):
     assert kinds.pop("subject_mask") == kinds.pop("object_mask") == torch.bool
     assert set(kinds.values()) == {torch.int64}
     assert len(kinds) == 5
-    elsewhere = batch.to(torch.device("meta"))
-    assert {tensor.device.type for tensor in elsewhere.tensors().values()} == {"meta"}
-    assert elsewhere.row_nos == batch.row_nos
+    generalization = batch.to(torch.device("meta"))
+    assert {tensor.device.type for tensor in generalization.tensors().values()} == {"meta"}
+    assert generalization.row_nos == batch.row_nos
 
 
 @pytest.mark.parametrize("max_tokens", [90, 200, 10_000])

@@ -63,7 +63,7 @@ def test_overlapping_entities_are_refused(other):
         mark(Example(0, "row-9", SENTENCE, GROUP, other), Scheme.ENTITY_MARKER, type_sentence=False)
 
 
-def test_the_type_sentence_tells_the_objects_type():
+def test_the_type_sentence_says_the_objects_type():
     example = Example(0, "a", SENTENCE, GROUP, GEORGE)
     assert mark(example, Scheme.NONE, type_sentence=True).pair == "이 문장에서 조지는 비틀즈의 PER이다."
     assert mark(example, Scheme.NONE, type_sentence=False).pair is None
@@ -77,7 +77,7 @@ def test_marker_tokens_cover_every_type_and_role():
 
 
 @pytest.mark.parametrize("kind", ENTITY_TYPES)
-def test_what_mark_writes_is_what_a_tokenizer_learned(kind):
+def test_what_mark_writes_is_what_a_tokenizer_trained(kind):
     example = Example(0, "a", SENTENCE, entity(5, 8, kind), entity(10, 12, kind))
     marked = mark(example, Scheme.TYPED_ENTITY_MARKER, type_sentence=False)
     written = {

@@ -50,7 +50,7 @@ def test_a_pack_has_its_size_and_every_example_is_found_in_it(many):
         assert set(pack.input_ids[0, bounds[-1] :].tolist()) <= {7}
 
 
-def test_stretches_are_neighbours_of_equal_length():
+def test_segments_are_neighbours_of_equal_length():
     pack = collate_packed([example(1, 9), example(2, 5), example(3, 5), example(4, 4)], TOTAL, pad_token_id=0)
     assert pack.segments == (Segment(0, 1, 9), Segment(9, 2, 5), Segment(19, 1, 4))
     assert pack.longest == 9

@@ -114,7 +114,7 @@ def test_room_that_one_side_cannot_use_goes_to_the_other(encoder, make_example):
     assert (encoded.subject, encoded.object, len(encoded.input_ids)) == ((2, 3), (6, 7), 47)
 
 
-def test_entities_far_apart_keep_a_piece_each_and_lose_the_middle(tokenizer, encoder, make_example):
+def test_entities_far_from_each_other_keep_a_piece_each_and_lose_the_middle(tokenizer, encoder, make_example):
     sentence = "가 " * 50 + "비" + " 나" * 100 + " 조" + " 다" * 50
     (encoded,) = encoder(Scheme.NONE, max_length=24).encode([make_example(0, sentence, (100, 101), (302, 303))])
     assert (
@@ -122,7 +122,7 @@ def test_entities_far_apart_keep_a_piece_each_and_lose_the_middle(tokenizer, enc
     )
 
 
-def test_entities_far_apart_are_refused_where_that_was_asked_for(encoder, make_example):
+def test_entities_far_from_each_other_are_refused_where_that_was_asked_for(encoder, make_example):
     strict = encoder(Scheme.NONE, max_length=24, on_overflow=Overflow.REJECT)
     sentence = "가 " * 50 + "비" + " 나" * 20 + " 조" + " 다" * 50
     near = make_example(0, sentence, (100, 101), (142, 143))

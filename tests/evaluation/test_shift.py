@@ -76,7 +76,7 @@ def test_equal_mixes_need_no_weights():
     assert weighting.effective_size == pytest.approx(4)
 
 
-def test_categories_of_one_side_are_told():
+def test_categories_of_one_side_are_reported():
     weighting = weights(mix(here=10, both=30), mix(there=60, both=20))
     assert weighting.values[:10] == (0.0,) * 10
     assert weighting.values[10:] == pytest.approx([4 / 3] * 30)

@@ -122,7 +122,7 @@ def test_a_mix_that_holds_each_source_more_often_weighs_like_repeated_rows(examp
     assert found.effective_rows < 200
 
 
-def test_what_the_target_has_and_the_file_lacks_is_told(examples, predicted):
+def test_what_the_target_has_and_the_file_lacks_is_reported(examples, predicted):
     target = [*examples, *(replace(each, source="policy_briefing") for each in examples)]
     assert reweighted(examples, predicted, target).unreached == pytest.approx(0.5)
     with pytest.raises(InvalidInput):

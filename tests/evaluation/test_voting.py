@@ -88,7 +88,7 @@ def test_a_member_that_knows_everything_gets_all_the_weight(members):
     assert fitted_weights(certain, gold).round(3).tolist() == [0, 1, 0]
 
 
-def test_weights_are_judged_on_rows_that_they_were_not_fitted_on(members):
+def test_weights_are_evaluated_on_rows_that_they_were_not_fitted_on(members):
     """A row's own label has no say in how it is scores_of on: turning it turns rows of the other half alone."""
     gold = members[0].argmax(axis=1).tolist()
     before = cross_fitted(members, gold)
@@ -106,7 +106,7 @@ def test_members_are_brought_into_one_label_order():
     assert turned.tolist() == [[[0.7, 0.3]], [[0.4, 0.6]]]
 
 
-def test_a_ballot_judges_members_and_votes_on_the_same_rows():
+def test_a_ensemble_report_evaluates_members_and_votes_on_the_same_rows():
     generator = np.random.default_rng(7)
     gold = [RELATIONS[number] for number in generator.integers(3, size=60)]
     one, other = (generator.dirichlet(np.full(30, 0.1), 60) for _ in range(2))

@@ -109,7 +109,7 @@ def test_unknown_type_with_a_guess():
         (cell("곡", 3, 3), "😀 곡이다", "word-mismatch", "(counted in UTF-16 units? in characters at 2-2)"),
     ],
 )
-def test_wrong_offsets_tell_the_right_ones(given, sentence, code, right):
+def test_wrong_offsets_say_the_right_ones(given, sentence, code, right):
     found = problem(str(given), sentence)
     assert found.code == code
     assert found.hint.endswith(right)

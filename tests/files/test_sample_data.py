@@ -1,6 +1,6 @@
 """The files of data/ keep what data/README.md promises: correct offsets, every label, every trap of the real data.
 
-They are read with the standard library only, so that a fault in `relex.files` cannot hide a fault in the files.
+They are read with the standard library only, so that an error in `relex.files` cannot hide an error in the files.
 """
 
 import ast
@@ -87,7 +87,7 @@ TRAPS: dict[str, Callable[[Example], object]] = {
 
 
 @pytest.mark.parametrize(("name", "count"), [("train", 241), ("valid", 75), ("test", 60)])
-def test_has_the_columns_and_rows_that_the_readme_tells(name: str, count: int) -> None:
+def test_has_the_columns_and_rows_that_the_readme_says(name: str, count: int) -> None:
     rows = read_rows(name)
     assert len(rows) == count
     assert all(list(row) == COLUMNS and row["source"] == "relex" for row in rows)

@@ -12,7 +12,7 @@ def refusal(path, encoding="utf-8"):
 
 
 @pytest.mark.parametrize(
-    ("written", "told", "shown"),
+    ("written", "report", "shown"),
     [
         ("utf-8", "utf-8", "utf-8"),
         ("utf-8", "UTF8", "utf-8"),
@@ -25,9 +25,9 @@ def refusal(path, encoding="utf-8"):
     ],
 )
 @pytest.mark.parametrize("lineterminator", ["\n", "\r\n", "\r"])
-def test_encodings_and_line_ends(save, row, written, told, shown, lineterminator):
+def test_encodings_and_line_ends(save, row, written, report, shown, lineterminator):
     path = save([row(), row()], written, lineterminator)
-    facts = check_csv(path, told)
+    facts = check_csv(path, report)
     assert (facts.encoding, facts.rows, facts.rejected, facts.size) == (shown, 2, 0, path.stat().st_size)
     assert [example.sentence for example in read_examples(path, facts)] == [row()["sentence"]] * 2
 
@@ -67,7 +67,7 @@ def test_a_file_cut_within_a_character(save, row):
     assert (problem.line, problem.message) == (3, "byte 0xea is not utf-8")
 
 
-def test_utf8_read_as_cp949_is_told_so(save, row):
+def test_utf8_read_as_cp949_is_reported_so(save, row):
     assert refusal(save([row(sentence="각" + row()["sentence"])]), "cp949").endswith("hint: --encoding utf-8 reads it")
     assert "mark of UTF-8" in refusal(save([row()], "utf-8-sig"), "cp949")
 

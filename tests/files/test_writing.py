@@ -22,7 +22,7 @@ def test_errors_are_quoted_where_needed(tmp_path):
     assert (tmp_path / "errors.csv").read_text("utf-8") == 'id,code,message\n7,poison,"쉼표, ""따옴표"""\n'
 
 
-def test_judged_examples_and_flips_have_their_words_and_labels(tmp_path):
+def test_evaluated_examples_and_flips_have_their_words_and_labels(tmp_path):
     cells = "id-1,회사1의 대표는 김1이다.,회사1,김1,per:title"
     write_labeled_predictions(
         tmp_path / "judged.csv", [example(1, "per:title")], [Prediction(1, "per:spouse", (0.25, 0.75))]
@@ -36,7 +36,7 @@ def test_judged_examples_and_flips_have_their_words_and_labels(tmp_path):
     )
 
 
-def test_judged_examples_without_a_prediction_are_a_problem(tmp_path):
+def test_evaluated_examples_without_a_prediction_are_a_problem(tmp_path):
     with pytest.raises(ValueError, match="shorter"):
         write_labeled_predictions(tmp_path / "judged.csv", [example(1, "per:title")], [])
     assert not list(tmp_path.iterdir())
@@ -56,7 +56,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_trouble_of_the_disk_is_told_by_name(tmp_path):
+def test_trouble_of_the_disk_is_reported_by_name(tmp_path):
     def full():
         yield b"x"
         raise OSError(errno.ENOSPC, "No space left on device")

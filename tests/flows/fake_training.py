@@ -17,8 +17,8 @@ class FakeTrainer:
 
     score: float = 50.0
     rival: float = 40.0
-    fault: Exception | None = None
-    told: float | None = None
+    error: Exception | None = None
+    output: float | None = None
     data: str = "f" * 64
     during: Callable[[], object] = lambda: None
     at_the_end: Callable[[], object] = lambda: None
@@ -43,16 +43,16 @@ class FakeTrainer:
     auprc = micro_f1
 
 
-def write_checkpoint(place, score, told=None, data="f" * 64):
-    """The same score makes the same weights; `told` is the score on a file with this digest."""
+def write_checkpoint(place, score, reported=None, data="f" * 64):
+    """The same score makes the same weights; `reported` is the score on a file with this digest."""
     place.mkdir(parents=True)
     for name in folder.READ_BY_SCORING:
         (place / name).write_text(f"{name} {score}")
     (place / folder.CONFIG).write_text(json.dumps({"id2label": dict(enumerate(RELATIONS)), "score": score}))
-    told = score if told is None else told
-    found = {"sha256": data, "examples": 75, "micro_f1": told, "auprc": told}
-    learned = {"data": [{"file": "train_data.csv", "sha256": sha256_of(ROOT / "data" / "train_data.csv")}]}
-    (place / folder.METRICS).write_text(json.dumps({"validation": found, "training": learned}))
+    reported = score if reported is None else reported
+    found = {"sha256": data, "examples": 75, "micro_f1": reported, "auprc": reported}
+    trained = {"data": [{"file": "train_data.csv", "sha256": sha256_of(ROOT / "data" / "train_data.csv")}]}
+    (place / folder.METRICS).write_text(json.dumps({"validation": found, "training": trained}))
 
 
 SECTIONS = {

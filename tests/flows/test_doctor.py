@@ -18,7 +18,7 @@ from tests.processes import environment, wait_until
 
 
 @pytest.mark.parametrize(
-    ("changes", "told", "mends"),
+    ("changes", "report", "fixes"),
     [
         ({"port": 1}, "Connection refused", "systemctl start postgresql"),
         ({"host": "no-such-host.invalid"}, "no-such-host.invalid", "systemctl start postgresql"),
@@ -28,11 +28,11 @@ from tests.processes import environment, wait_until
         ({"database": "nowhere"}, 'database "nowhere" does not exist', "createdb --host 127.0.0.1"),
     ],
 )
-def test_a_postgres_that_lets_nobody_in(look, strict_url, changes, told, mends):
+def test_a_postgres_that_lets_nobody_in(look, strict_url, changes, report, fixes):
     found = look(database_url=url_with(strict_url, **changes))
     assert set(found) == {"database"}
-    assert told in found["database"].text
-    assert found["database"].remedy.startswith(mends) or mends in found["database"].remedy
+    assert report in found["database"].text
+    assert found["database"].remedy.startswith(fixes) or fixes in found["database"].remedy
 
 
 def test_the_hints_lead_from_nothing_to_a_database_that_can_be_used(look, strict_url, tmp_path):
@@ -49,8 +49,8 @@ def test_the_hints_lead_from_nothing_to_a_database_that_can_be_used(look, strict
 
 
 def test_another_password(look, strict_url, tmp_path):
-    remedy = look(database_url=url_with(strict_url, password="wrong"))["database"].remedy
-    after = pasted(remedy, environment(home=tmp_path), {"PASSWORD": PASSWORD})
+    suggestion = look(database_url=url_with(strict_url, password="wrong"))["database"].remedy
+    after = pasted(suggestion, environment(home=tmp_path), {"PASSWORD": PASSWORD})
     assert "database" not in look(database_url=Settings.from_env(after, tmp_path).database_url)
 
 
@@ -74,11 +74,11 @@ def test_a_standby_takes_no_writes_and_commands_say_so(look, tmp_path, strict_ur
     with own_postgres(tmp_path / "standby", standby=True) as url:
         found = look(database_url=url)["writing"]
         assert "is a standby" in found.text
-        told = run_command("db", "upgrade", env=environment(database_url=url, home=tmp_path), cwd=tmp_path)
-    assert told.returncode == 4
-    assert "read-only" in told.stderr
-    assert "`relex doctor`" in told.stderr
-    assert PASSWORD not in told.stderr
+        report = run_command("db", "upgrade", env=environment(database_url=url, home=tmp_path), cwd=tmp_path)
+    assert report.returncode == 4
+    assert "read-only" in report.stderr
+    assert "`relex doctor`" in report.stderr
+    assert PASSWORD not in report.stderr
     primary = make_url(strict_url)
     words = {f"PRIMARY:{make_url(url).port}": f"{primary.host}:{primary.port}", "PASSWORD": PASSWORD}
     after = pasted(found.remedy, environment(home=tmp_path), words)
@@ -117,12 +117,12 @@ def test_an_upgrade_refuses_a_database_that_cannot_hold_every_text(strict_url, t
             f"CREATE DATABASE {name} ENCODING {encoding} LOCALE 'C' LOCALE_PROVIDER libc TEMPLATE template0"
         )
     url = url_with(strict_url, database=name)
-    told = run_command("db", "upgrade", env=environment(database_url=url, home=tmp_path), cwd=tmp_path)
-    error, hint = told.stderr.splitlines()
-    assert (told.returncode, f"is encoded in {encoding}" in error) == (1, True)
+    report = run_command("db", "upgrade", env=environment(database_url=url, home=tmp_path), cwd=tmp_path)
+    error, hint = report.stderr.splitlines()
+    assert (report.returncode, f"is encoded in {encoding}" in error) == (1, True)
     pasted(hint.removeprefix("hint: "), environment() | AS_SUPERUSER)
-    told = run_command("db", "upgrade", env=environment(database_url=f"{url}_utf8", home=tmp_path), cwd=tmp_path)
-    assert told.returncode == 0, told.stderr
+    report = run_command("db", "upgrade", env=environment(database_url=f"{url}_utf8", home=tmp_path), cwd=tmp_path)
+    assert report.returncode == 0, report.stderr
 
 
 @pytest.mark.parametrize("revision", ["0006", "9999"])
@@ -150,7 +150,7 @@ def test_clocks_that_differ(look, database_url):
 
 
 @pytest.mark.parametrize(
-    ("options", "credentials", "state", "told"),
+    ("options", "credentials", "state", "report"),
     [
         (["--requirepass", PASSWORD], "", State.BROKEN, "wants another password"),
         (["--requirepass", PASSWORD], ":wrong@", State.BROKEN, "wants another password"),
@@ -160,11 +160,11 @@ def test_clocks_that_differ(look, database_url):
         (["--replicaof", "127.0.0.1 {primary}"], "", State.BROKEN, "is a replica of 127.0.0.1:"),
     ],
 )
-def test_a_redis_that_is_not_as_it_should_be(options, credentials, state, told, tmp_path):
+def test_a_redis_that_is_not_as_it_should_be(options, credentials, state, report, tmp_path):
     with own_redis() as primary, own_redis(*(each.format(primary=primary) for each in options)) as port:
         url = f"redis://{credentials}127.0.0.1:{port}/0"
         found = broker(url)
-        assert (found.state, told in found.text) == (state, True), found
+        assert (found.state, report in found.text) == (state, True), found
         assert PASSWORD not in str(found)
         env = environment(database_url="postgresql://localhost/x", broker_url=url)
         words = {"PASSWORD": PASSWORD} if ":PASSWORD@" in found.remedy else {}

@@ -102,7 +102,7 @@ def test_the_command_prints_for_programs_and_people_and_fails_where_something_is
     assert done.returncode == 0, done.stderr
     (found,) = (each["text"] for each in json.loads(done.stdout) if each["name"] == "environment")
     assert found == "CELERY_BROKER_URL, PGHOSTADDR: set for other programs, ignored by relex"
-    assert {finding["state"] for finding in json.loads(done.stdout)} == {"ok"}
+    assert {check["state"] for check in json.loads(done.stdout)} == {"ok"}
     env |= {"RELEX_DATABASE_URL": url_with(database_url, port=1, password=PASSWORD)}
     done = run_command("doctor", env=env, cwd=tmp_path)
     assert done.returncode == 1

@@ -65,7 +65,7 @@ def test_a_model_that_only_an_open_job_asks_for(database, tmp_path):
         labels = model_versions.table.find(tx, old).labels
         model_versions.table.promote(tx, model_versions.table.register(tx, "other", labels, {"config.json": "0"}))
     (home / "models" / "fake" / "1" / "config.json").unlink()
-    assert {finding.text.split(":")[0] for finding in broken_models(database, home)} == {
+    assert {check.text.split(":")[0] for check in broken_models(database, home)} == {
         str(home / "models" / "fake" / "1"),
         "other@1",
     }
@@ -73,7 +73,7 @@ def test_a_model_that_only_an_open_job_asks_for(database, tmp_path):
 
 def broken_models(database, home):
     settings = Settings(database_url=database.url, home=home, device="cpu")
-    return [finding for finding in examine(settings) if finding.name == "model" and finding.state is State.BROKEN]
+    return [check for check in examine(settings) if check.name == "model" and check.state is State.BROKEN]
 
 
 def test_work_that_waits_for_a_worker(look, database, tmp_path, broker_url):

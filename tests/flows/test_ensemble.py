@@ -93,13 +93,13 @@ def current(database):
 
 
 def test_models_that_make_up_for_each_other_become_one(database, settings, scored):
-    assembled = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
-    assert assembled.ensemble_report.members == ("even@1", "odd@1")
-    gold = [str(each.label) for each in assembled.members[0].examples]
-    alone = [micro_f1(gold, [each.label for each in member.predictions]) for member in assembled.members]
-    assert [each.micro_f1.value for each in assembled.ensemble_report.headlines] == alone
+    evaluation_report = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
+    assert evaluation_report.ensemble_report.members == ("even@1", "odd@1")
+    gold = [str(each.label) for each in evaluation_report.members[0].examples]
+    alone = [micro_f1(gold, [each.label for each in member.predictions]) for member in evaluation_report.members]
+    assert [each.micro_f1.value for each in evaluation_report.ensemble_report.headlines] == alone
     assert max(alone) < 70
-    registered = register(database, settings, assembled, Vote.SOFT, "both")
+    registered = register(database, settings, evaluation_report, Vote.SOFT, "both")
     assert (str(registered.version), registered.decision.promoted) == ("both@1", True)
     assert registered.version.score_on(FILE).micro_f1 == 100
     assert registered.version.note is None
@@ -108,9 +108,9 @@ def test_models_that_make_up_for_each_other_become_one(database, settings, score
     assert place == version_dir(settings, registered.version)
     assert read_ensemble(place).members == ("even@1", "odd@1")
     assert list((settings.home / "models" / ".unfinished").iterdir()) == []
-    again = register(database, settings, assembled, Vote.SOFT, "both")
+    again = register(database, settings, evaluation_report, Vote.SOFT, "both")
     assert str(again.version) == "both@1"
-    assert json.loads(json.dumps(ensemble_data(assembled, registered)))["model"] == "both@1"
+    assert json.loads(json.dumps(ensemble_data(evaluation_report, registered)))["model"] == "both@1"
 
 
 def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, settings, scored, tmp_path):
@@ -120,16 +120,16 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
         for name, file in zip(("even@1", "odd@1"), files, strict=True):
             stored = json.dumps([asdict(file)])
             tx.exec_driver_sql("UPDATE model_versions SET trained_on = %s WHERE model = %s", (stored, name))
-    assembled = evaluate_ensemble(database, load_evaluator(), ids)
-    registered = register(database, settings, assembled, Vote.SOFT, "both")
+    evaluation_report = evaluate_ensemble(database, load_evaluator(), ids)
+    registered = register(database, settings, evaluation_report, Vote.SOFT, "both")
     assert registered.version.trained_on == tuple(files)
-    text = "\n".join(map(render, ensemble_parts(assembled)))
+    text = "\n".join(map(render, ensemble_parts(evaluation_report)))
     assert "note: even@1 was trained on a.csv, which is not where it was read: its rows are not compared" in text
     assert "warning: odd@1 was trained on this file: its scores say nothing about other rows" in text
-    assert ensemble_data(assembled, registered)["precision"] == "fp32"
-    elsewhere = Settings(home=tmp_path / "elsewhere")
+    assert ensemble_data(evaluation_report, registered)["precision"] == "fp32"
+    generalization = Settings(home=tmp_path / "elsewhere")
     place = version_dir(settings, registered.version)
-    assert import_folder(database, elsewhere, place, "brought").trained_on == tuple(files)
+    assert import_folder(database, generalization, place, "brought").trained_on == tuple(files)
 
 
 def test_the_members_scores_are_remembered(database, scored):
@@ -139,16 +139,16 @@ def test_the_members_scores_are_remembered(database, scored):
 
 
 def test_the_weights_of_the_weighted_vote_are_kept(database, settings, scored):
-    assembled = evaluate_ensemble(database, load_evaluator(), [scored("good"), scored("bad"), scored("worse")])
-    registered = register(database, settings, assembled, Vote.WEIGHTED, "weighed")
+    evaluation_report = evaluate_ensemble(database, load_evaluator(), [scored("good"), scored("bad"), scored("worse")])
+    registered = register(database, settings, evaluation_report, Vote.WEIGHTED, "weighed")
     weights = read_ensemble(version_dir(settings, registered.version)).weights
-    assert weights == assembled.ensemble_report.scores_of("weighted").weights
+    assert weights == evaluation_report.ensemble_report.scores_of("weighted").weights
     assert weights[0] > max(weights[1:])
 
 
 def test_what_loses_to_its_best_member_is_registered_as_such_and_never_current(database, settings, scored):
-    assembled = evaluate_ensemble(database, load_evaluator(), [scored("good"), scored("bad"), scored("worse")])
-    registered = register(database, settings, assembled, Vote.HARD, "all")
+    evaluation_report = evaluate_ensemble(database, load_evaluator(), [scored("good"), scored("bad"), scored("worse")])
+    registered = register(database, settings, evaluation_report, Vote.HARD, "all")
     assert registered.version.note.startswith("no better on gold.csv than its member good@1: micro-F1 ")
     assert registered.decision.promoted is False
     assert current(database) is None
@@ -161,27 +161,31 @@ def test_only_what_beats_the_current_version_on_the_same_file_becomes_current(da
     with database.transaction() as tx:
         rival = model_versions.register(tx, "rival", RELATIONS, {"config.json": "rival"})
         model_versions.promote(tx, rival)
-    assembled = evaluate_ensemble(database, load_evaluator(), ids)
-    registered = register(database, settings, assembled, Vote.SOFT, "both")
+    evaluation_report = evaluate_ensemble(database, load_evaluator(), ids)
+    registered = register(database, settings, evaluation_report, Vote.SOFT, "both")
     assert registered.decision == Decision(promoted=False, reason="rival@1 was never evaluated on gold.csv")
     assert registration(registered).startswith("registered as both@1; both@1 is not current: rival@1 was never")
     with database.transaction() as tx:
         model_versions.add_scores(tx, rival, replace(registered.version.score_on(FILE), micro_f1=99.0))
-    registered = register(database, settings, assembled, Vote.SOFT, "both")
+    registered = register(database, settings, evaluation_report, Vote.SOFT, "both")
     assert (registered.decision.promoted, current(database)) == (True, "both@1")
     assert registered.decision.reason == "100.00 > 99.00 micro-F1 on gold.csv, against rival@1"
 
 
-def test_the_same_ensemble_is_judged_anew_by_another_file(database, settings, scored):
+def test_the_same_ensemble_is_evaluated_anew_by_another_file(database, settings, scored):
     """On the first file it wins, on the other it loses: what was found there decides, not what was found before."""
-    assembled = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
-    register(database, settings, assembled, Vote.SOFT, "both")
+    evaluation_report = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
+    register(database, settings, evaluation_report, Vote.SOFT, "both")
     with database.transaction() as tx:
         rival = model_versions.register(tx, "rival", RELATIONS, {"config.json": "rival"})
         model_versions.promote(tx, rival)
-    members = tuple(replace(each, job=replace(each.job, file_sha256="1" * 64)) for each in assembled.members)
-    lost = replace(assembled.ensemble_report.scores_of("soft"), headline=assembled.ensemble_report.headlines[0])
-    other = replace(assembled, members=members, ensemble_report=replace(assembled.ensemble_report, votes=(lost,)))
+    members = tuple(replace(each, job=replace(each.job, file_sha256="1" * 64)) for each in evaluation_report.members)
+    lost = replace(
+        evaluation_report.ensemble_report.scores_of("soft"), headline=evaluation_report.ensemble_report.headlines[0]
+    )
+    other = replace(
+        evaluation_report, members=members, ensemble_report=replace(evaluation_report.ensemble_report, votes=(lost,))
+    )
     registered = register(database, settings, other, Vote.SOFT, "both")
     assert (str(registered.version), registered.decision.promoted) == ("both@1", False)
     assert registered.version.note.startswith("no better on gold.csv than its member")
@@ -189,16 +193,16 @@ def test_the_same_ensemble_is_judged_anew_by_another_file(database, settings, sc
     assert registered.version.score_on(FILE).micro_f1 == 100
 
 
-@pytest.mark.parametrize("fault", ["votes", "kind", "labels"])
-def test_a_broken_ensemble_is_not_imported(database, settings, scored, tmp_path, fault):
-    assembled = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
-    place = version_dir(settings, register(database, settings, assembled, Vote.SOFT, "both").version)
+@pytest.mark.parametrize("error", ["votes", "kind", "labels"])
+def test_a_broken_ensemble_is_not_imported(database, settings, scored, tmp_path, error):
+    evaluation_report = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
+    place = version_dir(settings, register(database, settings, evaluation_report, Vote.SOFT, "both").version)
     broken = shutil.copytree(place, tmp_path / "broken")
     member = broken / "member-2" / folder.CONFIG
     config = json.loads(member.read_text())
-    if fault == "votes":
+    if error == "votes":
         (broken / folder.ENSEMBLE).write_text("{}")
-    elif fault == "kind":
+    elif error == "kind":
         member.write_text(json.dumps(config | {"model_type": "roberta"}))
     else:
         member.write_text(json.dumps(config | {"id2label": dict(enumerate(RELATIONS[1:]))}))
@@ -207,29 +211,29 @@ def test_a_broken_ensemble_is_not_imported(database, settings, scored, tmp_path,
 
 
 def test_an_ensemble_can_be_imported(database, settings, scored, tmp_path):
-    assembled = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
-    place = version_dir(settings, register(database, settings, assembled, Vote.SOFT, "both").version)
-    elsewhere = Settings(home=tmp_path / "elsewhere")
-    version = import_folder(database, elsewhere, place, "brought")
+    evaluation_report = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
+    place = version_dir(settings, register(database, settings, evaluation_report, Vote.SOFT, "both").version)
+    generalization = Settings(home=tmp_path / "elsewhere")
+    version = import_folder(database, generalization, place, "brought")
     assert (str(version), version.labels) == ("brought@1", RELATIONS)
-    assert checkpoint_folder(elsewhere, version) == version_dir(elsewhere, version)
+    assert checkpoint_folder(generalization, version) == version_dir(generalization, version)
 
 
 def test_what_makes_no_vote_is_refused(database, scored):
     scored("even")
     scored("odd")
     assert members_of(database, ["even", "odd@1"], "both") == ("even@1", "odd@1")
-    for given, name, fault, words in (
+    for given, name, error, words in (
         (["even"], None, InvalidInput, "at least two members"),
         (["even", "even@1", "odd"], None, InvalidInput, "even@1 is named twice"),
         (["even", "nobody"], None, ModelNotFound, "nobody"),
         (["even", "odd"], "a b", InvalidInput, "a b: a model's name"),
     ):
-        with pytest.raises(fault, match=words):
+        with pytest.raises(error, match=words):
             members_of(database, given, name)
 
 
-def test_jobs_of_other_rows_and_unfinished_jobs_are_refused(database, scored):
+def test_jobs_of_other_rows_and_unended_jobs_are_refused(database, scored):
     even = scored("even")
     with pytest.raises(InvalidInput, match="different examples"):
         evaluate_ensemble(database, load_evaluator(), [even, scored("odd", first=7)])
@@ -242,9 +246,9 @@ def test_jobs_of_other_rows_and_unfinished_jobs_are_refused(database, scored):
 
 
 def test_a_member_whose_files_are_not_here_leaves_nothing_behind(database, settings, scored):
-    assembled = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
+    evaluation_report = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
     with pytest.raises(BadCheckpoint, match="no folder"):
-        register(database, Settings(home=settings.home / "other"), assembled, Vote.SOFT, "both")
+        register(database, Settings(home=settings.home / "other"), evaluation_report, Vote.SOFT, "both")
     assert not list((settings.home / "other").rglob("*.json"))
     with database.transaction() as tx, pytest.raises(ModelNotFound):
         model_versions.find(tx, "both")

@@ -48,7 +48,7 @@ def test_the_sweep_too_ends_a_job_whose_budget_is_spent(database):
     assert (ended.state, ended.failed, ended.unscored) == (JobState.FAILED, 1, 3)
 
 
-def test_a_job_whose_budget_is_spent_goes_on_with_another_one_or_with_its_rows(database):
+def test_a_job_whose_budget_is_spent_continues_with_another_one_or_with_its_rows(database):
     job = make_job(database, ROWS, SHARD_ROWS)
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE jobs SET max_failed = 0")

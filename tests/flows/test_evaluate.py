@@ -1,4 +1,4 @@
-"""From a scored job of labeled rows to judged figures, on a real Postgres with fake scorers."""
+"""From a scored job of labeled rows to evaluated figures, on a real Postgres with fake scorers."""
 
 import csv
 import json
@@ -133,7 +133,7 @@ def test_one_score_a_file_is_kept_and_that_in_fp32_wins(database):
     assert kept(exact=True, label=right) == ("fp32", "fp32", True)
 
 
-def test_judging_again_keeps_one_score_a_file(database):
+def test_evaluating_again_keeps_one_score_a_file(database):
     job_id = scored(database, "one")
     evaluate(database, load_evaluator(), job_id)
     evaluate(database, load_evaluator(), job_id)
@@ -204,7 +204,7 @@ def test_a_target_file_weighs_the_rows(database):
         evaluate(database, load_evaluator(), job_id, [replace(example(0), source="elsewhere")])
 
 
-def test_an_open_job_is_not_judged(database):
+def test_an_open_job_is_not_evaluated(database):
     job_id = queued(database, "one")
     with pytest.raises(JobNotDone, match=f"{job_id} is queued"):
         evaluate(database, load_evaluator(), job_id)
@@ -218,20 +218,20 @@ def test_a_job_with_rows_that_failed_has_no_score(database):
     assert stored(database, "poisoned") == ()
 
 
-def test_the_files_hold_what_was_judged(database, tmp_path):
+def test_the_files_hold_what_was_evaluated(database, tmp_path):
     found = evaluate(database, load_evaluator(), scored(database, "one"))
     evaluation, predictions = write_evaluation(found, tmp_path / "new" / "folder")
     assert write_evaluation(found, tmp_path / "new" / "folder") == (evaluation, predictions)  # equal files will do
-    told = json.loads(evaluation.read_text("utf-8"))
-    assert told == json.loads(json.dumps(evaluation_data(found)))
-    assert (told["model"], told["file"], told["rows"], told["reweighted"]) == ("one@1", "gold.csv", ROWS, None)
+    report = json.loads(evaluation.read_text("utf-8"))
+    assert report == json.loads(json.dumps(evaluation_data(found)))
+    assert (report["model"], report["file"], report["rows"], report["reweighted"]) == ("one@1", "gold.csv", ROWS, None)
     rows = rows_of(predictions)
     assert [row["id"] for row in rows] == [f"id-{n}" for n in range(ROWS)]
     assert (rows[1]["sentence"], rows[1]["subject"], rows[1]["object"]) == (labeled(1).sentence, "회사1", "김1")
     gold, predicted = [row["gold"] for row in rows], [row["pred_label"] for row in rows]
-    assert micro_f1(gold, predicted) == pytest.approx(told["headline"]["micro_f1"]["value"], abs=1e-9)
+    assert micro_f1(gold, predicted) == pytest.approx(report["headline"]["micro_f1"]["value"], abs=1e-9)
     probabilities = np.array([json.loads(row["probs"]) for row in rows])
-    assert auprc(gold, probabilities, told["labels"]) == pytest.approx(told["headline"]["auprc"]["value"], abs=1e-9)
+    assert auprc(gold, probabilities, report["labels"]) == pytest.approx(report["headline"]["auprc"]["value"], abs=1e-9)
 
 
 def test_two_models_are_compared_row_by_row_whatever_their_label_order(database, tmp_path):

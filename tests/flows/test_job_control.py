@@ -65,7 +65,7 @@ def cancelled(database, job):
     do(database, job_control.cancel, job.id)
 
 
-VERBS = {
+COMMANDS = {
     "cancel": job_control.cancel,
     "retry": lambda tx, job_id: job_control.retry(tx, job_id, rows=False),
     "retry --rows": lambda tx, job_id: job_control.retry(tx, job_id, rows=True),
@@ -127,18 +127,18 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(("state", "verb"), SAID, ids=lambda part: part if isinstance(part, str) else part.__name__)
-def test_each_verb_in_each_state_does_its_work_or_says_why_not(database, state, verb):
+@pytest.mark.parametrize(("state", "command"), SAID, ids=lambda part: part if isinstance(part, str) else part.__name__)
+def test_each_command_in_each_state_does_its_work_or_says_why_not(database, state, command):
     job = make_job(database, ROWS, SHARD_ROWS)
     state(database, job)
-    before, said = progress(database, job), SAID[state, verb]
+    before, said = progress(database, job), SAID[state, command]
     if isinstance(said, JobState):
-        after = do(database, VERBS[verb], job.id)
+        after = do(database, COMMANDS[command], job.id)
         assert after.state == said
         assert after.done + after.open + after.unscored == ROWS
     else:
         with pytest.raises(RelexError, match=said):
-            do(database, VERBS[verb], job.id)
+            do(database, COMMANDS[command], job.id)
         assert progress(database, job) == before
     assert_books_balance(database)
 
@@ -230,10 +230,10 @@ def test_a_worker_that_held_a_shard_before_the_retry_doubles_nothing(database):
     assert_books_balance(database)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_verbs_want_a_job_that_is_there(database, verb):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_want_a_job_that_is_there(database, command):
     with pytest.raises(JobNotFound):
-        do(database, VERBS[verb], "j-nothing")
+        do(database, COMMANDS[command], "j-nothing")
 
 
 @pytest.mark.parametrize("change", ["cancelled_at = now()", "error = 'x'", "purged_at = now()"])

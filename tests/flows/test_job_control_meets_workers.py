@@ -150,7 +150,7 @@ def test_a_claim_before_a_pause_is_finished_and_one_behind_it_finds_nothing(data
     assert progress(database, job).done == 4
 
 
-def test_a_claim_does_not_wait_for_a_verb_on_another_job(database, job):
+def test_a_claim_does_not_wait_for_a_command_on_another_job(database, job):
     other = make_job(database, rows=4, key="other")
     claimed = while_open(database, lambda tx: job_control.cancel(tx, other.id), lambda: claim(database))
     assert claimed.job_id == job.id
@@ -187,7 +187,7 @@ class Cut(FakeScorer):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_verbs_and_workers_together_lose_and_double_nothing(database, seed):
+def test_commands_and_workers_together_lose_and_double_nothing(database, seed):
     """Verbs in any order beside two workers; the books balance whenever one looks, and all comes to a whole end."""
     drawn = random.Random(seed)
     made = [make_job(database, rows=60, shard_rows=6, key=str(number)) for number in range(2)]

@@ -11,7 +11,7 @@ def terms(lease=0.03, stall=60.0, stopping=lambda: False):
     return LeaseTerms(lease, stall, stopping)
 
 
-def test_a_lease_is_renewed_while_the_work_goes_on():
+def test_a_lease_is_renewed_while_the_work_continues():
     renewed = Event()
     with Lease(renewed.set, terms()):
         assert renewed.wait(10)
@@ -34,7 +34,7 @@ def test_a_stall_is_reported_even_if_the_work_never_hears_of_it():
         assert stalled.wait(10)
 
 
-def test_a_lost_lease_is_told_at_the_next_move():
+def test_a_lost_lease_is_reported_at_the_next_move():
     asked = Event()
 
     def renew():
@@ -62,6 +62,6 @@ def test_an_outage_does_not_end_the_renewals():
         lease.record_progress()
 
 
-def test_a_worker_that_is_told_to_end_stops_at_the_next_move():
+def test_a_worker_that_is_asked_to_end_stops_at_the_next_move():
     with Lease(lambda: None, terms(stopping=lambda: True)) as lease, pytest.raises(Stopped):
         lease.record_progress()

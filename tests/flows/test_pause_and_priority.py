@@ -14,8 +14,8 @@ ROWS, SHARD_ROWS = 10, 4
 def test_a_paused_job_is_not_claimed_but_what_is_held_is_finished(database):
     job = make_job(database, ROWS, SHARD_ROWS)
     held = claim(database)
-    told = do(database, job_control.pause, job.id)
-    assert (told.state, told.running_shards, told.since) == (JobState.PAUSED, 1, told.job.paused_at)
+    report = do(database, job_control.pause, job.id)
+    assert (report.state, report.running_shards, report.since) == (JobState.PAUSED, 1, report.job.paused_at)
     assert claim(database) is None
     assert sweep(database).shards == 0
     complete(database, held)

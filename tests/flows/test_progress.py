@@ -111,7 +111,7 @@ def test_rows_that_nobody_will_score_are_not_waited_for(database, job):
     assert found.open == ROWS - 4
 
 
-def test_an_ended_job_tells_the_speed_of_its_last_stretch_and_the_time_that_was_worked(database, job):
+def test_an_ended_job_says_the_speed_of_its_last_segment_and_the_time_that_was_worked(database, job):
     for step in range(4):
         score(database, LONG_AGO - 100 * step, LONG_AGO - 100 * step - 100)
     score(database, 200, 0)
@@ -122,7 +122,7 @@ def test_an_ended_job_tells_the_speed_of_its_last_stretch_and_the_time_that_was_
 
 
 @pytest.mark.parametrize(("lease_left", "counts"), [(30, (1, 0)), (21, (1, 0)), (14, (0, 1)), (-5, (0, 1))], ids=str)
-def test_a_worker_that_does_not_renew_its_lease_is_silent_before_it_runs_out(database, job, lease_left, counts):
+def test_a_worker_that_does_not_renew_its_lease_is_stalled_before_it_runs_out(database, job, lease_left, counts):
     shard = claim(database)
     with database.transaction() as tx:
         tx.exec_driver_sql(

@@ -42,13 +42,13 @@ def test_only_what_ended_long_ago_is_deleted_and_the_dry_run_says_the_same(datab
         tx.exec_driver_sql("UPDATE jobs SET created_at = now() - interval '1 year'")
     assert [job.id for job in to_purge(database, MONTH)] == [old.id]
     assert rows_of(database, old) == 23
-    told = []
-    assert purge(database, MONTH, told.append) == 1
-    assert [job.id for job in told] == [old.id]
+    report = []
+    assert purge(database, MONTH, report.append) == 1
+    assert [job.id for job in report] == [old.id]
     assert (rows_of(database, old), rows_of(database, young)) == (0, 23)
     with database.transaction() as tx:
         assert {job.id for job in jobs.newest(tx, 9)} == {young.id, unended.id}
-    assert purge(database, MONTH, told.append) == 0
+    assert purge(database, MONTH, report.append) == 0
 
 
 def test_a_purged_job_is_found_by_nobody_from_the_first_moment_on(database):

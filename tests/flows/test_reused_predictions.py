@@ -168,7 +168,7 @@ def test_a_fresh_job_scores_every_row_and_answers_later_ones(database, scored):
     assert (reused.reused, asked, again) == (5, [], lines)
 
 
-def test_a_row_error_is_tried_again_while_the_others_are_answered(scored):
+def test_a_row_error_is_tried_again_while_the_others_are_reused(scored):
     found, asked, lines = scored(ITEMS, bad={ITEMS[3].sentence}, shard_rows=10)
     assert (found.state, found.failed, len(lines)) == (JobState.DONE, 1, 9)
     again, asked, _ = scored(ITEMS, bad={ITEMS[3].sentence}, shard_rows=10)
@@ -186,7 +186,7 @@ def test_every_twin_of_a_bad_row_has_its_own_error(database, scored):
         assert [id_ for id_, *_ in examples.errors_of(tx, found.job.id)] == ["id-3", "id-5"] * 2
 
 
-def test_deleting_a_job_takes_its_answers_along_and_leaves_what_they_answered(database, scored):
+def test_deleting_a_job_takes_its_answers_along_and_leaves_what_they_reused(database, scored):
     first, _, lines = scored(ITEMS)
     second, _, _ = scored(ITEMS)
     with database.transaction() as tx:

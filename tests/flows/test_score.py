@@ -25,11 +25,11 @@ def exported(database, job):
 
 
 class Poisoned(FakeScorer):
-    """Raises `fault` on any batch that holds one of `rows`."""
+    """Raises `error` on any batch that holds one of `rows`."""
 
-    def __init__(self, rows, fault):
+    def __init__(self, rows, error):
         super().__init__()
-        self.rows, self.fault = set(rows), fault
+        self.rows, self.fault = set(rows), error
 
     def score(self, examples):
         for batch in super().score(examples):
@@ -53,11 +53,11 @@ def test_nothing_waits(database):
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [(ValueError("bad row"), "scoring-failed"), (RelexError("too long"), "cannot-be-scored")]
+    ("error", "code"), [(ValueError("bad row"), "scoring-failed"), (RelexError("too long"), "cannot-be-scored")]
 )
-def test_a_bad_row_is_recorded_and_the_others_are_scored(database, fault, code):
+def test_a_bad_row_is_recorded_and_the_others_are_scored(database, error, code):
     job = make_job(database, rows=10, shard_rows=10)
-    assert score_next(database, worker(Poisoned({3}, fault)))
+    assert score_next(database, worker(Poisoned({3}, error)))
     ended = progress(database, job)
     assert (ended.state, ended.done, ended.failed) == (JobState.DONE, 10, 1)
     with database.transaction() as tx:
@@ -96,8 +96,8 @@ def test_a_device_that_breaks_midway_blames_no_row_either(database):
 class Counted(Poisoned):
     """Counts what is asked of it."""
 
-    def __init__(self, rows, fault=ValueError("bad row")):  # noqa: B008 - nobody changes it
-        super().__init__(rows, fault)
+    def __init__(self, rows, error=ValueError("bad row")):  # noqa: B008 - nobody changes it
+        super().__init__(rows, error)
         self.calls, self.asked = 0, 0
 
     def score(self, examples):
@@ -256,7 +256,7 @@ def test_trouble_outside_is_no_attempt(database):
     assert progress(database, job).reason == "no service"
 
 
-def test_a_worker_that_is_told_to_end_gives_its_shard_back(database):
+def test_a_worker_that_is_asked_to_end_gives_its_shard_back(database):
     make_job(database, rows=20, shard_rows=20)
     asked = iter([False, False, True])
     assert score_next(database, worker(FakeScorer(), stopping=lambda: next(asked)))

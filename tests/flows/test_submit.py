@@ -1,4 +1,4 @@
-"""What makes two submits the same work, and what a job tells its workers."""
+"""What makes two submits the same work, and what a job says its workers."""
 
 import csv
 from datetime import timedelta
@@ -84,10 +84,10 @@ def test_a_submit_that_finds_a_job_while_it_is_purged_makes_a_new_one(database, 
 
 
 @pytest.mark.parametrize("wish", ["exact", "fresh"])
-def test_a_claim_tells_what_the_job_asked_for(database, submitted, wish):
+def test_a_claim_says_what_the_job_asked_for(database, submitted, wish):
     job_id = submitted(**{wish: True}).job_id
     with database.transaction() as tx:
         shard = shards.claim(tx, "worker", 60)
         job = jobs.find(tx, job_id)
-    for told in (job, shard):
-        assert {"exact": told.exact, "fresh": told.fresh} == {"exact": False, "fresh": False} | {wish: True}
+    for report in (job, shard):
+        assert {"exact": report.exact, "fresh": report.fresh} == {"exact": False, "fresh": False} | {wish: True}

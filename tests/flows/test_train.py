@@ -73,14 +73,14 @@ def test_a_version_knows_its_training_file_and_a_promotion_on_its_rows_is_logged
         tx.exec_driver_sql("UPDATE model_versions SET trained_on = %s", (files,))
     monkeypatch.setattr(seen_rows, "sha256_of", lambda _: file.sha256)
     train(FakeTrainer(60))
-    told = "75 of 75 rows here are rows of both.csv, on which tiny@1 was trained: its scores are too high"
-    assert [record.message for record in caplog.records if "was trained" in record.message] == [told]
+    report = "75 of 75 rows here are rows of both.csv, on which tiny@1 was trained: its scores are too high"
+    assert [record.message for record in caplog.records if "was trained" in record.message] == [report]
     assert current(database) == "tiny@2"
     train(FakeTrainer(70, data=file.sha256))
     assert "tiny@3 was trained on this file: its scores say nothing about other rows" in caplog.text
 
 
-def test_a_rival_scored_in_another_precision_is_judged_now(database, train):
+def test_a_rival_scored_in_another_precision_is_evaluated_now(database, train):
     train(FakeTrainer(50))
     with database.transaction() as tx:
         tx.exec_driver_sql("""UPDATE model_versions SET scores = jsonb_set(scores, '{0,precision}', '"default"')""")
@@ -90,7 +90,7 @@ def test_a_rival_scored_in_another_precision_is_judged_now(database, train):
         assert [(each.micro_f1, each.precision) for each in versions.find(tx, "tiny@1").scores] == [(70, "fp32")]
 
 
-def test_a_rival_that_was_never_judged_on_this_file_is_judged_now(database, train):
+def test_a_rival_that_was_never_evaluated_on_this_file_is_evaluated_now(database, train):
     train(FakeTrainer(50))
     for rival, expected in ((70, "tiny@1"), (55, "tiny@3")):
         with database.transaction() as tx:
@@ -101,7 +101,7 @@ def test_a_rival_that_was_never_judged_on_this_file_is_judged_now(database, trai
             assert versions.find(tx, "tiny@1").scores[0].micro_f1 == rival
 
 
-def test_the_same_weights_on_another_file_are_judged_by_that_file(database, train):
+def test_the_same_weights_on_another_file_are_evaluated_by_that_file(database, train):
     train(FakeTrainer(50))
     train(FakeTrainer(60))
     other = "e" * 64

@@ -19,7 +19,7 @@ from tests.flows.fake_training import SECTIONS, FakeTrainer
 from tests.processes import ROOT
 
 
-def test_a_fault_ends_the_run_with_its_reason(train):
+def test_an_error_ends_the_run_with_its_reason(train):
     run = train(FakeTrainer(fault=RelexError("the recipe is wrong")))
     assert (run.state, run.error, run.model) == (RunState.FAILED, "the recipe is wrong", None)
 
@@ -37,7 +37,7 @@ def test_a_model_hub_that_is_away_sends_the_run_back_to_the_queue(database, sett
 
 
 def test_a_service_that_does_not_answer_sends_the_run_back_to_the_queue(database, settings, train):
-    """As often as it happens: no attempt is counted, the reason is told, and what was trained before stays."""
+    """As often as it happens: no attempt is counted, the reason is reported, and what was trained before stays."""
 
     def fetch():
         raise ServiceUnreachable("the hub does not answer; try again")
@@ -72,7 +72,7 @@ def test_a_run_that_is_cancelled_leaves_no_version_and_no_file(database, setting
     assert [path.name for path in (settings.home / "models").rglob("*")] == [".unfinished"]
 
 
-def test_a_fault_of_a_run_that_was_cancelled_meanwhile_changes_nothing(database, train):
+def test_an_error_of_a_run_that_was_cancelled_meanwhile_changes_nothing(database, train):
     def cancel_and_fail():
         cancel(database, "@last")
         raise OSError("the scratch folder is gone")
@@ -81,7 +81,7 @@ def test_a_fault_of_a_run_that_was_cancelled_meanwhile_changes_nothing(database,
     assert train(FakeTrainer()).state is RunState.DONE
 
 
-def test_a_worker_that_is_told_to_end_gives_the_run_back_with_its_scratch_folder(database, settings, monkeypatch):
+def test_a_worker_that_is_asked_to_end_gives_the_run_back_with_its_scratch_folder(database, settings, monkeypatch):
     monkeypatch.chdir(ROOT)
     run_id = queue(database, TrainingConfig.from_dict(SECTIONS))
     assert train_next(database, FakeTrainer(), settings, lambda: True)
@@ -96,15 +96,23 @@ def test_what_runs_left_that_ended_without_their_worker_is_removed_and_nothing_e
         tx.exec_driver_sql("UPDATE runs SET seq = DEFAULT WHERE id = %s", (waiting,))
         runs.cancel(tx, runs.find(tx, ended))
         assert runs.claim(tx, "worker", 60).id == running
-    unfinished = settings.home / "models" / ".unfinished"
+    unended = settings.home / "models" / ".unfinished"
     gone = [f"{ended}.scratch", ended, f".{ended}.0123", f".{ended}.0123.old"]
-    draft = f"tiny-{'0' * 32}"
-    kept = [draft, f"{waiting}.scratch", f"{running}.scratch", running, "r-another.scratch", f"tiny-{ended}", ".hidden"]
+    staging = f"tiny-{'0' * 32}"
+    kept = [
+        staging,
+        f"{waiting}.scratch",
+        f"{running}.scratch",
+        running,
+        "r-another.scratch",
+        f"tiny-{ended}",
+        ".hidden",
+    ]
     for name in [*gone, *kept]:
-        (unfinished / name).mkdir(parents=True)
-        (unfinished / name / "checkpoint").touch()
+        (unended / name).mkdir(parents=True)
+        (unended / name / "checkpoint").touch()
     remove_stale_workspaces(database, settings)
-    assert sorted(path.name for path in unfinished.iterdir()) == sorted(kept)
-    os.utime(unfinished / draft, (0, 0))
+    assert sorted(path.name for path in unended.iterdir()) == sorted(kept)
+    os.utime(unended / staging, (0, 0))
     remove_stale_workspaces(database, settings)
-    assert not (unfinished / draft).exists()
+    assert not (unended / staging).exists()

@@ -15,7 +15,7 @@ for module in pkgutil.iter_modules(here.__path__):
     if module.name.startswith("try_"):
         import_module(f"{here.__name__}.{module.name}")
 
-ELSEWHERE = {
+GENERALIZATION = {
     "doctor": "tests/flows/test_doctor.py",
     "hub": "tests/model/test_hub_away.py",
     "models": "tests/tuning/test_study.py",
@@ -37,8 +37,8 @@ def test_every_hint_is_tried():
 
 def test_every_module_of_hints_has_its_tests():
     modules = {module.name for module in pkgutil.iter_modules(relex.hints.__path__)}
-    assert modules == {module.__name__.rpartition(".")[2] for module in MODULES} | set(ELSEWHERE)
-    assert all((ROOT / path).is_file() for path in ELSEWHERE.values())
+    assert modules == {module.__name__.rpartition(".")[2] for module in MODULES} | set(GENERALIZATION)
+    assert all((ROOT / path).is_file() for path in GENERALIZATION.values())
 
 
 def test_a_hint_has_a_docstring_that_says_when():

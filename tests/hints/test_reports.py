@@ -195,14 +195,14 @@ def test_people_read_every_time_in_their_zone_and_programs_in_utc(person):
         assert abs((datetime.now(UTC) - moment).total_seconds()) < 600
     person.types("relex", "export", "j", "--out", "out")
     (manifest,) = person.folder.glob("out/*.manifest.json")
-    told = [
+    report = [
         json.loads(manifest.read_text("utf-8"))["submitted_at"],
         json.loads(person.types("relex", "status", "j", "--json").out)["submitted_at"],
         json.loads(person.types("relex", "status", run, "--json").out)["queued_at"],
         json.loads(person.types("relex", "models", "--json").out)[0]["registered_at"],
     ]
-    assert [datetime.fromisoformat(each).utcoffset().total_seconds() for each in told] == [0] * 4
-    assert told[0] == told[1]
+    assert [datetime.fromisoformat(each).utcoffset().total_seconds() for each in report] == [0] * 4
+    assert report[0] == report[1]
 
 
 def test_a_worker_that_stopped_renewing_its_lease_is_called_stalled(person):

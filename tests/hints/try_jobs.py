@@ -30,7 +30,7 @@ def where_there_is_no_job(person):
 
 
 @provokes(hints.follow)
-def of_an_unfinished_job_that_is_exported(person):
+def of_an_unended_job_that_is_exported(person):
     job = person.job()
     said = person.types("relex", "export", "--out", "outputs", code=1)
     with person.worker():

@@ -38,7 +38,7 @@ def test_passwords_are_made_once_and_for_nobody_else(tmp_path):
     assert values_of(tmp_path) == values | {"RELEX_UID": uid}
 
 
-def test_an_env_file_of_before_gets_what_it_lacks(tmp_path):
+def test_an_env_file_from_earlier_gets_what_it_lacks(tmp_path):
     """The last line has no end, one password is empty, and another is of an earlier version."""
     (tmp_path / ".env").write_text("RELEX_POSTGRES_PORT=5555\nRELEX_REDIS_PASSWORD=\nRELEX_OWNER_PASSWORD=earlier")
     assert make_passwords(tmp_path).returncode == 0

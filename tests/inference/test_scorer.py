@@ -65,7 +65,7 @@ def test_many_examples_are_scored_block_by_block(scorer, many, monkeypatch):
     assert flat(scorer.score(many)) == whole
 
 
-def test_a_cut_window_is_told(scorer, make_example):
+def test_a_cut_window_is_reported(scorer, make_example):
     long = make_example(1, "비틀즈" + " 가" * 300 + " 조지", (0, 3), (604, 606))
     short = make_example(2, "비틀즈와 조지", (0, 3), (5, 7))
     predictions = flat(scorer.score([long, short]))
@@ -83,9 +83,9 @@ def model_of(scorer):
 class SmallDevice:
     """A forward hook that fails as a full device does, above so many tokens."""
 
-    def __init__(self, tokens, fault):
+    def __init__(self, tokens, failure):
         self.tokens = tokens
-        self.fault = fault
+        self.fault = failure
         self.seen = []
 
     def __call__(self, module, args, kwargs):
@@ -102,10 +102,10 @@ class SmallDevice:
 CPU_FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory")
 
 
-@pytest.mark.parametrize("fault", [torch.OutOfMemoryError("CUDA out of memory."), CPU_FULL])
-def test_out_of_memory_halves_the_batches_and_remembers(scorer, folder, many, fault):
+@pytest.mark.parametrize("failure", [torch.OutOfMemoryError("CUDA out of memory."), CPU_FULL])
+def test_out_of_memory_halves_the_batches_and_remembers(scorer, folder, many, failure):
     expected = flat(Scorer(folder, device="cpu").score(many))
-    device = SmallDevice(300, fault).install(scorer)
+    device = SmallDevice(300, failure).install(scorer)
     found = flat(scorer.score(many))
     assert sorted(found) == sorted(expected)
     for row_no, prediction in found.items():
@@ -124,13 +124,13 @@ def test_one_short_example_is_tried_in_a_smaller_batch(scorer, folder, many):
     assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
 
 
-def test_a_device_without_room_for_one_example_is_no_fault_of_the_example(scorer, many):
+def test_a_device_without_room_for_one_example_is_no_error_of_the_example(scorer, many):
     SmallDevice(5, torch.OutOfMemoryError("CUDA out of memory.")).install(scorer)
     with pytest.raises(Transient, match=r"cpu has no memory left for a single example of \d+ tokens"):
         list(scorer.score(many))
 
 
-def test_other_faults_of_torch_are_not_taken_for_memory(scorer, many):
+def test_other_errors_of_torch_are_not_taken_for_memory(scorer, many):
     SmallDevice(0, RuntimeError("shapes cannot be multiplied")).install(scorer)
     with pytest.raises(RuntimeError, match="shapes cannot"):
         list(scorer.score(many))
@@ -188,7 +188,7 @@ def _saved(folder, model, tokenizer):
     return Scorer(folder, device="cpu")
 
 
-def test_an_unknown_device_is_told(folder):
+def test_an_unknown_device_is_reported(folder):
     for name in ("gpu", "cuda:99"):
         with pytest.raises(InvalidConfig, match=rf"device {name}: .*; use auto, cpu or cuda"):
             Scorer(folder, device=name)
@@ -201,6 +201,6 @@ def test_auto_takes_what_the_machine_has(folder, many):
     assert len(flat(scorer.score(many))) == len(many)
 
 
-def test_a_folder_that_is_none_is_told(tmp_path):
+def test_a_folder_that_is_none_is_reported(tmp_path):
     with pytest.raises(BadCheckpoint, match="no such folder"):
         Scorer(tmp_path / "nowhere")

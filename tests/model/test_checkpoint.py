@@ -167,12 +167,12 @@ def test_a_setting_of_another_relex_is_refused(saved):
         load(folder)
 
 
-def test_what_the_recipe_said_of_entities_far_apart_is_kept(tmp_path, build, tokenizer, saved):
+def test_what_the_recipe_said_of_entities_far_from_each_other_is_kept(tmp_path, build, tokenizer, saved):
     save(tmp_path / "strict", build(on_overflow=Overflow.REJECT), tokenizer, TEXTS)
     assert load(tmp_path / "strict").encoder._on_overflow is Overflow.REJECT
     _, before = saved
     content = json.loads((before / "config.json").read_text("utf-8"))
-    del content["relation"]["on_overflow"]  # a checkpoint of before
+    del content["relation"]["on_overflow"]  # a checkpoint from earlier
     (before / "config.json").write_text(json.dumps(content), "utf-8")
     assert load(before).encoder._on_overflow is Overflow.TRUNCATE
 

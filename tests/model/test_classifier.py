@@ -111,12 +111,12 @@ def test_a_second_start_from_the_same_backbone_teaches_no_marker_twice(pretraine
     assert looks_alike(table[-24:], table[:-24])
 
 
-def test_too_few_positions_are_told_before_training(build):
+def test_too_few_positions_are_reported_before_training(build):
     with pytest.raises(InvalidConfig, match="max_length 163: the backbone has 162 positions"):
         build(max_length=163)
 
 
-def test_an_unreachable_hub_is_told_quickly_in_one_line(tmp_path, monkeypatch):
+def test_an_unreachable_hub_is_reported_quickly_in_one_line(tmp_path, monkeypatch):
     # At this address nobody listens.
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
@@ -128,12 +128,12 @@ def test_an_unreachable_hub_is_told_quickly_in_one_line(tmp_path, monkeypatch):
     assert "Connection refused" in str(caught.value.__cause__)
 
 
-def test_a_mistyped_folder_is_no_network_fault():
+def test_a_mistyped_folder_is_no_network_error():
     with pytest.raises(ModelNotFound, match=r"backbone \./no/such/folder: neither a folder here nor"):
         backbone_tokenizer("./no/such/folder")
 
 
-def test_a_folder_without_a_backbone_is_told(tmp_path, tokenizer):
+def test_a_folder_without_a_backbone_is_reported(tmp_path, tokenizer):
     with pytest.raises(InvalidConfig, match="backbone "):
         RelationClassifier.from_backbone(str(tmp_path), ModelConfig(), tokenizer)
 

@@ -80,13 +80,13 @@ def test_labels_come_in_the_order_of_their_numbers(tmp_path):
 
 
 @pytest.mark.parametrize("text", ['{"id2label": {"0": "a", "2": "b"}}', '{"id2label": ["a"]}', "{}", "[]", "{"])
-def test_labels_that_cannot_be_told_are_refused(tmp_path, text):
+def test_labels_that_cannot_be_reported_are_refused(tmp_path, text):
     (tmp_path / "config.json").write_text(text, "utf-8")
     with pytest.raises(BadCheckpoint, match=r"config\.json: "):
         read_labels(tmp_path)
 
 
-def test_metrics_are_plain_data_and_their_absence_is_told(tmp_path):
+def test_metrics_are_plain_data_and_their_absence_is_reported(tmp_path):
     with pytest.raises(BadCheckpoint, match=r"metrics\.json"):
         read_metrics(tmp_path)
     (tmp_path / "metrics.json").write_text('{"scores": [{"micro_f1": 71.5}]}', "utf-8")

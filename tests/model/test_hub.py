@@ -172,7 +172,7 @@ def test_a_harmful_pickle_on_the_hub_runs_nothing(hub, cache):
     assert not list((cache / "assets").rglob("*.safetensors"))
 
 
-def test_a_conversion_that_dies_is_told_in_one_line_and_leaves_nothing(hub, cache, monkeypatch):
+def test_a_conversion_that_dies_is_reported_in_one_line_and_leaves_nothing(hub, cache, monkeypatch):
     (cache / "child.py").write_text("import os, sys; open(sys.argv[1], 'w').write('half'); os.kill(os.getpid(), 9)")
     monkeypatch.setattr(pickled, "CHILD", cache / "child.py")
     hub.repositories[NAME] = Repository(layouts.klue())
@@ -181,7 +181,7 @@ def test_a_conversion_that_dies_is_told_in_one_line_and_leaves_nothing(hub, cach
     assert not [path for path in (cache / "assets").rglob("*") if path.suffix in {".safetensors", ".unfinished"}]
 
 
-def test_a_model_without_weights_is_told(hub):
+def test_a_model_without_weights_is_reported(hub):
     files = layouts.klue()
     del files["pytorch_model.bin"]
     hub.repositories[NAME] = Repository(files)

@@ -31,21 +31,21 @@ def test_one_that_breaks_off_for_good_passes_by_itself_and_leaves_no_half_file(h
     assert weight() == 0.1
 
 
-def test_progress_is_told_while_a_slow_hub_sends(hub, caplog):
-    """The hub does not send the second half before the first is told."""
+def test_progress_is_reported_while_a_slow_hub_sends(hub, caplog):
+    """The hub does not send the second half before the first is reported."""
     caplog.set_level(logging.INFO, "relex")
-    first, told = threading.Event(), []
+    first, report = threading.Event(), []
     files = safe()
     hub.repositories[NAME] = Repository(files, halfway=lambda: first.wait(30))
 
     def progress(fetched, total):
-        told.append((fetched, total))
+        report.append((fetched, total))
         if 0 < fetched < total:
             first.set()
 
     weights_folder(NAME, progress)
     assert first.is_set()
-    assert told[-1][0] == told[-1][1] == sum(map(len, files.values()))
+    assert report[-1][0] == report[-1][1] == sum(map(len, files.values()))
     assert f"fetching the backbone {NAME} from {hub.url}" in caplog.text
     assert "fetched 0." in caplog.text
 
@@ -78,7 +78,7 @@ def test_a_token_is_used_and_never_logged(hub, monkeypatch, caplog, given):
     assert "secret" not in caplog.text
 
 
-def test_a_gated_model_is_told_with_where_to_go(hub):
+def test_a_gated_model_is_reported_with_where_to_go(hub):
     hub.repositories[NAME] = Repository({}, gated=True)
     with pytest.raises(ModelNotFound, match=f"accept its terms at {hub.url}/{NAME} and set HF_TOKEN"):
         opened()
@@ -104,7 +104,7 @@ def test_a_copy_that_is_not_here_with_the_network_forbidden(hub, monkeypatch):
 
 
 @pytest.mark.parametrize("part", ["HF_HUB_CACHE", "HF_ASSETS_CACHE"])
-def test_a_cache_that_cannot_be_written_is_no_fault_of_the_network(hub, cache, monkeypatch, part):
+def test_a_cache_that_cannot_be_written_is_no_error_of_the_network(hub, cache, monkeypatch, part):
     hub.repositories[NAME] = Repository(safe() if part == "HF_HUB_CACHE" else layouts.klue(0.1))
     (cache / "file").touch()
     monkeypatch.setattr(constants, part, str(cache / "file" / "below"))

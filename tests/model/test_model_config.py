@@ -40,7 +40,7 @@ def test_the_defaults():
         ({"dropout": 1.0, "scheme": "E1"}, "scheme: .*dropout: "),
     ],
 )
-def test_every_fault_of_a_stored_config_is_named(change, message):
+def test_every_error_of_a_stored_config_is_named(change, message):
     with pytest.raises(BadCheckpoint, match=rf"config\.json: {message}"):
         ModelConfig.from_dict(ModelConfig().to_dict() | change)
 

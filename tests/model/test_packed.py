@@ -97,10 +97,10 @@ def test_the_call_for_a_gpu_names_the_same_neighbours(monkeypatch, build, tokeni
     for group in pack_best_fit(encoded, 512):
         pack = collate_packed(group, 512, tokenizer.pad_token_id)
         by_token = [torch.randn(512, 2, 32) for _ in range(3)]
-        at_once, by_stretch = torch.zeros(2, 512, 2, 32)
+        at_once, by_segment = torch.zeros(2, 512, 2, 32)
         packed._attend_at_once(by_token, at_once, pack, 0.1)
-        packed._attend_by_segment(by_token, by_stretch, pack, 0.1)
-        torch.testing.assert_close(at_once, by_stretch)
+        packed._attend_by_segment(by_token, by_segment, pack, 0.1)
+        torch.testing.assert_close(at_once, by_segment)
         assert not at_once[pack.end :].any()
 
 

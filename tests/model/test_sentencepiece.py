@@ -39,7 +39,7 @@ def test_a_sentencepiece_model_cuts_as_sentencepiece_does(tmp_path, kind):
     assert [pair.type_ids[0], pair.type_ids[-1]] == [0, 1]
 
 
-def test_a_damaged_sentencepiece_model_is_told(hub):
+def test_a_damaged_sentencepiece_model_is_reported(hub):
     hub.repositories[NAME] = Repository(layouts.kobert() | {"spiece.model": b"\xff" * 50})
     with pytest.raises(InvalidConfig, match=r"spiece\.model: no SentencePiece model"):
         backbone_tokenizer(NAME)

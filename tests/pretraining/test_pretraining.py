@@ -122,9 +122,9 @@ def test_hidden_tokens_become_mask_random_or_stay_in_the_usual_shares():
 def test_nothing_else_changes_and_labels_say_what_stood_there():
     ids, words = batch()
     masked, places = hidden(ids, words)
-    elsewhere = torch.ones(ids.numel(), dtype=torch.bool)
-    elsewhere[places] = False
-    assert torch.equal(masked.ids.flatten()[elsewhere], ids.flatten()[elsewhere])
+    generalization = torch.ones(ids.numel(), dtype=torch.bool)
+    generalization[places] = False
+    assert torch.equal(masked.ids.flatten()[generalization], ids.flatten()[generalization])
     assert torch.equal(masked.labels[masked.labels != IGNORED], ids.flatten()[places])
 
 
@@ -134,9 +134,9 @@ def test_words_are_hidden_whole():
     chosen = torch.zeros(ids.numel(), dtype=torch.bool)
     chosen[places] = True
     chosen = chosen.view_as(ids)
-    goes_on = ~words.begins[ids][:, 2:]
-    assert goes_on.float().mean() > 0.2
-    assert torch.equal(chosen[:, 2:][goes_on], chosen[:, 1:-1][goes_on])
+    continues = ~words.begins[ids][:, 2:]
+    assert continues.float().mean() > 0.2
+    assert torch.equal(chosen[:, 2:][continues], chosen[:, 1:-1][continues])
 
 
 def test_no_special_token_is_hidden():
@@ -170,7 +170,7 @@ def test_rows_lose_no_token_and_begin_with_cls():
     assert second[:, 1:].tolist() == [list(range(1030, 1035)), list(range(1000, 1005))]
 
 
-def test_a_killed_run_goes_on_to_the_same_bytes(out, tmp_path_factory):
+def test_a_killed_run_continues_to_the_same_bytes(out, tmp_path_factory):
     undisturbed = Pretraining(settings(out), out, torch.device("cpu"))
     undisturbed.run()
     whole = (out / STATE / "tensors.safetensors").read_bytes()
@@ -212,11 +212,11 @@ def test_training_lowers_the_held_out_loss(out):
 def test_the_written_folder_opens_as_a_backbone_with_its_markers(out):
     training = Pretraining(settings(out), out, torch.device("cpu"))
     training.run()
-    learned = load_file(out / BACKBONE / "model.safetensors")["embeddings.word_embeddings.weight"]
+    trained = load_file(out / BACKBONE / "model.safetensors")["embeddings.word_embeddings.weight"]
     tokenizer = backbone_tokenizer(str(out / BACKBONE))
     model = RelationClassifier.from_backbone(str(out / BACKBONE), ModelConfig(max_length=40), tokenizer)
     assert tokenizer.get_vocab() == open_tokenizer(out).get_vocab()
-    torch.testing.assert_close(model.backbone.get_input_embeddings().weight.data, learned, rtol=0, atol=0)
+    torch.testing.assert_close(model.backbone.get_input_embeddings().weight.data, trained, rtol=0, atol=0)
 
 
 def test_rates_rise_stay_and_fall_to_nothing():
@@ -233,6 +233,6 @@ def test_shipped_files_are_read(name):
     assert read_config(Path(f"pretraining/{name}.yaml")).stages[-1].steps is None
 
 
-def test_a_wrong_file_is_told_in_words(tmp_path):
+def test_a_wrong_file_is_reported_in_words(tmp_path):
     with pytest.raises(InvalidConfig, match="cannot be read as a pre-training"):
         read_config(tmp_path / "missing.yaml")

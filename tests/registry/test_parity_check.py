@@ -1,4 +1,4 @@
-"""The gate before 16 bit: measured by real scorers, kept in the checkpoint, obeyed by the scorer."""
+"""The parity check before 16 bit: measured by real scorers, kept in the checkpoint, obeyed by the scorer."""
 
 import json
 import logging
@@ -42,7 +42,7 @@ def scores(scorer, examples):
     return {each.row_no: each.probabilities for batch in scorer.score(examples) for each in batch}
 
 
-def test_the_gate_asks_for_labels_and_for_f1():
+def test_the_parity_check_asks_for_labels_and_for_f1():
     assert GOOD.passed
     assert not replace(GOOD, agreement=98.9).passed
     assert not replace(GOOD, micro_f1=79.6).passed
@@ -60,14 +60,14 @@ def test_what_was_measured_is_part_of_the_checkpoint(folder):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"dtype": "bfloat16"}', json.dumps(asdict(GOOD) | {"agreement": "99"})])
-def test_a_damaged_file_is_told(folder, text):
+def test_a_damaged_file_is_reported(folder, text):
     (folder / PARITY).write_text(text)
     with pytest.raises(BadCheckpoint, match=PARITY):
         Scorer(folder, "cpu")
 
 
 @needs_half
-def test_the_gate_measures_what_the_scorers_do(folder, labeled):
+def test_the_parity_check_measures_what_the_scorers_do(folder, labeled):
     load_parity_check("cpu")(folder, labeled)
     found = read_parity(folder)
     exact, half = (
@@ -110,13 +110,13 @@ def test_a_device_without_a_16_bit_unit_measures_nothing(folder, labeled, monkey
     assert read_parity(folder) is None
 
 
-@pytest.mark.parametrize("fault", [OSError("the disk is full"), BadCheckpoint("the disk is full")])
-def test_a_gate_that_fails_costs_no_training(folder, labeled, caplog, fault):
-    def gate(_place, _examples):
-        raise fault
+@pytest.mark.parametrize("error", [OSError("the disk is full"), BadCheckpoint("the disk is full")])
+def test_a_parity_check_that_fails_costs_no_training(folder, labeled, caplog, error):
+    def check_parity_port(_place, _examples):
+        raise error
 
     with caplog.at_level(logging.WARNING):
-        _pass(gate, folder, labeled)
+        _pass(check_parity_port, folder, labeled)
     assert "not measured in 16 bit: the disk is full" in caplog.text
 
 
@@ -135,7 +135,7 @@ def test_an_import_with_a_damaged_measurement_is_refused(database, tmp_path, fol
 
 
 def test_an_import_whose_measurement_fails_leaves_nothing(database, tmp_path, folder):
-    def fail(_draft):
+    def fail(_staging):
         raise OSError("no space left")
 
     settings = Settings(home=tmp_path / "home")
@@ -148,7 +148,7 @@ def test_an_import_whose_measurement_fails_leaves_nothing(database, tmp_path, fo
 def test_an_import_may_be_measured_on_ones_own_rows(database, tmp_path, folder):
     settings = Settings(home=tmp_path / "home")
     plain = import_folder(database, settings, folder, "plain")
-    measured = import_folder(database, settings, folder, "measured", lambda draft: write_parity(draft, GOOD))
+    measured = import_folder(database, settings, folder, "measured", lambda staging: write_parity(staging, GOOD))
     assert read_parity(model_versions.checkpoint_folder(settings, plain)) is None
     assert read_parity(model_versions.checkpoint_folder(settings, measured)) == GOOD
     assert not (folder / PARITY).exists()

@@ -98,7 +98,7 @@ def test_a_checkpoint_of_the_old_layout_is_found_by_its_digests_and_left_where_i
     assert numbered.is_dir()
 
 
-def test_a_draft_that_somebody_works_on_stays_however_old_and_one_of_a_killed_command_goes(
+def test_a_staging_that_somebody_works_on_stays_however_old_and_one_of_a_killed_command_goes(
     database, settings, tmp_path
 ):
     write_checkpoint(tmp_path / "member", 50)
@@ -117,7 +117,7 @@ def test_a_draft_that_somebody_works_on_stays_however_old_and_one_of_a_killed_co
 
 
 @pytest.mark.parametrize("moment", ["age", "lock"])
-def test_leftovers_that_another_process_removes_at_the_same_moment_are_no_fault(
+def test_stale_workspaces_that_another_process_removes_at_the_same_moment_are_no_error(
     database, settings, monkeypatch, moment
 ):
     """Another worker cleans up too: a folder may be gone after it was listed."""

@@ -110,7 +110,7 @@ def test_a_link_in_the_folder_is_refused_and_its_target_left(database, job, tmp_
 @pytest.mark.parametrize("end", [".csv", ".errors.csv", ".labels.json"])
 def test_an_export_that_somebody_changed_stays(database, job, tmp_path, end):
     first = export(database, job, tmp_path)
-    export(database, job, tmp_path)  # the same again is no fault
+    export(database, job, tmp_path)  # the same again is no error
     changed = tmp_path / f"{job}{end}"
     changed.write_text("fixed by hand")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}

@@ -39,7 +39,7 @@ def scored(database, broker_url, database_url, tmp_path):
 
     def meet(*messages, afterwards=lambda _: None):
         names = {"database_url": database_url, "broker_url": broker_url, "home": tmp_path / "home"}
-        names |= {"scorer": "tests.factories:FakeScorer", "sweep_seconds": 600}  # only the doorbell tells it of work
+        names |= {"scorer": "tests.factories:FakeScorer", "sweep_seconds": 600}  # only the doorbell says it of work
         register_model(database, names["home"])
         make_job(database, rows=10)
         log = tmp_path / "worker.log"
@@ -77,7 +77,7 @@ def test_a_message_for_a_task_that_is_not_ours_is_dropped(trap, scored):
 
 
 def test_a_worker_is_not_ended_through_redis(scored, database, broker_url):
-    def tell_it_to_end(worker):
+    def say_it_to_end(worker):
         with Celery(broker=broker_url) as stranger:
             stranger.control.shutdown()
         make_job(database, rows=20, key="after")
@@ -86,4 +86,4 @@ def test_a_worker_is_not_ended_through_redis(scored, database, broker_url):
         wait_until(lambda: _predictions(database) == 30)
         assert worker.poll() is None
 
-    assert "Warm shutdown" not in scored(afterwards=tell_it_to_end)
+    assert "Warm shutdown" not in scored(afterwards=say_it_to_end)

@@ -226,8 +226,8 @@ def test_a_training_state_runs_nothing(trap, tmp_path, monkeypatch, name):
     class Died(Exception):
         pass
 
-    def dying(told):
-        if told["step"] == 5:
+    def dying(report):
+        if report["step"] == 5:
             raise Died
 
     monkeypatch.chdir(tmp_path)

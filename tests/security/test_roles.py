@@ -198,7 +198,7 @@ def test_rights_are_taken_as_well_as_given(databases, database, roles):
 
 
 @pytest.mark.parametrize("role", ["nobody-of-this-name", "x; DROP TABLE jobs", ""])
-def test_a_role_that_is_not_there_is_told(database, role):
+def test_a_role_that_is_not_there_is_reported(database, role):
     with pytest.raises(InvalidInput, match="has no role"):
         grant(database, Part.CLIENT, role)
 
@@ -213,7 +213,7 @@ def test_only_the_owner_grants(databases, database_url):
         grant(databases[Part.WORKER], Part.CLIENT, "whoever")
 
 
-def test_a_schema_where_everybody_may_make_tables_is_told(database, roles):
+def test_a_schema_where_everybody_may_make_tables_is_reported(database, roles):
     with database.transaction() as tx:
         tx.exec_driver_sql("GRANT CREATE ON SCHEMA public TO PUBLIC")
     try:

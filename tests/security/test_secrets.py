@@ -45,7 +45,7 @@ COMMANDS = [
 ]
 
 
-def told(arguments, capsys):
+def report(arguments, capsys):
     """All that a command says, with `--debug`'s traceback; it must fail."""
     with pytest.raises((Exception, SystemExit)) as caught:
         relex.main(arguments, standalone_mode=False)
@@ -72,7 +72,7 @@ def configured(monkeypatch, tmp_path):
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_database_that_does_not_answer(configured, capsys, command):
     configured(database_url=f"postgresql://relex:{SECRET}@{NOBODY}/relex?passfile={SECRET}")
-    said = told(command, capsys)
+    said = report(command, capsys)
     assert NOBODY in said.replace('", port ', ":").replace('"', "")
     assert SECRET not in said
 
@@ -100,7 +100,7 @@ def test_a_broker_that_does_not_answer(configured, database, database_url, tmp_p
 @pytest.mark.parametrize("command", ["jobs", "doctor"])
 def test_a_database_url_that_is_none(configured, capsys, url, command):
     configured(database_url=url)
-    said = told([command], capsys)
+    said = report([command], capsys)
     assert "RELEX_DATABASE_URL is not a URL" in said
     assert SECRET not in said
     with pytest.raises(InvalidConfig):
@@ -122,14 +122,14 @@ def test_a_database_url_that_is_none(configured, capsys, url, command):
 def test_a_broker_url_that_is_none(configured, capsys, url):
     configured(database_url="postgresql://relex@host/x", broker_url=url)
     for command in (["jobs"], ["doctor"], ["worker"]):
-        said = told(command, capsys)
+        said = report(command, capsys)
         assert "RELEX_BROKER_URL is not a URL" in said
         assert SECRET not in said
 
 
 def test_an_option_of_a_broker_url(configured, capsys):
     configured(database_url="postgresql://relex@host/x", broker_url=f"redis://{NOBODY}/0?password={SECRET}")
-    said = told(["jobs"], capsys)
+    said = report(["jobs"], capsys)
     assert "unknown option" in said
     assert SECRET not in said
 
@@ -150,7 +150,7 @@ def test_a_wrong_password(capsys, configured, tmp_path):
         wrong = url.replace("@/", f":{SECRET}@/").replace("&require_auth=none", "")
         wait_until(lambda: "password" in _refusal(wrong))
         configured(database_url=wrong)
-        said = told(["jobs"], capsys)
+        said = report(["jobs"], capsys)
         assert "password authentication failed" in said
         assert SECRET not in said
 
@@ -225,7 +225,7 @@ def test_a_worker_from_its_banner_to_the_loss_of_redis(locked_redis, database, d
         wait_until(lambda: "Cannot connect" in log.read_text() or "Error 111" in log.read_text())
     assert any("worker.serve" in line for line in shown)
     assert not [line for line in shown if SECRET in line]
-    assert f"@127.0.0.1:{port}/0" in log.read_text()  # told, without what stands before it
+    assert f"@127.0.0.1:{port}/0" in log.read_text()  # reported, without what stands before it
     assert SECRET not in log.read_text()
     exported = run("export", job.id, "--out", "out", env=environment(**names), cwd=tmp_path)
     assert exported.returncode == 0

@@ -22,7 +22,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def faults(text, overrides=None):
+def failures(text, overrides=None):
     Path("mine.yaml").write_text(text, "utf-8")
     with pytest.raises(InvalidConfig) as caught:
         load_config("mine.yaml", overrides or {})
@@ -61,8 +61,8 @@ def test_every_setting_reaches_its_place():
     assert (read.train.precision, read.validation.metric, read.save.dtype) == ("bf16", "auprc", "float16")
 
 
-def test_all_faults_are_told_at_once_each_with_its_line():
-    told = faults(
+def test_all_errors_are_reported_at_once_each_with_its_line():
+    report = failures(
         "backbone: {name: some/encoder}\n"
         "data: {train: train.csv, valid: gone.csv}\n"
         "train:\n"
@@ -78,7 +78,7 @@ def test_all_faults_are_told_at_once_each_with_its_line():
         "epochs: 3\n"
         "loss:\n"
     )
-    assert sorted(told) == sorted(
+    assert sorted(report) == sorted(
         [
             "mine.yaml:4: unknown key train.shceduler (did you mean train.scheduler?)",
             (
@@ -100,7 +100,7 @@ def test_all_faults_are_told_at_once_each_with_its_line():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "report"),
     [
         ("a: [", f"mine.yaml:1: not YAML: expected the node content, but found '<stream end>'; {QUOTE}"),
         ("\n- 1", "mine.yaml:2: a recipe holds lines of `key: value`"),
@@ -118,12 +118,12 @@ def test_all_faults_are_told_at_once_each_with_its_line():
         ),
     ],
 )
-def test_one_fault_is_told_alone(text, told):
-    assert faults(text) == [told]
+def test_one_error_is_reported_alone(text, report):
+    assert failures(text) == [report]
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "report"),
     [
         ("backbone: {name: x, scratch: {}}", "backbone should have either name (of a pre-trained encoder) or "),
         ("backbone: {}", "backbone should have either name (of a pre-trained encoder) or "),
@@ -141,14 +141,14 @@ def test_one_fault_is_told_alone(text, told):
         ("input: {max_length: 600}", "input.max_length should be less than or equal to 512, not 600"),
     ],
 )
-def test_what_cannot_be_set_together(line, told):
+def test_what_cannot_be_set_together(line, report):
     text = line if line.startswith("backbone") else f"backbone: {{name: x}}\n{line}"
-    assert faults(f"data: {{train: train.csv, valid: valid.csv}}\n{text}")[0].partition(": ")[2].startswith(told)
+    assert failures(f"data: {{train: train.csv, valid: valid.csv}}\n{text}")[0].partition(": ")[2].startswith(report)
 
 
 def test_a_tag_runs_no_code(folder):
-    told = faults(MINIMAL + f"name: !!python/object/apply:os.mkdir [{folder}/made]")
-    assert told == [
+    report = failures(MINIMAL + f"name: !!python/object/apply:os.mkdir [{folder}/made]")
+    assert report == [
         "mine.yaml:3: python/object/apply:os.mkdir is no plain value; write a number, a word or a text in quotes"
     ]
     assert not (folder / "made").exists()
@@ -172,14 +172,14 @@ def test_an_empty_section_changes_nothing():
     assert read.backbone.scratch.layers == 4
 
 
-def test_a_fault_in_a_base_names_the_base(folder):
+def test_an_error_in_a_base_names_the_base(folder):
     (folder / "ground.yaml").write_text(MINIMAL + "train: {epochs: 0}\n")
-    assert faults("base: ground.yaml") == ["ground.yaml:3: train.epochs should be greater than or equal to 1, not 0"]
+    assert failures("base: ground.yaml") == ["ground.yaml:3: train.epochs should be greater than or equal to 1, not 0"]
 
 
 def test_bases_in_a_circle(folder):
     (folder / "other.yaml").write_text("base: mine.yaml\n")
-    assert "other.yaml:1: base mine.yaml is a circular reference" in faults("base: other.yaml\n" + MINIMAL)
+    assert "other.yaml:1: base mine.yaml is a circular reference" in failures("base: other.yaml\n" + MINIMAL)
 
 
 def test_overrides_have_the_last_word_and_are_read_as_yaml():
@@ -199,10 +199,10 @@ def test_overrides_have_the_last_word_and_are_read_as_yaml():
     assert (read.backbone.name, read.backbone.scratch.layers, read.name) == (None, 2, "two")
 
 
-def test_faults_of_overrides_say_so():
+def test_errors_of_overrides_say_so():
     overrides = {"train.epoch": "3", "train.seed": "x", "data.train": "gone.csv", "pooling": "[a"}
     overrides["data.encoding"] = "utf-9"
-    assert sorted(faults(MINIMAL, overrides)) == [
+    assert sorted(failures(MINIMAL, overrides)) == [
         "--set: data.encoding should be an encoding: unknown encoding 'utf-9'; try utf-8, cp949 or utf-16",
         "--set: data.train: there is no file gone.csv here; `--set data.train=FILE` names another",
         f"--set: pooling: '[a': not YAML: expected ',' or ']', but got '<stream end>'; {QUOTE}",

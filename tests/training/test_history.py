@@ -1,4 +1,4 @@
-"""What the logbook tells and decides."""
+"""What the logbook says and decides."""
 
 import json
 
@@ -10,7 +10,7 @@ from relex.training.history import TrainingHistory
 from relex.training.recipe.config import TrainingConfig
 
 
-def logbook(report=lambda _: None, **train):
+def training_history(report=lambda _: None, **train):
     data = {"name": "x", "backbone": {"name": "y"}, "data": {"train": "a", "valid": "b"}}
     return TrainingHistory(TrainingConfig.from_dict(data | {"train": {"epochs": 5} | train}), report)
 
@@ -20,7 +20,7 @@ def scores(micro_f1, auprc=0.0):
 
 
 def test_the_mean_loss_of_an_epoch_weighs_each_step_alike():
-    book = logbook()
+    book = training_history()
     book.add_steps(1, 20, 5.0, 1e-3)
     book.add_steps(10, 20, 2.0, 1e-3)
     book.add_epoch(scores(10.0))
@@ -29,23 +29,23 @@ def test_the_mean_loss_of_an_epoch_weighs_each_step_alike():
     assert [entry["loss"] for entry in book.epochs] == pytest.approx([(5 + 9 * 2) / 10, 1.0])
 
 
-def test_what_is_fetched_of_a_backbone_is_told_until_the_first_step(monkeypatch):
+def test_what_is_fetched_of_a_backbone_is_reported_until_the_first_step(monkeypatch):
     monkeypatch.setattr(logbook_module, "REPORT_SECONDS", 0)
-    told = []
-    book = logbook(told.append)
+    output = []
+    book = training_history(output.append)
     book.add_download(1_000, 3_000)
     book.add_steps(4, 20, 2.0, 1e-3)
-    assert (told[0]["download"], told[0]["step"]) == ({"fetched": 1_000, "total": 3_000}, 0)
-    assert "download" not in told[1]
+    assert (output[0]["download"], output[0]["step"]) == ({"fetched": 1_000, "total": 3_000}, 0)
+    assert "download" not in output[1]
 
 
 def test_a_report_is_plain_data_of_its_own():
-    told = []
-    book = logbook(told.append)
+    output = []
+    book = training_history(output.append)
     book.add_steps(4, 20, 2.0, 1e-3)
     book.add_epoch(scores(10.0, 5.0))
     book.add_steps(5, 20, 1.5, 9e-4)
-    first, second, third = json.loads(json.dumps(told))
+    first, second, third = json.loads(json.dumps(output))
     assert first["history"] == []
     assert (first["step"], first["steps"], first["epoch"], first["epochs"]) == (4, 20, 1, 5)
     assert (first["loss"], first["learning_rate"]) == (2.0, 1e-3)
@@ -55,15 +55,15 @@ def test_a_report_is_plain_data_of_its_own():
 
 
 def test_the_last_report_counts_no_epoch_too_many():
-    told = []
-    book = logbook(told.append, epochs=1)
+    output = []
+    book = training_history(output.append, epochs=1)
     book.add_steps(4, 4, 2.0, 1e-3)
     book.add_epoch(scores(10.0))
-    assert told[-1]["epoch"] == 1
+    assert output[-1]["epoch"] == 1
 
 
 def test_the_first_of_equal_epochs_is_the_best():
-    book = logbook()
+    book = training_history()
     bests = []
     for step, score in enumerate([10.0, 30.0, 30.0, 20.0], 1):
         book.add_steps(step, 5, 1.0, 1e-3)
@@ -82,7 +82,7 @@ def test_the_recipes_metric_decides():
 
 
 def test_patience_runs_out_after_as_many_epochs_without_gain():
-    book = logbook(patience=2)
+    book = training_history(patience=2)
     out = []
     for step, score in enumerate([10.0, 9.0, 11.0, 10.0, 11.0], 1):
         book.add_steps(step, 5, 1.0, 1e-3)
@@ -92,7 +92,7 @@ def test_patience_runs_out_after_as_many_epochs_without_gain():
 
 
 def test_without_patience_it_never_runs_out():
-    book = logbook()
+    book = training_history()
     for step in range(1, 6):
         book.add_steps(step, 5, 1.0, 1e-3)
         book.add_epoch(scores(10.0 - step))
@@ -102,7 +102,7 @@ def test_without_patience_it_never_runs_out():
 def test_a_report_is_not_due_right_after_another(monkeypatch):
     now = 100.0
     monkeypatch.setattr("relex.training.history.time.monotonic", lambda: now)
-    book = logbook()
+    book = training_history()
     now = 101.5
     assert book.due
     book.add_steps(1, 5, 1.0, 1e-3)
@@ -113,6 +113,6 @@ def test_a_report_is_not_due_right_after_another(monkeypatch):
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_ends_the_training(loss):
-    book = logbook()
+    book = training_history()
     with pytest.raises(RelexError, match=r"the loss is (nan|inf) at step 3 of 20: train again with a lower"):
         book.add_steps(3, 20, loss, 1e-3)

@@ -1,4 +1,4 @@
-"""The model card and metrics.json tell the facts of the training."""
+"""The model card and metrics.json say the facts of the training."""
 
 import json
 from dataclasses import replace
@@ -115,7 +115,7 @@ def test_a_model_made_anew_names_no_other_encoder(facts):
     assert "klue/roberta" not in card
 
 
-def test_what_is_to_be_expected_elsewhere_is_told_with_how_far_to_trust_it(facts):
+def test_what_is_to_be_expected_generalization_is_reported_with_how_far_to_trust_it(facts):
     validation = json.loads(metrics_json(facts))["validation"]
     assert (validation["shifted"]["micro_f1"], validation["shifted"]["psi"]) == (61.25, 0.64)
     assert validation["new"] == {"examples": 77, "micro_f1": 48.5}
@@ -125,7 +125,7 @@ def test_what_is_to_be_expected_elsewhere_is_told_with_how_far_to_trust_it(facts
     assert "| micro-F1 on the 77 examples with unseen sentence and entity words | 48.50 |" in card
 
 
-def test_nothing_is_told_where_nothing_is_known(facts):
+def test_nothing_is_reported_where_nothing_is_known(facts):
     plain = replace(facts, generalization=GeneralizationScores(None, None, 0))
     assert json.loads(metrics_json(plain))["validation"]["shifted"] is None
     assert "by the mix of" not in model_card(plain)

@@ -46,7 +46,7 @@ def data():
     return tiny_data()
 
 
-def silent(_):
+def stalled(_):
     """A report that nobody reads."""
 
 
@@ -62,9 +62,9 @@ def metrics(folder):
 def trained(data, tmp_path_factory):
     """One training, its folder and all that it reported."""
     folder = tmp_path_factory.mktemp("trained") / "deep" / "tiny"
-    told = []
-    outcome = train(config(), *data, folder, told.append)
-    return outcome, folder, told
+    output = []
+    outcome = train(config(), *data, folder, output.append)
+    return outcome, folder, output
 
 
 def test_the_folder_is_whole_and_nothing_lies_beside_it(trained):
@@ -75,10 +75,10 @@ def test_the_folder_is_whole_and_nothing_lies_beside_it(trained):
 
 
 def test_it_learns_what_there_is_to_learn(trained):
-    outcome, _, told = trained
+    outcome, _, output = trained
     assert outcome.micro_f1 > 90
     assert outcome.epochs == 3
-    losses = [entry["loss"] for entry in told[-1]["history"]]
+    losses = [entry["loss"] for entry in output[-1]["history"]]
     assert losses[0] > 2 * losses[-1]
 
 
@@ -97,8 +97,8 @@ def test_probabilities_are_those_of_each_row_by_itself(trained, data):
         for item in data[1]
     ]
     validation = Validation(data[1], "valid.csv")
-    judge = ClassifierEvaluator(checkpoint.model, checkpoint.encoder, checkpoint.pad_token_id, validation)
-    together = torch.from_numpy(judge.probabilities())
+    evaluator = ClassifierEvaluator(checkpoint.model, checkpoint.encoder, checkpoint.pad_token_id, validation)
+    together = torch.from_numpy(evaluator.probabilities())
     torch.testing.assert_close(together, torch.cat(alone).softmax(dim=1), atol=1e-5, rtol=0)
 
 
@@ -118,19 +118,19 @@ def test_the_recipe_in_the_folder_is_the_one_that_was_used(trained):
 
 
 def test_reports_are_plain_data_up_to_the_last_step(trained):
-    _, _, told = trained
-    json.dumps(told)
-    steps = [entry["step"] for entry in told]
+    _, _, output = trained
+    json.dumps(output)
+    steps = [entry["step"] for entry in output]
     assert steps == sorted(steps)
-    assert (told[-1]["step"], told[-1]["steps"]) == (60, 60)
-    assert [len(entry["history"]) for entry in told if entry["step"] == 20] == [0, 1]
-    assert told[-1]["learning_rate"] < told[0]["learning_rate"] <= 0.01
+    assert (output[-1]["step"], output[-1]["steps"]) == (60, 60)
+    assert [len(entry["history"]) for entry in output if entry["step"] == 20] == [0, 1]
+    assert output[-1]["learning_rate"] < output[0]["learning_rate"] <= 0.01
 
 
 def test_the_same_seed_gives_the_same_weights(trained, data, tmp_path):
     _, folder, _ = trained
-    train(config(), *data, tmp_path / "same", silent)
-    train(config(train={"seed": 43}), *data, tmp_path / "other", silent)
+    train(config(), *data, tmp_path / "same", stalled)
+    train(config(train={"seed": 43}), *data, tmp_path / "other", stalled)
     assert weights(tmp_path / "same") == weights(folder)
     assert weights(tmp_path / "other") != weights(folder)
 
@@ -140,7 +140,7 @@ def test_the_best_epoch_is_kept_and_not_the_last(data, tmp_path):
     labels = list(LABEL_OF_TYPE.values())
     turned = [replace(item, label=labels[labels.index(item.label) - 1]) for item in data[1]]
     recipe = config(validation={"metric": "auprc"}, train={"epochs": 6, "patience": 2})
-    outcome = train(recipe, data[0], turned, tmp_path / "tiny", silent)
+    outcome = train(recipe, data[0], turned, tmp_path / "tiny", stalled)
     training = metrics(tmp_path / "tiny")["training"]
     scores = [entry["auprc"] for entry in training["history"]]
     assert scores[-1] < max(scores)
@@ -149,14 +149,14 @@ def test_the_best_epoch_is_kept_and_not_the_last(data, tmp_path):
     assert outcome.epochs == training["best_epoch"] + 2 < 6
 
 
-def test_half_size_weights_are_judged_as_they_are_saved(data, tmp_path):
+def test_half_size_weights_are_evaluated_as_they_are_saved(data, tmp_path):
     # Asked at random, among many rows: the smallest change of a weight changes the order that AUPRC sees.
     labels = [item.label for item in data[0]]
     random.Random(5).shuffle(labels)
     valid = [replace(item, label=label) for item, label in zip(data[0], labels, strict=True)]
     train_settings = {"precision": "bf16", "epochs": 1, "learning_rate": 1e-4}
     recipe = config(save={"dtype": "float16"}, train=train_settings, loss={"name": "focal"})
-    outcome = train(recipe, data[0], valid, tmp_path / "tiny", silent)
+    outcome = train(recipe, data[0], valid, tmp_path / "tiny", stalled)
     again = evaluate(tmp_path / "tiny", valid)
     assert (again.micro_f1, again.auprc) == (outcome.micro_f1, outcome.auprc)
     assert metrics(tmp_path / "tiny")["training"]["precision"] == "bf16"
@@ -171,15 +171,15 @@ def test_a_local_backbone_is_the_starting_point(data, tmp_path, backbone_config,
     recipe = config(train={"epochs": 1, "learning_rate": 1e-9}).to_dict()
     recipe["backbone"] = {"name": str(tmp_path / "backbone")}
     capfd.readouterr()
-    train(TrainingConfig.from_dict(recipe), *data, tmp_path / "tiny", silent)
+    train(TrainingConfig.from_dict(recipe), *data, tmp_path / "tiny", stalled)
     assert capfd.readouterr() == ("", "")
     trained = load(tmp_path / "tiny").model.backbone.state_dict()
     name = "encoder.layer.1.output.dense.weight"
     torch.testing.assert_close(trained[name], backbone.state_dict()[name], atol=1e-5, rtol=0)
 
 
-def test_it_is_silent(data, tmp_path, capfd, caplog):
-    train(config(train={"epochs": 1}), *data, tmp_path / "tiny", silent)
+def test_it_is_stalled(data, tmp_path, capfd, caplog):
+    train(config(train={"epochs": 1}), *data, tmp_path / "tiny", stalled)
     evaluate(tmp_path / "tiny", data[1])
     assert capfd.readouterr() == ("", "")
     assert {record.name for record in caplog.records} <= {"relex.evaluation.metrics"}
@@ -196,13 +196,13 @@ def test_a_row_without_a_known_label_is_refused_before_anything(data, tmp_path, 
     far_away = TrainingConfig.from_dict(config().to_dict() | {"backbone": {"name": "nobody/has-this-encoder"}})
     message = rf"^{file}: 1 of \d+ rows cannot be used for training: id id-5 has {what}; label"
     with pytest.raises(InvalidCsv, match=message):
-        train(far_away, *spoiled.values(), tmp_path / "tiny", silent)
+        train(far_away, *spoiled.values(), tmp_path / "tiny", stalled)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_no_examples_are_refused(trained, data, tmp_path):
     with pytest.raises(InvalidCsv, match=r"^train.csv: no examples"):
-        train(config(), [], data[1], tmp_path / "tiny", silent)
+        train(config(), [], data[1], tmp_path / "tiny", stalled)
     with pytest.raises(InvalidCsv, match=r"^evaluation: no examples"):
         evaluate(trained[1], [])
 
@@ -211,8 +211,8 @@ def test_what_a_report_raises_ends_the_training_and_leaves_nothing(data, tmp_pat
     class Lost(Exception):
         pass
 
-    def report(told):
-        if told["history"]:
+    def report(output):
+        if output["history"]:
             raise Lost
 
     with pytest.raises(Lost):
@@ -229,7 +229,7 @@ def test_r_drop_sees_two_passes_under_different_dropout(data, tmp_path, monkeypa
         return forward(loss, logits, gold)
 
     monkeypatch.setattr(RDropLoss, "forward", spy)
-    train(config(loss={"r_drop": 1.0}), *data, tmp_path / "tiny", silent)
+    train(config(loss={"r_drop": 1.0}), *data, tmp_path / "tiny", stalled)
     assert len(seen) == 60
     apart = other = 0.0
     for logits, gold in seen:
@@ -250,12 +250,12 @@ def test_the_score_by_another_files_mix_can_choose_the_epoch(tmp_path):
         validation={"metric": "micro_f1_reweighted", "like": str(target)},
         train={"epochs": 4},
     )
-    train(recipe, *map(read_labeled_examples, (train_file, valid_file)), tmp_path / "tiny", silent)
-    told = metrics(tmp_path / "tiny")
-    shifted = [epoch["micro_f1_reweighted"] for epoch in told["training"]["history"]]
-    assert shifted != [epoch["micro_f1"] for epoch in told["training"]["history"]]
-    assert told["training"]["best_epoch"] == 1 + shifted.index(max(shifted))
-    assert told["validation"]["shifted"]["micro_f1"] == pytest.approx(max(shifted))
-    assert told["validation"]["shifted"]["psi"] > 0
-    assert told["validation"]["new"]["examples"] > 0
+    train(recipe, *map(read_labeled_examples, (train_file, valid_file)), tmp_path / "tiny", stalled)
+    output = metrics(tmp_path / "tiny")
+    shifted = [epoch["micro_f1_reweighted"] for epoch in output["training"]["history"]]
+    assert shifted != [epoch["micro_f1"] for epoch in output["training"]["history"]]
+    assert output["training"]["best_epoch"] == 1 + shifted.index(max(shifted))
+    assert output["validation"]["shifted"]["micro_f1"] == pytest.approx(max(shifted))
+    assert output["validation"]["shifted"]["psi"] > 0
+    assert output["validation"]["new"]["examples"] > 0
     assert "by the mix of test_data.csv" in (tmp_path / "tiny" / "README.md").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""k-fold training: every example is held out once, the folds vote, and a killed run goes on with the fold it was in."""
+"""k-fold training: every example is held out once, the folds vote, and a killed run resumes in its fold."""
 
 import json
 from collections import Counter
@@ -47,9 +47,9 @@ def recipe(**changes):
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / "deep" / "tiny"
-    told = []
-    outcome = train(recipe(), *data, folder, told.append)
-    return outcome, folder, told
+    report = []
+    outcome = train(recipe(), *data, folder, report.append)
+    return outcome, folder, report
 
 
 def test_each_example_is_held_out_once_and_labels_keep_their_shares(data):
@@ -67,14 +67,14 @@ def test_each_example_is_held_out_once_and_labels_keep_their_shares(data):
     assert parts(examples, 5, 2, "train.csv") != cut
 
 
-def test_labels_rarer_than_folds_are_no_fault():
+def test_labels_rarer_than_folds_are_no_error():
     cut = parts([example(row, NO_RELATION if row else "per:title") for row in range(6)], 3, 1, "train.csv")
     assert [len(held) for _, held in cut] == [2, 2, 2]
     with pytest.raises(InvalidCsv, match="no label has 7 examples"):
         parts([example(row, NO_RELATION) for row in range(6)], 7, 1, "train.csv")
 
 
-def test_the_folds_vote_and_are_judged_on_the_validation_file(trained, data):
+def test_the_folds_vote_and_are_evaluated_on_the_validation_file(trained, data):
     outcome, folder, _ = trained
     assert {path.name for path in folder.iterdir()} == {
         "ensemble.json",
@@ -93,9 +93,9 @@ def test_the_folds_vote_and_are_judged_on_the_validation_file(trained, data):
     assert outcome.epochs == 2 * FOLDS
     again = evaluate(folder, data[1], "cpu")
     assert (again.micro_f1, again.auprc) == pytest.approx((outcome.micro_f1, outcome.auprc))
-    told = json.loads((folder / "metrics.json").read_text("utf-8"))
-    assert (told["validation"]["micro_f1"], told["validation"]["auprc"]) == (outcome.micro_f1, outcome.auprc)
-    assert [len(each["history"]) for each in told["training"]["folds"]] == [2] * FOLDS
+    report = json.loads((folder / "metrics.json").read_text("utf-8"))
+    assert (report["validation"]["micro_f1"], report["validation"]["auprc"]) == (outcome.micro_f1, outcome.auprc)
+    assert [len(each["history"]) for each in report["training"]["folds"]] == [2] * FOLDS
     assert f"{outcome.micro_f1:.2f}" in (folder / "README.md").read_text("utf-8")
 
 
@@ -105,22 +105,22 @@ def test_the_folds_differ(trained):
 
 
 def test_progress_counts_through_all_folds(trained):
-    _, _, told = trained
-    steps = [each["step"] for each in told]
+    _, _, report = trained
+    steps = [each["step"] for each in report]
     assert steps == sorted(steps)
-    assert steps[-1] == told[-1]["steps"]
-    assert [each["epoch"] for each in told[-1]["history"]] == list(range(1, 2 * FOLDS + 1))
-    assert {each["epochs"] for each in told} == {2 * FOLDS}
-    assert {(each["fold"], each["folds"]) for each in told} == {(number, FOLDS) for number in (1, 2, 3)}
+    assert steps[-1] == report[-1]["steps"]
+    assert [each["epoch"] for each in report[-1]["history"]] == list(range(1, 2 * FOLDS + 1))
+    assert {each["epochs"] for each in report} == {2 * FOLDS}
+    assert {(each["fold"], each["folds"]) for each in report} == {(number, FOLDS) for number in (1, 2, 3)}
 
 
 class Died(Exception):
     pass
 
 
-def test_a_killed_run_goes_on_with_the_fold_it_was_in(trained, data, tmp_path, monkeypatch):
-    _, folder, told = trained
-    killed_at = told[len(told) // 2]
+def test_a_killed_run_continues_with_the_fold_it_was_in(trained, data, tmp_path, monkeypatch):
+    _, folder, report = trained
+    killed_at = report[len(report) // 2]
 
     def dies(progress):
         if progress["step"] == killed_at["step"]:
@@ -138,7 +138,7 @@ def test_a_killed_run_goes_on_with_the_fold_it_was_in(trained, data, tmp_path, m
     left = {path.name for path in (tmp_path / "scratch").glob("*/fold-*.scratch/*")}
     assert left == {"tensorboard"}
     assert heard[0]["step"] >= killed_at["step"]
-    assert heard[-1]["history"] == told[-1]["history"]
+    assert heard[-1]["history"] == report[-1]["history"]
     # It was killed again, after its checkpoint was written and before it was registered.
     train(recipe(), *data, tmp_path / "tiny", heard.append, tmp_path / "scratch")
     assert len(begun) == FOLDS - 1
@@ -148,11 +148,11 @@ def test_a_killed_run_goes_on_with_the_fold_it_was_in(trained, data, tmp_path, m
 
 def test_what_cannot_choose_an_epoch_is_refused_before_the_first_fold(data, tmp_path):
     """Every held-out example shares an entity word with the others: none is new."""
-    told = []
+    report = []
     asked = config(train={"folds": FOLDS}, validation={"metric": "micro_f1_unseen"})
     with pytest.raises(InvalidConfig, match="micro_f1_unseen"):
-        train(asked, *data, tmp_path / "tiny", told.append)
-    assert told == []
+        train(asked, *data, tmp_path / "tiny", report.append)
+    assert report == []
 
 
 def test_folds_of_another_recipe_are_not_taken_over(data, tmp_path):

@@ -100,9 +100,9 @@ def test_a_recipe_trains(backbones, tmp_path, name):
         few_steps["backbone.name"] = str(backbones / asked.backbone.name)
     config = load_config(name, few_steps)
     train_examples, valid = tiny_data()
-    told = []
-    train(config, train_examples[:48], valid[:16], tmp_path / name, told.append)
-    assert told[-1]["step"] == told[-1]["steps"] == -(-48 // asked.train.batch_size)
+    report = []
+    train(config, train_examples[:48], valid[:16], tmp_path / name, report.append)
+    assert report[-1]["step"] == report[-1]["steps"] == -(-48 // asked.train.batch_size)
     relation = json.loads((tmp_path / name / "config.json").read_text())["relation"]
     assert (relation["scheme"], relation["pooling"]) == (asked.input.scheme, asked.pooling)
     loaded = load(tmp_path / name)

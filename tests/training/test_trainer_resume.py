@@ -25,18 +25,18 @@ class Died(Exception):
     pass
 
 
-class Told:
-    """Remembers the loss of every step, and dies where it is told to."""
+class Report:
+    """Remembers the loss of every step, and dies where it is asked to."""
 
     def __init__(self, dies_at=None):
         self.losses = {}
         self.history = []
         self._dies_at = dies_at
 
-    def __call__(self, told):
-        self.losses[told["step"]] = told["loss"]
-        self.history = told["history"]
-        if told["step"] == self._dies_at:
+    def __call__(self, output):
+        self.losses[output["step"]] = output["loss"]
+        self.history = output["history"]
+        if output["step"] == self._dies_at:
             raise Died
 
 
@@ -78,17 +78,17 @@ def weights(folder):
 @pytest.fixture(scope="module")
 def undisturbed(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed") / "tiny"
-    told = Told()
-    outcome = train(recipe(), *data, folder, told)
-    assert sorted(told.losses) == list(range(1, STEPS + 1))
-    assert len(set(told.losses.values())) == STEPS
-    return outcome, told, weights(folder)
+    output = Report()
+    outcome = train(recipe(), *data, folder, output)
+    assert sorted(output.losses) == list(range(1, STEPS + 1))
+    assert len(set(output.losses.values())) == STEPS
+    return outcome, output, weights(folder)
 
 
 def is_as_if_undisturbed(undisturbed, resumed, outcome, folder):
-    expected, told, expected_weights = undisturbed
-    assert resumed.losses.items() <= told.losses.items()
-    assert resumed.history == told.history
+    expected, output, expected_weights = undisturbed
+    assert resumed.losses.items() <= output.losses.items()
+    assert resumed.history == output.history
     assert weights(folder) == expected_weights
     assert outcome == expected
 
@@ -99,7 +99,7 @@ def is_as_if_undisturbed(undisturbed, resumed, outcome, folder):
     ids=["before any state", "at an epoch's end", "after an epoch's end", "at the last step but one"],
 )
 def test_a_death_leaves_no_trace(undisturbed, data, tmp_path, dies_at, steps_a_save, resumes_after):
-    dying, resumed = Told(dies_at), Told()
+    dying, resumed = Report(dies_at), Report()
     with pytest.raises(Died):
         train(recipe(steps_a_save), *data, tmp_path / "tiny", dying, tmp_path / "scratch")
     assert not (tmp_path / "tiny").exists()
@@ -116,7 +116,7 @@ def test_kill_9_leaves_no_trace(undisturbed, data, tmp_path):
     dying = {int(step): loss for step, loss in json.loads((tmp_path / "told.json").read_text()).items()}
     assert max(dying) == dies_at
     assert dying.items() <= undisturbed[1].losses.items()
-    resumed = Told()
+    resumed = Report()
     outcome = train(recipe(), *data, tmp_path / "tiny", resumed, tmp_path / "scratch")
     assert dies_at - 8 <= min(resumed.losses) <= dies_at
     is_as_if_undisturbed(undisturbed, resumed, outcome, tmp_path / "tiny")
@@ -129,9 +129,9 @@ def kill_myself(folder, dies_at):
     callbacks.time = SimpleNamespace(monotonic=itertools.count().__next__)
     losses = {}
 
-    def report(told):
-        losses[told["step"]] = told["loss"]
-        if told["step"] == dies_at:
+    def report(output):
+        losses[output["step"]] = output["loss"]
+        if output["step"] == dies_at:
             (Path(folder) / "told.json").write_text(json.dumps(losses))
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -155,8 +155,8 @@ def test_only_the_newest_state_and_the_best_weights_are_kept(data, tmp_path):
 
 def test_a_finished_training_is_not_done_again(data, tmp_path):
     impatient = config(train={"save_minutes": 0, "epochs": 8, "patience": 1})
-    first = train(impatient, *data, tmp_path / "first", Told(), tmp_path / "scratch")
-    again = Told()
+    first = train(impatient, *data, tmp_path / "first", Report(), tmp_path / "scratch")
+    again = Report()
     second = train(impatient, *data, tmp_path / "second", again, tmp_path / "scratch")
     assert again.losses == {}
     assert first == second
@@ -166,7 +166,7 @@ def test_a_finished_training_is_not_done_again(data, tmp_path):
 
 def test_the_mean_loss_of_an_epoch_counts_the_steps_before_the_death(undisturbed, data, tmp_path, monkeypatch):
     monkeypatch.setattr(history, "REPORT_SECONDS", 1e9)
-    dying, resumed = Told(dies_at=20), Told()
+    dying, resumed = Report(dies_at=20), Report()
     with pytest.raises(Died):
         train(recipe(4), *data, tmp_path / "tiny", dying, tmp_path / "scratch")
     train(recipe(4), *data, tmp_path / "tiny", resumed, tmp_path / "scratch")
@@ -176,20 +176,20 @@ def test_the_mean_loss_of_an_epoch_counts_the_steps_before_the_death(undisturbed
 
 
 def test_a_state_of_another_recipe_or_of_other_examples_does_not_count(data, tmp_path):
-    train(recipe(3), *data, tmp_path / "tiny", Told(), tmp_path / "scratch")
+    train(recipe(3), *data, tmp_path / "tiny", Report(), tmp_path / "scratch")
     for other_recipe, other_data in [(config(train={"seed": 1}), data), (recipe(3), (data[0][1:], data[1]))]:
-        told = Told(dies_at=1)
+        output = Report(dies_at=1)
         with pytest.raises(Died):
-            train(other_recipe, *other_data, tmp_path / "tiny", told, tmp_path / "scratch")
+            train(other_recipe, *other_data, tmp_path / "tiny", output, tmp_path / "scratch")
 
 
 def test_a_half_written_state_does_not_count(undisturbed, data, tmp_path):
     with pytest.raises(Died):
-        train(recipe(3), *data, tmp_path / "tiny", Told(dies_at=11), tmp_path / "scratch")
+        train(recipe(3), *data, tmp_path / "tiny", Report(dies_at=11), tmp_path / "scratch")
     half = tmp_path / "scratch" / "checkpoint-999"
     half.mkdir()
     (half / "trainer_state.json").write_text("{")
-    resumed = Told()
+    resumed = Report()
     outcome = train(recipe(3), *data, tmp_path / "tiny", resumed, tmp_path / "scratch")
     assert 1 < min(resumed.losses) <= 11
     is_as_if_undisturbed(undisturbed, resumed, outcome, tmp_path / "tiny")

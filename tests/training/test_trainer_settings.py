@@ -132,7 +132,7 @@ def test_without_hiding_nothing_is_encoded_twice(data):
     assert not to_training_data(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer).hidden
 
 
-def test_a_tokenizer_without_a_mask_token_is_told_in_words(data):
+def test_a_tokenizer_without_a_mask_token_is_reported_in_words(data):
     recipe = config(train={"entity_mask_prob": 0.5})
     model, tokenizer = build_classifier(recipe, data[0])
     tokenizer.mask_token = None

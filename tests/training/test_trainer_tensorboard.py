@@ -53,8 +53,8 @@ def test_every_report_is_a_point(tmp_path):
 
 
 def test_points_after_the_last_state_are_declared_void_when_they_are_drawn_again(tmp_path, monkeypatch):
-    def report(told):
-        if told["step"] == 25:
+    def report(output):
+        if output["step"] == 25:
             raise Died
 
     monkeypatch.setattr(callbacks.CheckpointCallback, "_save_is_due", True)

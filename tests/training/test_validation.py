@@ -29,7 +29,7 @@ def certain(labels):
     return probabilities
 
 
-def test_without_more_only_the_plain_scores_are_told():
+def test_without_more_only_the_plain_scores_are_reported():
     scores = Validation(rows(4), "valid.csv").scores(certain([RIGHT, RIGHT, WRONG, NO_RELATION]), RELATIONS)
     assert scores.keys() == {"micro_f1", "auprc"}
     # 2 hits of 4 gold relations and 3 predicted ones

@@ -35,11 +35,11 @@ def test_frequent_words_are_one_token(texts):
     assert train_wordpiece(texts, 400).encode("비틀즈가").tokens == ["[CLS]", "비틀즈가", "[SEP]"]
 
 
-def test_a_pair_is_told_apart(texts):
+def test_a_pair_is_reported_apart(texts):
     encoding = train_wordpiece(texts, 400).encode("조선의", "썼다")
     assert encoding.tokens.count("[SEP]") == 2
     assert encoding.type_ids == [0] * 3 + [1] * (len(encoding.tokens) - 3)
 
 
-def test_the_drafts_special_tokens_are_gone(texts):
+def test_the_stagings_special_tokens_are_gone(texts):
     assert train_wordpiece(texts, 120).get_added_tokens_decoder() == {}

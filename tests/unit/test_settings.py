@@ -17,14 +17,14 @@ def test_variables_come_before_env_files_and_toml(tmp_path):
     assert (settings.shard_rows, settings.device, settings.home) == (3, "env-file", Path("/toml"))
 
 
-def test_every_fault_is_told_at_once(tmp_path):
-    with pytest.raises(InvalidConfig) as told:
+def test_every_error_is_reported_at_once(tmp_path):
+    with pytest.raises(InvalidConfig) as report:
         Settings.from_env({"RELEX_SHARD_ROWS": "many", "RELEX_LEASE_SECONDS": "-1"}, tmp_path)
-    assert "RELEX_SHARD_ROWS: 'many'" in str(told.value)
-    assert "RELEX_LEASE_SECONDS: '-1'" in str(told.value)
+    assert "RELEX_SHARD_ROWS: 'many'" in str(report.value)
+    assert "RELEX_LEASE_SECONDS: '-1'" in str(report.value)
 
 
-def test_a_typo_in_relex_toml_is_told_with_the_nearest_key(tmp_path):
+def test_a_typo_in_relex_toml_is_reported_with_the_nearest_key(tmp_path):
     (tmp_path / "relex.toml").write_text('databse_url = "x"\n')
     with pytest.raises(InvalidConfig, match=r"unknown key databse_url \(did you mean database_url\?\)"):
         Settings.from_env({}, tmp_path)

@@ -80,7 +80,7 @@ def test_what_a_killed_worker_held_goes_to_another(worker, database, job):
     assert_all_scored_once(database, job)
 
 
-def test_a_worker_that_is_told_to_end_gives_back_what_it_holds(worker, database, job):
+def test_a_worker_that_is_asked_to_end_gives_back_what_it_holds(worker, database, job):
     with worker(scorer="tests.factories:SlowScorer", lease_seconds=600) as polite:
         wait_until(lambda: progress(database, job).running_shards == 1)
         polite.send_signal(signal.SIGTERM)

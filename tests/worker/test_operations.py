@@ -84,17 +84,17 @@ def test_every_line_is_json_and_bears_the_ids_of_the_shard_that_is_held(worker, 
         wait_until(lambda: running(database, job) == 0 and counted(database) == [])
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    told = lines(log)
-    done = [line for line in told if line["message"].startswith("rows: ")]
+    report = lines(log)
+    done = [line for line in report if line["message"].startswith("rows: ")]
     assert sorted((line["job"], line["shard"], line["model"]) for line in done) == [
         (job.id, 0, job.model),
         (job.id, 100, job.model),
     ]
-    assert {"time", "level", "worker"} <= set.intersection(*(set(line) for line in told))
+    assert {"time", "level", "worker"} <= set.intersection(*(set(line) for line in report))
     with database.transaction() as tx:
         assert {line["worker"] for line in done} == set(tx.exec_driver_sql("SELECT worker FROM shards").scalars())
-    assert not [line for line in told if "received" in line["message"] or "succeeded" in line["message"]]
-    assert all("job" not in line for line in told if line["logger"].startswith("celery"))
+    assert not [line for line in report if "received" in line["message"] or "succeeded" in line["message"]]
+    assert all("job" not in line for line in report if line["logger"].startswith("celery"))
 
 
 def test_a_terminal_or_a_setting_gets_plain_text(worker, database, job, log):
@@ -191,11 +191,11 @@ def without_tables(server_url):
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def test_a_worker_without_tables_ends_with_the_remedy_told_once(worker, without_tables, log):
+def test_a_worker_without_tables_ends_with_the_suggestion_report_once(worker, without_tables, log):
     with worker(database_url=without_tables) as process:
         assert process.wait(60) == 1
-    (told,) = [line["message"] for line in lines(log) if line["level"] == "ERROR"]
-    assert "`relex db upgrade`" in told
+    (report,) = [line["message"] for line in lines(log) if line["level"] == "ERROR"]
+    assert "`relex db upgrade`" in report
     assert "Traceback" not in log.read_text()
 
 
@@ -252,7 +252,7 @@ def test_a_worker_that_cannot_reach_postgres_is_not_well(worker, log, tmp_path):
         assert not file.exists()
 
 
-def test_a_stale_file_is_told_with_its_age(tmp_path):
+def test_a_stale_file_is_reported_with_its_age(tmp_path):
     file = tmp_path / "health"
     file.write_text("{}")
     os.utime(file, (1, 1))

@@ -79,7 +79,7 @@ def test_a_training_process_that_does_not_stop_is_killed(monkeypatch, tmp_path):
 
 
 def test_a_training_process_that_makes_no_progress_ends_and_frees_its_slot(database, env, tmp_path, two_runs):
-    """Reading its data and importing torch takes longer than it may be silent here."""
+    """Reading its data and importing torch takes longer than it may be stalled here."""
     log = tmp_path / "worker.log"
     hasty = env | {"RELEX_TRAIN_STALL_SECONDS": "0.1", "RELEX_LEASE_SECONDS": "0.3"}
     with started("worker", "--queues", "train", env=hasty, log=log):
@@ -88,7 +88,7 @@ def test_a_training_process_that_makes_no_progress_ends_and_frees_its_slot(datab
 
 
 @pytest.mark.usefixtures("two_runs")
-def test_a_worker_trains_as_many_runs_as_it_was_told_and_they_do_not_outlive_it(database, env, tmp_path):
+def test_a_worker_trains_as_many_runs_as_it_was_reported_and_they_do_not_outlive_it(database, env, tmp_path):
     log = tmp_path / "worker.log"
     with started("worker", "--queues", "train", "--concurrency", "2", env=env, log=log) as process:
         wait_until(lambda: states(database) == [RunState.RUNNING, RunState.RUNNING])
