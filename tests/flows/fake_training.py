@@ -18,7 +18,7 @@ class FakeTrainer:
     score: float = 50.0
     rival: float = 40.0
     error: Exception | None = None
-    output: float | None = None
+    reported: float | None = None
     data: str = "f" * 64
     during: Callable[[], object] = lambda: None
     at_the_end: Callable[[], object] = lambda: None
@@ -30,7 +30,7 @@ class FakeTrainer:
         report({"step": 1, "steps": 2, "history": []})
         if self.fault:
             raise self.fault
-        write_checkpoint(folder, self.score, self.told, self.data)
+        write_checkpoint(folder, self.score, self.reported, self.data)
         self.at_the_end()
 
     def evaluate(self, folder, examples):

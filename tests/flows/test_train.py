@@ -105,7 +105,7 @@ def test_the_same_weights_on_another_file_are_evaluated_by_that_file(database, t
     train(FakeTrainer(50))
     train(FakeTrainer(60))
     other = "e" * 64
-    assert train(FakeTrainer(50, told=10, data=other, rival=40)).model == "tiny@1"
+    assert train(FakeTrainer(50, reported=10, data=other, rival=40)).model == "tiny@1"
     assert current(database) == "tiny@2"
     with database.transaction() as tx:
         assert versions.find(tx, "tiny@1").score_on(other).micro_f1 == 10
