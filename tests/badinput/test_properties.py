@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from relex.encoding.windows import apart, moved, window
+from relex.encoding.windows import exceeds, range_after_cut, window
 from relex.errors import InvalidConfig, InvalidCsv, did_you_mean, printable, quoted
 from relex.files import entities
 from relex.files.columns import BadCell
@@ -175,8 +175,8 @@ def test_a_window_holds_both_entities_and_as_much_as_fits(length, data):
     assert len(kept) == room
     for start, end in blocks:
         assert set(range(start, end)) <= set(kept)
-        assert kept[slice(*moved((start, end), kept))] == list(range(start, end))
-    if not apart(blocks, room):
+        assert kept[slice(*range_after_cut((start, end), kept))] == list(range(start, end))
+    if not exceeds(blocks, room):
         assert kept == list(range(kept[0], kept[-1] + 1))
 
 

@@ -9,7 +9,7 @@ import torch
 from transformers import DistilBertConfig
 
 from relex.errors import BadCheckpoint
-from relex.flows.train import _pass
+from relex.flows.train import _check_parity
 from relex.inference.ensemble import open_scorer
 from relex.inference.scorer import Scorer
 from relex.lazy import load_parity_check
@@ -112,11 +112,11 @@ def test_a_device_without_a_16_bit_unit_measures_nothing(folder, labeled, monkey
 
 @pytest.mark.parametrize("error", [OSError("the disk is full"), BadCheckpoint("the disk is full")])
 def test_a_parity_check_that_fails_costs_no_training(folder, labeled, caplog, error):
-    def check_parity_port(_place, _examples):
+    def failing_check(_place, _examples):
         raise error
 
     with caplog.at_level(logging.WARNING):
-        _pass(check_parity_port, folder, labeled)
+        _check_parity(failing_check, folder, labeled)
     assert "not measured in 16 bit: the disk is full" in caplog.text
 
 
