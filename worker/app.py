@@ -48,7 +48,7 @@ app.conf.update(
     accept_content=["json"],
     # Take one message at a time, so that a free worker is never behind a busy one.
     worker_prefetch_multiplier=1,
-    # A worker that outlives Redis goes on when it is back.
+    # A worker that outlives Redis continues when Redis is back.
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -59,13 +59,13 @@ app.conf.update(
     broker_transport_options={"socket_connect_timeout": 3, "socket_timeout": 30, "socket_keepalive": True},
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
-    # Nobody asks a worker anything through Redis, so nobody who gets into Redis can tell it to end.
+    # Nobody asks a worker anything through Redis, so nobody who gets into Redis can end it.
     worker_enable_remote_control=False,
     timezone="UTC",
 )
 
 
 def configured(settings: Settings) -> Celery:
-    """The app on the broker that the settings name."""
+    """Return the app, connected to the broker that the settings name."""
     app.conf.broker_url = settings.broker_url
     return app

@@ -67,8 +67,8 @@ def default_concurrency(settings: Settings) -> int:
 
 
 def share_of_cores(processes: int) -> int:
-    """The threads of each of so many processes; torch reads it as OMP_NUM_THREADS when it is loaded."""
-    return -(-(os.cpu_count() or 1) // processes)  # rather a lane too many than an idle core
+    """Return the number of threads of each process; torch reads it from OMP_NUM_THREADS."""
+    return -(-(os.cpu_count() or 1) // processes)  # rounded up: one lane too many is better than an idle core
 
 
 def lock_of(settings: Settings, queue: str, slot: int) -> Path:
@@ -86,5 +86,5 @@ def lock_of(settings: Settings, queue: str, slot: int) -> Path:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """This process's environment with the settings in it, flags included."""
+    """Return this process's environment with the settings, options of the command line included."""
     return dict(os.environ) | settings.to_env()

@@ -1,4 +1,4 @@
-"""The one door for senders: wake who scores, wake who trains, become a worker.
+"""What commands use of the worker: notify scorers, notify trainers, become a worker.
 
 With a broker that means a doorbell in Redis, without one a background process on this machine. A doorbell says
 only "there is work"; Postgres says which. It is rung after the commit, and losing one costs seconds.
@@ -59,7 +59,9 @@ def run_worker(settings: Settings, queues: Sequence[str], concurrency: int | Non
 
 
 def _divided(settings: Settings, queues: Sequence[str], concurrency: int | None) -> tuple[Settings, int]:
-    """What `--concurrency` means: scoring processes, or training processes where nothing else is asked of a worker.
+    """Return the settings and the number of child processes that `--concurrency` means.
+
+    It counts scoring processes, or training processes where a worker only trains.
 
     Training runs beside the pool, so a worker that only trains keeps a single child there, for its doorbells.
     """

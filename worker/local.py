@@ -98,8 +98,8 @@ class LocalWorker:
     def run(self) -> None:
         """Work while nobody else does in this slot.
 
-        Work that is queued while this process is about to end must not be forgotten: its sender saw the lock held
-        and started nobody. So there is always one more look after the lock is given up.
+        Work that is queued while this process is about to end must not be forgotten: its sender saw that the
+        lock was taken and started no process. So this looks once more after it has released the lock.
 
         Raises:
             Transient: a service went away; a process that stays tries again instead.
@@ -108,25 +108,25 @@ class LocalWorker:
             logger.info("relex worker on the queue %s: waits for work until Ctrl-C or SIGTERM", self._queue)
         again = True
         while again and not shared.stopping():
-            with self._held() as held:
-                if held:
+            with self._slot_lock() as acquired:
+                if acquired:
                     self._loop.run()
-            again = self._stay or (held and self._something_waits())
+            again = self._stay or (acquired and self._something_waits())
             if again:
                 shared.wait(POLL_SECONDS)
 
     @contextmanager
-    def _held(self) -> Iterator[bool]:
-        """Whether the slot is ours. With a broker many may train at once: the run's lease keeps them apart."""
+    def _slot_lock(self) -> Iterator[bool]:
+        """Yield whether this process has the slot; with a broker, the leases of runs keep processes apart."""
         if self._settings.broker_url:
             yield True
             return
-        with locks.try_exclusive(lock_of(self._settings, self._queue, self._slot)) as held:
-            if not held and self._stay:
+        with locks.try_exclusive(lock_of(self._settings, self._queue, self._slot)) as acquired:
+            if not acquired and self._stay:
                 logger.info("waiting: a background process of this machine is at work already")
                 heartbeat.write(self._settings)
                 shared.wait(RETRY_SECONDS)
-            yield held
+            yield acquired
 
     def _open_work(self, database: Database) -> Work:
         if self._queue == SCORE:

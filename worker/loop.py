@@ -86,7 +86,7 @@ class Loop:
                 shared.wait(RETRY_SECONDS)
 
     def _heartbeat(self, database: Database) -> AbstractContextManager[None]:
-        """A process that ends by itself when idle has no health that anybody could ask for."""
+        """Write the health file while the loop runs; a process that ends when idle writes none."""
         return heartbeat(self._settings, database) if self._pace.stays else nullcontext()
 
     def _work(self, database: Database) -> None:

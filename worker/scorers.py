@@ -54,7 +54,7 @@ class Scorers:
 def scoring_worker(
     database: Database, settings: Settings, slot: int = 0, unloadable: UnloadableModels | None = None
 ) -> Worker:
-    """This process as the scoring flow sees it; `slot` is its number among the processes of its worker."""
+    """Describe this process to the scoring flow; `slot` is its number among the processes of its worker."""
     heartbeat = shared.ProcessHeartbeat(slot)
     terms = LeaseTerms(settings.lease_seconds, settings.stall_seconds, shared.stopping, heartbeat)
     return Worker(worker_name(), Scorers(database, settings).get, terms, unloadable or UnloadableModels())

@@ -54,7 +54,10 @@ def describe_mismatch(database: Database, revision: str | None) -> str:
     tables = f"the tables in {database.name} are at revision {revision or 'none'}"
     if is_known(revision):
         return f"{tables}, this relex needs {latest_revision()}"
-    return f"{tables}, which this relex does not know (it needs {latest_revision()}): a newer relex or a pre-release made them"
+    return (
+        f"{tables}, which this relex does not know (it needs {latest_revision()}): "
+        "a newer relex or a pre-release made them"
+    )
 
 
 def suggested_fix(revision: str | None) -> str:

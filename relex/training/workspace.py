@@ -18,7 +18,7 @@ from relex.training.recipe.config import TrainingConfig
 
 SEAL = "logbook.json"
 """The seal of a state: the digest of its run, and the training history at that step."""
-LAST_REPORT_KEY = "told"
+LAST_REPORT_KEY = "last_report"
 """Key of the last progress report in the history of a state."""
 
 

@@ -17,7 +17,7 @@ def translate_error(database: Database) -> Iterator[None]:
 
     Raises:
         LeaseLost: another process has ended the trial.
-        DatabaseUnreachable, RelexError: see `Database.faults`.
+        DatabaseUnreachable, RelexError: see `Database.translated_errors`.
     """
     with database.translated_errors():
         try:

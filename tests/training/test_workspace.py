@@ -8,7 +8,7 @@ from tests.tiny_training import config
 
 
 def history(step, best_epoch=1):
-    return {"told": {"step": step}, "best_epoch": best_epoch}
+    return {"last_report": {"step": step}, "best_epoch": best_epoch}
 
 
 def write(scratch, step):
