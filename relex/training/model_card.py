@@ -174,8 +174,8 @@ def _weaknesses(facts: TrainingFacts) -> str:
 def _seen_words_share(facts: TrainingFacts) -> float:
     """Compute the share (x100) of validation examples whose two entities occur in the training file."""
     words = {entity.text for example in facts.train for entity in (example.subject, example.object)}
-    share = sum(example.subject.text in words and example.object.text in words for example in facts.valid)
-    return 100 * share / len(facts.valid)
+    count = sum(example.subject.text in words and example.object.text in words for example in facts.valid)
+    return 100 * count / len(facts.valid)
 
 
 def licence(config: TrainingConfig, train: Sequence[Example]) -> str:
