@@ -74,7 +74,7 @@ def scores(checkpoint: Path, validation: Validation) -> list[str]:
     return [
         with_interval(validation.gold, predicted),
         f"{area:.1f} {_interval(intervals.auprcs(validation.gold, probabilities, labels))}",
-        f"{generalization.shifted.micro_f1:.1f}" if generalization.shifted else "",
+        f"{generalization.reweighted.micro_f1:.1f}" if generalization.reweighted else "",
         with_interval(gold, guess),
     ]
 
