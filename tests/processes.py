@@ -65,8 +65,8 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for something that must become true."""
+def wait_until(true: Callable[[], bool], seconds: float = 180) -> None:
+    """Wait for something that must become true; by default long enough for processes on a machine that is busy."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not become true in time"

@@ -139,9 +139,9 @@ def undisturbed(recipe, tmp_path_factory):
 JOIN = """
 import sys
 from pathlib import Path
-from relex.training import ranks
-with ranks.process_group("cpu", Path(sys.argv[1])):
-    assert ranks.broadcast([ranks.rank()]) == [0.0]
+from relex.training.distributed import broadcast, process_group, rank
+with process_group("cpu", Path(sys.argv[1])):
+    assert broadcast([rank()]) == [0.0]
 """
 
 
