@@ -172,7 +172,7 @@ def test_a_cancelled_job_keeps_what_is_done_and_refuses_whoever_holds_the_rest(d
     assert ended.since == ended.job.cancelled_at
     assert claim(database) is None
     for write, argument in ((shards.renew, 60), (shards.release, "late"), (shards.fail, "late")):
-        with pytest.raises(LeaseLost, match="or cancelled"):
+        with pytest.raises(LeaseLost, match="or it was cancelled"):
             do(database, write, held, argument)
     with pytest.raises(LeaseLost):
         complete(database, held)

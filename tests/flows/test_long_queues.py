@@ -10,7 +10,7 @@ DONE = 3000
 ASKED = {
     "turns": (shards.TURNS, {"unloadable": ["other@1"]}),
     "claim": (shards.CLAIM, {"worker": "worker", "lease_seconds": 60}),
-    "claimable": (shards.CLAIMABLE, {"many": 10, "unloadable": ["other@1"]}),
+    "claimable": (shards.CLAIMABLE, {"limit": 10, "unloadable": ["other@1"]}),
     "ended": (jobs.ENDED, {}),
     "recover": (shards.RECOVER, {}),
     "halve": (shards.HALVE, {"crashes": 2}),
