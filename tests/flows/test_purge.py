@@ -75,7 +75,7 @@ def test_a_purge_that_was_killed_is_finished_by_the_next(database, monkeypatch):
         steps.append(first_row)
         real(tx, job, first_row, end_row)
 
-    monkeypatch.setattr(flow.purging, "delete_rows", killed)
+    monkeypatch.setattr(flow.deletion, "delete_rows", killed)
     with pytest.raises(DatabaseUnreachable):
         purge(database, MONTH, lambda _: None, step_rows=4)
     assert 0 < rows_of(database, job) < 23
