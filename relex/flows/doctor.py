@@ -1,4 +1,4 @@
-"""What relex would use on this machine, what is broken, and how to fix it. Changes nothing."""
+"""A diagnosis of the installation: what relex would use on this machine, what is broken, and how to fix it."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ from relex.settings import Settings
 def examine(
     settings: Settings, clock: Callable[[], float] = time.time, ignored: Sequence[str] = ()
 ) -> Iterator[CheckResult]:
-    """Look at everything in turn; a problem in one place does not hide the next.
+    """Run all checks, one after another; a problem in one place does not hide the next. Nothing is changed.
 
     `ignored` names the variables of other programs that `relex.environment` has cleared.
     """
@@ -36,7 +36,7 @@ def examine(
 
 
 def _embedded(settings: Settings, clock: Callable[[], float]) -> Iterator[CheckResult]:
-    """The embedded Postgres; one that is there and whole is started for the look, where it is not running."""
+    """Check the embedded Postgres; one that exists and is intact is started for its checks if it is not running."""
     result, usable = machine.embedded(settings.home)
     yield result
     if usable is None:

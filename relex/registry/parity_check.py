@@ -15,11 +15,11 @@ from relex.model.folder import classifiers
 from relex.model.parity import Parity, read_parity, write_parity
 
 MAX_EXAMPLES = 2048
-"""Enough to distinguish 99 % from 99.5 %."""
+"""Maximum number of examples scored; enough to distinguish 99 % from 99.5 %."""
 
 
 def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto") -> None:
-    """Measure every classifier in a checkpoint that was not measured yet, and write down what came out.
+    """Measure every classifier of a checkpoint that was not measured yet, and write its parity.json.
 
     Nothing happens on a device that has no 16-bit unit: such a checkpoint is scored in float32 everywhere.
 
