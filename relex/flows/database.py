@@ -44,7 +44,7 @@ def open_database(settings: Settings, client: str = "relex") -> Iterator[Databas
 
 
 def upgrade(settings: Settings, roles: Mapping[Part, str]) -> tuple[str, str]:
-    """Bring the tables up to date, register the checkpoints that came with relex, and grant roles what they need.
+    """Upgrade the tables, register the checkpoints that came with relex, and grant rights to roles.
 
     Returns:
         The database's name without its password, and the revision reached.

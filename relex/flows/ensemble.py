@@ -94,7 +94,7 @@ def register(
     name: str,
     evaluate_version: Callable[[ModelVersion], Scores] | None = None,
 ) -> Registered:
-    """Write the ensemble's checkpoint and register it; it becomes current by the rule of `registry.promotion`.
+    """Write the ensemble's checkpoint, register it, and apply the rule of `registry.promotion`.
 
     An ensemble that is no better than its best member has a note that says so, and never becomes current by itself.
     `evaluate_version` scores the current version on this file; without it only known scores count.

@@ -136,7 +136,7 @@ def seen_in(scored: Scored) -> tuple[SeenRows, ...]:
 
 
 def precision_of(scored: Scored) -> str:
-    """Return the precision of a job, as `Scores` names it: 16 bit is for versions that were measured in it."""
+    """Return the precision of a job, as `Scores` names it: 16 bit only for versions measured in it."""
     measured = any(name.endswith(PARITY) for name in scored.version.digests)
     return DEFAULT_PRECISION if measured and not scored.job.exact else FP32
 
@@ -170,7 +170,9 @@ def evaluation_data(evaluation: Evaluation) -> Mapping[str, Any]:
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, Path]:
-    """Write `evaluation.json` and `predictions.csv` (gold label, predicted label, probabilities) to a folder.
+    """Write `evaluation.json` and `predictions.csv` to a folder.
+
+    The CSV holds the gold label, the predicted label and the probabilities of each row.
 
     Raises:
         RelexError: the folder cannot be written to, or other files go by these names.

@@ -1,4 +1,4 @@
-"""Exporting a job to files: the predictions, the order of the labels, and a manifest with their origin."""
+"""Exporting a job to files: predictions, the order of the labels, and a manifest of their origin."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Reading the health file of a worker, which `worker.health` writes and the probe of a container reads."""
+"""Reading a worker's health file, which `worker.health` writes, for the probe of a container."""
 
 import time
 from pathlib import Path

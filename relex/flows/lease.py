@@ -1,4 +1,4 @@
-"""Leases that are renewed while work makes progress, and writes that are retried until Postgres is back.
+"""Leases, renewed while work makes progress, and writes, retried until Postgres is back.
 
 A thread renews a lease, because the device may be busy for longer than that. It stops when the work has made no
 progress for `stall_seconds`: a hung device must lose its shard although its process is alive.
@@ -76,7 +76,10 @@ class LeaseTerms:
 
 
 class Lease:
-    """A context in which `renew` is called three times a lease; `record_progress` keeps the renewals coming."""
+    """A context in which a lease is renewed as long as `record_progress` is called.
+
+    `renew` is called three times in each lease period.
+    """
 
     def __init__(self, renew: Callable[[], None], terms: LeaseTerms) -> None:
         self._renew = renew

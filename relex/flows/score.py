@@ -1,4 +1,6 @@
-"""Scoring one shard: claim, score, commit. Whatever happens, the shard ends done, failed or back in the queue.
+"""Scoring one shard: claim, score, commit.
+
+Whatever happens, the shard ends done, failed or back in the queue.
 
 What a scorer must do is stated here, by its consumer (:class:`Scorer`); `relex.inference` implements it, and so does
 the fake scorer of the tests.
@@ -155,7 +157,7 @@ def _score_pending(rows: PendingRows, scorer: Scorer, lease: Lease) -> None:
 
 
 def _attempt(rows: PendingRows, scorer: Scorer, lease: Lease, examples: Sequence[Example]) -> Exception | None:
-    """Score examples together and record their results; return the error that ended this early, if one did."""
+    """Score examples together and record their results; return the error that ended it early, if any."""
     lease.record_progress()
     try:
         for batch in scorer.score(examples):
@@ -223,7 +225,7 @@ def _release(database: Database, shard: Shard, reason: str, *, delay_seconds: fl
 
 
 def _give_up_or_retry(database: Database, shard: Shard, error: Exception) -> None:
-    """Release a shard that failed as a whole, so that it is tried elsewhere; give it up after MAX_ATTEMPTS."""
+    """Release a shard that failed as a whole for another attempt; fail it after MAX_ATTEMPTS."""
     logger.error("%s rows %d to %d: %r", shard.job_id, shard.first_row, shard.end_row, error, exc_info=error)
     reason = str(error) if isinstance(error, RelexError) else repr(error)
     try:

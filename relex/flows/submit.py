@@ -1,4 +1,4 @@
-"""Submitting a CSV: the whole file is checked, then one transaction writes the job, its rows and its shards.
+"""Submitting a CSV that was checked: one transaction writes the job, its rows and its shards.
 
 A command that is killed midway leaves nothing behind: no job, no rows, no shard.
 """

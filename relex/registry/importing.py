@@ -31,7 +31,9 @@ class SmokeTest(Protocol):
 def import_folder(
     database: Database, settings: Settings, source: Path, name: str, examine: Callable[[Path], None] | None = None
 ) -> ModelVersion:
-    """Register a copy of a checkpoint folder that was made elsewhere; it becomes current only by `promote`.
+    """Register a copy of a checkpoint folder that was made elsewhere.
+
+    It becomes current only by `promote`.
 
     `examine` checks the copy before it is registered: the smoke test, and the parity check on the user's labeled
     examples. A parity.json that a classifier already has is trusted.

@@ -150,7 +150,7 @@ def version_dir(settings: Settings, version: ModelVersion) -> Path:
 
 
 def _candidate_dirs(settings: Settings, version: ModelVersion) -> list[Path]:
-    """Return the folders of the home where a version's files may be; earlier releases named them by number."""
+    """Return the folders where a version's files may be; earlier releases named them by number."""
     return [version_dir(settings, version), settings.home / "models" / version.name / str(version.number)]
 
 

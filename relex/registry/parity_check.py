@@ -1,4 +1,4 @@
-"""The parity check of 16 bit: the same labeled examples scored both ways, by the scorers that will score later."""
+"""The bf16 parity check: the same labeled examples scored in 16 bit and in float32."""
 
 from collections.abc import Sequence
 from itertools import chain

@@ -1,4 +1,4 @@
-"""The checks of Redis and of Postgres: connection, permissions, and the configuration that relex needs."""
+"""The checks of Redis and Postgres: connection, permissions, and the necessary configuration."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ def _check_replica(at: Broker, info: dict[str, object]) -> CheckResult | None:
 
 
 def _check_memory(at: Broker, info: dict[str, object]) -> CheckResult:
-    """Check that Redis has room for notifications and does not evict them; a lost one costs time, but no row."""
+    """Check that Redis has room for notifications and keeps them; a lost one costs time, but no row."""
     limit, used = int(str(info["maxmemory"])), int(str(info["used_memory"]))
     policy, place = str(info["maxmemory_policy"]), f"{at.host}:{at.port}"
     if limit and policy != "noeviction":
@@ -121,7 +121,7 @@ def _read_only(database: Database, facts: server.ServerFacts) -> CheckResult:
 
 
 def tables(database: Database, *, embedded: bool) -> CheckResult:
-    """Check the revision of the tables; older embedded ones are fine, since they are upgraded at the next use."""
+    """Check the revision of the tables; older embedded ones pass, as the next use upgrades them."""
     revision = schema.current_revision(database)
     text = f"{database.name}, tables at revision {revision or 'none'}"
     if revision == schema.latest_revision() or (embedded and schema.is_known(revision)):
