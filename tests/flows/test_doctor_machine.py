@@ -106,6 +106,6 @@ def test_the_command_prints_for_programs_and_people_and_fails_where_something_is
     env |= {"RELEX_DATABASE_URL": url_with(database_url, port=1, password=PASSWORD)}
     done = run_command("doctor", env=env, cwd=tmp_path)
     assert done.returncode == 1
-    assert "broken" in done.stdout
+    assert "\nerror    database" in done.stdout
     assert "-> sudo systemctl start postgresql" in done.stdout
     assert PASSWORD not in done.stdout + done.stderr
