@@ -17,7 +17,7 @@ from relex.flows.database import upgrade
 from relex.flows.doctor import examine
 from relex.settings import Settings
 
-STYLES = {State.OK: "green", State.WARNING: "yellow", State.BROKEN: "red"}
+STYLES = {State.OK: "green", State.WARNING: "yellow", State.ERROR: "red"}
 
 
 @click.command("doctor")
@@ -36,7 +36,7 @@ def doctor_command(ignored: Sequence[str] | None, *, as_json: bool) -> None:
         click.echo(json.dumps([asdict(result) for result in results], ensure_ascii=False))
     else:
         _print_results(results)
-    if any(result.state is State.BROKEN for result in results):
+    if any(result.state is State.ERROR for result in results):
         sys.exit(ExitCode.FAILED)
 
 
@@ -44,8 +44,8 @@ def _print_results(results: Sequence[CheckResult]) -> None:
     console = stdout_console()
     for result in results:
         console.print(Text.assemble((f"{result.state:8}", STYLES[result.state]), f" {result.name:11} {result.text}"))
-        if result.remedy:
-            console.print(f"{'':20} -> {result.remedy}")
+        if result.suggestion:
+            console.print(f"{'':20} -> {result.suggestion}")
 
 
 @click.group("db")

@@ -92,7 +92,7 @@ class LabeledFile:
         """Queue the file for a model version, or find its earlier job."""
         options = SubmitOptions(self.encoding, model, again=self.again, fresh=self.fresh, exact=self.exact)
         submission = submit(database, self.csv, facts, options, settings.shard_rows)
-        before = "  (submitted before)" if submission.known else ""
+        before = "  (submitted before)" if submission.existing_state else ""
         self.console.print(f"{submission.job_id}  {submission.model}{before}")
         notify_scorers(settings, max(submission.shards, 1), self.console)
         return submission.job_id

@@ -75,7 +75,7 @@ def submit_command(csv: Path, out: Path | None, *, follow: bool, as_json: bool, 
         if follow or out:
             _finish(settings, database, submission, out, console)
         elif not as_json:
-            is_done = submission.known is JobState.DONE
+            is_done = submission.existing_state is JobState.DONE
             console.print((next_steps.export if is_done else next_steps.follow)(submission.job_id))
 
 
@@ -112,9 +112,9 @@ def _where(facts: FileFacts, wanted: Path) -> str:
 
 
 def _print_submission(submission: Submission, facts: FileFacts, settings: Settings, console: Console) -> None:
-    if submission.known:
-        ways = [hints.resume(submission.job_id)] if submission.known is JobState.PAUSED else []
-        before = f"note: this file was submitted before with {submission.model} ({submission.known})"
+    if submission.existing_state:
+        ways = [hints.resume(submission.job_id)] if submission.existing_state is JobState.PAUSED else []
+        before = f"note: this file was submitted before with {submission.model} ({submission.existing_state})"
         console.print("; ".join([before, *ways, hints.submit_again()]))
         for change in submission.changes:
             console.print(f"note: {change}")
@@ -128,7 +128,7 @@ def _data(submission: Submission, facts: FileFacts) -> dict[str, Any]:
     return {
         "job": submission.job_id,
         "model": submission.model,
-        "known": submission.known is not None,
+        "known": submission.existing_state is not None,
         "total": facts.accepted,
         "rejected": facts.rejected,
         "sha256": facts.sha256,

@@ -25,7 +25,7 @@ class RunBenchmark(Protocol):
 
 
 def bench(path: Path, rows: int, plan: Plan, report: Callable[[str], None], encoding: str = "utf-8") -> Report:
-    """Measure the plan's engines on the first `rows` rows of a CSV in this encoding, with or without labels.
+    """Measure the plan's engines on the first `rows` rows of a CSV, with or without labels.
 
     Raises:
         InvalidCsv: the file cannot be used, or a row has problems.

@@ -1,4 +1,4 @@
-"""Is model version B better than A? Both are evaluated on the same rows, and their settings are compared."""
+"""Comparing two model versions: metrics on the same rows, and the settings of their trainings."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ from relex.registry import model_versions
 from relex.settings import Settings
 from relex.training.recipe.reader import read_recipe
 
-FOUND, FLIPS = "comparison.json", "flips.csv"
+COMPARISON, FLIPS = "comparison.json", "flips.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class Flip:
 
     @property
     def right(self) -> str:
-        """Who has the gold label: A, B or neither."""
+        """The model that predicts the gold label: A, B or neither."""
         return {self.a: "A", self.b: "B"}.get(str(self.example.label), "neither")
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was found, and from what."""
+    """The paired metrics of two jobs of one file, and what they were computed from."""
 
     a: Scored
     b: Scored
@@ -57,7 +57,7 @@ class Comparison:
     flips: tuple[Flip, ...]
     changes: tuple[Change, ...]
     changes_unknown: str | None
-    """Why the settings could not be compared, where they could not."""
+    """Why the settings could not be compared; None if they could."""
     seen: tuple[SeenRows, ...]
     """Whether the versions were trained on these rows, as far as that is known."""
 
@@ -147,8 +147,8 @@ def write_comparison(comparison: Comparison, out: Path) -> tuple[Path, Path]:
     """
     with new_files(out) as staging:
         write_flips(staging / FLIPS, ((flip.example, flip.a, flip.b, flip.right) for flip in comparison.flips))
-        write_json(staging / FOUND, comparison_data(comparison))
-    return out / FOUND, out / FLIPS
+        write_json(staging / COMPARISON, comparison_data(comparison))
+    return out / COMPARISON, out / FLIPS
 
 
 def _flips(a: Scored, b: Scored) -> Iterator[Flip]:

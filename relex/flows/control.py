@@ -1,11 +1,8 @@
 """Cancelling, pausing, resuming, retrying and reprioritizing jobs, and cancelling training runs.
 
-No flag is set that somebody must look at: shards and runs get a new fencing token, so the next report of the worker
-that has one is refused, and what it has of it is thrown away.
-
-Shards that a worker has claimed are finished in any case.
-
-Scoring what an ended job left: its failed and cancelled shards, and on request the rows that ended as errors.
+Cancelling sets no flag that workers would have to poll: shards and runs get a new fencing token, so the next report of
+the worker that holds one is refused, and its result is discarded. A paused job finishes the shards that workers have
+claimed. A retry queues the failed and cancelled shards of an ended job, and on request the rows that ended as errors.
 """
 
 from relex.db import ids, job_control, runs
@@ -15,7 +12,9 @@ from relex.domain.runs import TrainingRun
 
 
 def cancel(database: Database, job_ref: str) -> Progress | TrainingRun:
-    """Cancel what is meant by an id, a unique prefix or `@last` (the newest of jobs and runs); tell how far it got.
+    """Cancel the job or training run meant by `job_ref`, and return how far it got.
+
+    `job_ref` is an id, a unique prefix or `@last` (the newest of jobs and runs).
 
     Raises:
         NotFound: nothing goes by this id, or several do.
@@ -31,7 +30,7 @@ def cancel(database: Database, job_ref: str) -> Progress | TrainingRun:
 
 
 def pause(database: Database, job_ref: str) -> Progress:
-    """Pause the job meant by an id, a unique prefix or `@last`, and tell how far it is.
+    """Pause the job meant by an id, a unique prefix or `@last`, and return its progress.
 
     Raises:
         JobNotFound: nothing goes by this id, or several do.
@@ -44,7 +43,7 @@ def pause(database: Database, job_ref: str) -> Progress:
 
 
 def resume(database: Database, job_ref: str) -> Progress:
-    """Let a paused job continue; the caller notifies the workers afterwards.
+    """Resume a paused job; the caller notifies the workers afterwards.
 
     Raises:
         JobNotFound, InvalidInput: as :func:`pause`.
@@ -68,10 +67,10 @@ def prioritize(database: Database, job_ref: str, priority: int) -> Progress:
 
 
 def retry(database: Database, job_ref: str, *, rows: bool, budget: MaxFailed | None = None) -> Progress:
-    """Queue again what was not scored of a job, and tell how far it is; the caller notifies the workers afterwards.
+    """Queue the unscored rows of a job again, and return its progress; the caller notifies the workers.
 
-    Nothing that has a prediction is scored again. With `rows` each row error makes place for what becomes of the row
-    now; `budget` is the job's error budget from now on.
+    No row that has a prediction is scored again. With `rows`, rows that ended as errors are scored again too; `budget`
+    is the job's error budget from now on.
 
     Raises:
         JobNotFound: nothing goes by this id, or several do.

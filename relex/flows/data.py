@@ -1,4 +1,4 @@
-"""Work on labeled files before any training: cut them in two, and look at what they hold."""
+"""Splitting and describing labeled files before a training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ DEFAULT_TOKENIZER = SHIPPED / "starter" / "tokenizer.json"
 
 @dataclass(frozen=True, slots=True)
 class SplitFiles:
-    """Where the two sides of a split were written."""
+    """The two files of a split."""
 
     train: Path
     valid: Path
     split: Split
     notes: tuple[str, ...] = ()
-    """What a person should know of the file that was split."""
+    """Remarks for the user on the file that was split."""
 
 
 def split_file(
@@ -59,7 +59,7 @@ def split_file(
 def describe_files(
     paths: Sequence[Path], tokenizer_file: Path = DEFAULT_TOKENIZER, encoding: str = "utf-8"
 ) -> Description:
-    """Count what the files hold, and compare each with the first.
+    """Describe the contents of files, and compare each with the first.
 
     Args:
         paths: CSVs without bad rows, with or without labels.

@@ -1,4 +1,4 @@
-"""Opening the database that the settings mean: the one given, or the embedded one."""
+"""Opening the database that the settings name: a database URL, or else the embedded Postgres."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -24,7 +24,7 @@ class Migrate(Protocol):
 
 @contextmanager
 def open_database(settings: Settings, client: str = "relex") -> Iterator[Database]:
-    """A database with tables that fit this relex.
+    """Open the database of the settings, with tables that fit this relex.
 
     The embedded one is brought up to date as needed; the one of a team only by `relex db upgrade`, since others
     work on it.
@@ -44,7 +44,7 @@ def open_database(settings: Settings, client: str = "relex") -> Iterator[Databas
 
 
 def upgrade(settings: Settings, roles: Mapping[Part, str]) -> tuple[str, str]:
-    """Bring the tables up to date, register the checkpoints that came with relex, and grant roles what they need.
+    """Upgrade the tables, register the checkpoints that came with relex, and grant rights to roles.
 
     Returns:
         The database's name without its password, and the revision reached.

@@ -1,4 +1,4 @@
-"""What relex would use on this machine, what is broken, and how to fix it. Changes nothing."""
+"""A diagnosis of the installation: what relex uses here, what is broken, and how to fix it."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +18,9 @@ from relex.settings import Settings
 def examine(
     settings: Settings, clock: Callable[[], float] = time.time, ignored: Sequence[str] = ()
 ) -> Iterator[CheckResult]:
-    """Look at everything in turn; a problem in one place does not hide the next.
+    """Run all checks, one after another; a problem in one place does not hide the next.
 
-    `ignored` names the variables of other programs that `relex.environment` has cleared.
+    Nothing is changed. `ignored` names the variables of other programs that `relex.environment` has cleared.
     """
     yield CheckResult("relex", f"{version('relex')}, torch {version('torch')}")
     if ignored:
@@ -36,7 +36,7 @@ def examine(
 
 
 def _embedded(settings: Settings, clock: Callable[[], float]) -> Iterator[CheckResult]:
-    """The embedded Postgres; one that is there and whole is started for the look, where it is not running."""
+    """Check the embedded Postgres, which is started for this if it exists and is intact."""
     result, usable = machine.embedded(settings.home)
     yield result
     if usable is None:

@@ -1,4 +1,4 @@
-"""Several model versions as one that votes: evaluated from the predictions of ordinary jobs, registered as a version.
+"""Ensembles: evaluated from the predictions of ordinary jobs, registered as one version that votes.
 
 Every member scores the labeled file once, as a job; all kinds of vote are evaluated from those predictions. The
 evaluation itself is that of `flows.evaluate.Evaluator`.
@@ -30,7 +30,7 @@ from relex.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class EnsembleEvaluation:
-    """Members on one labeled file, and what they are worth alone and together."""
+    """The members' predictions for one labeled file, and the metrics alone and together."""
 
     members: tuple[Scored, ...]
     ensemble_report: EnsembleReport
@@ -40,15 +40,15 @@ class EnsembleEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A new ensemble."""
+    """A new ensemble and the decision on its promotion."""
 
     version: ModelVersion
     decision: Decision
     """Whether it became current, and why."""
 
 
-def members_of(database: Database, given: Sequence[str], name: str | None) -> tuple[str, ...]:
-    """Return the versions that these names mean, each `name@number`.
+def members_of(database: Database, names: Sequence[str], name: str | None) -> tuple[str, ...]:
+    """Return the versions that `names` mean, each `name@number`; `name` is that of the ensemble.
 
     Raises:
         ModelNotFound: there is no such version.
@@ -57,7 +57,7 @@ def members_of(database: Database, given: Sequence[str], name: str | None) -> tu
     if name is not None and not re.fullmatch(MODEL_NAME, name):
         raise InvalidInput(f"{name}: a model's name has 1 to 64 letters, digits, _ and -; {hints.name_model()}")
     with database.transaction() as tx:
-        versions = tuple(str(model_versions.choose(tx, each)) for each in given)
+        versions = tuple(str(model_versions.choose(tx, each)) for each in names)
     twice = sorted({each for each in versions if versions.count(each) > 1})
     if twice:
         raise InvalidInput(f"{twice[0]} is named twice: each member votes once; {hints.list_models()}")
@@ -94,7 +94,7 @@ def register(
     name: str,
     evaluate_version: Callable[[ModelVersion], Scores] | None = None,
 ) -> Registered:
-    """Write the ensemble's checkpoint and register it; it becomes current by the rule of `registry.promotion`.
+    """Write the ensemble's checkpoint, register it, and apply the rule of `registry.promotion`.
 
     An ensemble that is no better than its best member has a note that says so, and never becomes current by itself.
     `evaluate_version` scores the current version on this file; without it only known scores count.
@@ -166,6 +166,7 @@ def _precision(ensemble: EnsembleEvaluation) -> str:
 
 def _texts(ensemble: EnsembleEvaluation, vote: Vote, name: str) -> Mapping[str, str]:
     job = ensemble.members[0].job
+    members = " ".join(ensemble.ensemble_report.members)
     facts = EnsembleFacts(
         name=name,
         ensemble_report=ensemble.ensemble_report,
@@ -175,7 +176,7 @@ def _texts(ensemble: EnsembleEvaluation, vote: Vote, name: str) -> Mapping[str, 
         examples=len(ensemble.members[0].examples),
         precision=_precision(ensemble),
         training=_training(ensemble),
-        made_by=f"relex ensemble {' '.join(ensemble.ensemble_report.members)} --on {job.file_name} --vote {vote} --name {name}",
+        made_by=f"relex ensemble {members} --on {job.file_name} --vote {vote} --name {name}",
     )
     return {METRICS: metrics_json(facts), MODEL_CARD: ensemble_card(facts)}
 

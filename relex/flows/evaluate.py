@@ -1,4 +1,4 @@
-"""How good is a model version on a labeled file? Evaluated from the predictions of an ordinary job.
+"""Evaluating a model version on a labeled file, from the predictions of an ordinary job.
 
 So an evaluation sees exactly what an export of the same job holds, workers and model included.
 """
@@ -47,7 +47,7 @@ class Evaluator(Protocol):
         """Evaluate models alone and in every kind of vote; each is its name, predictions and label order."""
 
 
-FOUND, PREDICTIONS = "evaluation.json", "predictions.csv"
+EVALUATION, PREDICTIONS = "evaluation.json", "predictions.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was found, and from what."""
+    """The metrics of one job of a labeled file, and what they were computed from."""
 
     scored: Scored
     evaluation_report: EvaluationReport
     reweighted: Reweighted | None
-    """Where a target file was given."""
+    """Metrics weighted by the mix of a target file; None without one."""
     seen: tuple[SeenRows, ...]
     """Whether the version was trained on these rows, as far as that is known."""
 
@@ -106,7 +106,7 @@ def evaluate_version(database: Database, evaluator: Evaluator, job_id: str) -> S
 
 
 def complete(database: Database, job_id: str) -> Scored:
-    """Return a job's examples and predictions, if no row is without one.
+    """Return a job's examples and predictions; every row must have one.
 
     A row that could not be scored is neither right nor wrong; a score that left it out would be of another file.
 
@@ -131,12 +131,12 @@ def complete(database: Database, job_id: str) -> Scored:
 
 
 def seen_in(scored: Scored) -> tuple[SeenRows, ...]:
-    """Say whether a job's version was trained on its rows, as far as that is known."""
+    """Report whether a job's version was trained on its rows, as far as that is known."""
     return seen_rows(scored.version, scored.job.file_sha256, scored.examples)
 
 
 def precision_of(scored: Scored) -> str:
-    """Return the precision of a job, as `Scores` names it: 16 bit is for versions that were measured in it."""
+    """Return the precision of a job, as `Scores` names it: 16 bit only for versions measured in it."""
     measured = any(name.endswith(PARITY) for name in scored.version.digests)
     return DEFAULT_PRECISION if measured and not scored.job.exact else FP32
 
@@ -170,12 +170,14 @@ def evaluation_data(evaluation: Evaluation) -> Mapping[str, Any]:
 
 
 def write_evaluation(evaluation: Evaluation, out: Path) -> tuple[Path, Path]:
-    """Write `evaluation.json` and `predictions.csv` (gold label, predicted label, probabilities) to a folder.
+    """Write `evaluation.json` and `predictions.csv` to a folder.
+
+    The CSV holds the gold label, the predicted label and the probabilities of each row.
 
     Raises:
         RelexError: the folder cannot be written to, or other files go by these names.
     """
     with new_files(out) as staging:
         write_labeled_predictions(staging / PREDICTIONS, evaluation.scored.examples, evaluation.scored.predictions)
-        write_json(staging / FOUND, evaluation_data(evaluation))
-    return out / FOUND, out / PREDICTIONS
+        write_json(staging / EVALUATION, evaluation_data(evaluation))
+    return out / EVALUATION, out / PREDICTIONS

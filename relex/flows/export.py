@@ -1,4 +1,4 @@
-"""From a job to files: the predictions, the labels' order, and a manifest that says where they came from."""
+"""Exporting a job to files: predictions, the order of the labels, and a manifest of their origin."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ SEAL = "sha256_of_the_rest"
 """The key of a manifest's own digest."""
 
 ENDINGS = (".csv", ".errors.csv", ".labels.json", ".excel.csv", ".errors.excel.csv")
-"""Of the files beside a manifest."""
+"""Endings of the names of the files beside a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +38,31 @@ class Export:
     manifest: Path
     errors: Path | None
     spreadsheets: tuple[Path, ...]
-    """The CSVs once more, as Excel wants them, where that was asked for."""
+    """Copies of the CSVs for spreadsheets, if they were requested."""
     rows: int
-    """Predictions written."""
+    """Number of predictions written."""
     failed: int
 
 
-def export(database: Database, given: str, out: Path, *, partial: bool = False, excel: bool = False) -> Export:
-    """Write a job's predictions, labels and manifest to `out`, all of one moment.
+def export(database: Database, job_ref: str, out: Path, *, partial: bool = False, excel: bool = False) -> Export:
+    """Write a job's predictions, labels and manifest to `out`, from one snapshot of the database.
 
     Each file is written elsewhere and then moved, the manifest last: a folder with a manifest is complete. With `excel`
-    each CSV has a copy beside it that a spreadsheet opens without harm. An earlier export of the job gives way if its
-    files are as its manifest says; no other file does.
+    each CSV has a copy beside it that a spreadsheet opens without harm. An earlier export of the job is replaced
+    if its files are as its manifest says; no other file is.
 
     Raises:
         JobNotFound: nothing goes by this id, or several do.
-        JobUnfinished: rows are still to be scored and `partial` was not asked for.
+        JobUnfinished: rows are still to be scored and `partial` is false.
         RelexError: the folder cannot be written to, or another file goes by one of the names.
     """
     with database.transaction(snapshot=True) as tx:
-        progress = jobs.progress(tx, jobs.find(tx, given))
+        progress = jobs.progress(tx, jobs.find(tx, job_ref))
         job = progress.job
         if progress.state is not JobState.DONE and not partial:
             raise JobNotDone(
                 f"{job.id} is {progress.state}: {progress.done:,} of {counted(job.total, 'row')}; "
-                f"{_way_to_the_rest(progress)}{hints.export_partial()}"
+                f"{_hint_for_remaining(progress)}{hints.export_partial()}"
             )
         base = out / _file_name(job.id)
         manifest = base.with_suffix(".manifest.json")
@@ -100,7 +100,7 @@ def _write(tx: Transaction, folder: Path, progress: Progress, *, excel: bool) ->
 
 
 def _vouched(manifest: Path) -> Mapping[str, str]:
-    """The digests of an earlier export into the same folder, by file name, its manifest's among them."""
+    """Return the digests of an earlier export to the same folder, by file name, including its manifest's."""
     try:
         content = dict(json.loads(manifest.read_text("utf-8")))
         files = dict(content["files"])
@@ -114,14 +114,14 @@ def _vouched(manifest: Path) -> Mapping[str, str]:
 
 
 def _file_name(job_id: JobId) -> str:
-    """The id as a name in `out`; ids are relex' own, but the database may be somebody else's."""
+    """Return the id as a file name; it is checked, since the database may be somebody else's."""
     if not re.fullmatch(JOB_ID, job_id):
         raise RelexError(f"{job_id!r} is no id that relex gave to a job: nothing was written")
     return job_id
 
 
-def _way_to_the_rest(progress: Progress) -> str:
-    """Say what makes the rest of the rows come, as far as anything does."""
+def _hint_for_remaining(progress: Progress) -> str:
+    """Return the hint that leads to the remaining rows; empty if nothing does."""
     if progress.state is JobState.PAUSED:
         return f"{hints.resume(progress.job.id)}, "
     if not progress.state.ended:
@@ -155,6 +155,6 @@ def _manifest(progress: Progress, model: ModelVersion, folder: Path) -> Mapping[
 
 
 def _sealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content with the digest of the rest, by which a manifest that somebody edited is recognized."""
+    """Return the content with its own digest, by which a manifest that somebody edited is recognized."""
     rest = json.dumps(content, ensure_ascii=False, sort_keys=True, default=str)
     return {**content, SEAL: hashlib.sha256(rest.encode()).hexdigest()}

@@ -1,4 +1,4 @@
-"""What the health file of a worker says: its watch writes it (`worker.health`), a container's probe asks for it."""
+"""Reading a worker's health file, which `worker.health` writes, for the probe of a container."""
 
 import time
 from pathlib import Path
@@ -8,14 +8,14 @@ from relex.hints import jobs as hints
 from relex.settings import Settings
 
 STALE_SWEEPS = 4
-"""A file is stale after so many sweeps without a word; one that waits for a connection is not."""
+"""Number of sweeps without an update after which a health file is stale."""
 
 MIN_SECONDS = 15.0
-"""... and never before: Postgres may be asked for ten seconds before it counts as silent."""
+"""Minimum age, in seconds, of a stale file: a worker may wait ten seconds for Postgres before it gives up."""
 
 
 def health(settings: Settings) -> str:
-    """What the health file says of a worker that is well; no service is asked.
+    """Return a sentence on a healthy worker, read from its health file; no service is contacted.
 
     Raises:
         InvalidConfig: no file is named.

@@ -1,9 +1,7 @@
-"""Writing a result that no outage may lose: what took an hour to compute is held until Postgres is back.
+"""Leases, renewed while work makes progress, and writes, retried until Postgres is back.
 
-Keeping a lease while work makes progress, and only then.
-
-A thread renews it, because the device may be busy for longer than a lease. It stops renewing when the work has made
-no progress for `stall_seconds`: a hung device must lose its shard although its process is alive.
+A thread renews a lease, because the device may be busy for longer than that. It stops when the work has made no
+progress for `stall_seconds`: a hung device must lose its shard although its process is alive.
 """
 
 import logging
@@ -29,7 +27,7 @@ Written = TypeVar("Written")
 
 
 def retry_until_written(write: Callable[[], Written], stopping: Callable[[], bool]) -> Written:
-    """Call `write` until Postgres takes it, and return what it returns.
+    """Call `write` until Postgres accepts it, and return what it returns.
 
     A connection that breaks during COMMIT leaves doubt: `write` must look before it writes again.
 
@@ -56,7 +54,7 @@ class Stopped(Exception):
 
 
 class Heartbeat(Protocol):
-    """Where others see whether a process that holds something still makes progress."""
+    """A signal to other processes that a process with a lease makes progress."""
 
     def beat(self) -> None:
         """Record that the work made progress just now."""
@@ -67,7 +65,7 @@ class Heartbeat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LeaseTerms:
-    """How long a worker may be silent, how it learns that it should stop, and who sees its heartbeat."""
+    """The time limits of a lease, and the callbacks of the worker that holds it."""
 
     lease_seconds: float
     stall_seconds: float
@@ -78,7 +76,10 @@ class LeaseTerms:
 
 
 class Lease:
-    """A context in which `renew` is called three times a lease; `record_progress` keeps the renewals coming."""
+    """A context in which a lease is renewed as long as `record_progress` is called.
+
+    `renew` is called three times in each lease period.
+    """
 
     def __init__(self, renew: Callable[[], None], terms: LeaseTerms) -> None:
         self._renew = renew
@@ -86,7 +87,7 @@ class Lease:
         self._progress_at = monotonic()
         self._left = Event()
         self._lost: LeaseLost | None = None
-        # With a copy of the context: what the thread logs bears the ids of what is held.
+        # The thread gets a copy of the context, so that its log lines carry the ids of the leased work.
         self._thread = Thread(target=copy_context().run, args=(self._keep,), name="lease", daemon=True)
 
     def record_progress(self) -> None:

@@ -1,4 +1,4 @@
-"""Which examples of a shard still need a result; those scored before, or equal to another, are not scored again."""
+"""The examples of a shard that still need a result; known and repeated ones are not scored again."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Deleting jobs that ended long ago, with all that belongs to them, in steps that hold nobody up for long."""
+"""Deleting jobs that ended long ago, in steps so small that no other process waits long."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -8,11 +8,11 @@ from relex.db.connection import Database
 from relex.domain.jobs import Job
 
 STEP_ROWS = 20_000
-"""Rows a transaction: a second's work at most."""
+"""Number of rows deleted in one transaction, which takes a second at most."""
 
 
 def to_purge(database: Database, age: timedelta) -> Sequence[Job]:
-    """The jobs that ended longer ago than `age`, oldest first; nothing is deleted."""
+    """Return the jobs that ended longer ago than `age`, oldest first; nothing is deleted."""
     with database.transaction() as tx:
         return deletion.expired(tx, age)
 
@@ -24,16 +24,16 @@ def purge(
     step_rows: int = STEP_ROWS,
     approve: Callable[[Sequence[Job]], None] = lambda _: None,
 ) -> int:
-    """Delete these jobs, and what an earlier purge left when it was killed, and count them.
+    """Delete these jobs and those of an earlier purge that was killed, and return how many.
 
     Jobs that have not ended are never touched, however old they are.
 
     Args:
         database: where the jobs are.
         age: how long ago a job has to have ended.
-        purged: gets each job when it is gone.
-        step_rows: rows a transaction.
-        approve: gets the jobs before anything is done, unless there are none, and raises where they shall stay.
+        purged: receives each job after it was deleted.
+        step_rows: number of rows deleted in one transaction.
+        approve: receives the jobs before any is deleted, unless there are none; raises to keep them.
 
     Raises:
         DatabaseUnreachable: Postgres went away; the next purge continues.
@@ -42,14 +42,14 @@ def purge(
     if jobs:
         approve(jobs)
     with database.transaction() as tx:
-        left = deletion.marked(tx)
+        marked = deletion.marked(tx)
     for job in jobs:
         with database.transaction() as tx:
-            left += [job] * deletion.mark(tx, job, age)
-    for job in left:
+            marked += [job] * deletion.mark(tx, job, age)
+    for job in marked:
         _delete(database, job, step_rows)
         purged(job)
-    return len(left)
+    return len(marked)
 
 
 def _delete(database: Database, job: Job, step_rows: int) -> None:

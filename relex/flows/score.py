@@ -1,7 +1,9 @@
-"""Scoring one shard: claim, score, commit. Whatever happens, the shard ends done, failed or back in the queue.
+"""Scoring one shard: claim, score, commit.
 
-What a scorer must do is said here, by its user (:class:`Scorer`); `relex.inference` fits it, and so does the fake
-one of the tests.
+Whatever happens, the shard ends done, failed or back in the queue.
+
+What a scorer must do is stated here, by its consumer (:class:`Scorer`); `relex.inference` implements it, and so does
+the fake scorer of the tests.
 """
 
 import logging
@@ -48,18 +50,18 @@ class OpenScorer(Protocol):
 
 @dataclass(frozen=True)
 class Worker:
-    """Who scores, with what, and for how long at a time."""
+    """A worker: its name, its scorers and the terms of its leases."""
 
     name: str
     load_scorer: Callable[[str, bool], Scorer]
-    """The scorer of a model version, by `name@number` and whether it must be exact (fp32)."""
+    """Returns the scorer of a model version, by `name@number` and whether it must be exact (fp32)."""
     terms: LeaseTerms
     unloadable: UnloadableModels = field(default_factory=UnloadableModels)
-    """The model versions that this worker failed to load lately; their jobs are left to others."""
+    """Model versions that this worker failed to load lately; other workers score their jobs."""
 
 
 def score_next(database: Database, worker: Worker) -> bool:
-    """Claim the next shard and score it; False where none waits for this worker.
+    """Claim the next shard and score it; return False if none waits for this worker.
 
     Raises:
         DatabaseUnreachable: Postgres went away; the shard's lease runs out by itself.
@@ -123,7 +125,7 @@ def _lease(database: Database, shard: Shard, worker: Worker) -> Lease:
 
 
 def _score(database: Database, shard: Shard, worker: Worker, lease: Lease) -> Outcome:
-    """Find a result for each of a shard's rows. Where all of them were scored before, no model is loaded."""
+    """Return a result for each row of a shard; no model is loaded if all predictions can be reused."""
     with database.transaction() as tx:
         rows = PendingRows(tx, shard)
     lease.record_progress()
@@ -155,7 +157,7 @@ def _score_pending(rows: PendingRows, scorer: Scorer, lease: Lease) -> None:
 
 
 def _attempt(rows: PendingRows, scorer: Scorer, lease: Lease, examples: Sequence[Example]) -> Exception | None:
-    """Score examples together and record their results; return the error that ended this early, if one did."""
+    """Score examples together and record their results; return the error that ended it early, if any."""
     lease.record_progress()
     try:
         for batch in scorer.score(examples):
@@ -189,14 +191,14 @@ def _failing(
 
 
 def _row_error(example: Example, error: Exception) -> RowError:
-    """Say why an example cannot be scored: a RelexError says it to people."""
+    """Return the row error for an example; the message of a RelexError is written for people."""
     if isinstance(error, RelexError):
         return RowError(example.row_no, CANNOT_BE_SCORED, str(error))
     return RowError(example.row_no, SCORING_FAILED, repr(error))
 
 
 def _still_scores(scorer: Scorer, known_good: Example | None) -> bool:
-    """Whether an example that has a prediction could be scored now; False where there is none to try."""
+    """Return whether an example that has a prediction can still be scored; False if there is none to try."""
     if known_good is None:
         return False
     try:
@@ -208,7 +210,7 @@ def _still_scores(scorer: Scorer, known_good: Example | None) -> bool:
 
 
 def _commit(database: Database, shard: Shard, outcome: Outcome) -> None:
-    """Write a shard's end, unless an earlier try did."""
+    """Write the outcome of a shard, unless an earlier attempt did."""
     with database.transaction() as tx:
         if not shards.is_done(tx, shard):
             shards.complete(tx, shard, outcome)
@@ -223,7 +225,7 @@ def _release(database: Database, shard: Shard, reason: str, *, delay_seconds: fl
 
 
 def _give_up_or_retry(database: Database, shard: Shard, error: Exception) -> None:
-    """Release a shard that failed as a whole, so that it is tried elsewhere; give it up after MAX_ATTEMPTS."""
+    """Release a shard that failed as a whole for another attempt; fail it after MAX_ATTEMPTS."""
     logger.error("%s rows %d to %d: %r", shard.job_id, shard.first_row, shard.end_row, error, exc_info=error)
     reason = str(error) if isinstance(error, RelexError) else repr(error)
     try:

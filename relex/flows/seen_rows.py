@@ -1,4 +1,4 @@
-"""Was a model trained on the rows that it is evaluated on? Every evaluation says so, as far as it can be known.
+"""The check whether a model was trained on the rows that it is evaluated on.
 
 A version knows the digests of its training files, if relex trained it. Rows are compared where such a file still lies
 where it was read, unchanged; a checkpoint that was made elsewhere can only be recognized by the file as a whole.
@@ -17,19 +17,19 @@ from relex.files.text import sha256_of
 
 @dataclass(frozen=True, slots=True)
 class SeenRows:
-    """What is known about one version and one labeled file."""
+    """A statement on whether one version was trained on rows of one labeled file."""
 
     text: str
     """One sentence, for people."""
     certain: bool
-    """Whether rows of the file were trained on, rather than nobody knowing."""
+    """Whether it is certain that rows of the file were trained on; otherwise it is unknown."""
 
     def __str__(self) -> str:
         return f"{'warning' if self.certain else 'note'}: {self.text}"
 
 
 def seen_rows(version: ModelVersion, data_sha256: str, examples: Sequence[Example]) -> tuple[SeenRows, ...]:
-    """Find out which of the examples of the file with this digest a version was trained on; nothing if none."""
+    """Report whether a version was trained on examples of the file with this digest; empty if it was not."""
     if version.trained_on is None:
         return (
             SeenRows(
@@ -38,7 +38,7 @@ def seen_rows(version: ModelVersion, data_sha256: str, examples: Sequence[Exampl
         )
     if any(file.sha256 == data_sha256 for file in version.trained_on):
         return (SeenRows(f"{version} was trained on this file: its scores say nothing about other rows", True),)
-    return tuple(found for file in version.trained_on for found in _compared(version, file, examples))
+    return tuple(seen for file in version.trained_on for seen in _compared(version, file, examples))
 
 
 def _compared(version: ModelVersion, file: TrainingFile, examples: Sequence[Example]) -> Sequence[SeenRows]:
@@ -50,8 +50,8 @@ def _compared(version: ModelVersion, file: TrainingFile, examples: Sequence[Exam
                 f"{version} was trained on {name}, which is not where it was read: its rows are not compared", False
             )
         ]
-    known = {_content(example) for example in trained_on}
-    seen = sum(_content(example) in known for example in examples)
+    contents = {_content(example) for example in trained_on}
+    seen = sum(_content(example) in contents for example in examples)
     if not seen:
         return []
     share = f"{seen:,} of {len(examples):,} rows here are rows of {name}, on which {version} was trained"
@@ -59,7 +59,7 @@ def _compared(version: ModelVersion, file: TrainingFile, examples: Sequence[Exam
 
 
 def _read(file: TrainingFile) -> list[Example] | None:
-    """The rows of a training file, if it lies where it was read and is the same."""
+    """Return the rows of a training file; None if it is no longer where it was read, or has changed."""
     try:
         if file.path is None or sha256_of(Path(file.path)) != file.sha256:
             return None

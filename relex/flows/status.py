@@ -1,4 +1,4 @@
-"""How far a job or a training run is, as Postgres counts it at this moment."""
+"""The progress of jobs and training runs, as Postgres counts it at this moment."""
 
 from relex.db import ids, jobs, runs
 from relex.db.connection import Database
@@ -9,7 +9,7 @@ from relex.domain.runs import TrainingRun
 def status(database: Database, job_ref: str, lease_seconds: float = 0.0) -> Progress | TrainingRun:
     """Find the job or training run meant by an id, a unique prefix or `@last` (the newest of both).
 
-    `lease_seconds` is the length of the workers' leases; it decides which workers count as silent.
+    `lease_seconds` is the length of the workers' leases; it decides which workers count as stalled.
 
     Raises:
         NotFound: there is nothing yet.
@@ -23,13 +23,13 @@ def status(database: Database, job_ref: str, lease_seconds: float = 0.0) -> Prog
 
 
 def job_status(database: Database, job_ref: str, lease_seconds: float = 0.0) -> Progress:
-    """Count how far a job is; raises JobNotFound."""
+    """Return the progress of a job; raises JobNotFound."""
     with database.transaction(snapshot=True) as tx:
         return jobs.progress(tx, jobs.find(tx, job_ref), lease_seconds)
 
 
 def run_status(database: Database, job_ref: str) -> TrainingRun:
-    """How far a training run is; raises RunNotFound."""
+    """Return a training run with its progress; raises RunNotFound."""
     with database.transaction() as tx:
         return runs.find(tx, job_ref)
 
@@ -41,6 +41,6 @@ def newest_jobs(database: Database, limit: int, lease_seconds: float = 0.0) -> l
 
 
 def newest_runs(database: Database, limit: int) -> list[TrainingRun]:
-    """The newest training runs, newest first."""
+    """List the newest training runs, newest first."""
     with database.transaction() as tx:
         return runs.newest(tx, limit)

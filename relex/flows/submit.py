@@ -1,4 +1,4 @@
-"""From a CSV to a queued job: check the whole file, then one transaction for everything.
+"""Submitting a CSV that was checked: one transaction writes the job, its rows and its shards.
 
 A command that is killed midway leaves nothing behind: no job, no rows, no shard.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from relex.db import examples, job_control, jobs, shards
 from relex.db.connection import Database
 from relex.domain.jobs import JobId, JobState, MaxFailed, NewJob
-from relex.errors import InvalidCsv
+from relex.errors import InvalidCsv, printable
 from relex.files.problems import FileFacts
 from relex.files.reading import read_examples
 from relex.files.text import shown_path
@@ -20,50 +20,50 @@ from relex.registry import model_versions
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What became of a submitted file."""
+    """The job of a submitted file."""
 
     job_id: JobId
     model: str
     shards: int
-    """How many were queued; 0 for a job that was there before."""
-    known: JobState | None = None
-    """The state of the job that was made before for the same file and model; None for a new one."""
+    """Number of shards queued; 0 for a job that existed before."""
+    existing_state: JobState | None = None
+    """State of the job that existed before for the same file and model; None for a new job."""
     changes: tuple[str, ...] = ()
-    """What became of the wishes for a job that was there before, as sentences."""
+    """Changes to a job that existed before, such as a new priority, as sentences."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitOptions:
-    """How to read a file and what to score it with."""
+    """Options of a submission: how the file is read, and how its rows are scored."""
 
     encoding: str = "utf-8"
     model: str | None = None
-    """A model version; None takes the current one."""
+    """Model version; None means the current one."""
     skip_invalid: bool = False
-    """Take the good rows of a file that has bad ones."""
+    """Submit the valid rows of a file that has invalid ones."""
     again: bool = False
-    """Make a new job even if this file was scored with this model before."""
+    """Create a new job even if this file was scored with this model before."""
     exact: bool = False
-    """Score in fp32 even where the model passed the gate for fewer bits."""
+    """Score in fp32 even where the model passed the parity check."""
     fresh: bool = False
-    """Score every row anew; makes a new job as `again` does."""
+    """Score every row again instead of reusing predictions; implies `again`."""
     priority: int | None = None
-    """Jobs of a higher one come first; None is 0 for a new job, and leaves a known one as it is."""
+    """Priority of the job, higher first; None means 0 for a new job, and no change for an existing one."""
     max_failed: MaxFailed | None = None
-    """The job fails as soon as more rows than that could not be scored."""
+    """Error budget: the job fails as soon as more rows than this could not be scored."""
 
 
 def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOptions, shard_rows: int) -> Submission:
-    """Queue a checked file, or find the job that was made for it before and did not fail.
+    """Queue a checked file, or return the job that exists for it and did not fail.
 
-    A job that was there before takes a priority or an error budget that is wished for now, as long as it is open.
+    A priority or an error budget of the options is applied to an existing job too, as long as it is open.
 
     Raises:
-        InvalidCsv: the file changed since it was checked, or no row of it is good.
+        InvalidCsv: the file changed since it was checked, or all its rows are invalid.
         ModelNotFound: no such model version.
     """
     if not facts.accepted:
-        raise InvalidCsv(f"{path.name}: no row can be scored; mend one of them first")
+        raise InvalidCsv(f"{path.name}: {_all_invalid(facts)}")
     with database.transaction() as tx:
         new = _new(path, facts, str(model_versions.choose(tx, options.model)), options)
         job_id = jobs.insert_job(tx, new)
@@ -84,6 +84,12 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
     return Submission(job_id, new.model, count)
 
 
+def _all_invalid(facts: FileFacts) -> str:
+    """Say that no row is valid, and where the rows are with their problems."""
+    rows = "the only row is invalid" if facts.rows == 1 else f"all {facts.rows:,} rows are invalid"
+    return f"{rows}; see {printable(str(facts.rejected_to))}" if facts.rejected_to else rows
+
+
 def _new(path: Path, facts: FileFacts, model: str, options: SubmitOptions) -> NewJob:
     return NewJob(
         idempotency_key=_key(facts, model, options),
@@ -100,9 +106,9 @@ def _new(path: Path, facts: FileFacts, model: str, options: SubmitOptions) -> Ne
 
 
 def _key(facts: FileFacts, model: str, options: SubmitOptions) -> str:
-    """Equal for equal work: the same bytes, read in the same way, with the same model, as exactly."""
+    """Return the idempotency key: equal for the same bytes, encoding, model and exactness."""
     nonce = secrets.token_hex(8) if options.again or options.fresh else ""
     parts = [facts.sha256, facts.codec, model, nonce]
-    if options.exact:  # added only then: jobs of before are still found
+    if options.exact:  # added only then, so that earlier jobs keep their keys
         parts.append("exact")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Finding what fell through: expired leases, unclosed jobs, work that nobody was notified of.
+"""Recovery: expired leases, unclosed jobs, work that no worker was notified of.
 
 Every worker sweeps every few seconds, and so does whoever looks at a job, so no single process is needed for recovery.
 A sweep never waits for a frozen process: what somebody has locked is left for the next one.
@@ -16,19 +16,19 @@ from relex.errors import DatabaseUnreachable, LockTimeout, RelexError
 logger = logging.getLogger(__name__)
 
 LOCK_TIMEOUT = "1s"
-"""No statement waits for a row; this is for whole tables, which a migration locks."""
+"""Maximum wait for a lock on a table, which a migration may hold; no statement waits for a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a worker could claim now: numbers of shards and of training runs."""
+    """The numbers of shards and of training runs that a worker could claim now."""
 
     shards: int
     runs: int
 
 
 def sweep(database: Database, unloadable: Collection[str] = ()) -> Waiting:
-    """Recover what silent workers left, close the jobs that are complete, and return what waits.
+    """Recover the work of stalled workers, close complete jobs, and count the work that waits.
 
     Shards of the model versions in `unloadable` are not counted: the caller cannot score them.
 
@@ -46,14 +46,14 @@ def sweep(database: Database, unloadable: Collection[str] = ()) -> Waiting:
 
 
 def _recover(database: Database) -> None:
-    """Return to the queue what silent workers hold, unless somebody else does so at this moment."""
+    """Return the work of stalled workers to the queue, unless another process does so at this moment."""
     try:
         with database.transaction() as tx:
             locks.limit_waits(tx, LOCK_TIMEOUT)
             if locks.try_lock_sweep(tx):
                 recovered = shards.recover(tx), runs.recover(tx)
                 if any(recovered):
-                    logger.info("recovered %d shards and %d training runs of silent workers", *recovered)
+                    logger.info("recovered %d shards and %d training runs of stalled workers", *recovered)
     except LockTimeout as error:
         logger.warning("nothing is recovered in this sweep: %s", error)
 

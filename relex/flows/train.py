@@ -111,7 +111,7 @@ def train_next(
     parity_check: ParityCheck = no_parity_check,
     on_stall: Callable[[], None] | None = None,
 ) -> bool:
-    """Execute the run that waited longest; False where none waits.
+    """Execute the run that waited longest; return False if none waits.
 
     `parity_check` measures its checkpoint before that is registered; `on_stall` is called once a run made no progress
     for so long that its lease was given up.
@@ -134,7 +134,7 @@ def train_next(
 
 
 def _execute(database: Database, run: TrainingRun, means: _Means) -> None:
-    """Train; the run ends done or failed or goes back to the queue, unless it is not ours any more.
+    """Execute a claimed run: it ends done or failed, or returns to the queue.
 
     Raises:
         LeaseLost: another worker has it, or it was cancelled.

@@ -1,4 +1,4 @@
-"""Hyperparameter tuning of a recipe: trials, one after another, until the study has the requested number.
+"""Hyperparameter tuning of a recipe: trials run until the study has the requested number.
 
 Any number of processes, on any machines with the same database, may work on one study, and any may be killed.
 """
@@ -236,7 +236,9 @@ def _check_free(file: Path, study: str) -> None:
 
 
 def _write_best(study: Study, plan: TuningPlan, file: Path) -> tuple[TrialResult, Path]:
-    """Write the recipe of the best trial; a file that appeared in the meantime stays, and the recipe gets a number.
+    """Write the recipe of the best trial.
+
+    A file that appeared in the meantime stays, and the name of the recipe gets a number.
 
     Returns:
         The best trial, and the file.

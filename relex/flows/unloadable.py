@@ -1,4 +1,4 @@
-"""The model versions that a worker could not load: left alone for a while, so that other jobs have their turn."""
+"""The model versions that a worker could not load; it skips their jobs for a while."""
 
 import time
 from collections.abc import Callable
@@ -8,15 +8,15 @@ MAX_PAUSE = 240.0
 
 
 class UnloadableModels:
-    """What one process remembers of models that it failed to load, each for a pause that doubles, in seconds."""
+    """The models that one process failed to load, each with a pause that doubles, in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures: dict[str, tuple[float, float]] = {}
-        """By model: the moment of the last failure, and the pause since then."""
+        """Time of the last failure and length of the pause after it, by model."""
 
     def add(self, model: str) -> float:
-        """Remember a failure and return for how many seconds the model is left alone."""
+        """Record a failure and return for how many seconds the model is skipped."""
         _, last = self._failures.get(model, (0.0, 0.0))
         pause = min(max(2 * last, FIRST_PAUSE), MAX_PAUSE)
         self._failures[model] = self._clock(), pause
@@ -27,6 +27,6 @@ class UnloadableModels:
         self._failures.pop(model, None)
 
     def names(self) -> list[str]:
-        """Return the models that are left alone at this moment."""
+        """Return the models that are skipped at this moment."""
         now = self._clock()
         return [model for model, (failed_at, pause) in self._failures.items() if now < failed_at + pause]

@@ -22,7 +22,7 @@ from relex.settings import Settings
 
 
 class SmokeTest(Protocol):
-    """A test whether a checkpoint can score at all."""
+    """A test of whether a checkpoint can score at all."""
 
     def __call__(self, folder: Path, /) -> None:
         """Raise BadCheckpoint where the checkpoint in a folder cannot score."""
@@ -31,10 +31,12 @@ class SmokeTest(Protocol):
 def import_folder(
     database: Database, settings: Settings, source: Path, name: str, examine: Callable[[Path], None] | None = None
 ) -> ModelVersion:
-    """Register a copy of a checkpoint folder that was made elsewhere; it becomes current only by `promote`.
+    """Register a copy of a checkpoint folder that was made elsewhere.
 
-    `examine` gets the copy before it is registered: the smoke test, and the parity check on the
-    user's labeled examples. The measurement that a classifier brings with it is believed.
+    It becomes current only by `promote`.
+
+    `examine` checks the copy before it is registered: the smoke test, and the parity check on the user's labeled
+    examples. A parity.json that a classifier already has is trusted.
 
     Raises:
         BadCheckpoint: the folder is incomplete, holds pickled files or links that lead out of it, or is not a relation

@@ -1,6 +1,6 @@
-"""Model versions and their checkpoint folders: which there are, which is current, where its files lie.
+"""Model versions and their checkpoint folders: which exist, which is current, where the files are.
 
-A version's files are validation under the home folder, or among the checkpoints that came with relex; the digests in
+A version's files lie under the home folder, or among the checkpoints that came with relex; the digests in
 Postgres decide whether a folder really holds that version, so a swapped or damaged file never scores a row.
 
 Several databases may share one home folder. So a checkpoint's folder is named by its content, not by its number, and
@@ -35,7 +35,7 @@ SHIPPED = Path(str(resources.files("relex").joinpath("checkpoints")))
 
 
 def every(database: Database) -> list[ModelVersion]:
-    """All model versions, newest first."""
+    """Return all model versions, newest first."""
     with database.transaction() as tx:
         return table.every(tx)
 
@@ -53,7 +53,7 @@ def promote(database: Database, name: str) -> ModelVersion:
 
 
 def choose(tx: Transaction, name: str | None) -> ModelVersion:
-    """The version asked for, or the current one.
+    """Return the version called `name`, or the current one if it is None.
 
     Raises:
         ModelNotFound: no such version, or none is current yet.
@@ -65,16 +65,16 @@ def choose(tx: Transaction, name: str | None) -> ModelVersion:
 
 
 def shipped_is_registered(database: Database) -> bool:
-    """Whether the checkpoints that came with this relex are all known to the database."""
+    """Return whether all checkpoints that came with this relex are registered in the database."""
     with database.transaction() as tx:
-        known = [version.digests for version in table.every(tx)]
-    return all(folder.digests(checkpoint) in known for checkpoint in _shipped())
+        registered = [version.digests for version in table.every(tx)]
+    return all(folder.digests(checkpoint) in registered for checkpoint in _shipped())
 
 
 def register_shipped(database: Database, settings: Settings) -> None:
-    """Register the checkpoints that came with relex, and keep copies: the next relex may ship others.
+    """Register the checkpoints that came with relex, and copy them: the next relex may ship others.
 
-    One becomes current where none is, or where an older shipped one is: a version of one's own stays current.
+    One becomes current if no version or an older shipped one is current; a version made here stays current.
     """
     for checkpoint in _shipped():
         facts = facts_of(checkpoint)
@@ -85,12 +85,12 @@ def register_shipped(database: Database, settings: Settings) -> None:
             shutil.copytree(checkpoint, copy)
             install(settings, copy, version)
             current = table.current(tx)
-            if current is None or _gives_way(current, version):
+            if current is None or _is_superseded(current, version):
                 table.promote(tx, version)
 
 
-def _gives_way(current: ModelVersion, shipped: ModelVersion) -> bool:
-    """Whether the current version came with an earlier relex; what somebody trained here did not."""
+def _is_superseded(current: ModelVersion, shipped: ModelVersion) -> bool:
+    """Return whether the current version came with an earlier relex; one that was trained here did not."""
     return current.name == shipped.name and current.number < shipped.number and current.run_id is None
 
 
@@ -102,9 +102,9 @@ class CheckpointFacts:
     digests: Mapping[str, str]
     scores: Scores
     note: str | None
-    """Why it should not be made current by itself, where there is a reason."""
+    """Why it should not become current automatically; None if nothing speaks against it."""
     trained_on: Sequence[TrainingFile] | None
-    """None where it does not say."""
+    """Files that it was trained on; None if it does not say."""
 
 
 def facts_of(checkpoint: Path) -> CheckpointFacts:
@@ -145,29 +145,29 @@ def keep(
 
 
 def version_dir(settings: Settings, version: ModelVersion) -> Path:
-    """Where the files of a version are put: under its name, by its content."""
+    """Return the folder of a version's files: below its name, named by its content."""
     return settings.home / "models" / version.name / folder.fingerprint(version.digests)
 
 
-def _own_places(settings: Settings, version: ModelVersion) -> list[Path]:
-    """Where the files of a version may lie in the home folder; earlier versions of relex went by the number."""
+def _candidate_dirs(settings: Settings, version: ModelVersion) -> list[Path]:
+    """Return the folders where a version's files may be; earlier releases named them by number."""
     return [version_dir(settings, version), settings.home / "models" / version.name / str(version.number)]
 
 
 def locate(database: Database, settings: Settings, model: str) -> Path:
-    """The checkpoint folder of the version called `name@number`; raises as :func:`checkpoint_folder`."""
+    """Return the folder of the version called `name@number`; raises as :func:`checkpoint_folder`."""
     with database.transaction() as tx:
         version = table.find(tx, model)
     return checkpoint_folder(settings, version)
 
 
 def checkpoint_folder(settings: Settings, version: ModelVersion) -> Path:
-    """The folder of a version, with every file as it was when it was registered.
+    """Return the folder of a version, with every file as it was when it was registered.
 
     Raises:
         BadCheckpoint: not on this machine, or altered.
     """
-    places = _own_places(settings, version)
+    places = _candidate_dirs(settings, version)
     for place in (*places, SHIPPED / version.name):
         if _holds(place, version):
             return place
@@ -178,16 +178,15 @@ def checkpoint_folder(settings: Settings, version: ModelVersion) -> Path:
 
 
 def scores_of(checkpoint: Path) -> Scores:
-    """How a checkpoint did on its own validation file.
+    """Return a checkpoint's scores on its own validation file.
 
     Raises:
         BadCheckpoint: its metrics.json is missing or not relex's own.
     """
     try:
         validation = folder.read_metrics(checkpoint)["validation"]
-        precision = validation.get(
-            "precision", FP32
-        )  # earlier versions of relex evaluated in fp32 and did not record it
+        # Earlier releases evaluated in fp32 and did not record it.
+        precision = validation.get("precision", FP32)
         figures = float(validation["micro_f1"]), float(validation["auprc"])
         scores = Scores(validation["sha256"], int(validation["examples"]), *figures, precision)
         if not (re.fullmatch(r"[\w.-]+", scores.data_sha256) and isfinite(sum(figures))):
@@ -198,13 +197,13 @@ def scores_of(checkpoint: Path) -> Scores:
 
 
 def note_of(checkpoint: Path) -> str | None:
-    """What a checkpoint's metrics.json says against it, if anything; raises as :func:`scores_of`."""
+    """Return what a checkpoint's metrics.json says against it, or None; raises as :func:`scores_of`."""
     note = folder.read_metrics(checkpoint).get("note")
     return None if note is None else str(note)
 
 
 def trained_on(checkpoint: Path) -> tuple[TrainingFile, ...] | None:
-    """The files that a checkpoint says it was trained on, if it does; raises as :func:`scores_of`."""
+    """Return the files that a checkpoint was trained on, if it says so; raises as :func:`scores_of`."""
     metrics = folder.read_metrics(checkpoint)
     try:
         return tuple(TrainingFile(str(each["file"]), str(each["sha256"])) for each in metrics["training"]["data"])
@@ -217,7 +216,7 @@ def _shipped() -> list[Path]:
 
 
 def _holds(place: Path, version: ModelVersion) -> bool:
-    """Whether exactly the version's files lie there; a folder that is missing or incomplete holds nothing."""
+    """Return whether a folder holds exactly the version's files; False if it is missing or incomplete."""
     try:
         return folder.digests(place) == dict(version.digests)
     except BadCheckpoint:
@@ -225,17 +224,17 @@ def _holds(place: Path, version: ModelVersion) -> bool:
 
 
 def install(settings: Settings, checkpoint: Path, version: ModelVersion) -> None:
-    """Put a checkpoint where its version is looked for, unless the same files are there already."""
-    if any(_holds(place, version) for place in _own_places(settings, version)):
+    """Move a checkpoint to the folder of its version, unless the same files are there already."""
+    if any(_holds(place, version) for place in _candidate_dirs(settings, version)):
         shutil.rmtree(checkpoint, ignore_errors=True)
     else:
         _move(checkpoint, version_dir(settings, version), version)
 
 
 def _move(checkpoint: Path, target: Path, version: ModelVersion) -> None:
-    """Move a folder to its place; what stands there stays if it is the same, and is moved aside if it was altered."""
+    """Move a folder to its target; an equal target stays, an altered one is moved aside."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    while not _renamed(checkpoint, target):
+    while not _rename(checkpoint, target):
         if _holds(target, version):  # another database registered it at this moment
             shutil.rmtree(checkpoint, ignore_errors=True)
             return
@@ -245,8 +244,8 @@ def _move(checkpoint: Path, target: Path, version: ModelVersion) -> None:
             logger.warning("%s: %s was altered; it is now %s", version, target, aside)
 
 
-def _renamed(source: Path, target: Path) -> bool:
-    """Rename a folder; False where a file or a folder with files stands in its place."""
+def _rename(source: Path, target: Path) -> bool:
+    """Rename a folder; return False if a file or a non-empty folder is in its place."""
     try:
         source.rename(target)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The parity check of 16 bit: the same labeled examples scored both ways, by the scorers that will score later."""
+"""The bf16 parity check: the same labeled examples scored in 16 bit and in float32."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -15,11 +15,11 @@ from relex.model.folder import classifiers
 from relex.model.parity import Parity, read_parity, write_parity
 
 MAX_EXAMPLES = 2048
-"""Enough to distinguish 99 % from 99.5 %."""
+"""Maximum number of examples scored; enough to distinguish 99 % from 99.5 %."""
 
 
 def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto") -> None:
-    """Measure every classifier in a checkpoint that was not measured yet, and write down what came out.
+    """Measure every classifier of a checkpoint that was not measured yet, and write its parity.json.
 
     Nothing happens on a device that has no 16-bit unit: such a checkpoint is scored in float32 everywhere.
 

@@ -24,7 +24,7 @@ class Candidate:
     scores: Scores
     file_name: str
     metric: str = "micro_f1"
-    """A name out of METRICS."""
+    """Metric that decides; a key of METRICS."""
     note: str | None = None
     """What speaks against it, if anything: such a checkpoint becomes current only by `relex models promote`."""
 
@@ -35,7 +35,7 @@ class Rival:
 
     version: ModelVersion
     scores: Scores | None
-    """None where it could not be evaluated."""
+    """None if it could not be evaluated."""
     problem: str = ""
     """Why it could not be evaluated, as the rest of a sentence that begins with its name."""
 
@@ -48,7 +48,7 @@ class Decision:
     reason: str
 
     def sentence(self, model: str) -> str:
-        """Say it of the version `name@number`."""
+        """Return the decision on the version `name@number` as a sentence."""
         return f"{model} is {'now' if self.promoted else 'not'} current: {self.reason}"
 
 

@@ -1,4 +1,4 @@
-"""Can this checkpoint score at all? Better asked once, before it is registered, than by every worker and every row.
+"""The smoke test: whether a checkpoint can score at all, tried once before it is registered.
 
 Weights that are cut off, of another shape or no numbers, a tokenizer of another model, a window that the backbone has
 no positions for: names and digests do not show any of these.
@@ -13,14 +13,14 @@ from relex.inference.ensemble import open_scorer
 
 SUBJECT, OBJECT = "한국", "서울"
 LONG = 600
-"""Words: more tokens than any window has."""
+"""Number of words of a sentence that has more tokens than any window."""
 
 
 def run_smoke_test(folder: Path) -> None:
     """Let a checkpoint score two sentences on the CPU, one of them longer than its window.
 
     Raises:
-        BadCheckpoint: it cannot be loaded, or what it says is no prediction.
+        BadCheckpoint: it cannot be loaded, or what it returns is no prediction.
     """
     try:
         examples = [_example(0, 0), _example(1, LONG)]
@@ -33,7 +33,7 @@ def run_smoke_test(folder: Path) -> None:
 
 
 def _example(row_no: int, words: int) -> Example:
-    """A sentence with so many words behind its two entities."""
+    """Return a sentence with `words` words behind its two entities."""
     sentence = f"{SUBJECT}의 수도는 {OBJECT}이다.{' 그렇다' * words}"
     start = sentence.index(OBJECT)
     return Example(

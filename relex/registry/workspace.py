@@ -1,4 +1,4 @@
-"""The folders of training runs that have not ended: a state to resume from, a checkpoint before it is registered.
+"""The folders of open training runs: a state to resume from, a checkpoint before it is registered.
 
 They outlive their process, so that the next one resumes. A run may end without any (cancelled while nobody had it,
 given up by the sweep): what it left is removed by the next training process, for which the names begin with its id.
@@ -19,27 +19,30 @@ from relex.embedded import locks
 from relex.settings import Settings, make_home
 
 STAGING = re.compile(r"-[0-9a-f]{32}(\.|$)")
-"""The end of a staging folder's name; an earlier relex put a second number behind it."""
+"""End of a staging folder's name; earlier releases added a second number."""
 STAGING_SECONDS = 86_400.0
-"""Minimum age of a staging folder that is removed, where the file system knows no locks."""
+"""Minimum age, in seconds, of a staging folder that is removed; for file systems without locks."""
 LOCK = "lock"
 """File in a staging folder that its process holds locked."""
 
 
 def checkpoint_dir(settings: Settings, run_id: RunId) -> Path:
-    """Where the trainer writes the checkpoint; until it is complete it stands beside, as `.ID.` and something."""
+    """Return the folder where the trainer writes the checkpoint.
+
+    Until the checkpoint is complete, it is in a folder beside it whose name begins with `.ID.`.
+    """
     return _folder(settings) / run_id
 
 
 def scratch_dir(settings: Settings, run_id: RunId) -> Path:
-    """The resumable state of a run; it stays when the run is released or its process killed."""
+    """Return the folder of a run's resumable state; it stays if the run is released or its process killed."""
     make_home(settings.home)
     return _folder(settings) / f"{run_id}.scratch"
 
 
 @contextmanager
 def staging_folder(settings: Settings, name: str) -> Iterator[Path]:
-    """Give a path where a checkpoint can be put together before it is registered, on the disk of those that are.
+    """Yield a path for a checkpoint that is not registered yet, on the disk of those that are.
 
     What was not moved away is removed at the end. Until then the staging folder is locked: no clean-up removes it,
     whichever database it works for.
@@ -70,7 +73,7 @@ def remove_stale_workspaces(database: Database, settings: Settings) -> None:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Whether this is a staging folder that no process works on; False where it is gone meanwhile."""
+    """Return whether this is a staging folder that no process uses; False if it is gone meanwhile."""
     if not STAGING.search(path.name):
         return False
     try:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -53,7 +54,11 @@ def test_the_good_rows_of_a_bad_file_can_be_taken(command, broker_url, monkeypat
         assert said.code == 0
         assert " skipped; all of them: " in said.err
     else:
-        assert (said.code, said.lines[-1]) == (3, f"error: {path.name}: no row can be scored; mend one of them first")
+        rows = r"(?:the only row is|all [\d,]+ rows are) invalid"
+        message = re.fullmatch(rf"error: {re.escape(path.name)}: {rows}; see (.+)", said.lines[-1])
+        assert said.code == 3
+        assert message, said.lines
+        assert (command.folder / message[1]).is_file()
 
 
 @pytest.fixture

@@ -86,12 +86,12 @@ class Raising(FakeScorer):
 
     def __init__(self, error):
         super().__init__()
-        self.fault = error
+        self.error = error
 
     def score(self, examples):
         for batch in super().score(examples):
             if any(item.id == "bad" for item in examples):
-                raise self.fault
+                raise self.error
             yield batch
 
 

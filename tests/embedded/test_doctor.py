@@ -41,7 +41,7 @@ def test_a_server_that_was_left_running_is_reported_and_the_command_stops_it(hom
     found = look(home)["database"]
     assert (found.state, "left running" in found.text) == (State.WARNING, True)
     assert not home.ended(), "doctor changes nothing"
-    pasted(found.remedy, environment(home=home.path))
+    pasted(found.suggestion, environment(home=home.path))
     assert home.ended()
     assert look(home) == {}
 
@@ -53,7 +53,7 @@ def test_a_server_that_was_killed_is_reported_and_the_command_recovers_it(home, 
     killed.kill()
     found = look(home)["database"]
     assert (found.state, "was killed" in found.text) == (State.WARNING, True)
-    pasted(found.remedy, environment(home=home.path))
+    pasted(found.suggestion, environment(home=home.path))
     assert look(home) == {}
 
 
@@ -61,7 +61,7 @@ def test_work_that_a_restarted_laptop_forgot(home):
     with open_database(Settings(home=home.path)) as database:
         register_model(database, home.path)
         job = make_job(database)
-    suggestion = look(home)["workers"].remedy
+    suggestion = look(home)["workers"].suggestion
     pasted(suggestion, environment(home=home.path, device="cpu", scorer="tests.factories:FakeScorer", idle_seconds=1))
     with open_database(Settings(home=home.path)) as database:
         wait_until(lambda: status(database, job.id).state is JobState.DONE)

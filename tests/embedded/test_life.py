@@ -134,7 +134,7 @@ def test_a_server_that_hangs_is_ended_and_started_again(home, user, value, monke
 
 def test_a_process_that_only_bears_the_servers_id_is_not_ended(home, monkeypatch):
     monkeypatch.setattr(server, "START_TIMEOUT", 0.5)
-    monkeypatch.setattr(server, "AT_ONCE", 0.5)
+    monkeypatch.setattr(server, "QUIT_TIMEOUT", 0.5)
     with subprocess.Popen(["sleep", "60"]) as stranger, locks.shared(home.places.server_lock):
         (home.places.data / "postmaster.pid").write_text(f"{stranger.pid}\n")
         with pytest.raises(ServiceUnreachable, match="is alive but does not accept connections"), use(home.path):

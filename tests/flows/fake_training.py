@@ -28,8 +28,8 @@ class FakeTrainer:
         scratch.mkdir(parents=True)
         self.during()
         report({"step": 1, "steps": 2, "history": []})
-        if self.fault:
-            raise self.fault
+        if self.error:
+            raise self.error
         write_checkpoint(folder, self.score, self.reported, self.data)
         self.at_the_end()
 

@@ -32,7 +32,7 @@ def test_a_postgres_that_lets_nobody_in(look, strict_url, changes, report, fixes
     found = look(database_url=url_with(strict_url, **changes))
     assert set(found) == {"database"}
     assert report in found["database"].text
-    assert found["database"].remedy.startswith(fixes) or fixes in found["database"].remedy
+    assert found["database"].suggestion.startswith(fixes) or fixes in found["database"].suggestion
 
 
 def test_the_hints_lead_from_nothing_to_a_database_that_can_be_used(look, strict_url, tmp_path):
@@ -40,16 +40,16 @@ def test_the_hints_lead_from_nothing_to_a_database_that_can_be_used(look, strict
     url = url_with(strict_url, username="ghost", password=None, database="open")
     env = environment(database_url=url, home=tmp_path / "home", device="cpu") | AS_SUPERUSER
     steps = []
-    while found := [each for each in look(database_url=url).values() if each.state is State.BROKEN]:
+    while found := [each for each in look(database_url=url).values() if each.state is State.ERROR]:
         assert len(steps) < 5, found
         first = found[0]
-        steps.append(first.remedy.split()[0])
-        pasted(first.remedy, env, stdin=f"{PASSWORD}\n{PASSWORD}\n")
+        steps.append(first.suggestion.split()[0])
+        pasted(first.suggestion, env, stdin=f"{PASSWORD}\n{PASSWORD}\n")
     assert steps == ["createuser", "createdb", "relex"]
 
 
 def test_another_password(look, strict_url, tmp_path):
-    suggestion = look(database_url=url_with(strict_url, password="wrong"))["database"].remedy
+    suggestion = look(database_url=url_with(strict_url, password="wrong"))["database"].suggestion
     after = pasted(suggestion, environment(home=tmp_path), {"PASSWORD": PASSWORD})
     assert "database" not in look(database_url=Settings.from_env(after, tmp_path).database_url)
 
@@ -65,8 +65,8 @@ def test_a_database_that_is_read_only_by_default(look, strict_url, default):
         connection.execute("SELECT pg_reload_conf()")
     wait_until(lambda: "writing" in look(database_url=strict_url))
     found = look(database_url=strict_url)["writing"]
-    assert (found.state, "is read-only" in found.text) == (State.BROKEN, True)
-    pasted(found.remedy, environment() | AS_SUPERUSER)
+    assert (found.state, "is read-only" in found.text) == (State.ERROR, True)
+    pasted(found.suggestion, environment() | AS_SUPERUSER)
     wait_until(lambda: "writing" not in look(database_url=strict_url))
 
 
@@ -81,7 +81,7 @@ def test_a_standby_takes_no_writes_and_commands_say_so(look, tmp_path, strict_ur
     assert PASSWORD not in report.stderr
     primary = make_url(strict_url)
     words = {f"PRIMARY:{make_url(url).port}": f"{primary.host}:{primary.port}", "PASSWORD": PASSWORD}
-    after = pasted(found.remedy, environment(home=tmp_path), words)
+    after = pasted(found.suggestion, environment(home=tmp_path), words)
     assert "writing" not in look(database_url=Settings.from_env(after, tmp_path).database_url)
 
 
@@ -89,7 +89,7 @@ def test_too_few_connections(look, strict_url):
     with crowd(strict_url, FEW):
         found = look(database_url=strict_url)["database"]
         assert "too many clients" in found.text
-    pasted(found.remedy, environment() | AS_SUPERUSER)
+    pasted(found.suggestion, environment() | AS_SUPERUSER)
     with psycopg.connect(strict_url, autocommit=True) as connection:
         (setting,) = connection.execute(
             "SELECT setting FROM pg_file_settings WHERE name = 'max_connections' ORDER BY seqno DESC"
@@ -97,7 +97,7 @@ def test_too_few_connections(look, strict_url):
         connection.execute("ALTER SYSTEM RESET max_connections")
     assert setting == str(hints.MAX_CONNECTIONS)
     found = look(database_url=strict_url)["connections"]
-    assert (found.state, "max_connections" in found.remedy) == (State.WARNING, True)
+    assert (found.state, "max_connections" in found.suggestion) == (State.WARNING, True)
 
 
 def test_a_database_in_which_korean_does_not_fit(look, strict_url):
@@ -105,7 +105,7 @@ def test_a_database_in_which_korean_does_not_fit(look, strict_url):
         connection.execute("CREATE DATABASE latin ENCODING LATIN1 LOCALE 'C' BUILTIN_LOCALE 'C' TEMPLATE template0")
     found = look(database_url=url_with(strict_url, database="latin"))["encoding"]
     assert "LATIN1" in found.text
-    pasted(found.remedy, environment() | AS_SUPERUSER)
+    pasted(found.suggestion, environment() | AS_SUPERUSER)
     assert "encoding" not in look(database_url=url_with(strict_url, database="latin_utf8"))
 
 
@@ -136,7 +136,7 @@ def test_tables_of_an_unknown_revision(look, database, revision):
         with database.transaction() as tx:
             tx.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{now}'")
     assert revision in found.text
-    assert found.remedy == "update relex here as it was installed"
+    assert found.suggestion == "update relex here as it was installed"
 
 
 def test_a_team_where_all_is_well(look, database, database_url, broker_url, tmp_path):
@@ -152,12 +152,12 @@ def test_clocks_that_differ(look, database_url):
 @pytest.mark.parametrize(
     ("options", "credentials", "state", "report"),
     [
-        (["--requirepass", PASSWORD], "", State.BROKEN, "wants another password"),
-        (["--requirepass", PASSWORD], ":wrong@", State.BROKEN, "wants another password"),
+        (["--requirepass", PASSWORD], "", State.ERROR, "wants another password"),
+        (["--requirepass", PASSWORD], ":wrong@", State.ERROR, "wants another password"),
         (["--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru"], "", State.WARNING, "allkeys-lru"),
-        (["--maxmemory", "100kb"], "", State.BROKEN, "is full"),
-        (["--maxmemory", "100kb", "--requirepass", PASSWORD], f":{PASSWORD}@", State.BROKEN, "is full"),
-        (["--replicaof", "127.0.0.1 {primary}"], "", State.BROKEN, "is a replica of 127.0.0.1:"),
+        (["--maxmemory", "100kb"], "", State.ERROR, "is full"),
+        (["--maxmemory", "100kb", "--requirepass", PASSWORD], f":{PASSWORD}@", State.ERROR, "is full"),
+        (["--replicaof", "127.0.0.1 {primary}"], "", State.ERROR, "is a replica of 127.0.0.1:"),
     ],
 )
 def test_a_redis_that_is_not_as_it_should_be(options, credentials, state, report, tmp_path):
@@ -167,8 +167,8 @@ def test_a_redis_that_is_not_as_it_should_be(options, credentials, state, report
         assert (found.state, report in found.text) == (state, True), found
         assert PASSWORD not in str(found)
         env = environment(database_url="postgresql://localhost/x", broker_url=url)
-        words = {"PASSWORD": PASSWORD} if ":PASSWORD@" in found.remedy else {}
-        after = pasted(found.remedy, env, words, stdin=f"{PASSWORD}\n")
+        words = {"PASSWORD": PASSWORD} if ":PASSWORD@" in found.suggestion else {}
+        after = pasted(found.suggestion, env, words, stdin=f"{PASSWORD}\n")
         assert broker(Settings.from_env(after, tmp_path).broker_url).state is State.OK
 
 
@@ -176,4 +176,4 @@ def test_a_redis_that_is_not_as_it_should_be(options, credentials, state, report
 def test_a_redis_that_does_not_answer(url, host):
     found = broker(url)
     assert "does not answer" in found.text
-    assert f"systemctl start redis-server  # on {host};" in found.remedy
+    assert f"systemctl start redis-server  # on {host};" in found.suggestion

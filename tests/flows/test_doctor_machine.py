@@ -53,11 +53,11 @@ def test_a_home_that_cannot_be_written_to(ordinary, case):
     before = place.stat().st_mode
     with as_nobody():
         found = machine.home(home)
-    assert (found.state, str(home) in found.text) == (State.BROKEN, True)
-    if "export" in found.remedy.partition("#")[0]:
+    assert (found.state, str(home) in found.text) == (State.ERROR, True)
+    if "export" in found.suggestion.partition("#")[0]:
         os.chown(place, 65534, 65534)  # a person's own folder
     prelude = PRELUDE + "id() { echo 65534; }\n"
-    after = pasted(found.remedy, environment(home=home), prelude=prelude, user=65534 if case == "closed" else None)
+    after = pasted(found.suggestion, environment(home=home), prelude=prelude, user=65534 if case == "closed" else None)
     with as_nobody():
         assert machine.home(Path(after["RELEX_HOME"])).state is State.OK
     assert place.stat().st_mode == before, "nobody changes a folder above it"
@@ -70,18 +70,18 @@ def test_a_home_that_is_made_at_first_use(tmp_path):
 
 def test_a_disk_that_is_nearly_full(tmp_path):
     with small_disk(tmp_path / "disk", "64m") as disk:
-        assert machine.disk(disk / "home").state is State.BROKEN
+        assert machine.disk(disk / "home").state is State.ERROR
         assert machine.home(disk / "home").state is State.OK
         fill(disk)
         found = machine.home(disk)
         assert "No space left" in found.text
-        pasted(found.remedy, environment())
+        pasted(found.suggestion, environment())
 
 
 def test_a_device_that_is_not_there(tmp_path):
     found = machine.device("cuda:99")
-    assert (found.state, "cuda:99" in found.text) == (State.BROKEN, True)
-    after = pasted(found.remedy, environment(device="cuda:99"))
+    assert (found.state, "cuda:99" in found.text) == (State.ERROR, True)
+    after = pasted(found.suggestion, environment(device="cuda:99"))
     assert machine.device(after["RELEX_DEVICE"], tmp_path / "none").state is State.OK
     assert machine.device("auto", tmp_path / "none").state is State.OK
 
@@ -91,7 +91,7 @@ def test_a_gpu_that_torch_cannot_use(tmp_path, monkeypatch):
     (tmp_path / "nvidiactl").write_text("")
     found = machine.device("auto", tmp_path / "nvidiactl")
     assert (found.state, "torch cannot use it" in found.text) == (State.WARNING, True)
-    assert found.remedy.startswith("nvidia-smi")
+    assert found.suggestion.startswith("nvidia-smi")
 
 
 def test_the_command_prints_for_programs_and_people_and_fails_where_something_is_broken(tmp_path, database_url):
@@ -106,6 +106,6 @@ def test_the_command_prints_for_programs_and_people_and_fails_where_something_is
     env |= {"RELEX_DATABASE_URL": url_with(database_url, port=1, password=PASSWORD)}
     done = run_command("doctor", env=env, cwd=tmp_path)
     assert done.returncode == 1
-    assert "broken" in done.stdout
+    assert "\nerror    database" in done.stdout
     assert "-> sudo systemctl start postgresql" in done.stdout
     assert PASSWORD not in done.stdout + done.stderr

@@ -30,13 +30,13 @@ def test_a_current_model_without_its_folder_or_with_another_file(look, database,
     copy = tmp_path / "copy"
     fill_checkpoint(copy)
     words = {f"OTHER_MACHINE:{place}": str(copy)}
-    pasted(missing.remedy, environment(), words)
+    pasted(missing.suggestion, environment(), words)
     assert "model" not in look(database_url=database.url, home=tmp_path / "elsewhere")
     (place / "config.json").write_text("config.jsoN")  # as long and as old as before
     os.utime(place / "config.json", (1, 1))
     os.utime(copy / "config.json", (1, 1))
     altered = look(database_url=database.url, home=tmp_path / "elsewhere")["model"]
-    pasted(altered.remedy, environment(), words)
+    pasted(altered.suggestion, environment(), words)
     assert "model" not in look(database_url=database.url, home=tmp_path / "elsewhere")
 
 
@@ -45,13 +45,13 @@ def test_no_model_is_current(look, database, tmp_path):
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE model_versions SET current = false")
     found = look(database_url=database.url)["model"]
-    assert found.remedy == f"relex models promote {model}"
-    pasted(found.remedy, environment(database_url=database.url, home=tmp_path / "home"))
+    assert found.suggestion == f"relex models promote {model}"
+    pasted(found.suggestion, environment(database_url=database.url, home=tmp_path / "home"))
     assert look(database_url=database.url) == {}
     with database.transaction() as tx:
         tx.exec_driver_sql("TRUNCATE model_versions CASCADE")
     pasted(
-        look(database_url=database.url)["model"].remedy,
+        look(database_url=database.url)["model"].suggestion,
         environment(database_url=database.url, home=tmp_path / "home"),
     )
     assert look(database_url=database.url) == {}
@@ -73,7 +73,7 @@ def test_a_model_that_only_an_open_job_asks_for(database, tmp_path):
 
 def broken_models(database, home):
     settings = Settings(database_url=database.url, home=home, device="cpu")
-    return [check for check in examine(settings) if check.name == "model" and check.state is State.BROKEN]
+    return [check for check in examine(settings) if check.name == "model" and check.state is State.ERROR]
 
 
 def test_work_that_waits_for_a_worker(look, database, tmp_path, broker_url):
@@ -81,7 +81,7 @@ def test_work_that_waits_for_a_worker(look, database, tmp_path, broker_url):
     make_job(database, rows=10, shard_rows=5)
     found = look(database_url=database.url, broker_url=broker_url)["workers"]
     assert found.text.startswith("2 shards and 0 training runs wait")
-    assert found.remedy == "relex worker"
+    assert found.suggestion == "relex worker"
     worker = Database(database.url, WORKER)
     with worker.transaction():
         assert "workers" not in look(database_url=database.url, broker_url=broker_url)
@@ -105,4 +105,4 @@ def test_a_shard_that_every_worker_gives_back(look, database):
     found = look(database_url=database.url)["shards"]
     reason = "host:1 cannot load fake@1 and tries again in 15 s: fake@1: no folder here"
     assert found.text == f"1 shards of {job.id} are given back repeatedly: {reason}"
-    pasted(found.remedy, environment(database_url=database.url, broker_url="redis://127.0.0.1:1/0"))
+    pasted(found.suggestion, environment(database_url=database.url, broker_url="redis://127.0.0.1:1/0"))

@@ -29,12 +29,12 @@ class Poisoned(FakeScorer):
 
     def __init__(self, rows, error):
         super().__init__()
-        self.rows, self.fault = set(rows), error
+        self.rows, self.error = set(rows), error
 
     def score(self, examples):
         for batch in super().score(examples):
             if self.rows & {item.row_no for item in batch}:
-                raise self.fault
+                raise self.error
             yield batch
 
 
@@ -237,14 +237,14 @@ def test_a_job_of_a_model_that_cannot_be_loaded_starves_no_other_however_urgent_
 
 def test_the_pause_after_a_failed_load_doubles_and_a_success_forgets_it():
     now = 0.0
-    model_versions = UnloadableModels(lambda: now)
-    pauses = [model_versions.add("a@1") for _ in range(6)]
+    unloadable = UnloadableModels(lambda: now)
+    pauses = [unloadable.add("a@1") for _ in range(6)]
     assert pauses == [15, 30, 60, 120, 240, 240]
-    assert model_versions.names() == ["a@1"]
+    assert unloadable.names() == ["a@1"]
     now += 240
-    assert model_versions.names() == []
-    model_versions.forget("a@1")
-    assert model_versions.add("a@1") == 15
+    assert unloadable.names() == []
+    unloadable.forget("a@1")
+    assert unloadable.add("a@1") == 15
 
 
 def test_trouble_outside_is_no_attempt(database):

@@ -59,7 +59,7 @@ def test_a_paused_job_is_found_again_and_a_cancelled_one_makes_place_for_a_new_o
     first = submitted().job_id
     with database.transaction() as tx:
         job_control.pause(tx, first)
-    assert (submitted().job_id, submitted().known) == (first, JobState.PAUSED)
+    assert (submitted().job_id, submitted().existing_state) == (first, JobState.PAUSED)
     with database.transaction() as tx:
         job_control.cancel(tx, first)
     assert submitted().job_id != first
@@ -78,7 +78,7 @@ def test_a_submit_that_finds_a_job_while_it_is_purged_makes_a_new_one(database, 
 
     monkeypatch.setattr(jobs, "insert_job", purged_after_it_was_found)
     again = submitted()
-    assert again.known is None
+    assert again.existing_state is None
     with database.transaction() as tx:
         assert [job.id for job in jobs.newest(tx, 9)] == [again.job_id]
 

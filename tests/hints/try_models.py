@@ -39,8 +39,8 @@ def where_there_is_no_model(person):
 @provokes(hints.name_model)
 def of_a_folder_whose_name_no_model_can_have(person):
     shutil.copytree(SHIPPED / "starter", person.folder / "my model")
-    person.patch.setattr("cli.models.load_rehearsal", lambda: lambda _: None)  # it would take torch's seconds
-    person.patch.setattr("cli.models.load_gate", lambda _: None)
+    person.patch.setattr("cli.models.load_smoke_test", lambda: lambda _: None)  # it would take torch's seconds
+    person.patch.setattr("cli.models.load_parity_check", lambda _: None)
     said = person.types("relex", "models", "import", "my model", code=3)
     (imported,) = person.follows(said, hints.name_model())
     assert imported.out == "my_model@1\n"

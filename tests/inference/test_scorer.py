@@ -85,14 +85,14 @@ class SmallDevice:
 
     def __init__(self, tokens, failure):
         self.tokens = tokens
-        self.fault = failure
+        self.error = failure
         self.seen = []
 
     def __call__(self, module, args, kwargs):
         size = kwargs["input_ids"].numel()
         self.seen.append(size)
         if size > self.tokens:
-            raise self.fault
+            raise self.error
 
     def install(self, scorer):
         model_of(scorer).backbone.register_forward_pre_hook(self, with_kwargs=True)

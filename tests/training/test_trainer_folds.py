@@ -58,9 +58,9 @@ def test_each_example_is_held_out_once_and_labels_keep_their_shares(data):
     held = [each.row_no for _, held_out in cut for each in held_out]
     assert sorted(held) == [each.row_no for each in examples]
     labels = Counter(each.label for each in examples)
-    for learned, held_out in cut:
-        assert {each.row_no for each in learned}.isdisjoint(each.row_no for each in held_out)
-        assert len(learned) + len(held_out) == len(examples)
+    for training, held_out in cut:
+        assert {each.row_no for each in training}.isdisjoint(each.row_no for each in held_out)
+        assert len(training) + len(held_out) == len(examples)
         for label, count in Counter(each.label for each in held_out).items():
             assert abs(count - labels[label] / 5) <= 1
     assert parts(examples, 5, 1, "train.csv") == cut
@@ -130,8 +130,8 @@ def test_a_killed_run_continues_with_the_fold_it_was_in(trained, data, tmp_path,
         train(recipe(), *data, tmp_path / "tiny", dies, tmp_path / "scratch")
     assert not (tmp_path / "tiny").exists()
     begun = []
-    original = folds.learn
-    monkeypatch.setattr(folds, "learn", lambda *parts: (begun.append(parts), original(*parts))[1])
+    original = folds.train_classifier
+    monkeypatch.setattr(folds, "train_classifier", lambda *parts: (begun.append(parts), original(*parts))[1])
     heard = []
     train(recipe(), *data, tmp_path / "tiny", heard.append, tmp_path / "scratch")
     assert len(begun) == FOLDS - 1

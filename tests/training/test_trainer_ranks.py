@@ -253,8 +253,8 @@ def test_devices_are_those_of_this_machine():
 def test_one_gpu_of_several_is_the_only_one_that_its_process_sees(monkeypatch, visible, expected):
     """No GPU here: what torch would say of two is put in its place, and the process is only asked for."""
     asked = []
-    monkeypatch.setattr(launcher, "device_named", lambda _: None)
-    monkeypatch.setattr(launcher, "gpus_named", lambda _: [1])
+    monkeypatch.setattr(launcher, "resolve_device", lambda _: None)
+    monkeypatch.setattr(launcher, "resolve_gpus", lambda _: [1])
     monkeypatch.setattr(launcher, "sees_several_gpus", lambda: True)
     monkeypatch.setattr(launcher, "train_together", lambda *order: asked.append(order[-2:]))
     if visible:

@@ -1,1 +1,1 @@
-"""The checks of `relex doctor`, one module a subject; they change nothing."""
+"""The checks of `relex doctor`, one module for each subject; they change nothing."""

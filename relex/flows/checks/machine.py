@@ -1,4 +1,4 @@
-"""This machine: the home folder, its disk, the device, the embedded Postgres."""
+"""The checks of this machine: the home folder, its disk, the device, the embedded Postgres."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from relex.hints import doctor as hints
 SCARCE = 1_000_000_000
 """Free bytes below which a large checkpoint or an export may not fit."""
 FULL = 200_000_000
-"""... and below which the embedded Postgres may not be able to write."""
+"""Free bytes below which the embedded Postgres may not be able to write."""
 
 GPU = Path("/dev/nvidiactl")
 
@@ -37,7 +37,7 @@ class ResolveDevice(Protocol):
 
 
 def home(folder: Path) -> CheckResult:
-    """Whether the home folder can be written to; a probe without a name is written there, and is gone at once."""
+    """Check that the home folder is writable, with a nameless temporary file that is gone at once."""
     there = _existing(folder)
     try:
         with tempfile.TemporaryFile(dir=there) as probe:
@@ -54,7 +54,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _writable_home(folder: Path, there: Path, exc: OSError) -> str:
-    """Return the suggestion that fits why nothing can be written; nothing of anybody else's is changed by it."""
+    """Return the suggestion that fits the cause; it never changes what belongs to another user."""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return hints.free_space(there)
     if not isinstance(exc, PermissionError) or not there.is_dir():
@@ -67,7 +67,7 @@ def _writable_home(folder: Path, there: Path, exc: OSError) -> str:
 
 
 def disk(folder: Path) -> CheckResult:
-    """How much is free where the home folder lies."""
+    """Check the free space on the disk of the home folder."""
     there = _existing(folder)
     usage = shutil.disk_usage(there)
     text = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB free at {there}"
@@ -77,7 +77,7 @@ def disk(folder: Path) -> CheckResult:
 
 
 def device(name: str, gpu: Path = GPU) -> CheckResult:
-    """Whether the device that is meant can be used; `gpu` exists where there is one."""
+    """Check that the configured device can be used; the path `gpu` exists on a machine with a GPU."""
     if name == "cpu" or (name == "auto" and not gpu.exists()):
         return CheckResult("device", f"{name}: the CPU")
     try:
@@ -90,15 +90,19 @@ def device(name: str, gpu: Path = GPU) -> CheckResult:
 
 
 def embedded(folder: Path) -> tuple[CheckResult, Description | None]:
-    """The embedded Postgres as it is in the home folder, and its description where it may be used to look further."""
+    """Check the embedded Postgres of the home folder without starting it.
+
+    Returns:
+        The result, and the description of a Postgres that can be used for further checks, or None.
+    """
     try:
         description = describe(folder)
     except (RelexError, OSError) as exc:
         return error("database", str(exc), hints.name_database()), None
     text = f"embedded {description.version} in {description.data}"
     if description.running and locks.is_free(description.users_lock):
-        left = f"{text} was left running: whoever used it was killed"
-        return warning("database", left, hints.stop_embedded()), None
+        warning_text = f"{text} was left running: whoever used it was killed"
+        return warning("database", warning_text, hints.stop_embedded()), None
     if description.crashed:
         return warning("database", f"{text} was killed and has not recovered yet", hints.stop_embedded()), None
     if not description.created:

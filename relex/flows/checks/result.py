@@ -1,32 +1,36 @@
-"""One thing that was looked at: how it is, and the command that mends it."""
+"""The result of one check: its state, and the command that fixes a problem."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """A warning costs time or will break; what is broken keeps rows from being scored."""
+    """The state of what was checked.
+
+    A warning costs time or will become an error; an error keeps rows from being scored.
+    """
 
     OK = "ok"
     WARNING = "warning"
-    BROKEN = "broken"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """`remedy` is a command to paste, with what must be known beside it."""
+    """The result of one check."""
 
     name: str
     text: str
     state: State = State.OK
-    remedy: str = ""
+    suggestion: str = ""
+    """A command to paste, followed by a remark where it needs one; empty if all is well."""
 
 
-def warning(name: str, text: str, remedy: str) -> CheckResult:
-    """Something that costs time, or will break."""
-    return CheckResult(name, text, State.WARNING, remedy)
+def warning(name: str, text: str, suggestion: str) -> CheckResult:
+    """Return the result for something that costs time, or will become an error."""
+    return CheckResult(name, text, State.WARNING, suggestion)
 
 
-def error(name: str, text: str, remedy: str) -> CheckResult:
-    """Something that keeps rows from being scored."""
-    return CheckResult(name, text, State.BROKEN, remedy)
+def error(name: str, text: str, suggestion: str) -> CheckResult:
+    """Return the result for something that keeps rows from being scored."""
+    return CheckResult(name, text, State.ERROR, suggestion)

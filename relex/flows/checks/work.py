@@ -1,4 +1,4 @@
-"""The work: whether somebody is there for it, gets on with it, and has the models that it asks for."""
+"""The checks of the work: its workers, their progress, and the model versions that it needs."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from relex.settings import Settings
 
 
 def work(database: Database, settings: Settings) -> Iterator[CheckResult]:
-    """What is wrong with the models and with what waits."""
+    """Check the model versions, the waiting work, and shards that are released repeatedly."""
     yield from _models(database, settings)
     yield _waiting(database, settings)
     with database.transaction() as tx:
@@ -25,7 +25,7 @@ def work(database: Database, settings: Settings) -> Iterator[CheckResult]:
 
 
 def _models(database: Database, settings: Settings) -> Iterator[CheckResult]:
-    """The current version, and those that open jobs are pinned to."""
+    """Check the current version, and those of open jobs."""
     with database.transaction() as tx:
         current = table.current(tx)
         versions = table.every(tx)
@@ -44,12 +44,12 @@ def _model(settings: Settings, version: ModelVersion) -> CheckResult:
 
 
 def _waiting(database: Database, settings: Settings) -> CheckResult:
-    """Whether a worker is connected where something waits."""
+    """Check that a worker is connected if work waits."""
     with database.transaction() as tx:
-        found = server.facts(tx)
+        facts = server.facts(tx)
         shards, runs = server.waiting(tx)
-    text = f"{shards} shards and {runs} training runs wait, {found.workers} connections of workers"
-    if (shards or runs) and not found.workers:
+    text = f"{shards} shards and {runs} training runs wait, {facts.workers} connections of workers"
+    if (shards or runs) and not facts.workers:
         start = hints.start_worker(broker=settings.broker_url is not None)
         return error("workers", f"{text}: nobody is at work", start)
     return CheckResult("workers", text)
