@@ -20,7 +20,7 @@ from tests.processes import ROOT
 
 
 def test_an_error_ends_the_run_with_its_reason(train):
-    run = train(FakeTrainer(fault=RelexError("the recipe is wrong")))
+    run = train(FakeTrainer(error=RelexError("the recipe is wrong")))
     assert (run.state, run.error, run.model) == (RunState.FAILED, "the recipe is wrong", None)
 
 

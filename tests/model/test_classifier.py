@@ -112,7 +112,7 @@ def test_a_second_start_from_the_same_backbone_teaches_no_marker_twice(pretraine
 
 
 def test_too_few_positions_are_reported_before_training(build):
-    with pytest.raises(InvalidConfig, match="max_length 163: the backbone has 162 positions"):
+    with pytest.raises(InvalidConfig, match="max_length 163: the backbone has only 162 positions"):
         build(max_length=163)
 
 

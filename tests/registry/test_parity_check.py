@@ -117,7 +117,7 @@ def test_a_parity_check_that_fails_costs_no_training(folder, labeled, caplog, er
 
     with caplog.at_level(logging.WARNING):
         _check_parity(failing_check, folder, labeled)
-    assert "not measured in 16 bit: the disk is full" in caplog.text
+    assert "16 bit was not measured, so the checkpoint is scored in float32: the disk is full" in caplog.text
 
 
 @needs_half
