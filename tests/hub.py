@@ -35,7 +35,7 @@ class Repository:
     files: dict[str, bytes]
     pulls: list[Pull] = field(default_factory=list)
     token: str | None = None
-    """Who does not bring it is told that there is no such repository."""
+    """Who does not bring it gets the answer that there is no such repository."""
     gated: bool = False
     status: int | None = None
     """HTTP status of every answer."""
@@ -43,7 +43,7 @@ class Repository:
     """Bytes of an answer after which the connection is cut, as often as `breaks` says."""
     breaks: int = 0
     halfway: Callable[[], object] = lambda: None
-    """Called in the middle of a large file, which goes on when it returns."""
+    """Called in the middle of a large file, which continues when it returns."""
 
     def revisions(self) -> dict[str, tuple[str, dict[str, bytes], str | None]]:
         """Each revision's commit, files and parent."""
@@ -133,11 +133,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif repository.status:
             self._say(repository.status, {"error": "as the test wants it"}, {})
         elif match:
-            self._tell(name, repository, match[2], match[3].replace("%2F", "/"))
+            self._describe(name, repository, match[2], match[3].replace("%2F", "/"))
         elif file:
             self._send(repository, file[2].replace("%2F", "/"), file[3], headers)
 
-    def _tell(self, name: str, repository: Repository, what: str, revision: str) -> None:
+    def _describe(self, name: str, repository: Repository, what: str, revision: str) -> None:
         if what == "discussions":
             self._say(200, _discussions(name, repository), {})
             return

@@ -52,11 +52,11 @@ def own_postgres(home, *, standby=False):
     settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
     if not standby:  # which must allow as many as the server that it was copied from
         settings += f" -c max_connections={FEW}"
-    cluster.run("pg_ctl", ["start", "--silent", "--wait", f"--options={settings}"])
+    cluster.run("pg_ctl", ["start", "-s", "--wait", f"--options={settings}"])
     try:
         yield f"postgresql://{os_user_name()}:{PASSWORD}@127.0.0.1:{port}/relex"
     finally:
-        cluster.run("pg_ctl", ["stop", "--silent", "--mode=immediate"])
+        cluster.run("pg_ctl", ["stop", "-s", "--mode=immediate"])
 
 
 @contextmanager
@@ -80,8 +80,8 @@ def answers(port):
     try:
         with Redis(port=port) as redis:
             redis.ping()
-    except RedisError as fault:
-        return "Connection refused" not in str(fault)
+    except RedisError as error:
+        return "Connection refused" not in str(error)
     return True
 
 

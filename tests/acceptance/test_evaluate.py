@@ -10,12 +10,12 @@ from relex.evaluation.metrics import auprc, micro_f1
 
 def test_models_are_evaluated_and_compared_by_their_predictions(trained):
     on = ("--on", "data/valid_data.csv")
-    text = trained.run("evaluate", "tiny", *on, "--like", "data/test_data.csv", "--out", "judged")
-    found = json.loads((trained.folder / "judged" / "evaluation.json").read_text("utf-8"))
+    text = trained.run("evaluate", "tiny", *on, "--like", "data/test_data.csv", "--out", "evaluated")
+    found = json.loads((trained.folder / "evaluated" / "evaluation.json").read_text("utf-8"))
     assert (found["model"], found["rows"], found["file"]) == ("tiny@1", 75, "valid_data.csv")
     for figure in (found["headline"]["micro_f1"]["value"], found["reweighted"]["micro_f1"]):
         assert f"{figure:.2f}" in text
-    gold = [row["gold"] for row in rows_of(trained.folder / "judged" / "predictions.csv")]
+    gold = [row["gold"] for row in rows_of(trained.folder / "evaluated" / "predictions.csv")]
     assert_scores_are_those_of_the_export(trained, found, gold)
     again = trained.run_json("evaluate", "tiny@1", *on)
     assert again == found | {"reweighted": None}

@@ -6,7 +6,7 @@ from tests.processes import ROOT
 
 ROWS = 120_000
 BY_WORKER = 40 * 512
-MOST = 128 * 1024
+MAX_KIB = 128 * 1024
 """KiB. The interpreter and what it imports take half of it; the rows as Python objects would add 100 MiB."""
 
 SCORED = f"""
@@ -35,4 +35,4 @@ def test_the_memory_of_submit_worker_and_export_stays_flat(database, tmp_path):
     with exported.open("rb") as file:
         assert sum(1 for _ in file) == 1 + ROWS
     for peak in (submit, worker, export):
-        assert 20 * 1024 < peak < MOST
+        assert 20 * 1024 < peak < MAX_KIB

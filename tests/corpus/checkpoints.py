@@ -182,7 +182,7 @@ TABLE = {
         ": member-1 is a link that leads out of it; copy the folder with `cp -rL`",
     ),
 }
-"""By name: how the shipped checkpoint is bent, and what is said behind the folder's name. Told without torch."""
+"""By name: how the shipped checkpoint is bent, and what is said behind the folder's name. Reported without torch."""
 
 LOADED = {
     "weights_cut": (

@@ -18,7 +18,7 @@ NO_COLUMNS = "no column id, sentence, subject_entity, object_entity"
 NESTED = '{"a":' * 3_000
 
 
-BROKEN = "subject_entity: neither a Python dict nor JSON"
+NOT_A_DICT = "subject_entity: neither a Python dict nor JSON"
 
 
 def row(id_="7", sentence=SENTENCE, subject=SUBJECT, object_=OBJECT):

@@ -5,10 +5,10 @@ import os
 
 from tests.corpus.bad import Bad
 from tests.corpus.csv_text import (
-    BROKEN,
     HEADER,
     NESTED,
     NO_COLUMNS,
+    NOT_A_DICT,
     OBJECT,
     SENTENCE,
     SUBJECT,
@@ -175,12 +175,12 @@ ROWS = (
     Bad(
         "colours_in_an_id",
         table(row("\x1b[31m", subject="x")),
-        f"  line 2, id ·[31m  {BROKEN}: 'x' (character 1, 'x')",
+        f"  line 2, id ·[31m  {NOT_A_DICT}: 'x' (character 1, 'x')",
     ),
     Bad(
         "an_id_of_a_hundred_thousand",
         table(row("7" * 100_000, subject="x")),
-        f"  line 2, id {'7' * 40}...  {BROKEN}: 'x' (character 1, 'x')",
+        f"  line 2, id {'7' * 40}...  {NOT_A_DICT}: 'x' (character 1, 'x')",
     ),
     Bad("ragged", table("1,2,3", "1,2,3,4,5"), "  line 3  has 5 fields, the header has 4; is a comma not quoted?"),
     Bad(
@@ -211,7 +211,7 @@ ROWS = (
         "  line 3  the header again, as where files are joined; remove this line",
     ),
     *(
-        Bad(name, *entity(text, f"{BROKEN}: {shown(text)} (character {at}, '{text[at - 1]}')"))
+        Bad(name, *entity(text, f"{NOT_A_DICT}: {shown(text)} (character {at}, '{text[at - 1]}')"))
         for name, text, at in (
             ("no_literal", "비틀즈", 1),
             ("a_call", "__import__('os').mkdir('pwned')", 1),
@@ -224,7 +224,7 @@ ROWS = (
         )
     ),
     *(
-        Bad(name, *entity(text, f"{BROKEN}: {says}"))
+        Bad(name, *entity(text, f"{NOT_A_DICT}: {says}"))
         for name, text, says in (
             ("ten_thousand_brackets", "[" * 9_999, f"'...{'[' * 40}...' (character 201, '[')"),
             (
@@ -234,7 +234,7 @@ ROWS = (
             ),
             ("too_early", SUBJECT[:-1], f"'...{SUBJECT[:-1][-40:]}' (it ends too early)"),
             (
-                "a_fault_far_behind",
+                "a_problem_far_behind",
                 SUBJECT.replace("ORG'", "ORG”"),
                 f"'...{SUBJECT[-40:-2]}”}}' (character {len(SUBJECT) - 1}, '”' U+201D RIGHT DOUBLE QUOTATION MARK)",
             ),
@@ -269,8 +269,8 @@ GOOD = (
     Bad("crlf", table(end="\r\n"), ""),
     Bad("cr", table(end="\r"), ""),
     Bad("no_end", table().rstrip("\n"), ""),
-    Bad("cp949_told", table().encode("cp949"), "", ("--encoding", "cp949")),
-    Bad("utf16_told", table().encode("utf-16"), "", ("--encoding", "utf-16")),
+    Bad("cp949_named", table().encode("cp949"), "", ("--encoding", "cp949")),
+    Bad("utf16_named", table().encode("utf-16"), "", ("--encoding", "utf-16")),
     Bad(
         "semicolons", f'{HEADER};\n7;{SENTENCE};"{SUBJECT}";"{OBJECT}";\n'.replace(HEADER, HEADER.replace(",", ";")), ""
     ),

@@ -119,7 +119,7 @@ TABLE = {
 
 
 WRITTEN = tuple(Bad(name, content, f"{name}.yaml{says}") for name, (content, says) in TABLE.items())
-"""Faults are told together: the line is one of those behind `error: `."""
+"""Problems are reported together: the line is one of those behind `error: `."""
 
 NAMED = (
     Bad("folder.yaml", os.mkdir, f"no recipe 'folder.yaml': {KNOWN}"),

@@ -60,7 +60,7 @@ def test_a_training_process_that_freezes_while_it_registers_blocks_no_sweep_and_
     complete(database, done)
     with database.transaction() as tx:
         registering, stalled = (runs.insert_run(tx, "tiny", {}, "/") for _ in range(2))
-        run, _ = runs.claim(tx, "frozen", 0), runs.claim(tx, "silent", 0)
+        run, _ = runs.claim(tx, "frozen", 0), runs.claim(tx, "stalled", 0)
     with database.transaction() as frozen:
         runs.lock_run(frozen, run)
         hasty = Database(f"{database.url}?options=-c%20lock_timeout%3D2s")
@@ -98,7 +98,7 @@ def test_a_sweep_waits_for_no_row_that_a_frozen_process_has_locked(database, mon
             "INSERT INTO shards (job_id, first_row, end_row, crashes) VALUES (%s, 12, 13, 2)", (job_of(tx),)
         )
         runs.insert_run(tx, "tiny", {}, "/")
-        runs.claim(tx, "silent", 0)
+        runs.claim(tx, "stalled", 0)
         runs.insert_run(tx, "tiny", {}, "/")
         tx.exec_driver_sql("UPDATE runs SET attempt = 3 WHERE state = 'queued'")
     with database.transaction() as frozen:
@@ -150,7 +150,7 @@ def test_postgres_ends_a_session_that_is_stalled_in_a_transaction(database_url, 
 def fall_stalled(database, shard, *, copying):
     with database.transaction() as tx:
         shards.renew(tx, shard, 60)
-        time.sleep(0.3)  # longer than Postgres bears with
+        time.sleep(0.3)  # longer than the timeout of Postgres
         if copying:
             predictions.copy_in(tx, shard.job_id, Outcome([]))
         shards.renew(tx, shard, 60)

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 
 
 def look(home):
-    """The findings that are not ok, by name."""
-    findings = examine(Settings(home=home.path, device="cpu"))
-    return {check.name: check for check in findings if check.state is not State.OK}
+    """The results that are not ok, by name."""
+    results = examine(Settings(home=home.path, device="cpu"))
+    return {check.name: check for check in results if check.state is not State.OK}
 
 
 def test_a_laptop_where_all_is_well(home):

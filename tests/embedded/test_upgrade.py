@@ -35,7 +35,7 @@ def test_two_first_commands_at_once_after_a_crash(home):
             assert list(pool.map(upgraded, range(2))) == [schema.latest_revision()] * 2
 
 
-def test_a_home_of_an_unknown_revision_is_refused(home):
+def test_a_home_with_an_unknown_revision_is_refused(home):
     with open_database(Settings(home=home.path)):
         pass
     with use(home.path) as url:

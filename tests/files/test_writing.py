@@ -25,9 +25,9 @@ def test_errors_are_quoted_where_needed(tmp_path):
 def test_evaluated_examples_and_flips_have_their_words_and_labels(tmp_path):
     cells = "id-1,회사1의 대표는 김1이다.,회사1,김1,per:title"
     write_labeled_predictions(
-        tmp_path / "judged.csv", [example(1, "per:title")], [Prediction(1, "per:spouse", (0.25, 0.75))]
+        tmp_path / "gold.csv", [example(1, "per:title")], [Prediction(1, "per:spouse", (0.25, 0.75))]
     )
-    assert (tmp_path / "judged.csv").read_text("utf-8") == (
+    assert (tmp_path / "gold.csv").read_text("utf-8") == (
         f'id,sentence,subject,object,gold,pred_label,probs\n{cells},per:spouse,"[0.25, 0.75]"\n'
     )
     write_flips(tmp_path / "flips.csv", [(example(1, "per:title"), "per:title", "per:spouse", "A")])
@@ -38,7 +38,7 @@ def test_evaluated_examples_and_flips_have_their_words_and_labels(tmp_path):
 
 def test_evaluated_examples_without_a_prediction_are_a_problem(tmp_path):
     with pytest.raises(ValueError, match="shorter"):
-        write_labeled_predictions(tmp_path / "judged.csv", [example(1, "per:title")], [])
+        write_labeled_predictions(tmp_path / "gold.csv", [example(1, "per:title")], [])
     assert not list(tmp_path.iterdir())
 
 

@@ -211,8 +211,8 @@ def test_commands_and_workers_together_lose_and_double_nothing(database, seed):
         for _ in range(40):
             try:
                 do(database, drawn.choice(chosen), drawn.choice(made))
-            except RelexError as fault:
-                assert not isinstance(fault, Transient) and "bug" not in str(fault)  # noqa: PT017, PT018
+            except RelexError as error:
+                assert not isinstance(error, Transient) and "bug" not in str(error)  # noqa: PT017, PT018
             assert_books_balance(database)
         over.set()
         for each in working:

@@ -22,7 +22,7 @@ def person(tmp_path, database, broker_url, monkeypatch):
     settings = {"database_url": database.url, "broker_url": broker_url, "home": home, "idle_seconds": 1}
     for name, value in (settings | {"scorer": "tests.factories:FakeScorer", "sweep_seconds": 0.5}).items():
         monkeypatch.setenv(f"RELEX_{name.upper()}", str(value))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of processes that it starts: tests.factories lies there
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of processes that it starts: tests.factories is there
 
     def become(_program, words, _environment):
         raise Became(words)

@@ -18,7 +18,7 @@ ALLOWED = {
     "unpickle.py": {"torch.load", "torch.load: a reader that is not known to be safe", "weights_only=True"},
 }
 READERS = {"json", "tomllib", "np"}
-"""Whose `load` and `loads` read data alone; numpy's refuses pickles unless it is told otherwise."""
+"""Whose `load` and `loads` read data alone; numpy's refuses pickles unless it is asked to take them."""
 
 
 def offenses(source):

@@ -15,7 +15,7 @@ from tests.processes import ROOT
 
 
 def make_passwords(folder):
-    command = ["make", "--silent", "--file", ROOT / "Makefile", "passwords"]
+    command = ["make", "-s", "--file", ROOT / "Makefile", "passwords"]
     return subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
 
 
@@ -57,7 +57,7 @@ def test_a_folder_of_somebody_else_is_named_with_what_helps():
         outputs.mkdir()
         os.chown(folder, 65534, 65534)
         shutil.copy(ROOT / "Makefile", folder)
-        command = ["make", "--silent", "passwords"]
+        command = ["make", "-s", "passwords"]
         refused = subprocess.run(command, check=False, cwd=folder, user=65534, capture_output=True, text=True)
         first, hint = refused.stderr.splitlines()[:2]
         assert (refused.returncode, first) == (2, "error: outputs/ belongs to another user")

@@ -160,8 +160,8 @@ def _refusal(url):
     try:
         with database.transaction():
             return ""
-    except RelexError as fault:
-        return str(fault)
+    except RelexError as error:
+        return str(error)
     finally:
         database.close()
 

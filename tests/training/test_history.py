@@ -5,7 +5,7 @@ import json
 import pytest
 
 from relex.errors import RelexError
-from relex.training import history as logbook_module
+from relex.training import history as history_module
 from relex.training.history import TrainingHistory
 from relex.training.recipe.config import TrainingConfig
 
@@ -30,7 +30,7 @@ def test_the_mean_loss_of_an_epoch_weighs_each_step_alike():
 
 
 def test_what_is_fetched_of_a_backbone_is_reported_until_the_first_step(monkeypatch):
-    monkeypatch.setattr(logbook_module, "REPORT_SECONDS", 0)
+    monkeypatch.setattr(history_module, "REPORT_SECONDS", 0)
     output = []
     book = training_history(output.append)
     book.add_download(1_000, 3_000)

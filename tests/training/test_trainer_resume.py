@@ -113,7 +113,7 @@ def test_kill_9_leaves_no_trace(undisturbed, data, tmp_path):
     code = f"from tests.training.test_trainer_resume import kill_myself; kill_myself({str(tmp_path)!r}, {dies_at})"
     ended = subprocess.run([sys.executable, "-c", code], env=environment() | {"OMP_NUM_THREADS": "1"}, check=False)
     assert ended.returncode == -signal.SIGKILL
-    dying = {int(step): loss for step, loss in json.loads((tmp_path / "told.json").read_text()).items()}
+    dying = {int(step): loss for step, loss in json.loads((tmp_path / "losses.json").read_text()).items()}
     assert max(dying) == dies_at
     assert dying.items() <= undisturbed[1].losses.items()
     resumed = Report()
@@ -132,7 +132,7 @@ def kill_myself(folder, dies_at):
     def report(output):
         losses[output["step"]] = output["loss"]
         if output["step"] == dies_at:
-            (Path(folder) / "told.json").write_text(json.dumps(losses))
+            (Path(folder) / "losses.json").write_text(json.dumps(losses))
             os.kill(os.getpid(), signal.SIGKILL)
 
     train(recipe(), *little_data(), Path(folder) / "tiny", report, Path(folder) / "scratch")
