@@ -225,7 +225,7 @@ def test_the_command_prints_a_table_for_people(monkeypatch):
     asked = ["--engines", "plain,sorted", "--tokenizer", str(ROOT / "relex" / "checkpoints" / "starter")]
     done = CliRunner().invoke(relex, ["bench", *arguments, *asked], env={"RELEX_DEVICE": "cpu"})
     assert done.exception is None
-    assert "test_data.csv has 60 rows only" in done.stderr
+    assert "test_data.csv has only 60 rows" in done.stderr
     lines = done.stdout.splitlines()
     assert "checkpoints/starter (16,024 entries); 60 rows of" in lines[0]
     assert [line.split()[0] for line in lines if line.endswith("fp32")] == ["plain", "sorted"]
