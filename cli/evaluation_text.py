@@ -11,7 +11,7 @@ from relex.evaluation.shift import Reweighted
 from relex.flows.compare import Comparison
 from relex.flows.ensemble import EnsembleEvaluation, Registered
 from relex.flows.evaluate import Evaluation, precision_of
-from relex.flows.seen_rows import SeenRows
+from relex.flows.training_overlap import SeenRows
 
 MAX_CONFUSIONS = 15
 """Number of confused pairs of labels that are shown."""

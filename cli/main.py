@@ -115,7 +115,7 @@ def relex() -> None:
     """Score CSVs of Korean sentences: one of 30 relations and its probabilities for every row.
 
     Exit codes: 0 ok, 1 failed, 2 usage, 3 invalid input, 4 service unreachable, 5 not found,
-    6 done with failed rows, 130 interrupted.
+    6 done with failed rows, 130 interrupted, 143 terminated.
     """
     resolve_name(SETTINGS).from_env()  # each command reports a mistake in the settings before it does anything
 

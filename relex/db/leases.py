@@ -3,7 +3,7 @@
     waiting --claim--> running --write--> ended
        ^                  |
        +--- release ------+    under a new fencing token: late writes of the claim are refused
-       +--- recover ------+    under the same token: the lease expired
+       +--- recover ------+    under the same token: the lease expired (shards: relex.db.shards.recover)
 
 Every write after the claim repeats its fencing token, and is refused (:class:`LeaseLost`) once another worker has
 claimed the row or it was cancelled. An expired lease does not prove that its worker is dead: Postgres may have been

@@ -13,7 +13,7 @@ from relex.evaluation.reports import PairedComparison
 from relex.files.atomic import new_files, write_json
 from relex.files.writing import write_flips
 from relex.flows.evaluate import Evaluator, Scored, complete, precision_of, remember, seen_in
-from relex.flows.seen_rows import SeenRows
+from relex.flows.training_overlap import SeenRows
 from relex.hints import jobs as hints
 from relex.model.folder import TRAIN_CONFIG
 from relex.registry import model_versions

@@ -18,7 +18,7 @@ from relex.evaluation.ensemble_card import EnsembleFacts, ensemble_card, metrics
 from relex.evaluation.reports import EnsembleReport
 from relex.files.atomic import new_files, write_json
 from relex.flows.evaluate import Evaluator, Scored, complete, precision_of, remember, scores_of, seen_in
-from relex.flows.seen_rows import SeenRows
+from relex.flows.training_overlap import SeenRows
 from relex.hints import jobs as hints
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.model.folder import METRICS, MODEL_CARD

@@ -20,7 +20,7 @@ from relex.evaluation.reports import EnsembleReport, EvaluationReport, Headline,
 from relex.evaluation.shift import Reweighted, reweighted
 from relex.files.atomic import new_files, write_json
 from relex.files.writing import write_labeled_predictions
-from relex.flows.seen_rows import SeenRows, seen_rows
+from relex.flows.training_overlap import SeenRows, seen_rows
 from relex.hints import jobs as hints
 from relex.model.folder import PARITY
 

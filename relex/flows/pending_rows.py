@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from relex.db import examples as rows
-from relex.db import predictions
+from relex.db import prediction_cache as cache
 from relex.db.connection import Transaction
 from relex.domain.examples import Example, Outcome, Prediction, RowError, RowResult
 from relex.domain.jobs import Shard
@@ -25,7 +25,7 @@ class PendingRows:
     def __init__(self, tx: Transaction, shard: Shard) -> None:
         self._examples = rows.of_shard(tx, shard)
         self._pending = {example.row_no: example for example in self._examples}
-        self._keys = {each.row_no: predictions.cache_key(shard.model, shard.exact, each) for each in self._examples}
+        self._keys = {each.row_no: cache.cache_key(shard.model, shard.exact, each) for each in self._examples}
         self._fresh = shard.fresh
         self._scored: list[Prediction] = []
         self._reused: list[Prediction] = []
@@ -34,7 +34,7 @@ class PendingRows:
         for row_no, key in self._keys.items():
             self._rows_by_key.setdefault(key, []).append(row_no)
         if not shard.fresh:
-            for key, prediction in predictions.lookup(tx, self._rows_by_key).items():
+            for key, prediction in cache.lookup(tx, self._rows_by_key).items():
                 self._reused += [replace(prediction, row_no=row_no) for row_no in self._end(self._rows_by_key[key])]
 
     def __len__(self) -> int:

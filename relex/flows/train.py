@@ -20,7 +20,7 @@ from relex.domain.versions import FP32, ModelVersion, Scores
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
 from relex.files.reading import check_labeled, read_labeled_examples
 from relex.flows.lease import Lease, LeaseTerms, Stopped, retry_until_written
-from relex.flows.seen_rows import SeenRows, seen_rows
+from relex.flows.training_overlap import SeenRows, seen_rows
 from relex.logs import log_context, worker_name
 from relex.registry import model_versions
 from relex.registry.promotion import Candidate, Rival, evaluate_rival, promote_if_better

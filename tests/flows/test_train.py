@@ -12,8 +12,8 @@ from relex.domain.runs import RunState
 from relex.domain.versions import Scores
 from relex.errors import InvalidCsv, RelexError
 from relex.files.text import sha256_of
-from relex.flows import seen_rows
 from relex.flows import train as flow
+from relex.flows import training_overlap
 from relex.flows.train import queue, train_next
 from relex.labels import RELATIONS
 from relex.model import folder
@@ -71,7 +71,7 @@ def test_a_version_knows_its_training_file_and_a_promotion_on_its_rows_is_logged
     with database.transaction() as tx:  # as if the validation file had been cut from the training file
         files = json.dumps([{"name": "both.csv", "path": str(ROOT / "data" / "valid_data.csv"), "sha256": file.sha256}])
         tx.exec_driver_sql("UPDATE model_versions SET trained_on = %s", (files,))
-    monkeypatch.setattr(seen_rows, "sha256_of", lambda _: file.sha256)
+    monkeypatch.setattr(training_overlap, "sha256_of", lambda _: file.sha256)
     train(FakeTrainer(60))
     report = "75 of 75 rows here are rows of both.csv, on which tiny@1 was trained: its scores are too high"
     assert [record.message for record in caplog.records if "was trained" in record.message] == [report]
