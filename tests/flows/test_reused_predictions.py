@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from relex.db import examples, jobs, model_versions, shards
+from relex.db import examples, jobs, model_versions, prediction_cache, shards
 from relex.domain.jobs import JobState, NewJob
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
