@@ -82,7 +82,7 @@ def test_a_root_without_the_capability_is_reported_what_to_do(empty_home, user):
     code, report = user(empty_home, "setpriv", "--bounding-set=-dac_read_search").leave()
     assert code == 1
     assert "ServiceUnreachable" in report
-    assert "set RELEX_HOME to a folder that others may enter" in report
+    assert "set RELEX_HOME to a folder that other users may enter" in report
 
 
 def test_an_ordinary_user_is_the_server_too(home_at, open_folder, user):

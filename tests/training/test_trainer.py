@@ -258,4 +258,4 @@ def test_the_score_by_another_files_mix_can_choose_the_epoch(tmp_path):
     assert output["validation"]["shifted"]["micro_f1"] == pytest.approx(max(shifted))
     assert output["validation"]["shifted"]["psi"] > 0
     assert output["validation"]["new"]["examples"] > 0
-    assert "by the mix of test_data.csv" in (tmp_path / "tiny" / "README.md").read_text("utf-8")
+    assert "reweighted to the mix of test_data.csv" in (tmp_path / "tiny" / "README.md").read_text("utf-8")
