@@ -44,7 +44,7 @@ def test_psi_is_0_for_one_mix_and_the_same_both_ways():
 
 @pytest.mark.parametrize(("one", "other"), [({}, {"a": 1}), ({"a": 1}, {"a": 0})])
 def test_no_rows_have_no_mix(one, other):
-    with pytest.raises(InvalidInput, match="no rows"):
+    with pytest.raises(InvalidInput, match="without rows"):
         psi(one, other)
 
 
