@@ -41,7 +41,7 @@ from relex.settings import Settings
 file_options = combine(
     click.option("--on", "csv", required=True, metavar="CSV", type=FILE, help="File with a gold label in every row."),
     encoding_option,
-    click.option("--again", is_flag=True, help="Make a new job of the file although there is one."),
+    click.option("--again", is_flag=True, help="Create a new job even if this file has one."),
     click.option(
         "--fresh", is_flag=True, help="Score every row again instead of reusing predictions; implies --again."
     ),

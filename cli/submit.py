@@ -44,7 +44,7 @@ MAX_STEM = 80
 @model_option
 @encoding_option
 @click.option("--skip-invalid", is_flag=True, help="Skip invalid rows and submit the others.")
-@click.option("--again", is_flag=True, help="Make a new job of a file that has one; predictions are reused.")
+@click.option("--again", is_flag=True, help="Create a new job even if this file has one; known predictions are reused.")
 @click.option("--fresh", is_flag=True, help="Score every row again instead of reusing predictions; implies --again.")
 @click.option("--exact", is_flag=True, help="Score in fp32 even where 16 bit is known to be as good.")
 @click.option("--priority", metavar="N", type=PRIORITY, help="Higher ones are scored first.  [default: 0]")
@@ -56,7 +56,7 @@ MAX_STEM = 80
 def submit_command(csv: Path, out: Path | None, *, follow: bool, as_json: bool, quiet: bool, **options: Any) -> None:
     """Check CSV, upload its rows and queue them; prints the job's id.
 
-    Columns: id, sentence, subject_entity, object_entity; label and source may be there. An entity is
+    Columns: id, sentence, subject_entity, object_entity; label and source are optional. An entity is
     {'word': ..., 'start_idx': ..., 'end_idx': ..., 'type': ...}, its end_idx inclusive. A file with invalid rows
     is refused as a whole, and these rows are written to a new .rejected.csv in the current folder (or in
     RELEX_OUTPUT_DIR).

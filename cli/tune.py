@@ -26,7 +26,7 @@ from relex.tuning.trials import TrialEnd, TrialResult
     required=True,
     metavar="N",
     type=click.IntRange(min=1),
-    help="Number of trials that the study has in the end; a grid may have fewer.",
+    help="Total number of trials of the study; a grid may have fewer.",
 )
 @click.option("--study", metavar="NAME", help="Name of the study.  [default: the recipe's, with a digest]")
 @set_option

@@ -80,7 +80,7 @@ def compare(database: Database, evaluator: Evaluator, settings: Settings, job_id
     """Evaluate two jobs of the same labeled file and remember the scores with their model versions.
 
     Raises:
-        JobUnfinished, RelexError: as `flows.evaluate.complete`.
+        JobNotDone, RelexError: as `flows.evaluate.complete`.
         InvalidInput: the jobs are of different examples.
     """
     a, b = (complete(database, job_id) for job_id in job_ids)

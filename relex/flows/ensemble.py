@@ -70,7 +70,7 @@ def evaluate_ensemble(database: Database, evaluator: Evaluator, job_ids: Sequenc
     """Evaluate jobs of one labeled file, one a member, and remember the scores with their versions.
 
     Raises:
-        JobUnfinished, RelexError: as `flows.evaluate.complete`.
+        JobNotDone, RelexError: as `flows.evaluate.complete`.
         InvalidInput: the jobs are of different examples.
     """
     members = tuple(complete(database, job_id) for job_id in job_ids)

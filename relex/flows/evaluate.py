@@ -84,7 +84,7 @@ def evaluate(
         target: examples of a file whose mix micro-F1 is also weighed by; labels are not looked at.
 
     Raises:
-        JobUnfinished, RelexError: as :func:`complete`.
+        JobNotDone, RelexError: as :func:`complete`.
         InvalidInput: the target file has no type pair and source in common with the job's.
     """
     scored = complete(database, job_id)
@@ -99,7 +99,7 @@ def evaluate_version(database: Database, evaluator: Evaluator, job_id: str) -> S
     """Evaluate a job of a labeled file, store the scores with its model version, and return them.
 
     Raises:
-        JobUnfinished, RelexError: as :func:`complete`.
+        JobNotDone, RelexError: as :func:`complete`.
     """
     evaluation = evaluate(database, evaluator, job_id)
     return scores_of(evaluation.scored, evaluation.evaluation_report.headline, precision_of(evaluation.scored))
@@ -112,7 +112,7 @@ def complete(database: Database, job_id: str) -> Scored:
 
     Raises:
         JobNotFound: nothing goes by this id, or several do.
-        JobUnfinished: the job is not done.
+        JobNotDone: the job is not done.
         RelexError: rows have no prediction.
     """
     with database.transaction(snapshot=True) as tx:

@@ -53,7 +53,7 @@ def export(database: Database, job_ref: str, out: Path, *, partial: bool = False
 
     Raises:
         JobNotFound: nothing goes by this id, or several do.
-        JobUnfinished: rows are still to be scored and `partial` is false.
+        JobNotDone: rows are still to be scored and `partial` is false.
         RelexError: the folder cannot be written to, or another file goes by one of the names.
     """
     with database.transaction(snapshot=True) as tx:
