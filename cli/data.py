@@ -1,22 +1,16 @@
 """`relex data`: split a labeled file in two, and describe what files hold."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cli.context import stderr_console
-from cli.lazy import lazy_module
 from cli.params import FILE, FOLDER, encoding_option, quiet_option
 from relex.datasets.page import as_html
 from relex.datasets.tables import as_text
 from relex.errors import counted, printable
 from relex.files.atomic import new_files
-
-if TYPE_CHECKING:
-    from relex.flows import data as flow
-else:
-    flow = lazy_module("relex.flows.data")  # it imports pandas and scikit-learn
 
 
 @click.group("data")
@@ -39,7 +33,9 @@ def split_command(csv: Path, out: Path, *, quiet: bool, **options: Any) -> None:
 
     Example: relex data split train.csv --out split/ --group
     """
-    files = flow.split_file(csv, out, **options)
+    from relex.flows.data import split_file  # noqa: PLC0415 - it imports scikit-learn
+
+    files = split_file(csv, out, **options)
     console = stderr_console(quiet=quiet)
     for note in files.notes:
         console.print(f"note: {note}")
@@ -62,7 +58,9 @@ def describe_command(
 
     Example: relex data describe train_data.csv valid_data.csv test_data.csv --html data.html
     """
-    description = flow.describe_files(csvs, tokenizer or flow.DEFAULT_TOKENIZER, encoding)
+    from relex.flows.data import DEFAULT_TOKENIZER, describe_files  # noqa: PLC0415 - it imports pandas
+
+    description = describe_files(csvs, tokenizer or DEFAULT_TOKENIZER, encoding)
     click.echo(as_text(description))
     if html:
         with new_files(html.parent) as staging:

@@ -1,4 +1,4 @@
-"""What commands use of the worker: notify scorers, notify trainers, become a worker.
+"""The worker as commands use it: notify scorers, notify trainers, become a worker.
 
 With a broker that means a doorbell in Redis, without one a background process on this machine. A doorbell says
 only "there is work"; Postgres says which. It is rung after the commit, and losing one costs seconds.
@@ -16,15 +16,15 @@ from relex.errors import InvalidConfig, ServiceUnreachable
 from relex.hints import jobs as hints
 from relex.settings import Settings
 from worker import background
-from worker.app import configured
+from worker.app import app
 from worker.queues import SCORE, TRAIN
 
 MAX_DOORBELLS = 64
-"""Doorbells that may lie in a queue: one a waiting process is enough, one a shard would flood Redis."""
+"""Maximum number of doorbells in a queue: one for each idle process suffices, one for each shard floods Redis."""
 
 
 def notify_scorers(settings: Settings, shards: int) -> None:
-    """See to it that `shards` waiting shards find someone who scores.
+    """Notify scorers of this many pending shards.
 
     Raises:
         ServiceUnreachable: Redis takes no doorbells; the workers' own sweep will find the work.
@@ -33,7 +33,7 @@ def notify_scorers(settings: Settings, shards: int) -> None:
 
 
 def notify_trainers(settings: Settings) -> None:
-    """See to it that a waiting training run finds someone who trains.
+    """Notify a trainer of a queued training run.
 
     Raises:
         ServiceUnreachable: Redis takes no doorbells; the workers' own sweep will find the run.
@@ -74,12 +74,13 @@ def _notify(settings: Settings, queue: str, wanted: int) -> None:
     if settings.broker_url is None:
         background.start(settings, queue, wanted)
         return
-    celery = configured(settings)
     try:
         # Asked first, and briefly: Celery's own way to find out that Redis is down takes long.
         with Redis.from_url(settings.broker_url, socket_connect_timeout=3, socket_timeout=3) as redis:
             ringing = redis.llen(queue)
-        for _ in range(min(wanted, MAX_DOORBELLS) - ringing):
-            celery.send_task(f"relex.{queue}")
+        # The app keeps the pool of the first broker it has sent to, and these settings may name another one.
+        with app.connection_for_write(settings.broker_url) as connection:
+            for _ in range(min(wanted, MAX_DOORBELLS) - ringing):
+                app.send_task(f"relex.{queue}", connection=connection)
     except (RedisError, KombuError, OSError) as exc:  # also of one that is full, a replica, or gives us no right
         raise ServiceUnreachable(f"Redis takes no doorbells ({exc}); workers look for work by themselves") from exc

@@ -41,7 +41,7 @@ def cancelled_for_good(arena: Arena, draw: Random) -> list[Expected]:
     with arena.database.transaction() as tx:
         missing = frozenset(tx.exec_driver_sql(f"{UNSCORED} AND state <> 'done'").scalars().all())
     arena.let_go(process, "lie")
-    wait_until(lambda: arena.fleet.workers[worker].said(REFUSED), 20)
+    wait_until(lambda: arena.fleet.workers[worker].said(REFUSED), 60)
     return [Expected(job, truth.plain(arena.rows), state=JobState.CANCELLED, missing=missing)]
 
 
@@ -53,7 +53,7 @@ def cancelled_and_retried(arena: Arena, draw: Random) -> list[Expected]:
     expected = _again(arena, job)
     arena.pause(draw, 1)
     arena.let_go(process, "lie")
-    wait_until(lambda: arena.fleet.workers[worker].said(REFUSED), 20)
+    wait_until(lambda: arena.fleet.workers[worker].said(REFUSED), 60)
     return expected
 
 
@@ -71,7 +71,7 @@ def cancelled_at_commit(arena: Arena, draw: Random) -> list[Expected]:
 
     trap = arena.trap(Moment.COMMITTING, meet, draw.randint(1, 6))
     job.append(arena.submit())
-    assert trap.sprung.wait(30), "nobody committed"
+    assert trap.sprung.wait(60), "nobody committed"
     cancelling[0].join()
     assert arena.progress(job[0]).state is JobState.CANCELLED
     return _again(arena, job[0])
@@ -96,7 +96,7 @@ def paused(arena: Arena, draw: Random) -> list[Expected]:
         arena.fleet.start(worker)
     else:
         arena.let_go(process)
-    wait_until(lambda: arena.progress(job).running_shards == 0, 20)
+    wait_until(lambda: arena.progress(job).running_shards == 0, 60)
     assert arena.progress(job).state is JobState.PAUSED
     resume(arena.database, job)
     arena.ring(1)

@@ -28,7 +28,7 @@ def _killed_at(arena: Arena, draw: Random, moment: Moment, most: int) -> list[Ex
 
     trap = arena.trap(moment, die, draw.randint(1, most))
     job = arena.submit()
-    assert trap.sprung.wait(30), f"nobody met {moment}"
+    assert trap.sprung.wait(60), f"nobody met {moment}"
     arena.fleet.start(dead[0])
     return all_scored(arena, job)
 

@@ -41,7 +41,7 @@ def two_on_one(arena: Arena, draw: Random) -> list[Expected]:
     resume(late)
     arena.pause(draw, LEASE)
     arena.let_go(second)
-    wait_until(lambda: late.said(REFUSED), 20)
+    wait_until(lambda: late.said(REFUSED), 60)
     return all_scored(arena, job)
 
 
@@ -51,11 +51,11 @@ def stopped_and_continued(arena: Arena, draw: Random) -> list[Expected]:
     late = arena.fleet.workers[worker]
     token = arena.ask(HELD_BY.format(process))
     stop(late)
-    wait_until(lambda: arena.ask(f"SELECT count(*) FROM shards WHERE token = {token}") == 0, 30)
+    wait_until(lambda: arena.ask(f"SELECT count(*) FROM shards WHERE token = {token}") == 0, 60)
     arena.pause(draw, LEASE)
     arena.let_go(process, "lie")
     resume(late)
-    wait_until(lambda: late.said(REFUSED), 20)
+    wait_until(lambda: late.said(REFUSED), 60)
     return all_scored(arena, job)
 
 
@@ -74,9 +74,9 @@ def late_commit(arena: Arena, draw: Random) -> list[Expected]:
     trap = arena.trap(Moment.FINISHING, wait, client=worker)
     arena.plan(draw, _other(worker))
     arena.let_go(first, "lie")
-    assert trap.sprung.wait(30), "the other worker did not take the shard"
+    assert trap.sprung.wait(60), "the other worker did not take the shard"
     late = arena.fleet.workers[worker]
-    wait_until(lambda: late.said(REFUSED) or arena.progress(job).state.ended, 20)
+    wait_until(lambda: late.said(REFUSED) or arena.progress(job).state.ended, 60)
     arena.let_go(held_by_other[0])
     return all_scored(arena, job)
 
@@ -86,7 +86,7 @@ def sweep_races(arena: Arena, draw: Random) -> list[Expected]:
     """A COMMIT takes longer than the lease, while both workers sweep."""
     trap = arena.trap(Moment.COMMITTING, lambda _: time.sleep(LEASE * draw.uniform(0.9, 1.6)), draw.randint(1, 8))
     job = arena.submit()
-    assert trap.sprung.wait(30), "nobody committed"
+    assert trap.sprung.wait(60), "nobody committed"
     return all_scored(arena, job)
 
 
@@ -102,9 +102,9 @@ def stopped_in_commit(arena: Arena, draw: Random) -> list[Expected]:
 
     trap = arena.trap(Moment.COMMITTING, freeze, draw.randint(1, 8))
     job = arena.submit()
-    assert trap.met.wait(30), "nobody committed"
+    assert trap.met.wait(60), "nobody committed"
     try:
-        wait_until(lambda: arena.progress(job).state.ended, 20)
+        wait_until(lambda: arena.progress(job).state.ended, 60)
     finally:
         resume(arena.fleet.workers[stopped.pop()])
     return all_scored(arena, job)
@@ -116,7 +116,7 @@ def hung(arena: Arena, draw: Random) -> list[Expected]:
     job, worker, process = arena.hold(draw)
     wait_until(lambda: arena.progress(job).done == arena.rows, TERMS["stall_seconds"] + 20)
     arena.let_go(process, "lie")
-    wait_until(lambda: arena.fleet.workers[worker].said(GIVEN_UP, twice=True), 20)
+    wait_until(lambda: arena.fleet.workers[worker].said(GIVEN_UP, twice=True), 60)
     return all_scored(arena, job)
 
 
@@ -177,7 +177,7 @@ def frozen_registration(arena: Arena, draw: Random) -> list[Expected]:
         runs.lock_run(frozen, run)
         arena.fleet.kill(worker)
         arena.fleet.start(worker)
-        wait_until(lambda: arena.progress(job).state.ended, 30)
+        wait_until(lambda: arena.progress(job).state.ended, 60)
     with arena.database.transaction() as tx:
         runs.cancel(tx, run)
     return all_scored(arena, job)
@@ -191,7 +191,7 @@ def unloadable(arena: Arena, draw: Random) -> list[Expected]:
     urgent = arena.submit(options=SubmitOptions(model=str(broken), priority=9))
     arena.pause(draw)
     healthy = arena.submit()
-    wait_until(lambda: arena.progress(healthy).state.ended, 30)
+    wait_until(lambda: arena.progress(healthy).state.ended, 60)
     assert "cannot load broken@1" in str(arena.progress(urgent).reason)
     cancel(arena.database, urgent)
     nothing = frozenset(range(arena.rows))

@@ -96,7 +96,7 @@ def outage_longer_than_lease(arena: Arena, draw: Random) -> list[Expected]:
     arena.let_go(process)
     time.sleep(LEASE * draw.uniform(1.2, 2.5))
     arena.postgres.start()
-    wait_until(lambda: arena.has_ended(job), 30)
+    wait_until(lambda: arena.has_ended(job), 60)
     assert arena.ask("SELECT COALESCE(sum(crashes + attempt), 0) FROM shards") == 0, (
         "somebody was blamed for the outage"
     )
@@ -115,7 +115,7 @@ def _killed_at(arena: Arena, moment: Moment, nth: int, *, after: bool = False, p
 
     trap = arena.trap(moment, die, nth)
     job = arena.submit()
-    assert trap.sprung.wait(30), f"nobody met {moment}"
+    assert trap.sprung.wait(60), f"nobody met {moment}"
     arena.postgres.start()
     return all_scored(arena, job)
 
@@ -136,7 +136,7 @@ def _cut_at(arena: Arena, draw: Random, moment: Moment) -> list[Expected]:
 
     trap = arena.trap(moment, cut, draw.randint(1, 8))
     job = arena.submit()
-    assert trap.sprung.wait(30), f"nobody met {moment}"
+    assert trap.sprung.wait(60), f"nobody met {moment}"
     return all_scored(arena, job)
 
 

@@ -204,34 +204,33 @@ REPORTS_BY = (
 
 @pytest.fixture
 def pretend(monkeypatch):
-    """Put a short program in a process's place; the other one never ends by itself."""
+    """Put a short program in a process's place; the other one never ends by itself, and neither outlives the test."""
+    before = set(children(os.getpid()))
 
     def pretend(program):
         script = f"import os\nif os.environ['RANK'] == '1':\n    {NEVER_ENDS}\nelse:\n    {program}"
         monkeypatch.setattr(launcher, "RANK", ("-c", script))
 
-    return pretend
+    yield pretend
+    assert set(children(os.getpid())) <= before
 
 
 def test_what_the_report_raises_ends_all_processes(pretend, recipe, tmp_path):
     pretend(f"{REPORTS_BY}(place / 'progress.json').write_text(json.dumps(dict(step=7, history=[]))); {NEVER_ENDS}")
     with pytest.raises(Died):
         together(recipe(), tmp_path / "model", Reports(dies_at=7))
-    assert children(os.getpid()) == []
 
 
 def test_the_error_of_one_process_ends_all_and_is_raised(pretend, recipe, tmp_path):
     pretend(f"{REPORTS_BY}(place / 'error.json').write_text(json.dumps(['InvalidCsv', 'line 3'])); sys.exit(1)")
     with pytest.raises(InvalidCsv, match="line 3"):
         together(recipe(), tmp_path / "model")
-    assert children(os.getpid()) == []
 
 
 def test_a_process_that_dies_ends_the_training(pretend, recipe, tmp_path):
     pretend("os.kill(os.getpid(), 9)")
     with pytest.raises(RelexError, match="killed by signal 9"):
         together(recipe(), tmp_path / "model")
-    assert children(os.getpid()) == []
 
 
 def test_a_batch_that_cannot_be_shared_is_refused_before_anything_starts(recipe, tmp_path):

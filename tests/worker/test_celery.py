@@ -14,7 +14,6 @@ from tests.factories import example, make_job, prediction, register_model
 from tests.job_steps import progress
 from tests.own_services import own_redis
 from tests.processes import environment, kill, started, wait_until
-from worker.app import app
 from worker.dispatch import MAX_DOORBELLS, notify_scorers, notify_trainers
 
 
@@ -131,15 +130,14 @@ def test_the_queue_holds_a_bounded_number_of_doorbells(services, broker_url):
         assert redis.llen("score") == MAX_DOORBELLS
 
 
-@pytest.fixture
-def forgetful():
-    """Celery keeps its first broker; here it forgets it, before and after."""
-    app._after_fork()
-    yield
-    app._after_fork()
+def test_doorbells_ring_at_the_broker_that_the_settings_name(services, broker_url):
+    """Celery's own pool stays with the first broker that a process has sent to."""
+    with own_redis() as port, Redis(port=port) as other, Redis.from_url(broker_url) as redis:
+        notify_scorers(Settings(services["database_url"], broker_url), 1)
+        notify_scorers(Settings(services["database_url"], f"redis://127.0.0.1:{port}/0"), 2)
+        assert (redis.llen("score"), other.llen("score")) == (1, 2)
 
 
-@pytest.mark.usefixtures("forgetful")
 def test_only_our_own_variable_names_the_broker(services, broker_url, monkeypatch):
     for name in ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
         monkeypatch.setenv(name, "redis://127.0.0.1:1/0")
@@ -149,7 +147,6 @@ def test_only_our_own_variable_names_the_broker(services, broker_url, monkeypatc
         assert redis.llen("score") == 1
 
 
-@pytest.mark.usefixtures("forgetful")
 def test_a_worker_outlives_a_redis_that_refuses_its_commands(worker, database, services, tmp_path):
     """It becomes a replica in a failover, then somebody takes rights away; each time the worker waits for better."""
     register_model(database, services["home"])
