@@ -1,6 +1,6 @@
 """`relex bench` with OpenVINO's engines added: the same rows, the same table and the same JSON.
 
-OpenVINO and NNCF are no part of relex; install them into its environment first:
+OpenVINO and NNCF are not part of relex; install them into its environment first:
 
     .venv/bin/pip install openvino==2026.4.1 nncf==3.4.0
     .venv/bin/python -m benchmarks.compare_openvino --input KLUE_RE/test_data.csv --tokenizer KLUE_TOKENIZER

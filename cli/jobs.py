@@ -84,9 +84,9 @@ def _one_or_last(_: click.Context, __: click.Parameter, refs: tuple[str, ...]) -
 def priority_command(job_ref: str, priority: int) -> None:
     """Give the job JOB_ID (an id, a unique prefix, or @last) the priority N, from -100 to 100.
 
-    Without JOB_ID it takes the newest job. Jobs of a higher priority are scored first; the default is 0. It holds from
-    the next shard on. Among jobs of equal priority, the one that was served longest ago is next. The priority of a job
-    that has ended cannot be changed.
+    Without JOB_ID it takes the newest job. Jobs of a higher priority are scored first; the default is 0. It takes
+    effect with the next shard. Among jobs of equal priority, the one that was served longest ago is next. The
+    priority of a job that has ended cannot be changed.
 
     Example: relex priority @last 10
     """
@@ -98,11 +98,11 @@ def priority_command(job_ref: str, priority: int) -> None:
 @click.command("cancel")
 @id_argument
 def cancel_command(job_ref: str) -> None:
-    """Cancel the job or training run ID: an id, a unique prefix, or @last (the newest of both).
+    """Cancel the job or training run ID: an id, a unique prefix, or @last (the newest job or run).
 
-    Without ID it cancels @last. What workers hold at this moment is discarded when they next renew their lease.
+    Without ID it cancels @last. Shards that workers are scoring are discarded when they next renew their lease.
     Rows of finished shards are kept: `relex export ID --partial` writes them, `relex retry ID` scores the others. A
-    cancelled run registers nothing. What has ended cannot be cancelled.
+    cancelled run registers nothing. A job or run that has ended cannot be cancelled.
 
     Example: relex cancel @last
     """
@@ -120,7 +120,7 @@ def cancel_command(job_ref: str) -> None:
 @click.option("--rows", is_flag=True, help="Retry the rows that ended as errors, too.")
 @budget_option
 def retry_command(job_ref: str, *, rows: bool, max_failed: MaxFailed | None) -> None:
-    """Retry what is unscored of the job JOB_ID (an id, a unique prefix, or @last), which failed or was cancelled.
+    """Retry the unscored rows of the job JOB_ID (an id, a unique prefix, or @last), which failed or was cancelled.
 
     Without JOB_ID it takes the newest job. Shards that are done are kept. With --rows, rows that could not be scored
     are scored again, also in a job that is done, and each error is replaced by the new result. A job that has not
@@ -141,7 +141,7 @@ def retry_command(job_ref: str, *, rows: bool, max_failed: MaxFailed | None) -> 
 @click.option("--dry-run", is_flag=True, help="List the jobs, delete nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Delete without asking.")
 def purge_command(age: timedelta, *, dry_run: bool, yes: bool) -> None:
-    """Delete the jobs that ended longer ago than AGE with their rows, predictions and errors; prints their ids.
+    """Delete the jobs that ended more than AGE ago, with their rows, predictions and errors; prints their ids.
 
     On a terminal it lists them and asks first; elsewhere it needs --yes. Jobs that have not ended are kept, however old
     they are. Predictions of a deleted job are not reused any more: if such rows are submitted again, they are scored

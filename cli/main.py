@@ -46,7 +46,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "models": ("cli.models", "List, promote and import model versions."),
         "evaluate": ("cli.evaluate", "Evaluate a model version on a labeled CSV."),
         "compare": ("cli.evaluate", "Compare two model versions on a labeled CSV."),
-        "ensemble": ("cli.evaluate", "Combine model versions that vote into one."),
+        "ensemble": ("cli.evaluate", "Combine model versions by voting."),
     },
     "Data": {
         "data": ("cli.data", "Split and describe labeled files."),
@@ -110,9 +110,9 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(None, "-V", "--version", package_name="relex", prog_name="relex")
-@click.option(DEBUG, is_flag=True, expose_value=False, help="Show the traceback of an error; works in any place.")
+@click.option(DEBUG, is_flag=True, expose_value=False, help="Show the traceback of an error; may stand anywhere.")
 def relex() -> None:
-    """Score CSVs of Korean sentences: one of 30 relations and its probabilities for every row.
+    """Predict the relation between two entities in each Korean sentence of a CSV.
 
     Exit codes: 0 ok, 1 failed, 2 usage, 3 invalid input, 4 service unreachable, 5 not found,
     6 done with failed rows, 130 interrupted, 143 terminated.

@@ -46,8 +46,8 @@ MAX_STEM = 80
 @click.option("--skip-invalid", is_flag=True, help="Skip invalid rows and submit the others.")
 @click.option("--again", is_flag=True, help="Create a new job even if this file has one; known predictions are reused.")
 @click.option("--fresh", is_flag=True, help="Score every row again instead of reusing predictions; implies --again.")
-@click.option("--exact", is_flag=True, help="Score in fp32 even where 16 bit is known to be as good.")
-@click.option("--priority", metavar="N", type=PRIORITY, help="Higher ones are scored first.  [default: 0]")
+@click.option("--exact", is_flag=True, help="Score in fp32 even if the model passed the 16-bit parity check.")
+@click.option("--priority", metavar="N", type=PRIORITY, help="Priority; higher ones are scored first.  [default: 0]")
 @budget_option
 @follow_option
 @click.option("--export", "out", metavar="DIR", type=FOLDER, help="Follow, then export to DIR.")

@@ -19,7 +19,7 @@ from relex.embedded.users import use
 
 # Two test processes share the cores; idle OpenMP threads would spin against the other's work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Tests start hundreds of processes; each would compile all modules of relex anew.
+# Tests start hundreds of processes; each would compile all modules of relex again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 POSTGRES = os.environ.get("RELEX_TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/test")

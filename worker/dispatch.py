@@ -1,4 +1,4 @@
-"""The worker as commands use it: notify scorers, notify trainers, become a worker.
+"""The worker's interface for commands: notify scorers, notify trainers, become a worker.
 
 With a broker that means a doorbell in Redis, without one a background process on this machine. A doorbell says
 only "there is work"; Postgres says which. It is rung after the commit, and losing one costs seconds.

@@ -1,4 +1,4 @@
-"""The health file: fresh while a worker is well, so that a container's probe can ask without a network.
+"""The health file: fresh while a worker is healthy, so that a container's probe can check it without a network.
 
 A thread of every worker writes it, `relex health` reads it (`relex.flows.health`). A worker that cannot reach Postgres,
 or whose process holds a shard and makes no progress, writes nothing: its file grows old, and the orchestrator

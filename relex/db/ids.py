@@ -68,7 +68,7 @@ def find_id(tx: Transaction, table: Table, ref: str, missing: type[NotFound]) ->
 
 
 def last_id(tx: Transaction) -> str:
-    """Return what `@last` stands for where jobs and training runs are accepted: the newest of both.
+    """Return what `@last` stands for where jobs and training runs are accepted: the newest of them all.
 
     Raises:
         NotFound: there are none.

@@ -1,7 +1,7 @@
 """Recovery: expired leases, unclosed jobs, work that no worker was notified of.
 
-Every worker sweeps every few seconds, and so does whoever looks at a job, so no single process is needed for recovery.
-A sweep never waits for a frozen process: what somebody has locked is left for the next one.
+Every worker sweeps every few seconds, and so does every command that shows a job: recovery depends on no single
+process. A sweep never waits for a frozen process: it leaves what another session has locked to the next sweep.
 """
 
 import logging

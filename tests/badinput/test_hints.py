@@ -14,7 +14,7 @@ from tests.corpus import csvs
 
 HEADER = csvs.HEADER + ",label"
 ROWS = csvs.table(csvs.row("1") + ",per:title", csvs.row("2") + ",per:titel", header=HEADER)
-"""A file with a bad row: whoever can read it says so."""
+"""A file with a bad row: a reader of it says so."""
 BAD_ROW = "  line 3, id 2  label: unknown label 'per:titel' (did you mean per:title?)"
 RECIPE = ("--config", "scratch", "--set", "data.train=june.csv", "--set", "data.valid=june.csv")
 COMMANDS = (
@@ -112,5 +112,5 @@ def test_a_file_that_is_there_stays_until_it_is_moved_away(command, arguments):
     assert (said.code, said.lines[-1]) == (1, "hint: move it away, or name another place")
     assert (mine.read_text("utf-8"), sorted(command.folder.iterdir())) == ("mine", before)
     mine.rename(command.folder / "moved")
-    for _ in range(2):  # the same again is no error
+    for _ in range(2):  # the same again is not an error
         assert command.run(*arguments).code == 0

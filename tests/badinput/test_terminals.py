@@ -14,7 +14,7 @@ NAME = "\uc8fc\uc8fc\U0001f600\udcff.csv"
 
 @pytest.fixture
 def named_job(database):
-    """A job of a file whose name has Hangul, an emoji, and a byte that is no text."""
+    """A job of a file whose name has Hangul, an emoji, and a byte that is not text."""
     job = make_job(database)
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE jobs SET file_name = %s", (NAME.replace("\udcff", ""),))

@@ -148,7 +148,7 @@ def test_a_part_of_the_rows_has_all_lengths_and_the_files_order(setting, example
     kept = sorted(len(each.sentence) for each in part)
     assert [length // 4 for length in kept] == list(range(45))
     assert sum(kept) / 45 == pytest.approx(sum(lengths) / 180, rel=0.01)
-    assert sample_rows(setting, 4).examples == setting.examples  # twelve rows are no batch
+    assert sample_rows(setting, 4).examples == setting.examples  # twelve rows are not a batch
 
 
 def test_predictions_are_compared_by_row():

@@ -116,7 +116,7 @@ def test_a_sweep_waits_for_no_row_that_a_frozen_process_has_locked(database, mon
 
 
 def test_a_process_that_is_stalled_in_a_sweep_or_a_command_is_ended_soon(database, monkeypatch):
-    """Whoever holds the sweep's lock blocks every recovery and every verb of the others."""
+    """A holder of the sweep's lock blocks every recovery and every command of the others."""
     monkeypatch.setattr(locks, "SWEEP_IDLE_TIMEOUT", "100ms")
     make_job(database, rows=4)
     claim(database)

@@ -222,7 +222,7 @@ def test_the_environment_does_not_reach_the_server(home, tmp_path, monkeypatch, 
         assert value(url, "SELECT number FROM kept") == 7
 
 
-def test_a_large_log_is_begun_anew(home):
+def test_a_large_log_is_started_again(home):
     with home.places.log.open("ab") as log:
         log.truncate(10_000_001)
     with use(home.path):

@@ -142,7 +142,7 @@ def test_a_decomposed_file_gives_the_composed_one_and_says_so(read):
     assert facts.notes[1] == "decomposed text (NFD, as macOS writes it) in 3 rows: composed (NFC), offsets adjusted"
 
 
-def test_one_text_in_two_forms_is_one_text_to_whoever_compares(read):
+def test_one_text_in_two_forms_is_one_text_to_a_comparison(read):
     """A grouped split, duplicates and shares of another file."""
     sentence, *entities = SENTENCES[0]
     whole = unicodedata.normalize("NFD", sentence)

@@ -98,7 +98,7 @@ def test_a_shard_that_every_worker_gives_back(look, database):
         return Worker("host:1", load, LeaseTerms(60, 60, lambda: False))
 
     score_next(database, worker())
-    assert "shards" not in look(database_url=database.url), "one try is no pattern"
+    assert "shards" not in look(database_url=database.url), "one try is not a pattern"
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE jobs SET created_at = now() - interval '5 minutes'")
     score_next(database, worker())

@@ -154,7 +154,7 @@ def test_from_every_state_a_job_comes_to_a_whole_end(database, state):
         do(database, job_control.resume, other.id)
     if progress(database, other).unscored or progress(database, other).failed:
         do(database, job_control.retry, other.id, rows=True)
-    with database.transaction() as tx:  # whoever held a shard is gone
+    with database.transaction() as tx:  # the worker that held a shard is gone
         tx.exec_driver_sql("UPDATE shards SET lease_until = '-infinity' WHERE state = 'running'")
     sweep(database)
     score_all(database)
@@ -163,7 +163,7 @@ def test_from_every_state_a_job_comes_to_a_whole_end(database, state):
     assert_books_balance(database)
 
 
-def test_a_cancelled_job_keeps_what_is_done_and_refuses_whoever_holds_the_rest(database):
+def test_a_cancelled_job_keeps_what_is_done_and_refuses_the_workers_that_hold_the_rest(database):
     job = make_job(database, ROWS, SHARD_ROWS)
     complete(database, claim(database))
     held = claim(database)
@@ -193,7 +193,7 @@ def test_a_retry_scores_what_is_left_and_touches_nothing_else(database):
     assert {row: by for row, by in written(database).items() if row in before} == before
 
 
-def test_rows_that_failed_are_cut_out_and_scored_anew(database):
+def test_rows_that_failed_are_cut_out_and_scored_again(database):
     job = make_job(database, rows=12, shard_rows=6)
     wrong = {0, 3, 4, 11}
     score_all(database, wrong)

@@ -29,7 +29,7 @@ class Counting(FakeScorer):
 
 @pytest.fixture
 def queued(database):
-    """Queue examples as they are, numbered anew: `queued([...], exact=True)`."""
+    """Queue examples as they are, renumbered: `queued([...], exact=True)`."""
     register_model(database)
     made = []
 

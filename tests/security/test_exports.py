@@ -110,7 +110,7 @@ def test_a_link_in_the_folder_is_refused_and_its_target_left(database, job, tmp_
 @pytest.mark.parametrize("end", [".csv", ".errors.csv", ".labels.json"])
 def test_an_export_that_somebody_changed_stays(database, job, tmp_path, end):
     first = export(database, job, tmp_path)
-    export(database, job, tmp_path)  # the same again is no error
+    export(database, job, tmp_path)  # the same again is not an error
     changed = tmp_path / f"{job}{end}"
     changed.write_text("fixed by hand")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
@@ -143,7 +143,7 @@ def test_an_id_that_relex_did_not_give_names_no_file(database, tmp_path, evil):
             "finished_at) SELECT %s, 'k', file_name, file_sha256, model, 1, 0, now() FROM jobs",
             (evil,),
         )
-    with pytest.raises(RelexError, match="is no id that relex gave"):
+    with pytest.raises(RelexError, match="is not an id that relex gave"):
         export(database, evil, tmp_path / "a" / "b", partial=True)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 

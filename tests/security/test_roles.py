@@ -210,7 +210,7 @@ def test_the_owner_is_not_made_less(database, database_url):
 
 def test_only_the_owner_grants(databases, database_url):
     with pytest.raises(RelexError, match=f"only the owner of the tables, {make_url(database_url).username}, can grant"):
-        grant(databases[Part.WORKER], Part.CLIENT, "whoever")
+        grant(databases[Part.WORKER], Part.CLIENT, "nobody_in_particular")
 
 
 def test_a_schema_where_everybody_may_make_tables_is_reported(database, roles):

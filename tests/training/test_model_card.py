@@ -108,7 +108,7 @@ def test_klues_licence_is_named_where_klue_was_used(facts):
     assert "state it when you share these weights" in other
 
 
-def test_a_model_made_anew_names_no_other_encoder(facts):
+def test_a_model_made_from_scratch_names_no_other_encoder(facts):
     config = facts.config.to_dict() | {"backbone": {"scratch": {}}}
     card = model_card(replace(facts, config=TrainingConfig.from_dict(config)))
     assert "trained from random weights" in card

@@ -1,4 +1,4 @@
-"""Workers as whoever runs them sees them: their log, their health, how they end, when they refuse to begin."""
+"""Workers as their operator sees them: their log, their health, how they end, when they refuse to begin."""
 
 import json
 import os

@@ -101,7 +101,7 @@ def embedded(folder: Path) -> tuple[CheckResult, Description | None]:
         return error("database", str(exc), hints.name_database()), None
     text = f"embedded {description.version} in {description.data}"
     if description.running and locks.is_free(description.users_lock):
-        warning_text = f"{text} was left running: whoever used it was killed"
+        warning_text = f"{text} was left running: the process that used it was killed"
         return warning("database", warning_text, hints.stop_embedded()), None
     if description.crashed:
         return warning("database", f"{text} was killed and has not recovered yet", hints.stop_embedded()), None
