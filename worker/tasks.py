@@ -8,9 +8,9 @@ from functools import cache
 
 from billiard import current_process
 
-from relex.db import schema
 from relex.db.connection import WORKER, Database
 from relex.errors import Transient
+from relex.flows.database import require_latest_revision
 from relex.flows.score import Worker
 from relex.settings import Settings
 from worker import shared
@@ -43,5 +43,5 @@ def train() -> None:
 def _this_process() -> tuple[Database, Worker]:
     """Return this process's database and worker, made after the fork: no connection is shared with the parent."""
     database = Database(database_url(settings), WORKER)
-    schema.require_latest_revision(database)
+    require_latest_revision(database)
     return database, scoring_worker(database, settings, getattr(current_process(), "index", 0))

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from relex.db import jobs, locks, runs, schema, shards
+from relex.db import jobs, locks, runs, shards
 from relex.db.connection import Database
 from relex.domain.jobs import JobId
 from relex.errors import DatabaseUnreachable, LockTimeout, RelexError
+from relex.flows.database import require_latest_revision
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def sweep(database: Database, unloadable: Collection[str] = ()) -> Waiting:
     Raises:
         RelexError: the tables were upgraded, or never made: no one may write to them with this relex.
     """
-    schema.require_latest_revision(database)
+    require_latest_revision(database)
     _recover(database)
     with database.transaction() as tx:
         ended = jobs.ended(tx)

@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from relex.db import job_control
 from relex.db.connection import Database
+from relex.flows import control
 from relex.hints.doctor import unexpected_error
 from tests.factories import make_job
 
@@ -18,7 +18,7 @@ def named_job(database):
     job = make_job(database)
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE jobs SET file_name = %s", (NAME.replace("\udcff", ""),))
-        job_control.cancel(tx, job.id)  # nothing waits, so no background process is started
+        control.cancel_job(tx, job.id)  # nothing waits, so no background process is started
     yield job
     with database.transaction() as tx:
         tx.exec_driver_sql("TRUNCATE jobs CASCADE")

@@ -4,11 +4,12 @@ import time
 
 import pytest
 
-from relex.db import job_control, jobs, locks, predictions, runs, shards
+from relex.db import jobs, locks, predictions, runs, shards
 from relex.db.connection import Database
 from relex.domain.examples import Outcome
 from relex.domain.runs import RunState
 from relex.errors import DatabaseUnreachable, LockTimeout
+from relex.flows import control
 from relex.flows.control import cancel
 from relex.flows.sweep import Waiting, sweep
 from tests.factories import example, make_job, prediction
@@ -45,7 +46,7 @@ def test_a_command_that_a_stalled_worker_blocks_gives_up_and_blocks_nobody_else(
     with database.transaction() as frozen:
         shards.complete(frozen, stalled, Outcome([prediction(example(n)) for n in range(4)]))
         with pytest.raises(DatabaseUnreachable, match="try again soon"), database.transaction() as tx:
-            job_control.cancel(tx, job.id)
+            control.cancel_job(tx, job.id)
         with database.transaction() as tx:
             assert locks.try_lock_sweep(tx)
     with database.transaction() as tx:

@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 from relex.db import migrate, schema
 from relex.db.connection import Database
 from relex.errors import RelexError
+from relex.flows.database import require_latest_revision, upgrade_tables
 from tests.command_line import run_command
 from tests.processes import environment, relex, wait_until
 
@@ -30,9 +31,9 @@ def empty_database(server_url):
 def test_an_empty_database_is_brought_up(empty_database):
     assert schema.current_revision(empty_database) is None
     with pytest.raises(RelexError, match=r"revision none, this relex needs 0001; `relex db upgrade`"):
-        schema.require_latest_revision(empty_database)
+        require_latest_revision(empty_database)
     migrate.upgrade(empty_database)
-    schema.require_latest_revision(empty_database)
+    require_latest_revision(empty_database)
 
 
 def test_an_upgrade_waits_for_the_one_that_is_under_way(empty_database):
@@ -75,7 +76,7 @@ def test_tables_of_an_unknown_revision_are_refused_and_left_alone(empty_database
     with empty_database.transaction() as tx:
         tx.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
     message = rf"revision {revision}, which this relex does not know.*update relex here.*or use an empty database"
-    for refuse in (migrate.upgrade, schema.require_latest_revision):
+    for refuse in (upgrade_tables, require_latest_revision):
         with pytest.raises(RelexError, match=message):
             refuse(empty_database)
     result = run_command("db", "upgrade", env=environment(database_url=empty_database.url, home=tmp_path), cwd=tmp_path)

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from relex.db import examples, job_control, jobs, shards
+from relex.db import examples, jobs, shards
 from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import NewJob
 from relex.errors import RelexError
 from relex.files.writing import FORMULA_STARTS, GUARD, escape_formula, unescape_formula
+from relex.flows import control
 from relex.flows.export import export
 from tests.factories import example, prediction, register_model
 
@@ -56,7 +57,7 @@ def test_an_earlier_export_leaves_nothing_beside_a_later_one(database, job, tmp_
     export(database, job, tmp_path, excel=True)
     assert len(list(tmp_path.iterdir())) == 6
     with database.transaction() as tx:
-        job_control.retry(tx, job, rows=True)
+        control.retry_job(tx, job, rows=True)
         shard = shards.claim(tx, "worker", 60)
         shards.complete(tx, shard, Outcome([prediction(example(shard.first_row))]))
         jobs.close_if_ended(tx, job)
