@@ -17,6 +17,8 @@ from relex.db import migrate
 from relex.db.connection import Database
 from relex.embedded.users import use
 
+pytest_plugins = ("tests.fixtures.flows", "tests.fixtures.models")
+
 # Two test processes share the cores; idle OpenMP threads would spin against the other's work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests start hundreds of processes; each would compile all modules of relex again.

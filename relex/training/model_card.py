@@ -57,8 +57,11 @@ def metrics_json(facts: TrainingFacts) -> str:
             "micro_f1_interval": list(evaluation.micro_f1_interval),
             "auprc": evaluation.auprc,
             "average_precision": evaluation.average_precision,
-            "shifted": asdict(facts.generalization.reweighted) if facts.generalization.reweighted else None,
-            "new": {"examples": facts.generalization.unseen_examples, "micro_f1": facts.generalization.unseen_micro_f1},
+            "reweighted": asdict(facts.generalization.reweighted) if facts.generalization.reweighted else None,
+            "unseen_entities": {
+                "examples": facts.generalization.unseen_examples,
+                "micro_f1": facts.generalization.unseen_micro_f1,
+            },
             "per_label": evaluation.per_label.to_dict("index"),
         },
         "training": {

@@ -117,8 +117,8 @@ def test_a_model_made_from_scratch_names_no_other_encoder(facts):
 
 def test_what_is_to_be_expected_generalization_is_reported_with_how_far_to_trust_it(facts):
     validation = json.loads(metrics_json(facts))["validation"]
-    assert (validation["shifted"]["micro_f1"], validation["shifted"]["psi"]) == (61.25, 0.64)
-    assert validation["new"] == {"examples": 77, "micro_f1": 48.5}
+    assert (validation["reweighted"]["micro_f1"], validation["reweighted"]["psi"]) == (61.25, 0.64)
+    assert validation["unseen_entities"] == {"examples": 77, "micro_f1": 48.5}
     card = model_card(facts)
     details = "PSI 0.64, large shift; effective sample size 1,200; 3 % "
     assert f"| micro-F1 reweighted to the mix of target.csv ({details}" in card
@@ -127,6 +127,6 @@ def test_what_is_to_be_expected_generalization_is_reported_with_how_far_to_trust
 
 def test_nothing_is_reported_where_nothing_is_known(facts):
     plain = replace(facts, generalization=GeneralizationScores(None, None, 0))
-    assert json.loads(metrics_json(plain))["validation"]["shifted"] is None
+    assert json.loads(metrics_json(plain))["validation"]["reweighted"] is None
     assert "by the mix of" not in model_card(plain)
     assert "are new" not in model_card(plain)
