@@ -18,9 +18,8 @@ from time import perf_counter
 from cli.bench import bench_parts
 from cli.tables import print_parts
 from relex.benchmark.benchmark import run_benchmark
-from relex.benchmark.engine import Engine, EngineFactory, EngineSettings, EngineUnavailable
 from relex.benchmark.engines import FACTORIES
-from relex.benchmark.plan import SHAPES, EngineInfo, Plan
+from relex.benchmark.plan import SHAPES, Engine, EngineFactory, EngineInfo, EngineSettings, EngineUnavailable, Plan
 from relex.benchmark.report import Report, report_data
 from relex.errors import RelexError
 from relex.files.reading import read_all_examples

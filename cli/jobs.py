@@ -1,4 +1,4 @@
-"""Commands for jobs that were submitted: `relex jobs`, `pause`, `resume`, `priority`, `cancel`, `retry`, `purge`."""
+"""Commands for jobs and runs: `relex jobs`, `runs`, `pause`, `resume`, `priority`, `cancel`, `retry`, `purge`."""
 
 import json
 import sys
@@ -13,13 +13,14 @@ from cli.exit_codes import ExitCode
 from cli.job_text import job_data, jobs_table
 from cli.notify import notify_scorers
 from cli.params import AGE, PRIORITY, budget_option, id_argument, job_argument, json_option, limit_option
+from cli.run_text import run_data, runs_parts
 from cli.tables import print_parts
 from relex.db.ids import LAST
 from relex.domain.jobs import Job, MaxFailed, Progress
 from relex.errors import counted, printable
 from relex.flows.control import cancel, pause, prioritize, resume, retry
 from relex.flows.purge import purge, to_purge
-from relex.flows.status import newest_jobs
+from relex.flows.status import newest_jobs, newest_runs
 from relex.hints import jobs as hints
 from relex.times import format_local
 
@@ -40,6 +41,24 @@ def jobs_command(limit: int, *, as_json: bool) -> None:
         print_parts([jobs_table(jobs)])
     else:
         click.echo(f"there are no jobs yet; {hints.first_job()}", err=True)
+
+
+@click.command("runs")
+@limit_option
+@json_option
+def runs_command(limit: int, *, as_json: bool) -> None:
+    """List the newest training runs, the newest first: progress, best score so far, and the model version.
+
+    Example: relex runs -n 5
+    """
+    with open_app() as (_, database):
+        runs = newest_runs(database, limit)
+    if as_json:
+        click.echo(json.dumps([run_data(run) for run in runs]))
+    elif runs:
+        print_parts(runs_parts(runs))
+    else:
+        click.echo(f"there are no training runs yet; {hints.first_run()}", err=True)
 
 
 @click.command("pause")

@@ -9,7 +9,7 @@ from celery.loaders.app import AppLoader
 from kombu import Exchange, Queue
 
 from relex.settings import Settings
-from worker.queues import SCORE, TRAIN
+from worker.background import SCORE, TRAIN
 
 
 class Loader(AppLoader):  # type: ignore[misc]  # Celery carries no types

@@ -15,7 +15,12 @@ from relex.errors import InvalidConfig
 from relex.flows.sweep import Waiting
 from relex.hints import doctor as hints
 from relex.settings import Settings, make_home
-from worker.queues import SCORE, TRAIN
+
+SCORE = "score"
+"""Name of the queue of shards, of its lock files and of its doorbells in Redis."""
+
+TRAIN = "train"
+"""The same for training runs."""
 
 MAX_PROCESSES = 4
 """Maximum number of scoring processes; each one loads the weights."""

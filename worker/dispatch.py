@@ -17,7 +17,7 @@ from relex.hints import jobs as hints
 from relex.settings import Settings
 from worker import background
 from worker.app import app
-from worker.queues import SCORE, TRAIN
+from worker.background import SCORE, TRAIN
 
 MAX_DOORBELLS = 64
 """Maximum number of doorbells in a queue: one for each idle process suffices, one for each shard floods Redis."""

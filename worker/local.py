@@ -17,14 +17,13 @@ from relex.db.connection import WORKER, Database
 from relex.embedded import locks
 from relex.errors import RelexError
 from relex.flows.database import open_database
+from relex.flows.score import UnloadableModels
 from relex.flows.sweep import Waiting, sweep
 from relex.flows.train import train_next
-from relex.flows.unloadable import UnloadableModels
 from relex.settings import Settings
 from worker import heartbeat, shared
-from worker.background import STAY, WITH_PARENT, lock_of, revive
+from worker.background import SCORE, STAY, WITH_PARENT, lock_of, revive
 from worker.loop import POLL_SECONDS, RETRY_SECONDS, Loop, Pace, Work
-from worker.queues import SCORE
 from worker.scorers import score_waiting, scoring_worker
 
 logger = logging.getLogger(__name__)

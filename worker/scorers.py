@@ -12,8 +12,7 @@ from time import monotonic
 from relex import lazy
 from relex.db.connection import Database
 from relex.flows.lease import LeaseTerms
-from relex.flows.score import Scorer, Worker, score_next
-from relex.flows.unloadable import UnloadableModels
+from relex.flows.score import Scorer, UnloadableModels, Worker, score_next
 from relex.logs import worker_name
 from relex.registry import model_versions
 from relex.settings import Settings

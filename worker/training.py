@@ -12,7 +12,7 @@ from time import monotonic
 
 from relex.settings import Settings
 from worker import background
-from worker.queues import TRAIN
+from worker.background import TRAIN
 
 logger = logging.getLogger(__name__)
 

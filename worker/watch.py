@@ -31,10 +31,9 @@ from relex.errors import InvalidConfig, RelexError
 from relex.flows.sweep import Waiting
 from relex.settings import Settings
 from worker import heartbeat, shared
-from worker.background import share_of_cores
+from worker.background import TRAIN, share_of_cores
 from worker.dispatch import notify_scorers
 from worker.loop import Loop, Pace
-from worker.queues import TRAIN
 from worker.training import TrainingProcesses
 
 logger = logging.getLogger(__name__)

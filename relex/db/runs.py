@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, insert, select, text, update
 
-from relex.db import leases, locks
+from relex.db import leases
 from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
 from relex.db.leases import Leased
@@ -91,7 +91,7 @@ def cancel(tx: Transaction, run: TrainingRun) -> bool:
     Raises:
         LockTimeout: the worker that is registering is frozen.
     """
-    locks.limit_waits(tx, CANCEL_TIMEOUT)
+    leases.limit_waits(tx, CANCEL_TIMEOUT)
     values = {
         "state": RunState.CANCELLED,
         "token": fencing_tokens.next_value(),

@@ -117,8 +117,9 @@ def grant_rights(database: Database, part: Part, role: str) -> None:
 
 def _mismatch(database: Database, revision: str | None) -> RelexError:
     """Return the error for tables at the wrong revision, with what to do at its end."""
-    known = schema.is_known(revision)
-    suggestion = hints.upgrade_tables() if known else f"{hints.update_relex()}, or use an empty database"
+    suggestion = f"{hints.update_relex()}, or use an empty database"
+    if schema.is_known(revision):
+        suggestion = hints.upgrade_tables()
     return RelexError(f"{describe_mismatch(database, revision)}; {suggestion}")
 
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from relex.db import jobs, locks, runs, shards
+from relex.db import jobs, leases, runs, shards
 from relex.db.connection import Database
 from relex.domain.jobs import JobId
 from relex.errors import DatabaseUnreachable, LockTimeout, RelexError
@@ -50,8 +50,8 @@ def _recover(database: Database) -> None:
     """Return the work of stalled workers to the queue, unless another process does so at this moment."""
     try:
         with database.transaction() as tx:
-            locks.limit_waits(tx, LOCK_TIMEOUT)
-            if locks.try_lock_sweep(tx):
+            leases.limit_waits(tx, LOCK_TIMEOUT)
+            if leases.try_lock_sweep(tx):
                 recovered = shards.recover(tx), runs.recover(tx)
                 if any(recovered):
                     logger.info("recovered %d shards and %d training runs of stalled workers", *recovered)

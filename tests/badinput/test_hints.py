@@ -49,6 +49,7 @@ def test_every_command_that_reads_a_csv_takes_the_encoding_that_it_advises(comma
 
 
 @pytest.mark.parametrize("encoding", ["cp949", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.hint("tables.encoding")
 def test_one_file_among_others_can_be_converted(command, encoding):
     (command.folder / "june's.csv").write_bytes(ROWS.encode(encoding))
     converted = typed(command, command.refuses("submit", "june's.csv")).strip("'").replace("'\"'\"'", "'")
@@ -68,6 +69,7 @@ def test_advice_about_encodings_does_not_go_in_a_circle(command):
 @pytest.mark.parametrize(
     ("program", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress), ("xz", lzma.compress), ("zstd", None)]
 )
+@pytest.mark.hint("tables.unpack")
 def test_what_is_packed_can_be_unpacked(command, program, pack):
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
@@ -79,6 +81,7 @@ def test_what_is_packed_can_be_unpacked(command, program, pack):
 
 
 @pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.hint("tables.from_json")
 def test_json_becomes_a_csv(command, lines):
     rows = [
         {

@@ -48,6 +48,7 @@ def test_a_command_on_a_terminal_of_another_encoding(command, named_job, encodin
     assert said.code in (0, 1, 3, 5)
 
 
+@pytest.mark.hint("doctor.unexpected_error")
 def test_an_error_that_nobody_expected_is_one_line(command):
     with closing(Database(command.database_url)) as database:
         with database.transaction() as tx:

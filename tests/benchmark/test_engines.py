@@ -13,9 +13,8 @@ from cli.main import relex
 from relex.benchmark import ceiling
 from relex.benchmark.benchmark import run_benchmark
 from relex.benchmark.ceiling import Arithmetic, Ceiling, Memory, count_arithmetic
-from relex.benchmark.engine import EngineFactory, EngineSettings, EngineUnavailable
 from relex.benchmark.engines import FACTORIES
-from relex.benchmark.plan import ENGINES, EngineInfo, Plan
+from relex.benchmark.plan import ENGINES, EngineFactory, EngineInfo, EngineSettings, EngineUnavailable, Plan
 from relex.benchmark.report import report_data
 from relex.benchmark.runner import Runner, compare_with_reference, sample_rows
 from relex.benchmark.shapes import load_tokenizer

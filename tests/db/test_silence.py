@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from relex.db import jobs, locks, predictions, runs, shards
+from relex.db import jobs, leases, predictions, runs, shards
 from relex.db.connection import Database
 from relex.domain.examples import Outcome
 from relex.domain.runs import RunState
@@ -48,7 +48,7 @@ def test_a_command_that_a_stalled_worker_blocks_gives_up_and_blocks_nobody_else(
         with pytest.raises(DatabaseUnreachable, match="try again soon"), database.transaction() as tx:
             control.cancel_job(tx, job.id)
         with database.transaction() as tx:
-            assert locks.try_lock_sweep(tx)
+            assert leases.try_lock_sweep(tx)
     with database.transaction() as tx:
         assert jobs.lock_job(tx, job.id).done == 4
 
@@ -106,7 +106,7 @@ def test_a_sweep_waits_for_no_row_that_a_frozen_process_has_locked(database, mon
         frozen.exec_driver_sql(f"SELECT FROM {table} FOR NO KEY UPDATE")
         sweep(database)
         with database.transaction() as tx:
-            assert locks.try_lock_sweep(tx)
+            assert leases.try_lock_sweep(tx)
             closed = jobs.find(tx, other.id).finished_at is not None
         assert closed == (table != "jobs")
     sweep(database)
@@ -118,7 +118,7 @@ def test_a_sweep_waits_for_no_row_that_a_frozen_process_has_locked(database, mon
 
 def test_a_process_that_is_stalled_in_a_sweep_or_a_command_is_ended_soon(database, monkeypatch):
     """A holder of the sweep's lock blocks every recovery and every command of the others."""
-    monkeypatch.setattr(locks, "SWEEP_IDLE_TIMEOUT", "100ms")
+    monkeypatch.setattr(leases, "SWEEP_IDLE_TIMEOUT", "100ms")
     make_job(database, rows=4)
     claim(database)
     with pytest.raises(DatabaseUnreachable):
@@ -127,7 +127,7 @@ def test_a_process_that_is_stalled_in_a_sweep_or_a_command_is_ended_soon(databas
 
 def fall_stalled_in_a_sweep(database):
     with database.transaction() as stalled:
-        assert locks.try_lock_sweep(stalled)
+        assert leases.try_lock_sweep(stalled)
         wait_until(lambda: sweep(database).shards == 1)
         jobs.ended(stalled)
 

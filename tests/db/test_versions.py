@@ -5,10 +5,13 @@ import threading
 
 import psycopg
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import make_url
 
 from relex.db import migrate, schema
 from relex.db.connection import Database
+from relex.db.tables import metadata
 from relex.errors import RelexError
 from relex.flows.database import require_latest_revision, upgrade_tables
 from tests.command_line import run_command
@@ -82,3 +85,15 @@ def test_tables_of_an_unknown_revision_are_refused_and_left_alone(empty_database
     result = run_command("db", "upgrade", env=environment(database_url=empty_database.url, home=tmp_path), cwd=tmp_path)
     assert (result.returncode, "Traceback" in result.stderr) == (1, False)
     assert schema.current_revision(empty_database) == revision
+
+
+def test_migrations_make_the_tables_that_the_code_expects(database):
+    with database.transaction() as tx:
+        context = MigrationContext.configure(tx, opts={"compare_type": True})
+        differences = [each for each in compare_metadata(context, metadata) if "index" not in str(each[0])]
+    assert differences == []
+
+
+def test_a_second_upgrade_finds_nothing_to_do(database):
+    migrate.upgrade(database)
+    assert schema.current_revision(database) == schema.latest_revision()

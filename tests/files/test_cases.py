@@ -173,6 +173,7 @@ def test_uhc_is_read_by_every_name_that_it_goes_by(read, name):
     assert read(content, name)[0].accepted == 3
 
 
+@pytest.mark.hint("tables.columns")
 def test_a_header_of_other_names_gets_the_right_ones(read):
     with pytest.raises(InvalidCsv) as refused:
         read(GOOD.replace(HEADER, "아이디,문장,주어,목적어,라벨,출처"))

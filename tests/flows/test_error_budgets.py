@@ -6,9 +6,8 @@ from relex.domain.jobs import JobState, MaxFailed
 from relex.errors import LeaseLost, RelexError
 from relex.flows import control
 from relex.flows.sweep import sweep
-from tests.accounts import assert_books_balance
 from tests.factories import make_job
-from tests.job_steps import claim, complete, do, progress, score_all
+from tests.job_steps import assert_books_balance, claim, complete, do, progress, score_all
 
 ROWS, SHARD_ROWS = 10, 4
 

@@ -8,9 +8,8 @@ from relex.domain.jobs import JobState
 from relex.errors import JobNotFound, LeaseLost, RelexError
 from relex.flows import control
 from relex.flows.sweep import sweep
-from tests.accounts import assert_books_balance
 from tests.factories import example, make_job, prediction
-from tests.job_steps import claim, complete, do, exported, progress, score_all, written
+from tests.job_steps import assert_books_balance, claim, complete, do, exported, progress, score_all, written
 
 ROWS, SHARD_ROWS = 10, 4
 

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from relex.db import deletion, examples, jobs, locks, shards
+from relex.db import deletion, examples, jobs, leases, shards
 from relex.domain.examples import Outcome
 from relex.domain.jobs import JobState
 from relex.errors import LeaseLost, RelexError, Transient
@@ -15,10 +15,8 @@ from relex.flows import control
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.flows.sweep import sweep
-from tests.accounts import assert_books_balance
 from tests.factories import FakeScorer, example, make_job, prediction
-from tests.interleaving import while_open
-from tests.job_steps import claim, do, progress
+from tests.job_steps import assert_books_balance, claim, do, progress, while_open
 
 
 def complete(tx, shard):
@@ -76,7 +74,7 @@ def test_a_sweep_that_halves_before_a_cancel_hides_no_half_from_it(database, job
         tx.exec_driver_sql("UPDATE shards SET crashes = 2")
 
     def halve(tx):
-        assert locks.try_lock_sweep(tx)
+        assert leases.try_lock_sweep(tx)
         shards.recover(tx)
 
     ended = while_open(database, halve, lambda: do(database, control.cancel_job, job.id))
