@@ -70,7 +70,7 @@ class _TrialPrinter:
 
     def trial_started(self, number: int, changes: Mapping[str, Any]) -> None:
         """Print the settings of a trial that starts."""
-        self._console.print(f"trial {number}  {_settings(changes)}  trains")
+        self._console.print(f"trial {number}  {_settings(changes)}  started")
 
     def trial_ended(self, result: TrialResult, best: TrialResult | None) -> None:
         """Print the settings and the score of a trial, and the best score so far."""

@@ -36,7 +36,7 @@ app.conf.update(
     task_routes={"relex.score": {"queue": SCORE}, "relex.train": {"queue": TRAIN}},
     task_create_missing_queues=False,
     # A doorbell is done when it is heard. With late acks a task longer than the visibility timeout runs twice, and
-    # a crashing one is delivered again at once and for ever; here the lease in Postgres recovers what is lost.
+    # a crashing one is delivered again at once and forever; here the lease in Postgres recovers what is lost.
     task_acks_late=False,
     task_reject_on_worker_lost=False,
     # The state of a job is in Postgres alone: Celery calls unknown ids "pending", and its results would be a

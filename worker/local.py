@@ -51,7 +51,7 @@ class Scoring:
         return self._unloadable.names()
 
     def close(self) -> None:
-        """Nothing is left running."""
+        """Do nothing: no process is left running."""
 
 
 class Training:
@@ -73,7 +73,7 @@ class Training:
         return ()
 
     def close(self) -> None:
-        """Nothing is left running."""
+        """Do nothing: no process is left running."""
 
 
 def _end_process() -> None:

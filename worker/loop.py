@@ -54,7 +54,7 @@ class Pace:
 
     @property
     def stays(self) -> bool:
-        """Whether the worker waits for more work for ever."""
+        """Whether the worker waits for more work forever."""
         return self.idle_seconds == inf
 
 

@@ -48,10 +48,10 @@ def stratified(labels: Sequence[str], test_size: float = VALID_SHARE, seed: int 
         InvalidInput: test_size is not between 0 and 1.
     """
     _check_size(test_size)
-    lonely = [label for label, count in Counter(labels).items() if count == 1]
-    if lonely:
+    singletons = [label for label, count in Counter(labels).items() if count == 1]
+    if singletons:
         raise InvalidCsv(
-            f"only one row has the label {', '.join(sorted(lonely))}: a stratified split needs two of every label; "
+            f"only one row has the label {', '.join(sorted(singletons))}: a stratified split needs two of every label; "
             "add a row or remove the label"
         )
     try:

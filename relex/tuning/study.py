@@ -66,7 +66,7 @@ class Study:
             except (KeyboardInterrupt, SystemExit, Transient, OSError, ModelNotFound):
                 with suppress(RelexError):
                     if trial:
-                        trial.give_back()
+                        trial.release()
                 raise
 
     def is_complete(self, max_trials: int) -> bool:

@@ -81,7 +81,7 @@ class Trial:
             self._trial.set_user_attr(REASON, reason)
         self._end(TrialState.FAIL)
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """End the trial so that this or another process tries its values again."""
         self._end(TrialState.FAIL)
 

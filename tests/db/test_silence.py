@@ -1,4 +1,4 @@
-"""A worker that falls stalled in the middle of a transaction: its locks block nobody, and not for ever."""
+"""A worker that falls stalled in the middle of a transaction: its locks block nobody, and not forever."""
 
 import time
 

@@ -119,7 +119,7 @@ def test_kill_9_of_everything_while_rows_are_written(home, value, heard):
 
 @pytest.mark.parametrize("doing", ["starting", "stopping"])
 def test_a_server_that_hangs_is_ended_and_started_again(home, user, value, monkeypatch, doing):
-    """As Postgres 18 does where it is asked to stop while it recovers on a full disk: it says `doing` for ever."""
+    """As Postgres 18 does where it is asked to stop while it recovers on a full disk: it says `doing` forever."""
     monkeypatch.setattr(server, "START_TIMEOUT", 1.0)
     hanging = user(home)
     hanging.url()

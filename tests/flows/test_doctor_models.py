@@ -110,5 +110,5 @@ def test_a_shard_that_every_worker_gives_back(look, database):
     score_next(database, worker())
     found = look(database_url=database.url)["shards"]
     reason = "host:1 cannot load fake@1 and tries again in 15 s: fake@1: no folder here"
-    assert found.text == f"1 shards of {job.id} are given back repeatedly: {reason}"
+    assert found.text == f"1 shards of {job.id} are released repeatedly: {reason}"
     pasted(found.suggestion, environment(database_url=database.url, broker_url="redis://127.0.0.1:1/0"))

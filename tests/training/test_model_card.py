@@ -100,7 +100,7 @@ def test_the_weakest_labels_are_those_with_enough_examples(facts):
     assert "validation examples: per:spouse (67), per:title (100).\n" in model_card(few)
 
 
-def test_klues_licence_is_named_where_klue_was_used(facts):
+def test_klues_license_is_named_where_klue_was_used(facts):
     assert "license: cc-by-sa-4.0" in model_card(facts)
     assert "CC BY-SA 4.0" in model_card(facts)
     other = model_card(replace(facts, train=[example(0, "per:title", "diary")]))

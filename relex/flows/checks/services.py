@@ -103,7 +103,7 @@ def usable(database: Database, clock: Callable[[], float]) -> Iterator[CheckResu
     if facts.read_only:
         yield _read_only(database, facts)
     free = facts.connections - facts.used
-    text = f"{facts.used} of {facts.connections} connections are taken"
+    text = f"{facts.used} of {facts.connections} connections are in use"
     if free < MIN_FREE_CONNECTIONS:
         yield warning("connections", f"{text}: too few are free for one more worker", hints.more_connections(at))
     else:
