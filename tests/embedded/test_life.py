@@ -119,7 +119,7 @@ def test_kill_9_of_everything_while_rows_are_written(home, value, heard):
 
 @pytest.mark.parametrize("doing", ["starting", "stopping"])
 def test_a_server_that_hangs_is_ended_and_started_again(home, user, value, monkeypatch, doing):
-    """As Postgres 18 does where it is asked to stop while it recovers on a full disk: it says `doing` for ever."""
+    """As Postgres 18 does where it is asked to stop while it recovers on a full disk: it says `doing` forever."""
     monkeypatch.setattr(server, "HANG_TIMEOUT", 1.0)
     hanging = user(home)
     hanging.url()
@@ -222,7 +222,7 @@ def test_the_environment_does_not_reach_the_server(home, tmp_path, monkeypatch, 
         assert value(url, "SELECT number FROM kept") == 7
 
 
-def test_a_large_log_is_begun_anew(home):
+def test_a_large_log_is_started_again(home):
     with home.places.log.open("ab") as log:
         log.truncate(10_000_001)
     with use(home.path):
