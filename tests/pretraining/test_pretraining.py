@@ -19,8 +19,9 @@ from pretraining.rows import Rows
 from pretraining.tokenizer import make_tokenizer, open_tokenizer
 from pretraining.training import BACKBONE, STATE, Pretraining
 from relex.errors import InvalidConfig
-from relex.model.classifier import RelationClassifier, backbone_tokenizer
+from relex.model.classifier import RelationClassifier
 from relex.model.config import ModelConfig
+from relex.model.tokenizer import backbone_tokenizer
 from relex.training.model_factory import train_wordpiece
 
 
