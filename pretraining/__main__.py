@@ -62,7 +62,7 @@ def _add_trim(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     step.add_argument("--task", nargs="+", type=Path, required=True, help="CSV files of the task; labels are not used")
     step.add_argument("--held-out", nargs="+", type=Path, default=[], help="CSV files on which to compare the tokens")
     step.add_argument("--out", type=Path, required=True, help="folder to write")
-    step.add_argument("--min-count", type=int, default=20, help="uses in the corpus from which a piece stays (20)")
+    step.add_argument("--min-count", type=int, default=15, help="uses in the corpus from which a piece stays (15)")
     step.set_defaults(run=_trim)
 
 

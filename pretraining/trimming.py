@@ -34,7 +34,7 @@ from relex.model.tokenizer import add_markers, backbone_tokenizer
 
 BATCH_LINES = 4096
 """Number of lines encoded in one call, which uses all cores."""
-KEPT_ALPHABETS = frozenset({"HANGUL", "HIRAGANA", "KATAKANA", "LATIN", "GREEK", "CYRILLIC"})
+KEPT_ALPHABETS = frozenset({"HANGUL", "CJK", "HIRAGANA", "KATAKANA", "LATIN", "GREEK", "CYRILLIC"})
 """Alphabets whose characters stay even if no text uses them, by the first word of their Unicode names."""
 KEPT_CATEGORIES = frozenset("PS")
 """Unicode categories whose characters stay even if no text uses them: punctuation and symbols."""
@@ -136,25 +136,27 @@ def pieces_to_keep(content: dict[str, Any], counts: PieceCounts, min_count: int)
         counts: the uses of each piece.
         min_count: number of uses in the corpus from which a piece is kept.
     """
+    pieces = _pieces(content)
     sign = WORD_PARTS[content["model"]["type"]]
     special = {token["id"] for token in content["added_tokens"]}
     used = (counts.corpus >= min_count) | (counts.task > 0)
+    # A character may occur only inside larger pieces that are removed.
+    seen = (counts.corpus > 0) | (counts.task > 0)
+    characters = frozenset(chain.from_iterable(piece for piece, is_seen in zip(pieces, seen, strict=True) if is_seen))
     return [
         number
-        for number, piece in enumerate(_pieces(content))
-        if used[number]
-        or number in special
-        or _is_kept_character(piece.removeprefix(sign), is_used=bool(counts.corpus[number]))
+        for number, piece in enumerate(pieces)
+        if used[number] or number in special or _is_kept_character(piece.removeprefix(sign), characters)
     ]
 
 
-def _is_kept_character(characters: str, *, is_used: bool) -> bool:
+def _is_kept_character(piece: str, used: frozenset[str]) -> bool:
     """Return whether a piece is a single character, without which a word could become unknown."""
-    if len(characters) != 1:
+    if len(piece) != 1:
         return False
-    alphabet = unicodedata.name(characters, "").partition(" ")[0]
-    common = alphabet in KEPT_ALPHABETS or unicodedata.category(characters)[0] in KEPT_CATEGORIES
-    return is_used or characters.isascii() or common
+    alphabet = unicodedata.name(piece, "").partition(" ")[0]
+    common = alphabet in KEPT_ALPHABETS or unicodedata.category(piece)[0] in KEPT_CATEGORIES
+    return piece in used or piece.isascii() or common
 
 
 def _pieces(content: dict[str, Any]) -> list[str]:

@@ -36,18 +36,18 @@ class PlainTextTokenizer:
     Args:
         backend: a tokenizer without truncation and padding.
         markers: the scheme's marker tokens.
+        unknown: the token of words that the vocabulary lacks, which is not a control token.
     """
 
-    def __init__(self, backend: Tokenizer, markers: Sequence[str]) -> None:
+    def __init__(self, backend: Tokenizer, markers: Sequence[str], unknown: str | None) -> None:
         self._backend = backend
         added = backend.get_added_tokens_decoder()
         special = {number for number, token in added.items() if token.special}
         self._left_stripping = {token.content for token in added.values() if token.lstrip}
-        self._unknown = getattr(backend.model, "unk_token", None)
-        unknown = None if self._unknown is None else backend.token_to_id(self._unknown)
-        # The unknown token stands for a word that the vocabulary lacks, so it is not a control token.
-        self._controls = frozenset({*special, *map(backend.token_to_id, markers)} - {unknown, None})
-        self._candidates = self._controls | {unknown}
+        self._unknown = unknown
+        number = None if unknown is None else backend.token_to_id(unknown)
+        self._controls = frozenset({*special, *map(backend.token_to_id, markers)} - {number, None})
+        self._candidates = self._controls | {number}
 
     def encode_batch(self, texts: Sequence[MarkedText]) -> Iterator[EncodedText]:
         """Encode marked sentences in the given order, with one call of the tokenizer for all."""
