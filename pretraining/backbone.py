@@ -11,15 +11,17 @@ from relex.errors import InvalidConfig
 from relex.model.tokenizer import LOCAL_ONLY
 
 
-def open_network(folder: str) -> PreTrainedModel:
+def open_network(folder: str, **settings: float) -> PreTrainedModel:
     """Load the encoder of a folder in float32, without its pooler, which relex does not use.
+
+    `settings` replace keys of its configuration.
 
     Raises:
         InvalidConfig: it cannot be read.
     """
     quiet_transformers()
     try:
-        network: PreTrainedModel = AutoModel.from_pretrained(folder, dtype=torch.float32, **LOCAL_ONLY)
+        network: PreTrainedModel = AutoModel.from_pretrained(folder, dtype=torch.float32, **settings, **LOCAL_ONLY)
     except (OSError, ValueError) as exc:
         raise InvalidConfig(f"{folder}: {str(exc).partition(chr(10))[0]}; give a folder with an encoder") from exc
     if getattr(network, "pooler", None) is not None:

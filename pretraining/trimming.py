@@ -30,7 +30,8 @@ from relex.errors import InvalidConfig
 from relex.files.reading import read_examples
 from relex.files.validation import check_csv
 from relex.model.folder import WEIGHTS
-from relex.model.tokenizer import add_markers, backbone_tokenizer
+from relex.model.markers import add_markers
+from relex.model.tokenizer import backbone_tokenizer
 
 BATCH_LINES = 4096
 """Number of lines encoded in one call, which uses all cores."""

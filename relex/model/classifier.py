@@ -20,14 +20,14 @@ from transformers import (
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from relex.encoding.markers import marker_tokens
 from relex.encoding.tokens import Encoder
 from relex.errors import BadCheckpoint, InvalidConfig
 from relex.model.config import ModelConfig
 from relex.model.folder import labels_in_order
 from relex.model.hub import Progress, backbone_folder, weights_folder
+from relex.model.markers import add_embedded_markers
 from relex.model.pooling import pooling_module
-from relex.model.tokenizer import LOCAL_ONLY, add_markers
+from relex.model.tokenizer import LOCAL_ONLY
 
 
 class RelationConfig(PretrainedConfig):
@@ -141,21 +141,9 @@ class RelationClassifier(PreTrainedModel):
         if model_config.max_length > positions:
             raise InvalidConfig(f"max_length {model_config.max_length}: the backbone has only {positions} positions")
         model = cls(RelationConfig.make(backbone.config, model_config), backbone)
-        model._add_markers(tokenizer)
+        add_embedded_markers(model.backbone, tokenizer, model_config.scheme)
+        model.config.backbone = _plain(model.backbone.config)
         return model
-
-    def _add_markers(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        """Give each new marker an id and an embedding drawn with the vocabulary's mean and deviation."""
-        vocabulary = tokenizer.get_vocab()
-        markers = marker_tokens(self.relation.scheme)
-        add_markers(tokenizer, self.relation.scheme)
-        rows = self.backbone.resize_token_embeddings().num_embeddings
-        table = self.backbone.resize_token_embeddings(max(rows, len(tokenizer)), mean_resizing=False).weight.data
-        ids = tokenizer.get_vocab()
-        new = [ids[token] for token in markers if token not in vocabulary or ids[token] >= rows]
-        old = table[: min(rows, len(vocabulary))]
-        table[new] = torch.normal(old.mean(0).expand(len(new), -1), old.std(0).expand(len(new), -1))
-        self.config.backbone = _plain(self.backbone.config)
 
     def encoder(self, tokenizer: PreTrainedTokenizerFast) -> Encoder:
         """Create the encoder for this model's inputs."""

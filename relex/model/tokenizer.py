@@ -1,4 +1,4 @@
-"""The tokenizer of a backbone: exactly what its files say, with the markers of an input scheme.
+"""The tokenizer of a backbone: exactly what its files say.
 
 transformers builds some tokenizers anew from their vocabulary, by the name of a class in a configuration. With a name
 that does not fit, nearly every Korean word becomes unknown, and nothing fails. Therefore a tokenizer.json is always
@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from relex.encoding.markers import Scheme, is_closing, marker_tokens
-from relex.encoding.plain_text import set_word_start
 from relex.errors import InvalidConfig
 from relex.model.folder import TOKENIZER, TOKENIZER_CONFIG, read_json
 from relex.model.hub import backbone_folder
@@ -89,22 +87,6 @@ def _casing(folder: Path) -> dict[str, bool]:
         return {}
     config = read_json(folder / TOKENIZER_CONFIG) if (folder / TOKENIZER_CONFIG).is_file() else {}
     return {} if "do_lower_case" in config else {"do_lower_case": False}
-
-
-def add_markers(tokenizer: PreTrainedTokenizerFast, scheme: Scheme) -> None:
-    """Add the scheme's markers, so that the words beside them are split as in text without markers.
-
-    An opening marker takes the space before it, and so does the mask that replaces an entity's words; the space after
-    the marker, which `mark` writes, starts the entity's word. A closing marker takes no space: the particle after it
-    continues a word. SentencePiece vocabularies start a word at the beginning of a text; after a marker they must not.
-    """
-    masks = [tokenizer.mask_token] if tokenizer.mask_token else []
-    tokens = [
-        AddedToken(token, normalized=False, special=True, lstrip=not is_closing(token))
-        for token in (*marker_tokens(scheme), *masks)
-    ]
-    tokenizer.add_tokens(tokens, special_tokens=True)
-    set_word_start(tokenizer.backend_tokenizer, "always", "first")
 
 
 def check_known(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], name: str) -> None:

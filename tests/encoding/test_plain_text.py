@@ -13,7 +13,7 @@ from relex.encoding.tokens import Encoder
 from relex.files.reading import read_examples, read_labeled_examples
 from relex.files.validation import check_csv
 from relex.model.checkpoint import load
-from relex.model.tokenizer import add_markers
+from relex.model.markers import add_markers
 from relex.registry.model_versions import SHIPPED
 from tests.conftest import ROOT
 from tests.fixtures.models import LETTERS
