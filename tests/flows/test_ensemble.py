@@ -24,7 +24,10 @@ from relex.registry.importing import import_folder
 from relex.registry.model_versions import checkpoint_folder, version_dir
 from relex.registry.promotion import Decision
 from relex.settings import Settings
-from tests.factories import FakeScorer, example, prediction
+from tests.command_line import run_command
+from tests.factories import FakeScorer, example, prediction, write_csv
+from tests.job_steps import scoring
+from tests.processes import environment
 
 ROWS = 60
 FILE = "0" * 64
@@ -170,6 +173,31 @@ def test_only_what_beats_the_current_version_on_the_same_file_becomes_current(da
     registered = register(database, settings, evaluation_report, Vote.SOFT, "both")
     assert (registered.decision.promoted, current(database)) == (True, "both@1")
     assert registered.decision.reason == "100.00 > 99.00 micro-F1 on gold.csv, against rival@1"
+
+
+def test_the_command_scores_the_file_with_the_current_version_too_and_compares(
+    database, settings, scored, broker_url, tmp_path
+):
+    """Nobody has scored this file with `good` before, so the command queues a job for it, as for the members."""
+    for name in ("even", "odd", "good"):
+        scored(name)
+    with database.transaction() as tx:
+        model_versions.promote(tx, model_versions.find(tx, "good@1"))
+    rows = [replace(each, label=prediction(each).label) for each in map(example, range(ROWS))]
+    write_csv(tmp_path / "gold.csv", rows)
+    env = environment(database_url=database.url, broker_url=broker_url, home=settings.home)
+    words = ("ensemble", "even", "odd", "--on", "gold.csv", "--name", "both", "--json")
+    with scoring(database.url, lambda model, _: SCORERS[model]):
+        done = run_command(*words, env=env, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    with database.transaction() as tx:
+        newest = {job.model: job.file_sha256 for job in jobs.newest(tx, 3)}
+        rival = model_versions.find(tx, "good@1").score_on(found["sha256"])
+    assert newest == dict.fromkeys(("even@1", "odd@1", "good@1"), found["sha256"])
+    assert rival.micro_f1 < 100
+    assert found["reason"] == f"100.00 > {rival.micro_f1:.2f} micro-F1 on gold.csv, against good@1"
+    assert (found["current"], current(database)) == (True, "both@1")
 
 
 def test_the_same_ensemble_is_evaluated_again_by_another_file(database, settings, scored):
