@@ -4,7 +4,7 @@ import csv
 import lzma
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from tests.processes import ROOT
@@ -22,7 +22,8 @@ def sentences(name="train"):
 def unigram():
     """A Unigram tokenizer with XLM-R's order of ids: special tokens first, the mask last."""
     texts = sentences()
-    letters = sorted({letter for text in texts for letter in text if not letter.isspace()})
+    known = "".join([*texts, *sentences("valid"), "ABC"])
+    letters = sorted({letter for letter in known if not letter.isspace()})
     words = sorted({word for text in texts for word in text.split() if len(word) > 1})
     pieces = [(token, 0.0) for token in SPECIAL]
     pieces += [("▁", -4.0), *((letter, -6.0) for letter in letters), *((piece, -9.0) for piece in FOREIGN)]
@@ -32,6 +33,7 @@ def unigram():
     backend = Tokenizer(models.Unigram(list(dict(pieces).items()), unk_id=3))
     backend.normalizer = normalizers.NFKC()
     backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    backend.decoder = decoders.Metaspace()
     backend.add_special_tokens([*SPECIAL, "<mask>"])
     backend.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]

