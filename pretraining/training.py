@@ -49,9 +49,19 @@ def continue_training(config: ContinuedConfig, out: Path, device: str) -> None:
         InvalidConfig, InvalidCsv, RelexError: as for `encode` and `train`.
     """
     if not (out / STATE).exists():
-        take_tokenizer(config, out)
-        encode(config, out)
+        prepare(config, out)
     train(config, out, device)
+
+
+def prepare(config: ContinuedConfig, out: Path) -> None:
+    """Write the tokenizer of an existing encoder, and the texts as its token ids.
+
+    Raises:
+        InvalidConfig, InvalidCsv: the encoder's tokenizer or a text cannot be read.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    take_tokenizer(config, out)
+    encode(config, out)
 
 
 class Pretraining:
