@@ -1,7 +1,7 @@
 """Privileges of Postgres roles: the owner creates the tables, and each other role can do only what its part needs.
 
-`relex db upgrade` grants the privileges again after each migration, so a new table is never forgotten. Only the owner can
-alter a table, and only a worker can write a prediction or a model version.
+`relex db upgrade` grants the privileges again after each migration, so a new table is never forgotten. Only the owner
+can alter a table, and only a worker can write a prediction or a model version.
 """
 
 from collections.abc import Iterator, Mapping

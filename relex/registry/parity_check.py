@@ -15,7 +15,7 @@ from relex.model.folder import classifiers
 from relex.model.parity import Parity, read_parity, write_parity
 
 MAX_EXAMPLES = 2048
-"""Maximum number of examples scored; enough to distinguish 99 % from 99.5 %."""
+"""Maximum number of examples scored; enough to distinguish 99% from 99.5%."""
 
 
 def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto") -> None:
