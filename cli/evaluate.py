@@ -167,7 +167,8 @@ def compare_command(a: str, b: str, **options: Any) -> None:
     type=click.Choice([each.value for each in Vote]),
     default=Vote.SOFT.value,
     show_default=True,
-    help="Mean probability; mean logit; logits by weights fitted on the file; majority.",
+    help="Vote to register: mean probability (soft), mean logit (logits), mean logit with weights fitted on this file "
+    "(weighted), or majority (hard).",
 )
 @click.option("--name", metavar="NAME", help="Register the ensemble as a model version of this name.")
 def ensemble_command(models: tuple[str, ...], vote: str, name: str | None, **options: Any) -> None:

@@ -127,7 +127,7 @@ def _what_now(followed: Progress | TrainingRun) -> str:
 
 
 def _idle(progress: Progress) -> str:
-    """Say why nobody scores the job at this moment; empty where somebody does."""
+    """Say why no worker is scoring the job; empty if one is."""
     if progress.workers or progress.state.ended:
         return ""
     if progress.state is JobState.PAUSED:

@@ -37,11 +37,11 @@ from relex.tuning.trials import TrialEnd, TrialResult
 def tune_command(
     recipe: str, changes: tuple[str, ...], encoding: str | None, *, as_json: bool, quiet: bool, **options: Any
 ) -> None:
-    """Train a recipe with different settings, trial by trial, and write the best one to a file; prints its path.
+    """Train a recipe with different settings, trial by trial; write the best one to a file and print its path.
 
-    The recipe names the search space (docs/how-to/train-on-my-data.md); without one it is learning rate,
-    warm-up, dropout and label smoothing. Trials run in this process, and nothing is registered. The same command,
-    repeated or run in parallel, here or on another machine with the same database, works on the same study.
+    The recipe names the search space (docs/how-to/train-on-my-data.md); the default is learning rate,
+    warm-up, dropout and label smoothing. Trials run in this process, and nothing is registered. Repeat the command, or
+    run it in parallel on machines that share the database, to continue the same study.
 
     Example: relex tune --config tune_focal --trials 12
     """

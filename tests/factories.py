@@ -73,7 +73,7 @@ def make_job(database: Database, rows: int = 10, shard_rows: int = 4, key: str |
         job_id = jobs.insert_job(tx, NewJob(key or f"key-{rows}-{shard_rows}", "a.csv", "0" * 64, model, rows, 0))
         assert job_id is not None
         examples.copy_in(tx, job_id, map(example, range(rows)))
-        shards.cut(tx, job_id, rows, shard_rows)
+        shards.create_shards(tx, job_id, rows, shard_rows)
         return jobs.find(tx, job_id)
 
 

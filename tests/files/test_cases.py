@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from relex.datasets.describe import describe
-from relex.datasets.split import grouped
+from relex.datasets.split import grouped_split
 from relex.errors import InvalidCsv
 from relex.files.reading import read_examples
 from relex.files.validation import check_csv
@@ -150,7 +150,7 @@ def test_one_text_in_two_forms_is_one_text_to_a_comparison(read):
     lines = [line.replace(",100,own", ",per:title,own") for line in rows()]
     facts, examples = read("\n".join([HEADER, *lines, f'9,{whole},"{cells[0]}","{cells[1]}",per:title,own', ""]))
     assert facts.accepted == 4
-    split = grouped(examples, 0.4, 1)
+    split = grouped_split(examples, 0.4, 1)
     assert split.largest_group == 2
     assert (0 in split.train) == (3 in split.train)
     (described,) = describe({"a": examples}, {"a": [1, 1, 1, 1]}).files

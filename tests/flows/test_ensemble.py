@@ -81,7 +81,7 @@ def scored(database, settings):
             rows = (example(first + row) for row in range(ROWS))
             gold = (replace(row, row_no=row.row_no - first, label=prediction(row).label) for row in rows)
             examples.copy_in(tx, job_id, gold)
-            shards.cut(tx, job_id, ROWS, 16)
+            shards.create_shards(tx, job_id, ROWS, 16)
         while score_next(database, Worker("fake", lambda model, _: SCORERS[model], LeaseTerms(60, 600, lambda: False))):
             pass
         return job_id
@@ -127,8 +127,8 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
     registered = register(database, settings, evaluation_report, Vote.SOFT, "both")
     assert registered.version.trained_on == tuple(files)
     text = "\n".join(map(render, ensemble_parts(evaluation_report)))
-    assert "note: even@1 was trained on a.csv, which is no longer at its path: its rows are not compared" in text
-    assert "warning: odd@1 was trained on this file: its scores say nothing about other rows" in text
+    assert "note: even@1 was trained on a.csv, which is missing or changed: its rows are not compared" in text
+    assert "warning: odd@1 was trained on this file: its scores do not show how it generalizes" in text
     assert ensemble_data(evaluation_report, registered)["precision"] == "fp32"
     generalization = Settings(home=tmp_path / "elsewhere")
     place = version_dir(settings, registered.version)
@@ -268,7 +268,7 @@ def test_jobs_of_other_rows_and_unended_jobs_are_refused(database, scored):
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("open", "gold.csv", FILE, "odd@1", ROWS, 0))
         examples.copy_in(tx, job_id, map(example, range(ROWS)))
-        shards.cut(tx, job_id, ROWS, 16)
+        shards.create_shards(tx, job_id, ROWS, 16)
     with pytest.raises(JobNotDone):
         evaluate_ensemble(database, load_evaluator(), [even, job_id])
 

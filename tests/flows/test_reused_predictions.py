@@ -39,7 +39,7 @@ def queued(database):
             new = NewJob(f"key-{len(made)}", "a.csv", "0" * 64, model, len(items), 0, **wishes)
             job_id = jobs.insert_job(tx, new)
             examples.copy_in(tx, job_id, (replace(item, row_no=n) for n, item in enumerate(items)))
-            shards.cut(tx, job_id, len(items), shard_rows)
+            shards.create_shards(tx, job_id, len(items), shard_rows)
         return job_id
 
     return queue

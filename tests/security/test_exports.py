@@ -31,7 +31,7 @@ def job(database):
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("key", "=1.csv", "0" * 64, model, len(rows), 0))
         examples.copy_in(tx, job_id, rows)
-        shards.cut(tx, job_id, len(rows), 512)
+        shards.create_shards(tx, job_id, len(rows), 512)
         shard = shards.claim(tx, "worker", 60)
         error = RowError(rows[-1].row_no, "poison", "=1+1")
         shards.complete(tx, shard, Outcome([prediction(item) for item in rows[:-1]], [error]))
