@@ -78,9 +78,9 @@ def trim(
     compared = [example.sentence for example in _examples(held_out)]
     network = open_network(source)
     counts = count_pieces(tokenizer, corpus_lines(corpus), examples)
-    kept = pieces_to_keep(content, counts, min_count)
-    trimmed = trimmed_tokenizer(tokenizer, content, kept)
-    write_backbone(out, with_rows(network, kept, trimmed.pad_token_id), trimmed)
+    piece_ids = pieces_to_keep(content, counts, min_count)
+    trimmed = trimmed_tokenizer(tokenizer, content, piece_ids)
+    write_backbone(out, with_rows(network, piece_ids, trimmed.pad_token_id), trimmed)
     _report_size(out, network, len(counts.corpus))
     if compared:
         logger.info("held out: %s", compare_tokens(tokenizer, trimmed, compared))
@@ -169,14 +169,14 @@ def _pieces(content: dict[str, Any]) -> list[str]:
 
 
 def trimmed_tokenizer(
-    tokenizer: PreTrainedTokenizerFast, content: dict[str, Any], kept: Sequence[int]
+    tokenizer: PreTrainedTokenizerFast, content: dict[str, Any], piece_ids: Sequence[int]
 ) -> PreTrainedTokenizerFast:
-    """Create the tokenizer with only these pieces, numbered anew in their order."""
-    numbers = {old: new for new, old in enumerate(kept)}
+    """Create the tokenizer with only these pieces, numbered again in their order."""
+    numbers = {old: new for new, old in enumerate(piece_ids)}
     model = content["model"]
     vocabulary = model["vocab"]
     if isinstance(vocabulary, list):
-        model |= {"vocab": [vocabulary[number] for number in kept], "unk_id": numbers[model["unk_id"]]}
+        model |= {"vocab": [vocabulary[number] for number in piece_ids], "unk_id": numbers[model["unk_id"]]}
     else:
         model |= {"vocab": {piece: numbers[number] for piece, number in vocabulary.items() if number in numbers}}
     added = [token | {"id": numbers[token["id"]]} for token in content["added_tokens"]]
@@ -201,11 +201,11 @@ def _renumbered(state: Any, numbers: Mapping[int, int]) -> Any:
     return state
 
 
-def with_rows(network: PreTrainedModel, kept: Sequence[int], pad: int) -> PreTrainedModel:
+def with_rows(network: PreTrainedModel, piece_ids: Sequence[int], pad: int) -> PreTrainedModel:
     """Return the network with only these rows of its word embeddings; `pad` is the new id of the padding."""
-    rows = word_embeddings(network).weight.data[list(kept)]
+    rows = word_embeddings(network).weight.data[list(piece_ids)]
     network.set_input_embeddings(nn.Embedding.from_pretrained(rows, freeze=False, padding_idx=pad))
-    network.config.update({"vocab_size": len(kept), "pad_token_id": pad})
+    network.config.update({"vocab_size": len(piece_ids), "pad_token_id": pad})
     return network
 
 
