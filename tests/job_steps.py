@@ -1,6 +1,6 @@
 """Steps of a job in one transaction each, as workers and commands take them."""
 
-from relex.db import examples, jobs, shards
+from relex.db import jobs, results, shards
 from relex.domain.examples import Outcome, RowError
 from tests.factories import example, prediction
 
@@ -34,7 +34,7 @@ def progress(database, job):
 
 def exported(database, job):
     with database.transaction() as tx:
-        return b"".join(map(bytes, examples.copy_out(tx, job.id)))
+        return b"".join(map(bytes, results.copy_csv(tx, job.id)))
 
 
 def written(database):

@@ -8,7 +8,9 @@ import codecs
 import csv
 import json
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from relex.domain.examples import Example, Prediction
 from relex.files.atomic import atomic_write
@@ -42,6 +44,12 @@ def unescape_formula(cell: str) -> str:
     return cell.removeprefix(GUARD)
 
 
+def write_csv(file: BinaryIO, rows: Iterable[Iterable[object]], *, for_eyes: bool = False) -> None:
+    """Write rows as a CSV in UTF-8; with `for_eyes` it has the BOM and CRLF by which Excel shows Hangul."""
+    codec, line_end = ("utf-8-sig", "\r\n") if for_eyes else ("utf-8", "\n")
+    csv.writer(codecs.getwriter(codec)(file), lineterminator=line_end).writerows(rows)
+
+
 def write_spreadsheet(source: Path, path: Path) -> None:
     """Copy a CSV of relex for a spreadsheet: with BOM, CRLF, and every cell escaped.
 
@@ -49,9 +57,9 @@ def write_spreadsheet(source: Path, path: Path) -> None:
         RelexError: the folder cannot be written to or the disk is full.
     """
     csv.field_size_limit(MAX_FIELD)
-    with source.open(encoding="utf-8", newline="") as file, atomic_write(path) as target:
-        writer = csv.writer(codecs.getwriter("utf-8-sig")(target), lineterminator="\r\n")
-        writer.writerows([escape_formula(cell) for cell in record] for record in csv.reader(file, strict=True))
+    with source.open(encoding="utf-8-sig", newline="") as file, atomic_write(path) as target:
+        records = csv.reader(file, strict=True)
+        write_csv(target, (map(escape_formula, record) for record in records), for_eyes=True)
 
 
 def write_predictions(path: Path, blocks: Iterable[bytes | bytearray | memoryview]) -> int:
@@ -65,10 +73,12 @@ def write_predictions(path: Path, blocks: Iterable[bytes | bytearray | memoryvie
             `blocks` raises.
     """
     with atomic_write(path) as file:
-        written = file.write(PREDICTION_HEADER)
-        for block in blocks:
-            written += file.write(block)
-    return written
+        return write_prediction_blocks(file, blocks)
+
+
+def write_prediction_blocks(file: BinaryIO, blocks: Iterable[bytes | bytearray | memoryview]) -> int:
+    """Write the same to an open file."""
+    return file.write(PREDICTION_HEADER) + sum(map(file.write, blocks))
 
 
 def write_errors(path: Path, errors: Iterable[tuple[str, str, str]]) -> None:
@@ -81,7 +91,7 @@ def write_errors(path: Path, errors: Iterable[tuple[str, str, str]]) -> None:
 
 
 def write_labeled_predictions(path: Path, examples: Iterable[Example], predictions: Iterable[Prediction]) -> None:
-    """Write labeled examples with their predictions, both in the same order.
+    """Write labeled examples with their predictions, both in the same order, for Excel as :func:`write_flips`.
 
     Raises:
         RelexError: as for :func:`write_predictions`.
@@ -90,24 +100,26 @@ def write_labeled_predictions(path: Path, examples: Iterable[Example], predictio
         (*_cells(example), prediction.label, json.dumps(prediction.probabilities))
         for example, prediction in zip(examples, predictions, strict=True)
     )
-    _write_rows(path, LABELED_HEADER, rows)
+    _write_rows(path, LABELED_HEADER, rows, for_eyes=True)
 
 
 def write_flips(path: Path, flips: Iterable[tuple[Example, str, str, str]]) -> None:
     """Write examples that two models label differently: the labels of A and B, and which is right (A, B or neither).
 
+    The file has a BOM and CRLF, so that a double click opens it in Excel with its Hangul.
+
     Raises:
         RelexError: as for :func:`write_predictions`.
     """
-    _write_rows(path, FLIP_HEADER, ((*_cells(example), *labels) for example, *labels in flips))
+    _write_rows(path, FLIP_HEADER, ((*_cells(example), *labels) for example, *labels in flips), for_eyes=True)
 
 
 def _cells(example: Example) -> tuple[str | None, ...]:
     return (example.id, example.sentence, example.subject.text, example.object.text, example.label)
 
 
-def _write_rows(path: Path, header: Iterable[str], rows: Iterable[Iterable[str | None]]) -> None:
+def _write_rows(
+    path: Path, header: Iterable[object], rows: Iterable[Iterable[object]], *, for_eyes: bool = False
+) -> None:
     with atomic_write(path) as file:
-        writer = csv.writer(codecs.getwriter("utf-8")(file), lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        write_csv(file, chain((header,), rows), for_eyes=for_eyes)

@@ -77,6 +77,21 @@ def export_row_errors(job_id: str) -> str:
     return f"`relex export {job_id} --out outputs` writes them with the reasons"
 
 
+def fewer_rows(rows: int) -> str:
+    """Say how to export rows that do not fit into a worksheet: the most doubtful ones, or all in another format."""
+    return f"`--doubtful {rows}` takes the closest decisions, or write all of them: `--format csv`"
+
+
+def csv_instead() -> str:
+    """Say which option of `relex export` writes cells of any length."""
+    return "`--format csv` writes it whole"
+
+
+def export_to_folder() -> str:
+    """Say which option of `relex export` writes files instead of standard output."""
+    return "`--out outputs` writes files"
+
+
 def submit_again() -> str:
     """Say how to submit a file again."""
     return "`--again` makes a new job"
@@ -136,6 +151,11 @@ def one_process() -> str:
 
 
 # Model versions
+
+
+def list_labels() -> str:
+    """Say how to list the relations."""
+    return "`relex labels` lists them"
 
 
 def list_models() -> str:
