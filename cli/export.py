@@ -91,14 +91,18 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
 def export_to(database: Database, job_id: str, out: Path, console: Console, options: ExportOptions = DEFAULT) -> None:
     """Export a job and name the files."""
     files = export(database, job_id, out, options)
-    by_margin = options.selection.needs_margin
-    order = "the smallest margin first" if by_margin else f"in the order of {printable(files.input)}"
-    console.print(f"{files.predictions}  {counted(files.rows, 'row')}  {CONTENTS[options.layout]}, {order}")
+    order = "the smallest margin first" if options.selection.by_margin else f"in the order of {printable(files.input)}"
+    console.print(f"{files.predictions}  {counted(files.rows, 'row')}  {_contents(options)}, {order}")
     console.print(f"{files.labels}  {files.manifest}")
     if files.errors:
         console.print(f"{files.errors}  {counted(files.failed, 'row')} that could not be scored, and why")
     for copy in files.spreadsheets:
         console.print(f"{copy}  for spreadsheets: a ' stands before what would be run as a formula")
+
+
+def _contents(options: ExportOptions) -> str:
+    in_lines = options.format is Format.JSONL and options.layout is not Layout.REVIEW
+    return "custom_id, id, pred_label, probs by label" if in_lines else CONTENTS[options.layout]
 
 
 def _options(layout: str, format_: str, *, partial: bool, excel: bool, **selection: Any) -> ExportOptions:

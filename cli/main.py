@@ -30,7 +30,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Score": {
         "submit": ("cli.submit", "Check a CSV and queue its rows for scoring."),
         "status": ("cli.status", "Show the progress of a job or a training run."),
-        "export": ("cli.export", "Write a job's predictions to files."),
+        "show": ("cli.show", "Show the first or the most doubtful predictions of a job."),
+        "export": ("cli.export", "Write a job's results as CSV, JSON Lines, Parquet or a workbook."),
         "jobs": ("cli.jobs", "List the newest jobs."),
         "pause": ("cli.jobs", "Pause a job: running shards finish, no new ones start."),
         "resume": ("cli.jobs", "Resume a paused job."),

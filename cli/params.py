@@ -111,7 +111,7 @@ def parse_selection(
     labels: tuple[str, ...], min_confidence: float | None, doubtful: int | None, sort: str
 ) -> Selection:
     """Return the selection of `selection_options`."""
-    return Selection(labels, min_confidence, doubtful, by_margin=sort == "margin")
+    return Selection(labels, min_confidence, by_margin=doubtful is not None or sort == "margin", limit=doubtful)
 
 
 def parse_changes(pairs: tuple[str, ...], encoding: str | None = None) -> dict[str, str]:

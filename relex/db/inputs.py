@@ -42,6 +42,15 @@ def input_columns(tx: Transaction, job_id: JobId) -> InputColumns:  # noqa: ARG0
     return InputColumns(EXAMPLE_NAMES, EXAMPLE, EXAMPLE_TYPES, _cells)
 
 
+def described_columns() -> InputColumns:
+    """Return the sentence and both entities of a row as a person reads them, whatever columns the input has."""
+    return InputColumns(("sentence", "subject", "object"), EXAMPLE, EXAMPLE_TYPES, _described)
+
+
+def _described(values: Sequence[Any]) -> tuple[str, ...]:
+    return values[1], f"{values[2]} ({values[5]})", f"{values[6]} ({values[9]})"
+
+
 def _cells(values: Sequence[Any]) -> tuple[str, ...]:
     id_, sentence = values[:2]
     label, source = values[10:]

@@ -20,10 +20,11 @@ from relex.domain.results import ALL_RESULTS, Result, Selection, flags, minimum_
 
 QUERY = sql.SQL("SELECT {columns} FROM {tables} WHERE job_id = {job} AND {conditions} ORDER BY {order} LIMIT {limit}")
 SCORED = sql.SQL("predictions JOIN examples USING (job_id, row_no)")
-ENDED = sql.SQL("""
+REVIEWED = sql.SQL("""
     examples LEFT JOIN predictions USING (job_id, row_no) LEFT JOIN row_errors USING (job_id, row_no)
 """)
 HAS_ENDED = sql.SQL("COALESCE(predictions.label, row_errors.code) IS NOT NULL")
+HAS_PREDICTION = sql.SQL("predictions.label IS NOT NULL")
 
 PLACE = sql.SQL("array_position({labels}, predictions.label)")
 HIGHEST = sql.SQL("predictions.probabilities[{place}]")
@@ -61,7 +62,7 @@ def copy_csv(
         selection: which predictions, in which order.
     """
     query = _Query(job_id, labels, selection)
-    key = query.margin if selection.needs_margin else sql.SQL("0")
+    key = query.margin if selection.by_margin else sql.SQL("0")
     rows = query.select(sql.SQL("{} AS margin, row_no, {}").format(key, PREDICTION))
     with _copy(tx, CSV_ROWS.format(rows=rows), "CSV") as copy:
         yield from copy
@@ -88,7 +89,7 @@ def read_results(
     A selection that filters leaves out the rows that could not be scored. The other arguments are those of
     :func:`copy_csv`.
     """
-    query = _Query(job_id, labels, selection, with_errors=not selection.filters, with_runner_up=True)
+    query = _Query(job_id, labels, selection, for_review=True)
     columns = [inputs.select, PREDICTION, REVIEW.format(margin=query.margin)]
     with _copy(tx, query.select(sql.SQL(", ").join(columns))) as copy:
         copy.set_types([*inputs.types, *PREDICTION_TYPES, *REVIEW_TYPES])
@@ -128,27 +129,19 @@ class _Query:
         job_id: the job.
         labels: the order of the probabilities.
         selection: which results, in which order.
-        with_errors: whether rows that could not be scored are among them.
-        with_runner_up: whether `runner_up` is needed although the selection does not need the margin.
+        for_review: whether `row_errors` and `runner_up` are needed in any case.
     """
 
-    def __init__(
-        self,
-        job_id: JobId,
-        labels: Sequence[str],
-        selection: Selection,
-        *,
-        with_errors: bool = False,
-        with_runner_up: bool = False,
-    ) -> None:
+    def __init__(self, job_id: JobId, labels: Sequence[str], selection: Selection, *, for_review: bool = False) -> None:
         names = sql.SQL("{}::text[]").format(sql.Literal(list(labels)))
         place = PLACE.format(labels=names)
         self._job_id = job_id
         self._selection = selection
-        self._with_errors = with_errors
         self._highest = HIGHEST.format(place=place)
-        runner_up = RUNNER_UP if with_runner_up or selection.needs_margin else sql.SQL("")
-        self._tables = (ENDED if with_errors else SCORED) + runner_up.format(labels=names, place=place)
+        runner_up = RUNNER_UP if for_review or selection.by_margin else sql.SQL("")
+        self._tables = (REVIEWED if for_review else SCORED) + runner_up.format(labels=names, place=place)
+        with_errors = for_review and not selection.filters
+        self._rows = HAS_ENDED if with_errors else HAS_PREDICTION
         self.margin = MARGIN.format(highest=self._highest)
         """The margin of a prediction, where `runner_up` is joined."""
 
@@ -160,13 +153,13 @@ class _Query:
             tables=self._tables,
             job=sql.Literal(self._job_id),
             conditions=sql.SQL(" AND ").join(self._conditions()),
-            order=by_margin if self._selection.needs_margin else sql.SQL("row_no"),
-            limit=sql.Literal(self._selection.doubtful),
+            order=by_margin if self._selection.by_margin else sql.SQL("row_no"),
+            limit=sql.Literal(self._selection.limit),
         )
 
     def _conditions(self) -> Iterator[sql.Composable]:
         selection = self._selection
-        yield HAS_ENDED if self._with_errors else sql.SQL("true")
+        yield self._rows
         if selection.labels:
             yield sql.SQL("predictions.label = ANY({})").format(sql.Literal(list(selection.labels)))
         if selection.min_confidence is not None:

@@ -29,20 +29,15 @@ class Selection:
     """Predicted labels to keep; empty for all."""
     min_confidence: float | None = None
     """Minimum :func:`confidence` to keep."""
-    doubtful: int | None = None
-    """Number of results to keep, those of the smallest margins; they are sorted by margin."""
     by_margin: bool = False
     """Whether the smallest margin comes first; results without a prediction come last."""
+    limit: int | None = None
+    """Number of results to keep, the first in this order."""
 
     @property
     def filters(self) -> bool:
-        """Whether some results may be left out; those without a prediction then are."""
-        return bool(self.labels) or self.min_confidence is not None or self.doubtful is not None
-
-    @property
-    def needs_margin(self) -> bool:
-        """Whether the margins decide about the choice or the order."""
-        return self.by_margin or self.doubtful is not None
+        """Whether results may be left out; those without a prediction then are."""
+        return bool(self.labels) or self.min_confidence is not None or self.limit is not None
 
 
 ALL_RESULTS = Selection()

@@ -26,6 +26,7 @@ OPTIONS = {
     "strings_to_urls": False,
     "use_zip64": True,
 }
+EVERYWHERE = f"A1:XFD{MAX_ROWS}"
 WIDTHS = {"sentence": 60, "subject_entity": 24, "object_entity": 24, "pred_label": 28, "second_label": 28}
 """Widths of columns in characters; others have that of their name."""
 MIN_WIDTH = 10
@@ -69,6 +70,7 @@ def _fill(workbook: Workbook, table: ResultTable) -> None:
     worksheet = workbook.add_worksheet(table.layout, PlainWorksheet)
     bold, number = workbook.add_format({"bold": True}), workbook.add_format({"num_format": "0.0000"})
     worksheet.freeze_panes(1, 0)
+    worksheet.ignore_errors({"number_stored_as_text": EVERYWHERE})  # no green corner at each id
     for place, column in enumerate(columns):
         width = WIDTHS.get(column.name, max(MIN_WIDTH, len(column.name) + MARGIN_WIDTH))
         worksheet.set_column(place, place, width, number if column.kind is Kind.NUMBER else None)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -171,8 +171,7 @@ def _file_name(job_id: JobId) -> str:
 def _manifest(
     progress: Progress, model: ModelVersion, options: ExportOptions, rows: int, folder: Path
 ) -> Mapping[str, Any]:
-    job, selection = progress.job, asdict(options.selection)
-    by_margin = selection.pop("by_margin") or selection["doubtful"] is not None
+    job, selection = progress.job, options.selection
     return _sealed(
         {
             "job": job.id,
@@ -180,8 +179,12 @@ def _manifest(
             "partial": progress.state is not JobState.DONE,
             "layout": options.layout,
             "format": options.format,
-            "filters": selection,
-            "sort": "margin" if by_margin else "input",
+            "filters": {
+                "labels": list(selection.labels),
+                "min_confidence": selection.min_confidence,
+                "doubtful": selection.limit,
+            },
+            "sort": "margin" if selection.by_margin else "input",
             "input": {"file": job.file_name, "sha256": job.file_sha256},
             "model": {"version": str(model), "sha256": dict(model.digests), "exact": job.exact},
             "fresh": job.fresh,

@@ -6,8 +6,8 @@ from typing import BinaryIO
 
 from relex.db import jobs, results
 from relex.db import model_versions as table
-from relex.db.connection import Transaction
-from relex.db.inputs import input_columns
+from relex.db.connection import Database, Transaction
+from relex.db.inputs import described_columns, input_columns
 from relex.domain.jobs import JobState, Progress
 from relex.domain.results import ALL_RESULTS, Result, Selection
 from relex.domain.versions import ModelVersion
@@ -57,6 +57,15 @@ def open_results(
         yield ResultTable(
             layout, version.labels, inputs.names, rows, stream, _origin(progress, version), job.created_at
         )
+
+
+def first_results(database: Database, job_ref: str, selection: Selection) -> list[Result]:
+    """Return results with their sentence, subject and object as a person reads them; raises as :func:`open_results`."""
+    with database.transaction(snapshot=True) as tx:
+        progress = find_exportable(tx, job_ref, partial=True)
+        version = table.find(tx, progress.job.model)
+        _check_labels(version, selection.labels)
+        return list(results.read_results(tx, progress.job.id, version.labels, described_columns(), selection))
 
 
 def write_to(

@@ -22,17 +22,18 @@ def test_errors_are_quoted_where_needed(tmp_path):
     assert (tmp_path / "errors.csv").read_text("utf-8") == 'id,code,message\n7,poison,"쉼표, ""따옴표"""\n'
 
 
-def test_evaluated_examples_and_flips_have_their_words_and_labels(tmp_path):
+def test_evaluated_examples_and_flips_have_their_words_and_labels_and_open_in_excel(tmp_path):
+    """A double click on a CSV shows Hangul only with a BOM; Excel's own line ends are CRLF."""
     cells = "id-1,회사1의 대표는 김1이다.,회사1,김1,per:title"
     write_labeled_predictions(
         tmp_path / "gold.csv", [example(1, "per:title")], [Prediction(1, "per:spouse", (0.25, 0.75))]
     )
-    assert (tmp_path / "gold.csv").read_text("utf-8") == (
-        f'id,sentence,subject,object,gold,pred_label,probs\n{cells},per:spouse,"[0.25, 0.75]"\n'
+    assert (tmp_path / "gold.csv").read_bytes().decode() == (
+        f'\ufeffid,sentence,subject,object,gold,pred_label,probs\r\n{cells},per:spouse,"[0.25, 0.75]"\r\n'
     )
     write_flips(tmp_path / "flips.csv", [(example(1, "per:title"), "per:title", "per:spouse", "A")])
-    assert (tmp_path / "flips.csv").read_text("utf-8") == (
-        f"id,sentence,subject,object,gold,A,B,right\n{cells},per:title,per:spouse,A\n"
+    assert (tmp_path / "flips.csv").read_bytes().decode() == (
+        f"\ufeffid,sentence,subject,object,gold,A,B,right\r\n{cells},per:title,per:spouse,A\r\n"
     )
 
 
