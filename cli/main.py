@@ -28,6 +28,7 @@ DEBUG = "--debug"
 
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Score": {
+        "predict": ("cli.predict", "Show the likeliest relations of one sentence."),
         "submit": ("cli.submit", "Check a CSV and queue its rows for scoring."),
         "status": ("cli.status", "Show the progress of a job or a training run."),
         "show": ("cli.show", "Show the first or the most doubtful predictions of a job."),

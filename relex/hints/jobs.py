@@ -150,6 +150,21 @@ def one_process() -> str:
     return "without it one process works in the foreground: `relex worker`"
 
 
+def entity(role: str) -> str:
+    """Show an example of an entity of `relex predict`."""
+    return f"as in `--{role} 비틀즈:ORG`"
+
+
+def occurrence(role: str, entity: str) -> str:
+    """Say how to name one of several places of a word; the option replaces the one that was typed."""
+    return f"hint: `--{role} {quote(entity)}` takes the first"
+
+
+def list_types() -> str:
+    """Say how to list the entity types."""
+    return "`relex labels` lists them"
+
+
 # Model versions
 
 
