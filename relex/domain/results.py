@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from relex.domain.examples import RowError, RowResult
+
 TRUNCATED, REUSED = "truncated", "reused"
 """Flags of a result; a row without a prediction has the code of its error as a flag."""
 
@@ -71,3 +73,20 @@ def flags(*, error_code: str | None = None, truncated: bool = False, reused: boo
     """Return the flags of a result."""
     marks = (error_code, TRUNCATED if truncated else None, REUSED if reused else None)
     return tuple(mark for mark in marks if mark)
+
+
+def result_of(id_: str, result: RowResult, labels: Sequence[str]) -> Result:
+    """Return the result of a scorer with its runner-up; `labels` is the order of the probabilities."""
+    if isinstance(result, RowError):
+        return Result(id_, flags=flags(error_code=result.code))
+    best = labels.index(result.label)
+    probabilities = result.probabilities
+    second = max((place for place in range(len(labels)) if place != best), key=probabilities.__getitem__)
+    return Result(
+        id_,
+        label=result.label,
+        probabilities=probabilities,
+        second_label=labels[second],
+        margin=probabilities[best] - probabilities[second],
+        flags=flags(truncated=result.truncated),
+    )

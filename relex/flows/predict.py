@@ -80,12 +80,12 @@ def mark_sentence(sentence: str, subject: str, object_: str) -> Example:
         InvalidInput: a word is not in the sentence, or at several places, a type is unknown, or the words overlap.
     """
     sentence = composed(sentence)
-    entities = [_locate(sentence, role, text) for role, text in (("subject", subject), ("object", object_))]
+    example = Example(0, "0", sentence, _locate(sentence, "subject", subject), _locate(sentence, "object", object_))
     try:
-        check_apart(*entities)
+        check_apart(example.subject, example.object)
     except BadCell as error:
         raise InvalidInput(str(error)) from error
-    return Example(0, "0", sentence, *entities)
+    return example
 
 
 def only_prediction(results: Sequence[RowResult]) -> Prediction:
