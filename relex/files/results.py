@@ -1,11 +1,11 @@
 """Files of results: one stream of results, written as CSV, JSON Lines, Parquet or an Excel workbook in flat memory."""
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from relex.domain.results import Result
+from relex.files.csv_writer import CsvWriter
 from relex.files.layouts import (
     BATCH_ID,
     Cell,
@@ -17,7 +17,6 @@ from relex.files.layouts import (
     columns_of,
     probabilities_text,
 )
-from relex.files.writing import write_csv
 
 
 def write_results(file: BinaryIO, table: ResultTable, format_: Format) -> None:
@@ -41,10 +40,11 @@ def write_results(file: BinaryIO, table: ResultTable, format_: Format) -> None:
 
 
 def _write_csv(file: BinaryIO, table: ResultTable) -> None:
+    """Write a CSV; a review is for eyes."""
+    writer = CsvWriter.for_eyes(file) if table.layout is Layout.REVIEW else CsvWriter(file)
     columns = table.columns
-    header: Iterator[list[Cell]] = iter([[column.name for column in columns]])
-    rows = ([_text(column.value(result)) for column in columns] for result in table.results)
-    write_csv(file, chain(header, rows), for_eyes=table.layout is Layout.REVIEW)
+    writer.write_row(column.name for column in columns)
+    writer.write_rows([_text(column.value(result)) for column in columns] for result in table.results)
 
 
 def _text(cell: Cell) -> Cell:

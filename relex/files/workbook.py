@@ -75,9 +75,13 @@ def _fill(workbook: Workbook, table: ResultTable) -> None:
         width = WIDTHS.get(column.name, max(MIN_WIDTH, len(column.name) + MARGIN_WIDTH))
         worksheet.set_column(place, place, width, number if column.kind is Kind.NUMBER else None)
         worksheet.write_string(0, place, column.name, bold)
-    for row, result in enumerate(table.results, 1):
-        for place, column in enumerate(columns):
-            _write_cell(worksheet, row, place, column, column.value(result))
+    try:
+        for row, result in enumerate(table.results, 1):
+            for place, column in enumerate(columns):
+                _write_cell(worksheet, row, place, column, column.value(result))
+    except BaseException:
+        worksheet.row_data_fh.close()  # only a workbook that is closed does it
+        raise
     worksheet.autofilter(0, 0, table.rows, len(columns) - 1)
 
 

@@ -4,16 +4,15 @@ Ids come from strangers, and a spreadsheet runs a cell like `=HYPERLINK(...)` as
 `'`; a cell that began with `'` is escaped too, so removing one leading `'` restores every cell.
 """
 
-import codecs
 import csv
 import json
 from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from relex.domain.examples import Example, Prediction
 from relex.files.atomic import atomic_write
+from relex.files.csv_writer import CsvWriter
 from relex.files.records import MAX_FIELD
 
 GUARD = "'"
@@ -44,12 +43,6 @@ def unescape_formula(cell: str) -> str:
     return cell.removeprefix(GUARD)
 
 
-def write_csv(file: BinaryIO, rows: Iterable[Iterable[object]], *, for_eyes: bool = False) -> None:
-    """Write rows as a CSV in UTF-8; with `for_eyes` it has the BOM and CRLF by which Excel shows Hangul."""
-    codec, line_end = ("utf-8-sig", "\r\n") if for_eyes else ("utf-8", "\n")
-    csv.writer(codecs.getwriter(codec)(file), lineterminator=line_end).writerows(rows)
-
-
 def write_spreadsheet(source: Path, path: Path) -> None:
     """Copy a CSV of relex for a spreadsheet: with BOM, CRLF, and every cell escaped.
 
@@ -59,7 +52,7 @@ def write_spreadsheet(source: Path, path: Path) -> None:
     csv.field_size_limit(MAX_FIELD)
     with source.open(encoding="utf-8-sig", newline="") as file, atomic_write(path) as target:
         records = csv.reader(file, strict=True)
-        write_csv(target, (map(escape_formula, record) for record in records), for_eyes=True)
+        CsvWriter.for_eyes(target).write_rows(map(escape_formula, record) for record in records)
 
 
 def write_predictions(path: Path, blocks: Iterable[bytes | bytearray | memoryview]) -> int:
@@ -122,4 +115,6 @@ def _write_rows(
     path: Path, header: Iterable[object], rows: Iterable[Iterable[object]], *, for_eyes: bool = False
 ) -> None:
     with atomic_write(path) as file:
-        write_csv(file, chain((header,), rows), for_eyes=for_eyes)
+        writer = CsvWriter.for_eyes(file) if for_eyes else CsvWriter(file)
+        writer.write_row(header)
+        writer.write_rows(rows)

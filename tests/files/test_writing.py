@@ -1,9 +1,12 @@
+import csv
 import errno
+import io
 
 import pytest
 
 from relex.domain.examples import Prediction
 from relex.errors import RelexError
+from relex.files.csv_writer import CsvWriter
 from relex.files.writing import write_errors, write_flips, write_labeled_predictions, write_predictions
 from tests.factories import example
 
@@ -77,3 +80,12 @@ def test_a_written_file_has_ordinary_rights(tmp_path):
     ordinary.touch()
     write_predictions(tmp_path / "out.csv", [])
     assert (tmp_path / "out.csv").stat().st_mode == ordinary.stat().st_mode
+
+
+def test_a_lone_carriage_return_is_quoted_with_any_line_end():
+    """Python's writer of "\n" lines leaves it bare, and every reader takes it for the end of a line."""
+    rows = [["a\rb", "c"], ["\r", ""], ["d\r\n", "e\n"]]
+    for writer_of in (CsvWriter, CsvWriter.for_eyes):
+        file = io.BytesIO()
+        writer_of(file).write_rows(rows)
+        assert list(csv.reader(io.StringIO(file.getvalue().decode("utf-8-sig"), newline=""))) == rows
