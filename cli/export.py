@@ -119,10 +119,14 @@ def _options(layout: str, format_: str, *, partial: bool, excel: bool, **selecti
 def _refuse_terminal(options: ExportOptions) -> None:
     if options.excel:
         raise click.UsageError("--excel makes files; name a folder with --out", click.get_current_context())
-    if not options.format.is_text and sys.stdout.isatty():
+    if not options.format.is_text and _is_terminal():
         raise click.UsageError(
             f"a terminal cannot show {options.format}; {hints.export_to_folder()}", click.get_current_context()
         )
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def _export_to_stdout(database: Database, job_id: str, console: Console, options: ExportOptions) -> None:
