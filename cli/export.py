@@ -38,7 +38,7 @@ CONTENTS = {
     type=click.Choice([each.value for each in Layout]),
     default=Layout.SUBMISSION.value,
     show_default=True,
-    help="Which columns.",
+    help="Columns of the file, as described above.",
 )
 @click.option(
     "--format",
@@ -46,7 +46,7 @@ CONTENTS = {
     type=click.Choice([each.value for each in Format]),
     default=Format.CSV.value,
     show_default=True,
-    help="Kind of file.",
+    help="Format of the file.",
 )
 @selection_options
 @click.option("--partial", is_flag=True, help="Write the predictions that a job has before it is done.")
@@ -56,13 +56,15 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
     """Write the results of the job JOB_ID (an id, a unique prefix, or @last); without it, of the newest job.
 
     \b
-    submission  id, pred_label, probs: a JSON list in the order of the .labels.json beside it
-    review      all columns of the input, pred_label, confidence, second_label, margin, flags
-    wide        id, pred_label, a column of probabilities for each label
+    submission  id, pred_label, probs (a JSON list)
+    review      all columns of the input, pred_label,
+                confidence, second_label, margin, flags
+    wide        id, pred_label, a column for each label
 
-    confidence is the highest probability, margin its distance to the second highest; flags holds the code of a row's
-    error, truncated and reused, separated by spaces. JSON Lines have custom_id and probs as an object by label.
-    Parquet needs the extra relex[parquet]; a workbook takes 1,048,575 rows.
+    probs is in the order of the .labels.json beside it. confidence is the highest probability, margin its distance to
+    the second highest; flags has the code of a row's error, truncated and reused, separated by spaces. JSON Lines have
+    custom_id, and probs as an object by label. Parquet needs pyarrow, which the extra `parquet` installs. A workbook
+    has room for 1,048,575 rows.
 
     --label, --min-confidence and --doubtful leave rows out, also those that could not be scored. --doubtful and
     --sort margin put the closest decisions first.

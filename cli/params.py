@@ -99,7 +99,9 @@ selection_options = combine(
         "--min-confidence", metavar="P", type=click.FloatRange(0, 1), help="Keep only confident rows, as 0.9."
     ),
     click.option("--doubtful", metavar="N", type=click.IntRange(1), help="Keep the N rows of the smallest margin."),
-    click.option("--sort", type=click.Choice(["input", "margin"]), default="input", show_default=True, help="Order."),
+    click.option(
+        "--sort", type=click.Choice(["input", "margin"]), default="input", show_default=True, help="Order of the rows."
+    ),
 )
 """Options that choose results; they make a `Selection`."""
 budget_option = click.option(

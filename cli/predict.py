@@ -76,9 +76,10 @@ def _entity(entity: Entity) -> dict[str, Any]:
 def _print(example: Example, prediction: Prediction, model: LoadedModel) -> None:
     console = stdout_console()
     subject, object_ = example.subject, example.object
-    console.print(marked_sentence(example))
+    whole_lines = not console.is_terminal
+    console.print(marked_sentence(example), soft_wrap=whole_lines)
     words = f"subject {subject.text} ({subject.type})   object {object_.text} ({object_.type})   model {model.name}"
-    console.print(Text(printable(words), style="dim"))
+    console.print(Text(printable(words), style="dim"), soft_wrap=whole_lines)
     ranked = sorted(zip(prediction.probabilities, model.labels, strict=True), reverse=True)[:SHOWN]
     label_width = max(len(label) for _, label in ranked)
     cells = max(min(BAR_CELLS, (console.width if console.is_terminal else NARROW) - label_width - 9), 1)

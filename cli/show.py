@@ -9,7 +9,7 @@ from relex.domain.results import Result, Selection
 from relex.errors import printable
 from relex.flows.results import first_results
 
-MAX_SENTENCE_CHARS = 30
+MAX_SENTENCE_CHARS = 24
 """Characters of a sentence that are shown; `relex export --layout review` writes all of them."""
 
 

@@ -78,8 +78,8 @@ def write_to(
         RelexError: the format needs a library that is not installed, or cannot hold the results.
     """
     if (layout, format_) != (Layout.SUBMISSION, Format.CSV):
-        with open_results(tx, progress, layout, selection) as opened:
-            write_results(file, opened, format_)
+        with open_results(tx, progress, layout, selection) as result_table:
+            write_results(file, result_table, format_)
         return
     version = table.find(tx, progress.job.model)
     _check_labels(version, selection.labels)

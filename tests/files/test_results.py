@@ -9,9 +9,9 @@ import zipfile
 from datetime import UTC, datetime
 
 import duckdb
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import python_calamine
 
 from relex.domain.results import Result
 from relex.errors import RelexError
@@ -147,11 +147,16 @@ def _stored(cell):
     return struct.unpack("f", struct.pack("f", cell))[0] if isinstance(cell, float) else cell
 
 
+def cells_of(file):
+    """The cells of a workbook as another program reads them, the heading first."""
+    return pd.read_excel(file, header=None, dtype=object, na_filter=False, engine="calamine").to_numpy().tolist()
+
+
 def test_a_workbook(layout, results, tmp_path):
     """Every text is a text: no formula, no link, no number, and no markup of its own."""
     path = tmp_path / "a.xlsx"
     path.write_bytes(written(layout, results, Format.XLSX))
-    header, *rows = python_calamine.load_workbook(path).get_sheet_by_name(layout).to_python()
+    header, *rows = cells_of(path)
     assert header == expected_header(layout)
     cells = [[as_text(cell) for cell in row] for row in expected_rows(layout, results)]
     assert rows == cells
@@ -191,5 +196,4 @@ def test_no_result_is_a_file_with_a_header(layout):
     assert written(layout, [], Format.CSV).decode("utf-8-sig").splitlines() == [",".join(expected_header(layout))]
     assert written(layout, [], Format.JSONL) == b""
     assert pq.read_table(io.BytesIO(written(layout, [], Format.PARQUET))).column_names == expected_header(layout)
-    rows = python_calamine.load_workbook(io.BytesIO(written(layout, [], Format.XLSX))).get_sheet_by_index(0).to_python()
-    assert rows == [expected_header(layout)]
+    assert cells_of(io.BytesIO(written(layout, [], Format.XLSX))) == [expected_header(layout)]
