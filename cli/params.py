@@ -11,6 +11,7 @@ import click
 from cli.completion import complete_any_id, complete_job_id, complete_model
 from relex.db.ids import LAST
 from relex.domain.jobs import MaxFailed
+from relex.domain.results import Selection
 from relex.errors import InvalidInput
 from relex.hints import jobs as hints
 
@@ -18,6 +19,17 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080}
 """Minutes in each unit of an age."""
+
+
+def combine(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return one decorator for several options, which the help shows in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 class Budget(click.ParamType[MaxFailed]):
@@ -79,20 +91,29 @@ recipe_encoding_option = click.option(
 set_option = click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one key, such as train.epochs=3."
 )
+selection_options = combine(
+    click.option(
+        "--label", "labels", metavar="LABEL", multiple=True, help="Keep only this predicted label; repeatable."
+    ),
+    click.option(
+        "--min-confidence", metavar="P", type=click.FloatRange(0, 1), help="Keep only confident rows, as 0.9."
+    ),
+    click.option("--doubtful", metavar="N", type=click.IntRange(1), help="Keep the N rows of the smallest margin."),
+    click.option(
+        "--sort", type=click.Choice(["input", "margin"]), default="input", show_default=True, help="Order of the rows."
+    ),
+)
+"""Options that choose results; they make a `Selection`."""
 budget_option = click.option(
     "--max-failed", metavar="N|P%", type=BUDGET, help="Fail the job if more than N rows or P% cannot be scored."
 )
 
 
-def combine(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Return one decorator for several options, which the help shows in this order."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+def parse_selection(
+    labels: tuple[str, ...], min_confidence: float | None, doubtful: int | None, sort: str
+) -> Selection:
+    """Return the selection of `selection_options`."""
+    return Selection(labels, min_confidence, by_margin=doubtful is not None or sort == "margin", limit=doubtful)
 
 
 def parse_changes(pairs: tuple[str, ...], encoding: str | None = None) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """Reading a checked file: its valid records as examples, and copies of selected records, as a split needs them."""
 
-import codecs
-import csv
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +8,7 @@ from relex.domain.examples import Example
 from relex.errors import InvalidCsv, counted
 from relex.files.atomic import atomic_write
 from relex.files.columns import LABEL
+from relex.files.csv_writer import CsvWriter
 from relex.files.problems import FileFacts, describe_problems
 from relex.files.records import open_table
 from relex.files.rows import check_records
@@ -90,11 +89,10 @@ def copy_records(path: Path, facts: FileFacts, sides: Mapping[Path, Collection[i
         table = stack.enter_context(open_table(path, facts.codec))
         writers = []
         for target, positions in sides.items():
-            text = codecs.getwriter("utf-8")(stack.enter_context(atomic_write(target)))
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(table.header.names)
+            writer = CsvWriter(stack.enter_context(atomic_write(target)))
+            writer.write_row(table.header.names)
             writers.append((frozenset(positions), writer))
         for position, record in enumerate(table.records):
             for positions, writer in writers:
                 if position in positions:
-                    writer.writerow(record.fields)
+                    writer.write_row(record.fields)

@@ -5,8 +5,6 @@ is UTF-8 with BOM, because Excel needs the BOM to show Hangul. An existing file 
 one that the user has fixed by hand.
 """
 
-import codecs
-import csv
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +12,7 @@ from types import TracebackType
 
 from relex.errors import RelexError
 from relex.files.atomic import publish_beside, staging_file
+from relex.files.csv_writer import CsvWriter
 from relex.files.problems import RowProblem
 from relex.files.records import Header, Record
 
@@ -59,7 +58,7 @@ class RejectedFile:
         try:
             if self.staging is None:
                 self._begin(self.path)
-            self.writer.writerow([record.line, "; ".join(map(_describe, problems)), *fields])
+            self.writer.write_row([record.line, "; ".join(map(_describe, problems)), *fields])
         except (RelexError, OSError) as exc:
             self._fail(exc)
 
@@ -75,9 +74,8 @@ class RejectedFile:
 
     def _begin(self, path: Path) -> None:
         self.staging, self.file = self.stack.enter_context(staging_file(path))
-        text = codecs.getwriter("utf-8-sig")(self.file, "backslashreplace")
-        self.writer = csv.writer(text, lineterminator="\n")
-        self.writer.writerow([LINE, PROBLEM, *(self.names[index] for index in self.columns)])
+        self.writer = CsvWriter(self.file, bom=True, errors="backslashreplace")
+        self.writer.write_row([LINE, PROBLEM, *(self.names[index] for index in self.columns)])
 
     def _fail(self, exc: RelexError | OSError) -> None:
         self.error = str(exc.strerror if isinstance(exc, OSError) else exc).removeprefix(

@@ -14,6 +14,8 @@ UNPACK_ARCHIVE = "hint: unpack it and name the CSV in it"
 EXPORT_AS_CSV = "hint: export the table as a CSV in UTF-8 from the program that wrote it"
 NO_TABLE = "hint: this file holds no table; name the CSV with the rows"
 MOVE_IT_AWAY = "hint: move it away, or name another place"
+PYARROW = "pyarrow==26.0.1"
+"""The version of the extra `parquet` in pyproject.toml."""
 
 
 def columns(names: Sequence[str]) -> str:
@@ -44,3 +46,8 @@ def from_json(path: Path, *, lines: bool) -> str:
     code = f"pd.read_json(sys.argv[1], {options}).to_csv(sys.argv[2], index=False)"
     command = shlex.join([sys.executable, "-c", f"import sys, pandas as pd; {code}", str(path), str(target)])
     return f"hint: make a CSV of it: {command}"
+
+
+def install_pyarrow() -> str:
+    """Return the hint with the command that installs the library for Parquet into this Python."""
+    return f"hint: install it: {shlex.join([sys.executable, '-m', 'pip', 'install', PYARROW])}"

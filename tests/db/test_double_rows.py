@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from psycopg import errors
 
-from relex.db import examples, jobs, shards
+from relex.db import examples, jobs, results, shards
 from relex.db.connection import driver
 from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import JobState, NewJob
@@ -45,7 +45,7 @@ def test_an_error_that_passes_on_equal_rows_leaves_each_row_one_result(database,
     assert_books_balance(database)
     with database.transaction() as tx:
         progress = jobs.progress(tx, jobs.find(tx, job_id))
-        ids = [id_ for id_, *_ in examples.errors_of(tx, job_id)]
+        ids = [id_ for id_, *_ in results.errors_of(tx, job_id)]
     assert (progress.state, progress.done, len(ids)) == (JobState.DONE, 6, progress.failed)
     assert not set(ids) & {"id-4", "id-5"}
 
