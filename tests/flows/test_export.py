@@ -195,7 +195,7 @@ def test_an_export_with_other_filters_replaces_the_earlier_one_unless_it_was_cha
 
 
 def test_errors_that_changed_since_another_layout_are_replaced(database, job, tmp_path):
-    """The manifest of the default export vouches for the file of errors that a review writes anew."""
+    """The manifest of the default export vouches for the file of errors that a review writes again."""
     errors = export(database, job, tmp_path).errors
     do(database, control.retry_job, job, rows=True)
     shard = claim(database)
