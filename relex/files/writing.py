@@ -12,7 +12,7 @@ from pathlib import Path
 
 from relex.domain.examples import Example, Prediction
 from relex.files.atomic import atomic_write
-from relex.files.records import MAX_FIELD
+from relex.files.forms.form import MAX_FIELD
 
 GUARD = "'"
 FORMULA_STARTS = (
