@@ -39,13 +39,13 @@ def copy_in(tx: Transaction, job_id: JobId, items: Iterable[tuple[Example, str |
         job_id: the job.
         items: each example with those cells of its row that cannot be rebuilt from it (`relex.domain.inputs`), or None.
     """
-    with driver(tx).cursor() as cursor, cursor.copy(COPY_IN) as copy:
-        copy.set_types(["text", "int4", "text", "text", *ENTITY, *ENTITY, "text", "text", "text"])
-        for item, cells in items:
-            copy.write_row(
-                (job_id, item.row_no, item.id, item.sentence, *_columns(item), item.label, item.source, cells)
-            )
-    return cursor.rowcount
+    with driver(tx).cursor() as cursor:
+        with cursor.copy(COPY_IN) as copy:
+            copy.set_types(["text", "int4", "text", "text", *ENTITY, *ENTITY, "text", "text", "text"])
+            for item, cells in items:
+                columns = _columns(item)
+                copy.write_row((job_id, item.row_no, item.id, item.sentence, *columns, item.label, item.source, cells))
+        return cursor.rowcount
 
 
 def of_shard(tx: Transaction, shard: Shard) -> list[Example]:
