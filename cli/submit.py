@@ -26,7 +26,6 @@ from cli.params import (
     quiet_option,
     read_options,
 )
-from cli.progress import follow_job
 from cli.progress import exit_with, follow_job, print_end
 from relex.db.connection import Database
 from relex.domain.jobs import JobState

@@ -73,10 +73,13 @@ def without_cells(items: Iterable[Example]) -> Iterator[tuple[Example, None]]:
     return ((item, None) for item in items)
 
 
+PLAINLY = SubmitOptions()
+
+
 def submit_file(
     database: Database,
     path: Path,
-    options: SubmitOptions = SubmitOptions(),
+    options: SubmitOptions = PLAINLY,
     shard_rows: int = 512,
     reading: ReadOptions = AUTO,
 ) -> Submission:

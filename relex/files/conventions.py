@@ -98,10 +98,8 @@ class Votes:
         if conventions.end_exclusive and not conventions.end_fixed:
             notes.append("end_idx is exclusive in this file (the position after the word)")
         if self.located:
-            which = (
-                "the first place where it occurs" if conventions.first_occurrence else "the one place where it occurs"
-            )
-            notes.append(f"entities without offsets: each word is taken at {which} in its sentence")
+            which = "first" if conventions.first_occurrence else "only"
+            notes.append(f"entities without offsets: each word is taken at its {which} place in the sentence")
         if self.types:
             pairs = list(self.types.items())
             names, types = (", ".join(map(shortened, names)) for names in zip(*pairs[:TYPES_SHOWN], strict=True))

@@ -9,7 +9,6 @@ import pytest
 
 from relex.datasets.describe import describe
 from relex.datasets.split import grouped
-from relex.errors import InvalidCsv
 from relex.files.options import ReadOptions
 from relex.files.reading import read_examples
 from relex.files.validation import check_table
@@ -113,7 +112,9 @@ def test_an_open_quote_in_the_last_column_swallows_no_row(read):
 
 def test_a_quote_that_closes_many_lines_later_swallows_no_row(read):
     text = (
-        'id,sentence,subject_entity,object_entity\n7,"가\n' + "".join(f"{n},a,{{}},{{}}\n" for n in range(3)) + '8,a,{},{}"\n'
+        'id,sentence,subject_entity,object_entity\n7,"가\n'
+        + "".join(f"{n},a,{{}},{{}}\n" for n in range(3))
+        + '8,a,{},{}"\n'
     )
     facts, _ = read(text)
     assert [(problem.line, problem.code) for problem in facts.problems][:2] == [

@@ -75,7 +75,7 @@ def queued(database, name, labels=RELATIONS, first=0):
     with database.transaction() as tx:
         version = model_versions.register(tx, name, labels, {"config.json": name})
         job_id = jobs.insert_job(tx, NewJob(f"{name}-{first}", "gold.csv", "0" * 64, str(version), ROWS, 0))
-        examples.copy_in(tx, job_id, without_cells((replace(labeled(first + n), row_no=n) for n in range(ROWS))))
+        examples.copy_in(tx, job_id, without_cells(replace(labeled(first + n), row_no=n) for n in range(ROWS)))
         shards.cut(tx, job_id, ROWS, 16)
     return job_id
 

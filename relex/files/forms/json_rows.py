@@ -10,7 +10,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from relex.errors import InvalidCsv, printable, quoted, shortened
+from relex.errors import InvalidCsv, printable, quoted
 from relex.files.forms import form as limits
 from relex.files.forms.cells import SourceFloat, cell_text
 from relex.files.forms.form import INVISIBLE, BlankRows, Broken, Form, Record, Table
@@ -156,7 +156,9 @@ class _Sequence:
         if not isinstance(exc, json.JSONDecodeError):
             return f"{self._name}: line {self.line}: cannot be read as JSON: {_reason(exc)}"
         line = self.line + self._text.count("\n", self._at, exc.pos)
-        return f"{self._name}: line {line}: not JSON ({exc.msg}): {_excerpt(self._text, exc.pos)}"
+        return (
+            f"{self._name}: line {line}: not JSON ({exc.msg}): {_excerpt(self._text[self._at :], exc.pos - self._at)}"
+        )
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -171,7 +173,7 @@ DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=SourceFloat)
 
 
 def _reason(exc: BaseException) -> str:
-    return "nested too deeply" if isinstance(exc, TOO_DEEP) else shortened(str(exc)) if not str(exc) else str(exc)
+    return "nested too deeply" if isinstance(exc, TOO_DEEP) else str(exc)
 
 
 def _excerpt(text: str, at: int) -> str:

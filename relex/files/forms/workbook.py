@@ -1,10 +1,11 @@
 """Sheets of workbooks (.xlsx, .xls, .xlsb, .ods), read by calamine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
+from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
 from relex.errors import InvalidCsv, counted, did_you_mean, quoted, shortened
 from relex.files.forms.cells import cell_text, shown_number
@@ -23,9 +24,8 @@ def open_workbook(path: Path, name: str, form: Form) -> Iterator[Table]:
     """
     with _opened(path, name) as workbook:
         sheet = workbook.get_sheet_by_name(form.sheet)
-        blank = BlankRows()
-        rows = _rows(sheet, blank)
-        header = next(rows, None)
+        numbered = enumerate(sheet.iter_rows(), 1)
+        header = next(_rows(numbered, BlankRows()), None)
         if header is None:
             others = [each for each in workbook.sheet_names if each != form.sheet]
             hint = f"\n{hints.sheet(others[0])}" if others else ""
@@ -33,7 +33,8 @@ def open_workbook(path: Path, name: str, form: Form) -> Iterator[Table]:
         names = [column.strip(INVISIBLE) for column in header.fields]
         while names and not names[-1]:
             names.pop()
-        yield Table(form, names, header.number, _fitted(rows, len(names)), blank)
+        blank = BlankRows()
+        yield Table(form, names, header.number, _fitted(_rows(numbered, blank), len(names)), blank)
 
 
 def choose_sheet(path: Path, name: str, wanted: str | None) -> tuple[str, tuple[str, ...]]:
@@ -68,10 +69,9 @@ def _opened(path: Path, name: str) -> Iterator[CalamineWorkbook]:
         raise InvalidCsv(f"{name}: this workbook cannot be read: {exc}\n{hints.SAVE_AGAIN}") from exc
 
 
-def _rows(sheet: CalamineSheet, blank: BlankRows) -> Iterator[Record]:
+def _rows(numbered: Iterable[tuple[int, Sequence[Any]]], blank: BlankRows) -> Iterator[Record]:
     """Yield all rows except blank ones, with their numbers in the sheet."""
-    first = (sheet.start or (0, 0))[0] + 1
-    for number, row in enumerate(sheet.iter_rows(), first):
+    for number, row in numbered:
         fields = [cell_text(shown_number(value)) for value in row]
         if any(map(str.strip, fields)):
             yield Record(number, fields)
