@@ -63,9 +63,9 @@ def _binary(path: Path, name: str, options: ReadOptions, form: Form, start: byte
     if found != form.format:
         raise InvalidCsv(f"{name}: this is not {form}\n{hints.format_(found)}")
     if form.compression:
-        raise InvalidCsv(
-            f"{name}: {form.compression} over {replace(form, compression='')}\n{hints.unpack(form.compression, path)}"
-        )
+        hint = hints.unpack(form.compression, path)
+        raise InvalidCsv(f"{name}: {replace(form, compression='')} inside {form.compression}
+{hint}")
     if form.format == "parquet":
         return form
     sheet, notes = choose_sheet(path, name, options.sheet)
