@@ -86,7 +86,7 @@ SOLVED = {
     "misspelled columns": ((), good(csvs.row("1"), header="id,sentense,subject_entty,object_entity")),
     "a column that may be two": (
         (),
-        good("1," + csvs.row("1"), header="text," + csvs.HEADER.replace("sentence", "문장")),
+        good(f"{csvs.SENTENCE},{csvs.row('1')}", header=f"text,{csvs.HEADER.replace('sentence', '문장')}"),
     ),
     "offsets from one": (
         (),

@@ -64,8 +64,7 @@ def _binary(path: Path, name: str, options: ReadOptions, form: Form, start: byte
         raise InvalidCsv(f"{name}: this is not {form}\n{hints.format_(found)}")
     if form.compression:
         hint = hints.unpack(form.compression, path)
-        raise InvalidCsv(f"{name}: {replace(form, compression='')} inside {form.compression}
-{hint}")
+        raise InvalidCsv(f"{name}: {replace(form, compression='')} inside {form.compression}\n{hint}")
     if form.format == "parquet":
         return form
     sheet, notes = choose_sheet(path, name, options.sheet)
