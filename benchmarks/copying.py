@@ -45,7 +45,7 @@ def loading(database: Database, job_id: JobId, items: Sequence[Example]) -> Meth
 
     def relex() -> None:
         with database.transaction() as tx:
-            examples.copy_in(tx, job_id, items)
+            examples.copy_in(tx, job_id, ((each, None) for each in items))
 
     relex()
     ready = b"".join(receive_blocks(database, EXAMPLES_OUT))

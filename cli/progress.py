@@ -140,7 +140,7 @@ def exit_with(ended: Progress | TrainingRun, console: Console, *, shown: bool = 
     """
     if isinstance(ended, Progress):
         if not shown:
-            _print_end(ended, console)
+            print_end(ended, console)
         if ended.state is not JobState.DONE:
             sys.exit(ExitCode.FAILED)
         if ended.failed:
@@ -153,7 +153,8 @@ def exit_with(ended: Progress | TrainingRun, console: Console, *, shown: bool = 
         sys.exit(ExitCode.FAILED)
 
 
-def _print_end(progress: Progress, console: Console) -> None:
+def print_end(progress: Progress, console: Console) -> None:
+    """Print how a job ended, and why it did not succeed."""
     job = progress.job
     rows = f"{progress.done:,} of {counted(job.total, 'row')}"
     console.print(f"{job.id} {progress.state}: {rows} in {format_duration(progress.seconds)}")

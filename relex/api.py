@@ -26,27 +26,31 @@ from typing import TYPE_CHECKING, Literal
 from relex.domain.jobs import Progress
 from relex.domain.results import ALL_RESULTS, Selection, result_of
 from relex.errors import InvalidCsv, InvalidInput, ServiceUnreachable, counted
+from relex.files.facts import FileFacts, describe_problems
+from relex.files.inputs import InputFile, open_inputs
 from relex.files.layouts import Layout, columns_of
-from relex.files.problems import describe_problems
+from relex.files.options import AUTO, ReadOptions
 from relex.files.reading import read_all_examples
-from relex.files.validation import check_csv
+from relex.files.validation import check
 from relex.flows.database import open_database
 from relex.flows.follow import follow
 from relex.flows.predict import STARTER, LoadedModel, load_model
 from relex.flows.results import find_exportable, open_results
 from relex.flows.status import job_status
-from relex.flows.submit import SubmitOptions, submit
+from relex.flows.submit import SubmitOptions, look_over, submit
 from relex.flows.sweep import sweep
 from relex.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Client", "Model", "Selection", "SubmitOptions", "connect", "load"]
+__all__ = ["Client", "Model", "ReadOptions", "Selection", "SubmitOptions", "connect", "load"]
 
 FrameLayout = Literal["wide", "review"]
 FRAME = "DataFrame"
 """What a DataFrame is called in messages, and as the file of a job."""
+AS_WRITTEN = ReadOptions(encoding="utf-8", format="csv", delimiter=",")
+"""How a DataFrame is read after it was written as a CSV."""
 
 
 def connect(database_url: str | None = None, broker_url: str | None = None, home: str | Path | None = None) -> "Client":
@@ -111,11 +115,21 @@ class Client:
         atexit.unregister(self.close)
         self._stack.close()
 
-    def submit(self, source: "str | Path | pd.DataFrame", options: SubmitOptions | None = None) -> str:
-        """Check a CSV or a DataFrame, queue its rows, and return the id of its job.
+    def submit(
+        self,
+        source: "str | Path | pd.DataFrame",
+        options: SubmitOptions | None = None,
+        reading: ReadOptions = AUTO,
+    ) -> str:
+        """Check a file or a DataFrame, queue its rows, and return the id of its job.
 
-        The same rows with the same model are the same job. The columns of a DataFrame are those of a CSV; an entity may
-        be a dict.
+        The same rows with the same model are the same job. The columns of a DataFrame are those of a file; an entity
+        may be a dict.
+
+        Args:
+            source: a file in any form that `relex submit` reads, or a DataFrame.
+            options: how the rows are scored.
+            reading: how the file is read, where that is not recognized.
 
         Raises:
             InvalidCsv: rows are invalid and `options.skip_invalid` is false, or all are.
@@ -124,8 +138,8 @@ class Client:
         options = options or SubmitOptions()
         if not isinstance(source, str | Path):
             with _as_csv(source) as path:
-                return self._submit(path, replace(options, encoding="utf-8"))
-        return self._submit(Path(source), options)
+                return self._submit(path, options, AS_WRITTEN)
+        return self._submit(Path(source), options, reading)
 
     def status(self, job: str = "@last") -> Progress:
         """Return the progress of a job, by its id, a unique prefix, or `@last`; raises JobNotFound."""
@@ -178,11 +192,16 @@ class Client:
             with open_results(tx, progress, Layout(layout), selection) as table:
                 return to_frame(table.columns, table.results)
 
-    def _submit(self, path: Path, options: SubmitOptions) -> str:
-        facts = check_csv(path, options.encoding)
-        if facts.rejected and not options.skip_invalid:
-            raise InvalidCsv(describe_problems(facts, path.name))
-        submission = submit(self._database, path, facts, options, self.settings.shard_rows)
+    def _submit(self, path: Path, options: SubmitOptions, reading: ReadOptions) -> str:
+        def check_rows(file: InputFile) -> FileFacts:
+            facts = check(file)
+            if facts.rejected and not options.skip_invalid:
+                raise InvalidCsv(describe_problems(facts, file.name))
+            return facts
+
+        with open_inputs([path], reading) as files:
+            checked = look_over(files, check_rows)
+            (submission,) = submit(self._database, checked, options, self.settings.shard_rows, check_rows)
         self._notify(max(submission.shards, 1))
         return submission.job_id
 
@@ -229,7 +248,7 @@ class Model:
         from relex.files.frames import to_frame  # noqa: PLC0415 - it imports pandas
 
         with _as_csv(frame) as path:
-            examples = read_all_examples(path)
+            examples = read_all_examples(path, AS_WRITTEN)
         if len(examples) != len(frame):
             raise InvalidInput(f"{FRAME}: {counted(len(frame) - len(examples), 'row')} without any content")
         scored = zip(examples, self._loaded.predict(examples), strict=True)

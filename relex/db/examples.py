@@ -12,19 +12,27 @@ from relex.domain.jobs import JobId, Shard
 
 COPY_IN = """
     COPY examples (job_id, row_no, id, sentence, subject_text, subject_start, subject_end, subject_type,
-                   object_text, object_start, object_end, object_type, label, source)
+                   object_text, object_start, object_end, object_type, label, source, input_cells)
     FROM STDIN (FORMAT BINARY)
 """
 ENTITY = ["text", "int4", "int4", "text"]
 
 
-def copy_in(tx: Transaction, job_id: JobId, items: Iterable[Example]) -> int:
-    """Write the examples of a job and return how many there are; memory does not grow with their number."""
-    with driver(tx).cursor() as cursor, cursor.copy(COPY_IN) as copy:
-        copy.set_types(["text", "int4", "text", "text", *ENTITY, *ENTITY, "text", "text"])
-        for item in items:
-            copy.write_row((job_id, item.row_no, item.id, item.sentence, *_columns(item), item.label, item.source))
-    return cursor.rowcount
+def copy_in(tx: Transaction, job_id: JobId, items: Iterable[tuple[Example, str | None]]) -> int:
+    """Write the examples of a job and return how many there are; memory does not grow with their number.
+
+    Args:
+        tx: the transaction.
+        job_id: the job.
+        items: each example with those cells of its row that cannot be rebuilt from it (`relex.domain.inputs`), or None.
+    """
+    with driver(tx).cursor() as cursor:
+        with cursor.copy(COPY_IN) as copy:
+            copy.set_types(["text", "int4", "text", "text", *ENTITY, *ENTITY, "text", "text", "text"])
+            for item, cells in items:
+                columns = _columns(item)
+                copy.write_row((job_id, item.row_no, item.id, item.sentence, *columns, item.label, item.source, cells))
+        return cursor.rowcount
 
 
 def of_shard(tx: Transaction, shard: Shard) -> list[Example]:

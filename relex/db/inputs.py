@@ -1,22 +1,25 @@
-"""The input of a job as it stands in Postgres: the names of its columns, and the cells of each row."""
+"""The input of a job: the names of its columns, and the cells of each row, byte for byte as they came in."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import sql
+from sqlalchemy import select
 
 from relex.db.connection import Transaction
+from relex.db.tables import jobs
+from relex.domain.examples import Entity, Example
+from relex.domain.inputs import KLUE, RecordedColumns
 from relex.domain.jobs import JobId
 
-EXAMPLE = sql.SQL("""
+SELECT = sql.SQL("""
     examples.id, examples.sentence,
     examples.subject_text, examples.subject_start, examples.subject_end, examples.subject_type,
     examples.object_text, examples.object_start, examples.object_end, examples.object_type,
-    examples.label, examples.source
+    examples.label, examples.source, examples.input_cells
 """)
-EXAMPLE_TYPES = ("text", "text", *("text", "int4", "int4", "text") * 2, "text", "text")
-EXAMPLE_NAMES = ("id", "sentence", "subject_entity", "object_entity", "label", "source")
+TYPES = ("text", "text", *("text", "int4", "int4", "text") * 2, "text", "text", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +36,25 @@ class InputColumns:
     """Returns the cells of a row, one for each name, from the selected values."""
 
 
-def input_columns(tx: Transaction, job_id: JobId) -> InputColumns:  # noqa: ARG001 - every job has the same columns today
-    """Return the input columns of a job.
+def input_columns(tx: Transaction, job_id: JobId) -> InputColumns:
+    """Return the input columns of a job; those of KLUE-RE if they were not recorded."""
+    data = tx.scalar(select(jobs.c.columns).where(jobs.c.id == job_id))
+    columns = KLUE if data is None else RecordedColumns.from_dict(data)
+    rebuilders = columns.rebuilders()
 
-    They are the columns that relex reads, made from the example: an entity is a Python dict whose `end_idx` is
-    inclusive, and a label or a source that the file lacks is an empty cell.
-    """
-    return InputColumns(EXAMPLE_NAMES, EXAMPLE, EXAMPLE_TYPES, _cells)
+    def cells(values: Sequence[Any]) -> tuple[str, ...]:
+        id_, sentence = values[:2]
+        label, source, unusual = values[10:]
+        example = Example(0, id_, sentence, Entity(*values[2:6]), Entity(*values[6:10]), label, source)
+        return tuple(columns.cells(rebuilders, example, unusual))
+
+    return InputColumns(columns.names, SELECT, TYPES, cells)
 
 
 def described_columns() -> InputColumns:
     """Return the sentence and both entities of a row as a person reads them, whatever columns the input has."""
-    return InputColumns(("sentence", "subject", "object"), EXAMPLE, EXAMPLE_TYPES, _described)
+    return InputColumns(("sentence", "subject", "object"), SELECT, TYPES, _described)
 
 
 def _described(values: Sequence[Any]) -> tuple[str, ...]:
     return values[1], f"{values[2]} ({values[5]})", f"{values[6]} ({values[9]})"
-
-
-def _cells(values: Sequence[Any]) -> tuple[str, ...]:
-    id_, sentence = values[:2]
-    label, source = values[10:]
-    return id_, sentence, _entity(*values[2:6]), _entity(*values[6:10]), label or "", source or ""
-
-
-def _entity(word: str, start: int, end: int, type_: str) -> str:
-    return str({"word": word, "start_idx": start, "end_idx": end - 1, "type": type_})

@@ -13,8 +13,8 @@ from types import TracebackType
 from relex.errors import RelexError
 from relex.files.atomic import publish_beside, staging_file
 from relex.files.csv_writer import CsvWriter
+from relex.files.forms.form import Record
 from relex.files.problems import RowProblem
-from relex.files.records import Header, Record
 
 LINE, PROBLEM = "line", "problem"
 
@@ -27,17 +27,17 @@ class RejectedFile:
 
     Args:
         path: the file to write; None writes nothing.
-        header: of the file that is checked; its columns `line` and `problem` of an earlier check are left out.
+        names: of the file's columns; `line` and `problem` of an earlier check are left out.
     """
 
-    def __init__(self, path: Path | None, header: Header) -> None:
+    def __init__(self, path: Path | None, names: Sequence[str]) -> None:
         self.path = path
         self.written: Path | None = None
         """The file that was written; None before."""
         self.error = ""
         """Why the file cannot be written; empty if nothing failed."""
-        self.names = header.names
-        self.columns = [index for index, name in enumerate(header.names) if name not in (LINE, PROBLEM)]
+        self.names = names
+        self.columns = [index for index, name in enumerate(names) if name not in (LINE, PROBLEM)]
         self.stack = ExitStack()
         self.staging: Path | None = None
 
@@ -58,7 +58,7 @@ class RejectedFile:
         try:
             if self.staging is None:
                 self._begin(self.path)
-            self.writer.write_row([record.line, "; ".join(map(_describe, problems)), *fields])
+            self.writer.write_row([record.number, "; ".join(map(_describe, problems)), *fields])
         except (RelexError, OSError) as exc:
             self._fail(exc)
 

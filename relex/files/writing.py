@@ -13,7 +13,7 @@ from typing import BinaryIO
 from relex.domain.examples import Example, Prediction
 from relex.files.atomic import atomic_write
 from relex.files.csv_writer import CsvWriter
-from relex.files.records import MAX_FIELD
+from relex.files.forms.form import MAX_FIELD
 
 GUARD = "'"
 FORMULA_STARTS = (

