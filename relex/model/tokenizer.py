@@ -39,8 +39,8 @@ def backbone_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:
 
     Raises:
         ModelNotFound, ServiceUnreachable, RelexError: as for `backbone_folder`.
-        InvalidConfig: it cannot be read, is not a fast tokenizer, which alone maps tokens to characters, or has no
-            padding token.
+        InvalidConfig: it cannot be read, is empty, is not a fast tokenizer, which alone maps tokens to characters, or
+            has no padding token.
     """
     folder = backbone_folder(name_or_path)
     try:
@@ -50,6 +50,8 @@ def backbone_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:
         raise InvalidConfig(f"tokenizer of {name_or_path}: {reason}; choose another backbone") from exc
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise InvalidConfig(f"tokenizer of {name_or_path}: not a fast tokenizer; choose a backbone that has one")
+    if not tokenizer.get_vocab().keys() - tokenizer.all_special_tokens:
+        raise InvalidConfig(f"tokenizer of {name_or_path}: no vocabulary; copy the whole folder, with {TOKENIZER}")
     if tokenizer.pad_token_id is None:
         raise InvalidConfig(f"tokenizer of {name_or_path}: no padding token; name it in {TOKENIZER_CONFIG} (pad_token)")
     return tokenizer
@@ -102,6 +104,6 @@ def check_known(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], name: 
     share = ids.count(tokenizer.unk_token_id) / max(len(ids), 1)
     if share > MAX_UNKNOWN_SHARE:
         raise InvalidConfig(
-            f"tokenizer of {name}: {share:.0%} of the tokens of the training rows are unknown "
+            f"tokenizer of {name}: {100 * share:.0f} % of the tokens of the training rows are unknown "
             f"({tokenizer.unk_token}); choose a backbone whose vocabulary knows Korean"
         )
