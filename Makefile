@@ -14,7 +14,7 @@ help:  ## Show this list
 install: .venv/installed  ## Make .venv and install relex with its tools, at the locked versions
 
 .venv/installed: pyproject.toml requirements.lock
-	@echo "Installing into .venv: about 1.7 GB with torch, some minutes"
+	@echo "Installing into .venv: about 1.7 GB with torch, takes a few minutes"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[dev]'
 	@touch $@

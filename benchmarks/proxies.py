@@ -1,7 +1,7 @@
 """How a checkpoint may generalize to other people and places, estimated on a labeled file.
 
 The validation file shares names with the training file, so the score of a model that memorizes names is too high there.
-Four figures show by how much: micro-F1 reweighted to the mix of an unlabelled target file, on the rows whose sentence
+Four figures show by how much: micro-F1 reweighted to the mix of an unlabeled target file, on the rows whose sentence
 and names are new, with the mask token in place of the entities' words, and with other words of the same types that the
 training file lacks.
 
@@ -86,7 +86,7 @@ def masked_or_replaced(checkpoint: Path, validation: Validation, *, entity_mask_
 
 
 def with_interval(gold: Sequence[str], predicted: Sequence[str]) -> str:
-    """Format micro-F1 and its 95 % bootstrap interval, x100."""
+    """Format micro-F1 and its 95% bootstrap interval, x100."""
     return f"{micro_f1(gold, predicted):.1f} {_interval(intervals.micro_f1s(gold, predicted))}"
 
 

@@ -80,7 +80,7 @@ set_option = click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one key, such as train.epochs=3."
 )
 budget_option = click.option(
-    "--max-failed", metavar="N|P%", type=BUDGET, help="Fail the job if more rows cannot be scored: 10 or 1%."
+    "--max-failed", metavar="N|P%", type=BUDGET, help="Fail the job if more than N rows or P% cannot be scored."
 )
 
 

@@ -127,7 +127,7 @@ def _what_now(followed: Progress | TrainingRun) -> str:
 
 
 def _idle(progress: Progress) -> str:
-    """Say why nobody scores the job at this moment; empty where somebody does."""
+    """Say why no worker is scoring the job; empty if one is."""
     if progress.workers or progress.state.ended:
         return ""
     if progress.state is JobState.PAUSED:
@@ -147,7 +147,7 @@ def exit_with(ended: Progress | TrainingRun, console: Console, *, shown: bool = 
 
     Args:
         ended: what was followed.
-        console: where to print what is no error.
+        console: where to print everything but errors.
         shown: whether the job's state and its reason were printed before.
 
     Raises:

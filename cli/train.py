@@ -40,7 +40,7 @@ recipe_option = click.option(
 def train_command(
     recipe: str, changes: tuple[str, ...], encoding: str | None, *, follow: bool, as_json: bool, quiet: bool
 ) -> None:
-    """Check a recipe and queue a training run of it; prints the run's id.
+    """Validate a recipe, queue a training run and print its id.
 
     The resulting checkpoint is registered with its scores. It becomes current if it beats the current version on the
     same validation file.

@@ -1,4 +1,4 @@
-"""Whole-word masking, drawn anew each time a sequence is used."""
+"""Whole-word masking, drawn again each time a sequence is used."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

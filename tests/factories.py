@@ -1,8 +1,9 @@
 """Small valid things for tests: examples, a registered model version, a queued job, a fake scorer."""
 
+import csv
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from relex.db import examples, jobs, model_versions, shards
@@ -72,7 +73,7 @@ def make_job(database: Database, rows: int = 10, shard_rows: int = 4, key: str |
         job_id = jobs.insert_job(tx, NewJob(key or f"key-{rows}-{shard_rows}", "a.csv", "0" * 64, model, rows, 0))
         assert job_id is not None
         examples.copy_in(tx, job_id, map(example, range(rows)))
-        shards.cut(tx, job_id, rows, shard_rows)
+        shards.create_shards(tx, job_id, rows, shard_rows)
         return jobs.find(tx, job_id)
 
 
@@ -82,3 +83,15 @@ def fill_checkpoint(checkpoint: Path) -> Path:
     for name in folder.READ_BY_SCORING:
         (checkpoint / name).write_text(name)
     return checkpoint
+
+
+def write_csv(path: Path, rows: Iterable[Example]) -> None:
+    """Write examples as a person's CSV, with their labels."""
+
+    def cell(entity: Entity) -> str:
+        return repr({"word": entity.text, "start_idx": entity.start, "end_idx": entity.end - 1, "type": entity.type})
+
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "sentence", "subject_entity", "object_entity", "label"])
+        writer.writerows([each.id, each.sentence, cell(each.subject), cell(each.object), each.label] for each in rows)

@@ -6,10 +6,10 @@ from sqlalchemy import Table, select, union_all
 
 from relex.db.connection import Transaction
 from relex.db.tables import jobs, runs
-from relex.errors import InvalidInput, NotFound, shortened
+from relex.errors import NotFound, shortened
 from relex.hints import jobs as hints
 
-# Crockford's base 32: no i, l, o, u to misread. Six of them: a thousand million ids.
+# Crockford's base 32: no i, l, o, u to misread. Six of them: about a billion ids.
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 6
 LAST = "@last"
@@ -32,16 +32,6 @@ def is_run(ref: str) -> bool:
     return ref.startswith("r-")
 
 
-def refuse_run(job_ref: str, action: str) -> None:
-    """Refuse the id of a training run where only a job is accepted; `action` is such as "paused".
-
-    Raises:
-        InvalidInput: the id is that of a training run.
-    """
-    if is_run(job_ref):
-        raise InvalidInput(f"{job_ref} is a training run: only jobs can be {action}; {hints.list_jobs()}")
-
-
 def find_id(tx: Transaction, table: Table, ref: str, missing: type[NotFound]) -> str:
     """Return the id that a reference stands for: a whole id, the prefix of exactly one, or `@last`.
 
@@ -61,14 +51,14 @@ def find_id(tx: Transaction, table: Table, ref: str, missing: type[NotFound]) ->
     if ref in matches or len(matches) == 1:
         return ref if ref in matches else matches[0]
     if matches:
-        raise missing(f"{shortened(ref)} matches several {WORDS[table]}s: {', '.join(matches)}; type more of the id")
+        raise missing(f"{shortened(ref)} matches several {WORDS[table]}s: {', '.join(matches)}; use a longer prefix")
     if ref == LAST:
         raise missing(f"there are no {WORDS[table]}s yet")
     raise missing(f"no {WORDS[table]} has the id {shortened(ref)}; {LIST[table]()}")
 
 
 def last_id(tx: Transaction) -> str:
-    """Return what `@last` stands for where jobs and training runs are accepted: the newest of both.
+    """Return what `@last` stands for where jobs and training runs are accepted: the newest of them all.
 
     Raises:
         NotFound: there are none.

@@ -53,7 +53,7 @@ class Pack:
     """Shape: [K, C, 2], int64; positions of the opening markers, counted in their example."""
 
     @property
-    def end(self) -> int:
+    def num_tokens(self) -> int:
         """Number of tokens of all examples; padding follows."""
         return sum(segment.count * segment.length for segment in self.segments)
 
@@ -77,7 +77,7 @@ class Pack:
 def pack_best_fit(encoded: Sequence[EncodedExample], total: int) -> Iterator[list[EncodedExample]]:
     """Yield groups of examples that fill `total` tokens as well as possible, longest first.
 
-    Each pack repeatedly takes the longest example that fits (best fit decreasing); packs are about 98 % full. An
+    Each pack repeatedly takes the longest example that fits (best fit decreasing); packs are about 98% full. An
     example longer than `total` is alone.
     """
     remaining = sorted(encoded, key=_length)

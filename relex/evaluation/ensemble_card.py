@@ -22,7 +22,7 @@ class EnsembleFacts:
     examples: int
     made_by: str
     """A command that makes the ensemble again."""
-    licence: str = "Each member keeps its licence; see `member-1/README.md` and the others."
+    license: str = "Each member keeps its license; see `member-1/README.md` and the others."
     precision: str = "fp32"
     """Precision in which the members were scored; `default` is 16 bit where a worker supports it."""
     further_scores: Sequence[tuple[str, float]] = ()
@@ -74,11 +74,11 @@ def ensemble_card(facts: EnsembleFacts) -> str:
         "between two marked entities of a Korean sentence. Read by `relex submit` like any other.\n\n"
         + (f"**{caveat[0].upper()}{caveat[1:]}.**\n\n" if caveat else "")
         + f"## Scores on {facts.file_name} ({counted(facts.examples, 'example')})\n\n"
-        "| x100, with 95 % bootstrap intervals | micro-F1 | AUPRC | average precision |\n|---|---|---|---|\n"
+        "| x100, with 95% bootstrap intervals | micro-F1 | AUPRC | average precision |\n|---|---|---|---|\n"
         + "\n".join([*members, *votes])
         + "".join(f"\n\n{words} (this vote): {score:.2f}" for words, score in facts.further_scores)
         + "\n\nThe weighted vote is evaluated on each half of the rows with weights that were fitted on the other.\n\n"
-        f"## To repeat it\n\n```\n{facts.made_by}\n```\n\n## Licence\n\n{facts.licence}\n"
+        f"## To repeat it\n\n```\n{facts.made_by}\n```\n\n## License\n\n{facts.license}\n"
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relex.datasets.describe import Description, describe
-from relex.datasets.split import Split, grouped, stratified
+from relex.datasets.split import Split, grouped_split, stratified_split
 from relex.encoding.plain_text import token_counts
 from relex.files.atomic import new_files
 from relex.files.reading import check_labeled, copy_records, read_all_examples, read_examples
@@ -41,15 +41,15 @@ def split_file(
 
     Raises:
         InvalidCsv: the file has bad rows, rows without label, or too few rows of a label.
-        InvalidInput: valid_share is no share.
+        InvalidInput: valid_share is not between 0 and 1.
         RelexError: other files go by these names, or the folder cannot be written to.
     """
     facts = check_labeled(path, encoding)
     examples = list(read_examples(path, facts))
     if by_group:
-        split = grouped(examples, valid_share, seed)
+        split = grouped_split(examples, valid_share, seed)
     else:
-        split = stratified([str(example.label) for example in examples], valid_share, seed)
+        split = stratified_split([str(example.label) for example in examples], valid_share, seed)
     train, valid = "train_data.csv", "valid_data.csv"
     with new_files(out) as staging:
         copy_records(path, facts, {staging / train: split.train, staging / valid: split.valid})

@@ -210,7 +210,7 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> None:
 
 
 def _check_parity(parity_check: ParityCheck, folder: Path, valid: Sequence[Example]) -> None:
-    """Compare 16 bit with float32; a check that fails must not cost a training of hours."""
+    """Run the bf16 parity check; one that fails must not cost a training of hours."""
     try:
         parity_check(folder, valid)
     except (RelexError, OSError, RuntimeError) as error:

@@ -204,9 +204,9 @@ def upgrade_tables() -> str:
     return f"`{UPGRADE}` upgrades them"
 
 
-def grant_rights() -> str:
-    """Say how the owner of the tables grants a role its rights."""
-    return f"their owner grants this role its rights: `{UPGRADE} --help`"
+def grant_privileges() -> str:
+    """Say how the owner of the tables grants a role its privileges."""
+    return f"their owner grants this role its privileges: `{UPGRADE} --help`"
 
 
 def update_relex() -> str:

@@ -31,7 +31,7 @@ USUAL_NAMES = {
 }
 """Names of the special tokens for folders that do not say them."""
 MAX_UNKNOWN_SHARE = 0.25
-"""A tokenizer that knows Korean leaves less than 2 % of KLUE-RE's tokens unknown; a wrong one nearly all."""
+"""A tokenizer that knows Korean leaves less than 2% of KLUE-RE's tokens unknown; a wrong one nearly all."""
 
 
 def backbone_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:

@@ -15,7 +15,7 @@ from relex.model.folder import classifiers
 from relex.model.parity import Parity, read_parity, write_parity
 
 MAX_EXAMPLES = 2048
-"""Maximum number of examples scored; enough to distinguish 99 % from 99.5 %."""
+"""Maximum number of examples scored; enough to distinguish 99% from 99.5%."""
 
 
 def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto") -> None:
@@ -25,7 +25,7 @@ def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto"
 
     Args:
         folder: a checkpoint or an ensemble, not registered yet.
-        examples: labeled; of many, some at equal distances are taken.
+        examples: labeled examples; of more than MAX_EXAMPLES, a sample at equal distances is scored.
         device: as in `Scorer`.
 
     Raises:
@@ -34,20 +34,20 @@ def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto"
     half = half_precision(resolve_device(device))
     if half is None:
         return
-    taken = examples[:: -(-len(examples) // MAX_EXAMPLES)]
+    sample = examples[:: -(-len(examples) // MAX_EXAMPLES)]
     for classifier in classifiers(folder):
         if read_parity(classifier) is None:
             scorer = Scorer(classifier, device, half)
-            if scorer.dtype is half:  # an encoder that is padded knows float32 only
-                exact = _scored(Scorer(classifier, device, torch.float32), taken)
-                write_parity(classifier, _compared(name_of(half), taken, _scored(scorer, taken), exact))
+            if scorer.dtype is half:  # a padded encoder supports only float32
+                exact = _score(Scorer(classifier, device, torch.float32), sample)
+                write_parity(classifier, _compare(name_of(half), sample, _score(scorer, sample), exact))
 
 
-def _scored(scorer: Scorer, examples: Sequence[Example]) -> list[Prediction]:
+def _score(scorer: Scorer, examples: Sequence[Example]) -> list[Prediction]:
     return all_predicted(chain.from_iterable(scorer.score(examples)), examples)
 
 
-def _compared(
+def _compare(
     dtype: str, examples: Sequence[Example], predictions: Sequence[Prediction], exact: Sequence[Prediction]
 ) -> Parity:
     gold = [str(example.label) for example in sorted(examples, key=lambda example: example.row_no)]

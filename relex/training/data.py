@@ -20,7 +20,7 @@ from relex.labels import RELATIONS
 LENGTH_STEP = 8
 """Batches are padded to a multiple of this many tokens, because on a CPU torch keeps compiled code for every shape.
 
-On KLUE-RE this leaves 16 of 100 lengths for 6 % more padded tokens: the memory of a small model in bf16 grows from 1.0
+On KLUE-RE this leaves 16 of 100 lengths for 6% more padded tokens: the memory of a small model in bf16 grows from 1.0
 to 1.4 GB instead of 2.2 GB."""
 
 
@@ -36,10 +36,10 @@ class TrainingData:
 
     def items(self) -> list[dict[str, Any]]:
         """Return the items for the collator: the examples, the filler of `EpochOrder`, the masked examples."""
-        examples, hidden = self._labelled(self.encoded), self._labelled(self.hidden)
+        examples, hidden = self._labeled(self.encoded), self._labeled(self.hidden)
         return [*examples, examples[0] | {"counts": False}, *hidden]
 
-    def _labelled(self, encoded: Sequence[EncodedExample]) -> list[dict[str, Any]]:
+    def _labeled(self, encoded: Sequence[EncodedExample]) -> list[dict[str, Any]]:
         index = {label: number for number, label in enumerate(RELATIONS)}
         return [
             {"encoded": item, "gold": index[label], "counts": True}

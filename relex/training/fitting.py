@@ -26,6 +26,7 @@ from relex.model.devices import half_precision
 from relex.training import distributed
 from relex.training.callbacks import PREFIX, CheckpointCallback
 from relex.training.data import Collator, EpochOrder, TrainingData
+from relex.training.fast_cpu import fast_training
 from relex.training.history import Report, TrainingHistory
 from relex.training.losses import FocalLoss, RDropLoss, loss_function
 from relex.training.model_factory import build_classifier
@@ -86,7 +87,8 @@ def run_trainer(
                 str(scratch.tensorboard), purge_step=history.step + 1, filename_suffix=f".{history.step}"
             )
             trainer.add_callback(TensorBoardCallback(writer))
-        trainer.train(resume_from_checkpoint=str(state[0]) if state else None)
+        with fast_training(model, bf16=arguments.bf16):
+            trainer.train(resume_from_checkpoint=str(state[0]) if state else None)
     distributed.wait_for_all()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     model.load_state_dict(load_file(scratch.best_weights(history.best_epoch)))

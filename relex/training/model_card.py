@@ -57,8 +57,11 @@ def metrics_json(facts: TrainingFacts) -> str:
             "micro_f1_interval": list(evaluation.micro_f1_interval),
             "auprc": evaluation.auprc,
             "average_precision": evaluation.average_precision,
-            "shifted": asdict(facts.generalization.reweighted) if facts.generalization.reweighted else None,
-            "new": {"examples": facts.generalization.unseen_examples, "micro_f1": facts.generalization.unseen_micro_f1},
+            "reweighted": asdict(facts.generalization.reweighted) if facts.generalization.reweighted else None,
+            "unseen_entities": {
+                "examples": facts.generalization.unseen_examples,
+                "micro_f1": facts.generalization.unseen_micro_f1,
+            },
             "per_label": evaluation.per_label.to_dict("index"),
         },
         "training": {
@@ -82,13 +85,13 @@ def data_entry(config: TrainingConfig, sha256: str) -> dict[str, str]:
 
 
 def model_card(facts: TrainingFacts) -> str:
-    """Write the README.md of the checkpoint: scores, training, weaknesses, licence, all labels."""
+    """Write the README.md of the checkpoint: scores, training, weaknesses, license, all labels."""
     sections = [
         _head(facts),
         _scores(facts),
         _training(facts),
         _weaknesses(facts),
-        "## Licence\n\n" + licence(facts.config, facts.train),
+        "## License\n\n" + license_text(facts.config, facts.train),
         _table(facts),
     ]
     return "\n\n".join(sections) + "\n"
@@ -112,7 +115,7 @@ def _scores(facts: TrainingFacts) -> str:
     return (
         f"## Scores on {facts.config.data.valid.name} ({len(facts.valid):,} examples)\n\n"
         "| metric (x100) | value |\n|---|---|\n"
-        f"| micro-F1 without no_relation | {evaluation.micro_f1:.2f} (95 % bootstrap {low:.2f} to {high:.2f}) |\n"
+        f"| micro-F1 without no_relation | {evaluation.micro_f1:.2f} (95% CI {low:.2f} to {high:.2f}) |\n"
         f"| AUPRC, mean over all labels | {evaluation.auprc:.2f} |\n"
         f"| mean average precision | {evaluation.average_precision:.2f} |\n"
         f"{rows}\n"
@@ -128,7 +131,7 @@ def further_scores(generalization: GeneralizationScores, config: TrainingConfig)
         details = (
             f"PSI {reweighted.psi:.2f}, {describe_psi(reweighted.psi)}; "
             f"effective sample size {reweighted.effective_rows:,.0f}; "
-            f"{100 * reweighted.unreached:.0f} % of its rows match no example here"
+            f"{100 * reweighted.unreached:.0f}% of its rows match no example here"
         )
         name = f"micro-F1 reweighted to the mix of {config.validation.like.name} ({details})"
         scores.append((name, reweighted.micro_f1))
@@ -163,7 +166,7 @@ def _weaknesses(facts: TrainingFacts) -> str:
         "## Known weaknesses\n\n"
         f"- Lowest F1 among the labels with at least {RARE} validation examples: {', '.join(weakest) or 'none'}.\n"
         f"- Fewer than {RARE} validation examples, so their scores are uncertain: {', '.join(rare) or 'none'}.\n"
-        f"- In {share:.0f} % of the validation examples the words of both entities are entities of the training file. "
+        f"- In {share:.0f}% of the validation examples the words of both entities are entities of the training file. "
         "A model that remembers names scores higher there than on unseen names: expect lower scores on other data.\n"
         f"- A sentence longer than the window of {facts.config.input.max_length} tokens loses words far from both "
         "entities.\n"
@@ -178,17 +181,17 @@ def _seen_words_share(facts: TrainingFacts) -> float:
     return 100 * count / len(facts.valid)
 
 
-def licence(config: TrainingConfig, train: Sequence[Example]) -> str:
-    """Describe the licence of a checkpoint that was trained on these examples."""
+def license_text(config: TrainingConfig, train: Sequence[Example]) -> str:
+    """Describe the license of a checkpoint that was trained on these examples."""
     if _uses_klue(train):
         text = (
-            "Trained on KLUE-RE of the KLUE benchmark (Park et al. 2021, https://klue-benchmark.com), licence CC BY-SA "
-            "4.0. These weights carry the same licence: credit KLUE, and share what you derive from them under it."
+            "Trained on KLUE-RE of the KLUE benchmark (Park et al. 2021, https://klue-benchmark.com), license CC BY-SA "
+            "4.0. These weights carry the same license: credit KLUE, and share what you derive from them under it."
         )
     else:
-        text = f"The licence of the data in {config.data.train.name} applies: state it when you share these weights."
+        text = f"The license of the data in {config.data.train.name} applies: state it when you share these weights."
     if config.backbone.name:
-        text += f"\nThe encoder {config.backbone.name} has its own licence."
+        text += f"\nThe encoder {config.backbone.name} has its own license."
     return text
 
 

@@ -72,7 +72,7 @@ def test_the_report_says_the_figures(files, tokens):
     assert line(report, "type pair")[-2:] == ["large", "shift"]
     assert line(report, "label  ")[-1] == "-"
     assert line(report, "train.csv  id-5, twice")[-1] == "no_relation"
-    assert line(report, "labels below 1 %")[3:] == ["1", "1", "-"]
+    assert line(report, "labels below 1%")[3:] == ["1", "1", "-"]
     assert "Labels by type pair in train.csv" in report
     assert "Labels by type pair in valid.csv" in report
     assert "Labels by type pair in june.csv" not in report

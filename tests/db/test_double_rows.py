@@ -11,8 +11,8 @@ from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import JobState, NewJob
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
-from tests.accounts import assert_books_balance
 from tests.factories import FakeScorer, example, make_job, prediction, register_model
+from tests.job_steps import assert_books_balance
 
 
 class Passing(FakeScorer):
@@ -39,7 +39,7 @@ def test_an_error_that_passes_on_equal_rows_leaves_each_row_one_result(database,
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("key", "a.csv", "0" * 64, model, len(items), 0, fresh=fresh))
         examples.copy_in(tx, job_id, items)
-        shards.cut(tx, job_id, len(items), 8)
+        shards.create_shards(tx, job_id, len(items), 8)
     scorer = Passing(bad, times)
     assert score_next(database, Worker("me", lambda *_: scorer, LeaseTerms(60, 60, lambda: False)))
     assert_books_balance(database)

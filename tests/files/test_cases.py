@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from relex.datasets.describe import describe
-from relex.datasets.split import grouped
+from relex.datasets.split import grouped_split
 from relex.errors import InvalidCsv
 from relex.files.reading import read_examples
 from relex.files.validation import check_csv
@@ -142,7 +142,7 @@ def test_a_decomposed_file_gives_the_composed_one_and_says_so(read):
     assert facts.notes[1] == "decomposed text (NFD, as macOS writes it) in 3 rows: composed (NFC), offsets adjusted"
 
 
-def test_one_text_in_two_forms_is_one_text_to_whoever_compares(read):
+def test_one_text_in_two_forms_is_one_text_to_a_comparison(read):
     """A grouped split, duplicates and shares of another file."""
     sentence, *entities = SENTENCES[0]
     whole = unicodedata.normalize("NFD", sentence)
@@ -150,7 +150,7 @@ def test_one_text_in_two_forms_is_one_text_to_whoever_compares(read):
     lines = [line.replace(",100,own", ",per:title,own") for line in rows()]
     facts, examples = read("\n".join([HEADER, *lines, f'9,{whole},"{cells[0]}","{cells[1]}",per:title,own', ""]))
     assert facts.accepted == 4
-    split = grouped(examples, 0.4, 1)
+    split = grouped_split(examples, 0.4, 1)
     assert split.largest_group == 2
     assert (0 in split.train) == (3 in split.train)
     (described,) = describe({"a": examples}, {"a": [1, 1, 1, 1]}).files
@@ -173,6 +173,7 @@ def test_uhc_is_read_by_every_name_that_it_goes_by(read, name):
     assert read(content, name)[0].accepted == 3
 
 
+@pytest.mark.hint("tables.columns")
 def test_a_header_of_other_names_gets_the_right_ones(read):
     with pytest.raises(InvalidCsv) as refused:
         read(GOOD.replace(HEADER, "아이디,문장,주어,목적어,라벨,출처"))

@@ -9,9 +9,10 @@ from threading import Thread
 
 import pytest
 
-from relex.db import job_control, jobs, shards
+from relex.db import jobs, shards
 from relex.db.connection import Database
 from relex.domain.examples import Outcome, RowError
+from relex.flows import control
 from tests.factories import example, prediction
 from tests.hints.try_models import searching
 from tests.processes import wait_until
@@ -32,7 +33,7 @@ def fails(tx, shard):
 
 
 def cancels(tx, shard):
-    job_control.cancel(tx, shard.job_id)
+    control.cancel_job(tx, shard.job_id)
 
 
 def leaves_a_row(tx, shard):
@@ -83,7 +84,7 @@ def ends(url, end):
     database.close()
 
 
-def test_a_resubmission_with_other_wishes_changes_the_open_job(person):
+def test_a_resubmission_with_other_options_changes_the_open_job(person):
     first = person.types("relex", "submit", CSV, "--priority", "3", "--max-failed", "5").out
     again = person.types("relex", "submit", CSV, "--priority", "-7", "--max-failed", "10%")
     job = first.strip()
@@ -104,7 +105,7 @@ def test_a_resubmission_with_a_smaller_budget_than_is_spent_ends_the_job(person)
     assert person.state(job) == "failed"
 
 
-def test_a_resubmission_of_an_ended_job_says_that_wishes_change_nothing(person):
+def test_a_resubmission_of_an_ended_job_says_that_options_change_nothing(person):
     job = person.types("relex", "submit", CSV).out.strip()
     with person.worker():
         person.types("relex", "status", "--watch")

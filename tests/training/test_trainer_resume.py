@@ -66,9 +66,9 @@ def little_data():
     return train_examples[:96], valid[:30]
 
 
-def recipe(steps_a_save=7):
+def recipe(steps_a_save=7, **train):
     """A state is kept about so often: what came after it must be done again."""
-    return config(train={"save_minutes": steps_a_save / 60, "entity_mask_prob": 0.3})
+    return config(train={"save_minutes": steps_a_save / 60, "entity_mask_prob": 0.3, **train})
 
 
 def weights(folder):
@@ -106,6 +106,21 @@ def test_a_death_leaves_no_trace(undisturbed, data, tmp_path, dies_at, steps_a_s
     outcome = train(recipe(steps_a_save), *data, tmp_path / "tiny", resumed, tmp_path / "scratch")
     assert (min(resumed.losses), max(resumed.losses)) == (resumes_after + 1, STEPS)
     is_as_if_undisturbed(undisturbed, resumed, outcome, tmp_path / "tiny")
+
+
+def test_a_death_leaves_no_trace_in_bf16(data, tmp_path):
+    """The faster operations of a CPU draw their dropout from the state that a resumed run restores."""
+    half = recipe(precision="bf16")
+    undisturbed, dying, resumed = Report(), Report(dies_at=17), Report()
+    expected = train(half, *data, tmp_path / "undisturbed", undisturbed)
+    with pytest.raises(Died):
+        train(half, *data, tmp_path / "tiny", dying, tmp_path / "scratch")
+    outcome = train(half, *data, tmp_path / "tiny", resumed, tmp_path / "scratch")
+    assert 1 < min(resumed.losses) <= 17
+    assert len(set(undisturbed.losses.values())) == STEPS
+    is_as_if_undisturbed(
+        (expected, undisturbed, weights(tmp_path / "undisturbed")), resumed, outcome, tmp_path / "tiny"
+    )
 
 
 def test_kill_9_leaves_no_trace(undisturbed, data, tmp_path):
