@@ -1,6 +1,6 @@
 """The tokenizer of a backbone: exactly what its files say.
 
-transformers builds some tokenizers anew from their vocabulary, by the name of a class in a configuration. With a name
+transformers rebuilds some tokenizers from their vocabulary, by the name of a class in a configuration. With a name
 that does not fit, nearly every Korean word becomes unknown, and nothing fails. Therefore a tokenizer.json is always
 loaded as it is.
 """
@@ -75,8 +75,8 @@ def _special_tokens(folder: Path, backend: Tokenizer) -> dict[str, str]:
         value = named.get(role)
         content = value["content"] if isinstance(value, dict) else value
         candidates = (content,) if content else usual
-        if known := [token for token in candidates if backend.token_to_id(token) is not None]:
-            tokens[role] = known[0]
+        if in_vocabulary := [token for token in candidates if backend.token_to_id(token) is not None]:
+            tokens[role] = in_vocabulary[0]
     return tokens
 
 
@@ -99,6 +99,7 @@ def check_known(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], name: 
     """
     if tokenizer.unk_token_id is None:
         return
+    tokenizer.backend_tokenizer.no_padding()
     encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
     ids = [number for encoding in encodings for number in encoding.ids]
     share = ids.count(tokenizer.unk_token_id) / max(len(ids), 1)

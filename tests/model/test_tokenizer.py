@@ -23,11 +23,11 @@ def folder(tmp_path):
     return tmp_path / "backbone"
 
 
-@pytest.mark.parametrize("told", [{}, {"do_lower_case": True}, {"tokenizer_class": "BertTokenizer"}], ids=str)
-def test_a_tokenizer_json_is_loaded_as_it_is(folder, told):
+@pytest.mark.parametrize("settings", [{}, {"do_lower_case": True}, {"tokenizer_class": "BertTokenizer"}], ids=str)
+def test_a_tokenizer_json_is_loaded_as_it_is(folder, settings):
     """transformers makes a WordPiece of it, by the model's type or by the name of the class: all words unknown."""
-    if told:
-        (folder / "tokenizer_config.json").write_text(json.dumps(told))
+    if settings:
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     tokenizer, original = backbone_tokenizer(str(folder)), unigram()
     for text in sentences():
         assert tokenizer(text)["input_ids"] == original.encode(text).ids
