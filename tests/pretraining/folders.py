@@ -2,6 +2,7 @@
 
 import csv
 import lzma
+import unicodedata
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -22,7 +23,7 @@ def sentences(name="train"):
 def unigram():
     """A Unigram tokenizer with XLM-R's order of ids: special tokens first, the mask last."""
     texts = sentences()
-    known = "".join([*texts, *sentences("valid"), "ABC"])
+    known = unicodedata.normalize("NFKC", "".join([*texts, *sentences("valid"), "ABC"]))
     letters = sorted({letter for letter in known if not letter.isspace()})
     words = sorted({word for text in texts for word in text.split() if len(word) > 1})
     pieces = [(token, 0.0) for token in SPECIAL]
