@@ -215,3 +215,5 @@ class SaveSettings(Section):
 
     dtype: Literal["float32", "float16"] = "float32"
     """Type of the saved weights: `float16` halves the file; scoring has its own precision."""
+    word_table: Literal["as_dtype", "int8"] = "as_dtype"
+    """Type of the saved word table: `int8` with a scale for each word halves a float16 one."""
