@@ -28,9 +28,11 @@ DEBUG = "--debug"
 
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Score": {
+        "predict": ("cli.predict", "Show the likeliest relations of one sentence."),
         "submit": ("cli.submit", "Check a CSV and queue its rows for scoring."),
         "status": ("cli.status", "Show the progress of a job or a training run."),
-        "export": ("cli.export", "Write a job's predictions to files."),
+        "show": ("cli.show", "Show the first or the most doubtful predictions of a job."),
+        "export": ("cli.export", "Write a job's results as CSV, JSON Lines, Parquet or a workbook."),
         "jobs": ("cli.jobs", "List recent jobs."),
         "pause": ("cli.jobs", "Pause a job: running shards finish, no new ones start."),
         "resume": ("cli.jobs", "Resume a paused job."),

@@ -9,12 +9,13 @@ import click
 
 from cli.completion import complete_model
 from cli.context import open_app
-from cli.params import FILE, FOLDER, encoding_option, json_option
+from cli.params import FOLDER, TABLE, json_option, read_options
 from cli.run_text import model_data, models_table
 from cli.tables import Part, print_parts
 from relex.domain.examples import Example
 from relex.domain.versions import ModelVersion
 from relex.errors import printable
+from relex.files.options import ReadOptions
 from relex.files.reading import read_labeled_examples
 from relex.flows.train import ParityCheck
 from relex.hints import jobs as hints
@@ -67,9 +68,9 @@ def promote_command(model: str) -> None:
 @models_command.command("import", short_help="Register a checkpoint folder from elsewhere.")
 @click.argument("source", metavar="DIR", type=FOLDER)
 @click.option("--name", metavar="NAME", help="Name of the model version.  [default: the folder's name]")
-@click.option("--on", "labeled", metavar="CSV", type=FILE, help="Labeled CSV for the bf16 parity check.")
-@encoding_option
-def import_command(source: Path, name: str | None, labeled: Path | None, encoding: str) -> None:
+@click.option("--on", "labeled", metavar="FILE", type=TABLE, help="Labeled rows for the bf16 parity check.")
+@read_options
+def import_command(source: Path, name: str | None, labeled: Path | None, reading: ReadOptions) -> None:
     """Copy the checkpoint folder DIR, score a sentence with it, and register it.
 
     `relex models promote` makes it current. The folder holds config.json, model.safetensors, tokenizer.json and
@@ -79,7 +80,7 @@ def import_command(source: Path, name: str | None, labeled: Path | None, encodin
 
     Example: relex models import checkpoints/large_focal --name large_focal
     """
-    examples = read_labeled_examples(labeled, encoding) if labeled else None
+    examples = read_labeled_examples(labeled, reading) if labeled else None
     with open_app() as (settings, database):
         examine = partial(_examine, load_smoke_test(), load_parity_check(settings.device), examples)
         version = import_folder(database, settings, source, source.resolve().name if name is None else name, examine)

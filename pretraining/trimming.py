@@ -27,8 +27,7 @@ from pretraining.corpus import corpus_lines
 from relex.domain.examples import Example
 from relex.encoding.markers import Scheme, mark
 from relex.errors import InvalidConfig
-from relex.files.reading import read_examples
-from relex.files.validation import check_csv
+from relex.files.reading import read_all_examples
 from relex.model.folder import WEIGHTS
 from relex.model.markers import add_markers
 from relex.model.tokenizer import backbone_tokenizer
@@ -87,7 +86,7 @@ def trim(
 
 
 def _examples(paths: Sequence[Path]) -> list[Example]:
-    return [example for path in paths for example in read_examples(path, check_csv(path))]
+    return [example for path in paths for example in read_all_examples(path)]
 
 
 def _check_model(content: dict[str, Any], source: str) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Event, Thread
 from typing import TypeVar
 
-from relex.db import examples, jobs, shards
+from relex.db import jobs, results, shards
 from relex.db.connection import Database, Transaction
 from relex.domain.examples import Outcome, RowError
 from relex.flows.lease import LeaseTerms
@@ -66,7 +66,7 @@ def progress(database, job):
 
 def exported(database, job):
     with database.transaction() as tx:
-        return b"".join(map(bytes, examples.copy_out(tx, job.id)))
+        return b"".join(map(bytes, results.copy_csv(tx, job.id)))
 
 
 def written(database):

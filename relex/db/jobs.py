@@ -132,6 +132,12 @@ def insert_job(tx: Transaction, new: NewJob) -> JobId | None:
     return None if job_id is None else JobId(job_id)
 
 
+def record_rows(tx: Transaction, job_id: JobId, new: NewJob) -> None:
+    """Record what is known of a new job once its file was read: its rows, its columns, and its error budget."""
+    values = {"total": new.total, "rejected": new.rejected, "max_failed": new.max_failed, "columns": new.columns}
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(values))
+
+
 def make_newest(tx: Transaction, job_id: JobId) -> None:
     """Make this job the one that `@last` stands for: it was submitted again just now."""
     tx.execute(update(jobs).where(jobs.c.id == job_id).values(seq=text("DEFAULT")))

@@ -101,9 +101,6 @@ def create_shards(tx: Transaction, job_id: JobId, rows: int, shard_rows: int) ->
     return tx.execute(CREATE_SHARDS, {"job_id": job_id, "rows": rows, "step": shard_rows}).rowcount
 
 
-cut = create_shards  # `relex.flows.submit` still calls it by this name
-
-
 def claim(tx: Transaction, worker: str, lease_seconds: float, unloadable: Collection[str] = ()) -> Shard | None:
     """Claim the next shard for `lease_seconds`; None if none waits. Commit at once.
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from relex.domain.examples import Entity, Example
 from relex.domain.versions import ModelVersion, TrainingFile
 from relex.errors import RelexError, printable
+from relex.files.options import ReadOptions
+from relex.files.paths import sha256_of
 from relex.files.reading import read_all_examples
-from relex.files.text import sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def _read(file: TrainingFile) -> list[Example] | None:
     try:
         if file.path is None or sha256_of(Path(file.path)) != file.sha256:
             return None
-        return read_all_examples(Path(file.path), file.encoding)
+        return read_all_examples(Path(file.path), ReadOptions.parse(**file.options))
     except (OSError, RelexError):
         return None
 

@@ -21,7 +21,7 @@ from relex.evaluation.ensemble_card import EnsembleFacts, ensemble_card, metrics
 from relex.evaluation.evaluator import evaluate_stacked_votes
 from relex.evaluation.metrics import Probabilities
 from relex.evaluation.voting import stacked, vote
-from relex.files.text import sha256_of
+from relex.files.paths import sha256_of
 from relex.model.checkpoint import save
 from relex.model.devices import resolve_device
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble

@@ -25,7 +25,7 @@ from relex.registry.model_versions import checkpoint_folder, version_dir
 from relex.registry.promotion import Decision
 from relex.settings import Settings
 from tests.command_line import run_command
-from tests.factories import FakeScorer, example, prediction, write_csv
+from tests.factories import FakeScorer, example, prediction, without_cells, write_csv
 from tests.job_steps import scoring
 from tests.processes import environment
 
@@ -80,7 +80,7 @@ def scored(database, settings):
             job_id = jobs.insert_job(tx, NewJob(f"{name}-{first}", "gold.csv", FILE, str(version), ROWS, 0))
             rows = (example(first + row) for row in range(ROWS))
             gold = (replace(row, row_no=row.row_no - first, label=prediction(row).label) for row in rows)
-            examples.copy_in(tx, job_id, gold)
+            examples.copy_in(tx, job_id, without_cells(gold))
             shards.create_shards(tx, job_id, ROWS, 16)
         while score_next(database, Worker("fake", lambda model, _: SCORERS[model], LeaseTerms(60, 600, lambda: False))):
             pass
@@ -267,7 +267,7 @@ def test_jobs_of_other_rows_and_unended_jobs_are_refused(database, scored):
         evaluate_ensemble(database, load_evaluator(), [even, scored("odd", first=7)])
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("open", "gold.csv", FILE, "odd@1", ROWS, 0))
-        examples.copy_in(tx, job_id, map(example, range(ROWS)))
+        examples.copy_in(tx, job_id, without_cells(map(example, range(ROWS))))
         shards.create_shards(tx, job_id, ROWS, 16)
     with pytest.raises(JobNotDone):
         evaluate_ensemble(database, load_evaluator(), [even, job_id])

@@ -14,7 +14,7 @@ from relex.domain.jobs import NewJob
 from relex.domain.versions import TrainingFile
 from relex.errors import InvalidInput, JobNotDone, ModelNotFound, RelexError
 from relex.evaluation.metrics import auprc, micro_f1
-from relex.files.text import sha256_of
+from relex.files.paths import sha256_of
 from relex.flows.compare import (
     Change,
     compare,
@@ -31,7 +31,7 @@ from relex.labels import RELATIONS
 from relex.lazy import load_evaluator
 from relex.model import folder
 from relex.settings import Settings
-from tests.factories import FakeScorer, example, prediction
+from tests.factories import FakeScorer, example, prediction, without_cells
 from tests.faults.truth import HEADER, cell
 
 ROWS = 60
@@ -75,7 +75,7 @@ def queued(database, name, labels=RELATIONS, first=0):
     with database.transaction() as tx:
         version = model_versions.register(tx, name, labels, {"config.json": name})
         job_id = jobs.insert_job(tx, NewJob(f"{name}-{first}", "gold.csv", "0" * 64, str(version), ROWS, 0))
-        examples.copy_in(tx, job_id, (replace(labeled(first + n), row_no=n) for n in range(ROWS)))
+        examples.copy_in(tx, job_id, without_cells(replace(labeled(first + n), row_no=n) for n in range(ROWS)))
         shards.create_shards(tx, job_id, ROWS, 16)
     return job_id
 
@@ -190,7 +190,7 @@ def test_a_comparison_warns_of_both(database, tmp_path):
     found = compare(database, load_evaluator(), Settings(home=tmp_path), job_ids)
     assert [(each.certain, str(each)[:24]) for each in found.seen] == [
         (True, "warning: one@1 was train"),
-        (False, "note: other@1 does not s"),
+        (False, "note: other@1 has no rec"),
     ]
     text = "\n".join(map(render, comparison_parts(found)))
     assert all(str(each) in text for each in found.seen)

@@ -6,10 +6,9 @@ import pytest
 
 from relex.db import deletion, jobs, shards
 from relex.domain.jobs import JobState, MaxFailed
-from relex.files.validation import check_csv
 from relex.flows import control
-from relex.flows.submit import SubmitOptions, submit
-from tests.factories import example, register_model, write_csv
+from relex.flows.submit import SubmitOptions
+from tests.factories import example, register_model, submit_file, write_csv
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def submitted(database, tmp_path):
     write_csv(path, [example(n) for n in range(3)])
 
     def with_options(**options):
-        return submit(database, path, check_csv(path), SubmitOptions(**options), 512)
+        return submit_file(database, path, SubmitOptions(**options))
 
     return with_options
 

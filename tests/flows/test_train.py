@@ -11,7 +11,7 @@ from relex.db import model_versions as versions
 from relex.domain.runs import RunState
 from relex.domain.versions import Scores
 from relex.errors import InvalidCsv, RelexError
-from relex.files.text import sha256_of
+from relex.files.paths import sha256_of
 from relex.flows import train as flow
 from relex.flows import training_overlap
 from relex.flows.train import queue, train_next

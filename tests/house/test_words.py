@@ -73,7 +73,6 @@ NAMES = {
     r"elsewhere": "generalization scores",
     r"stretch(es)?": "segment",
     r"widening": "FeedForwardIn",
-    r"sheets?": "pending rows",
     r"drafts?": "staging",
     r"findings?": "checks, CheckResult",
     r"unfinished": "workspace",
@@ -125,8 +124,6 @@ EXEMPTIONS = {
     "tests/faults/": (r"faults?", "fault injection is the field's word"),
     "docs/faults.md": (r"faults?", "fault injection is the field's word"),
     "docs/measurements/faults.md": (r"faults?", "fault injection is the field's word"),
-    "relex/files/": (r"sheets?", "a spreadsheet's word"),
-    "tests/files/": (r"sheets?", "a spreadsheet's word"),
     "relex/tuning/": (r"tells?|told", "Optuna's interface is called ask and tell"),
 }
 

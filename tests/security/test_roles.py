@@ -13,17 +13,15 @@ from relex.db.grants import PRIVILEGES, SEQUENCES, Part
 from relex.db.tables import metadata
 from relex.domain.versions import Scores
 from relex.errors import InvalidInput, RelexError
-from relex.files.validation import check_csv
 from relex.flows.database import grant_privileges
 from relex.flows.export import export
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
-from relex.flows.submit import SubmitOptions, submit
 from relex.flows.sweep import sweep
 from relex.labels import RELATIONS
 from relex.registry.model_versions import SHIPPED
 from tests.command_line import run_command
-from tests.factories import FakeScorer, make_job, register_model
+from tests.factories import FakeScorer, make_job, register_model, submit_file
 from tests.processes import ROOT, environment
 
 PASSWORD = "for-tests-only"
@@ -116,7 +114,7 @@ def test_a_client_submits_a_worker_scores_and_the_client_exports(databases, data
     client, worker = databases[Part.CLIENT], databases[Part.WORKER]
     register_model(database)
     path = ROOT / "data" / "test_data.csv"
-    done = submit(client, path, check_csv(path), SubmitOptions(), 16)
+    done = submit_file(client, path, shard_rows=16)
     assert sweep(client).shards == 4
     assert sweep(worker).shards == 4
     terms = LeaseTerms(30, 300, lambda: False)

@@ -34,7 +34,7 @@ def early_doorbell() -> None:
     """A submit rings first and commits then."""
     submit = cli.submit.submit
 
-    def ring_and_submit(*arguments: object) -> Submission:
+    def ring_and_submit(*arguments: object) -> list[Submission]:
         notify_scorers(Settings.from_env(), 1)
         return submit(*arguments)  # type: ignore[arg-type]
 
