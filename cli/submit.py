@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
@@ -82,14 +81,14 @@ def submit_command(
     if out:
         require_writable(out)
     with open_inputs(_expanded(tables), reading) as files:
-        check_rows = partial(_check, skip_invalid=submit_options.skip_invalid, console=console)
+        report = _ReadingReport(console, skip_invalid=submit_options.skip_invalid, named=len(files) > 1)
         with console.status(Text(f"Reading {printable(', '.join(file.name for file in files))}")):
-            checked = look_over(files, check_rows)
+            checked = look_over(files, report.check)
         with open_app() as (settings, database):
             with console.status(Text("Uploading")):
-                submissions = submit(database, checked, submit_options, settings.shard_rows, check_rows)
+                submissions = submit(database, checked, submit_options, settings.shard_rows, report.check)
             for file, submission in zip(files, submissions, strict=True):
-                _print_reading(file, submission, console, named=len(files) > 1)
+                report.print(file, submission.total + submission.rejected, submission.notes)
                 _print_submission(submission, settings, console)
                 click.echo(json.dumps(_data(submission, file)) if as_json else submission.job_id)
             # For existing jobs too: their workers may be dead.
@@ -125,20 +124,42 @@ def _finish(
         exit_with(progress, console, shown=True)
 
 
-def _check(file: InputFile, *, skip_invalid: bool, console: Console) -> FileFacts:
-    """Check all rows of a file; the invalid ones are written to a file of their own."""
-    rejected = Settings.from_env().output_path(f"{Path(file.name).stem[:MAX_STEM]}.rejected.csv")
-    facts = check(file, rejected)
-    if facts.rejected and not skip_invalid:
-        for note in facts.notes:
-            console.print(f"note: {note}")
-        skip = f"      {hints.skip_invalid()}" if facts.accepted else ""
-        where = f"nothing was uploaded; {_where(facts, rejected)}{skip}"
-        raise InvalidCsv(f"{describe_problems(facts, file.name)}\n{where}{option_hints(facts)}")
-    if facts.rejected:
-        skipped = "1 invalid row is skipped" if facts.rejected == 1 else f"{facts.rejected:,} invalid rows are skipped"
-        console.print(f"note: {skipped}; {_where(facts, rejected)}")
-    return facts
+class _ReadingReport:
+    """A report on how each file is read, which is printed once: when all its rows were read, or are refused."""
+
+    def __init__(self, console: Console, *, skip_invalid: bool, named: bool) -> None:
+        self._console = console
+        self._skip_invalid = skip_invalid
+        self._named = named
+        self._printed: list[InputFile] = []
+
+    def check(self, file: InputFile) -> FileFacts:
+        """Check all rows of a file; the invalid ones are written to a file of their own.
+
+        Raises:
+            InvalidCsv: there are invalid rows, and they may not be skipped.
+        """
+        rejected = Settings.from_env().output_path(f"{Path(file.name).stem[:MAX_STEM]}.rejected.csv")
+        facts = check(file, rejected)
+        self.print(file, facts.rows, facts.notes)
+        if facts.rejected and not self._skip_invalid:
+            skip = f"      {hints.skip_invalid()}" if facts.accepted else ""
+            where = f"nothing was uploaded; {_where(facts, rejected)}{skip}"
+            raise InvalidCsv(f"{describe_problems(facts, file.name)}\n{where}{option_hints(facts)}")
+        if facts.rejected:
+            skipped = f"{counted(facts.rejected, 'invalid row')} {'is' if facts.rejected == 1 else 'are'} skipped"
+            self._console.print(f"note: {skipped}; {_where(facts, rejected)}")
+        return facts
+
+    def print(self, file: InputFile, rows: int, notes: Sequence[str]) -> None:
+        """Say how a file was read, unless that was said before."""
+        if any(file is each for each in self._printed):
+            return
+        self._printed.append(file)
+        read = f"{file.name}: read" if self._named else "Read"
+        self._console.print(printable(f"{read} as {file.form}: {counted(rows, 'row')}, {decimal(file.size)}"))
+        for note in notes:
+            self._console.print(f"note: {note}")
 
 
 def _where(facts: FileFacts, wanted: Path) -> str:
@@ -146,15 +167,6 @@ def _where(facts: FileFacts, wanted: Path) -> str:
     if facts.rejected_to:
         return f"all of them: {printable(str(facts.rejected_to))}"
     return f"they are in no file: {printable(str(wanted))} cannot be written: {facts.rejected_error}"
-
-
-def _print_reading(file: InputFile, submission: Submission, console: Console, *, named: bool) -> None:
-    """Say how a file was read."""
-    read = f"{printable(file.name)}: read" if named else "Read"
-    rows = counted(submission.total + submission.rejected, "row")
-    console.print(printable(f"{read} as {file.form}: {rows}, {decimal(file.size)}"))
-    for note in submission.notes:
-        console.print(f"note: {note}")
 
 
 def _print_submission(submission: Submission, settings: Settings, console: Console) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from relex.errors import InvalidCsv, did_you_mean, shortened
-from relex.files.columns import ENTITIES, ID, KNOWN, LABEL, NAMES_SHOWN, PARTS, SENTENCE, SOURCE, target_of
-from relex.files.options import TARGETS, ReadOptions
+from relex.files.columns import ENTITIES, ID, LABEL, NAMES_SHOWN, PARTS, SENTENCE, SOURCE, target_of
+from relex.files.options import ReadOptions
 from relex.hints import tables as hints
 
 Pick = Callable[[list[str]], str]
@@ -194,7 +194,9 @@ class _Columns:
         start, end = (self.position(f"{role}_{part}") for part in ("start", "end"))
         if (start is None) != (end is None):
             absent = "start" if start is None else "end"
-            raise InvalidCsv(f"{self.file}: {self.place}: no column {role}_{absent}\n{hints.columns(TARGETS)}")
+            raise InvalidCsv(
+                f"{self.file}: {self.place}: no column {role}_{absent}\n{hints.columns([f'{role}_{absent}'])}"
+            )
         no_word = all(self.position(f"{role}_{part}") is None for part in ("word", "entity"))
         if no_word and options.offsets not in CERTAIN_OFFSETS:
             raise InvalidCsv(
@@ -229,7 +231,7 @@ class _Columns:
         rest = f"; not known: {', '.join(guesses)}" if guesses else ""
         closest = {target: _closest(target, unknown) for target in missing}
         pairs = [(target, name) for target, name in closest.items() if name]
-        hint = hints.map_columns(pairs) if len(pairs) == len(missing) else hints.columns(KNOWN)
+        hint = hints.map_columns(pairs) if len(pairs) == len(missing) else hints.columns(missing)
         return InvalidCsv(f"{self.file}: {self.place}: no column {', '.join(missing)}{rest}\n{hint}")
 
 

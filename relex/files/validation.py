@@ -157,7 +157,7 @@ class Tally:
             problem_counts=dict(self.codes.most_common()),
             problems=tuple(self.problems),
             reading=reading,
-            notes=(*file.form.notes, *cells, *reading.layout.notes(), *blank),
+            notes=(*file.form.notes, *reading.layout.notes(), *cells, *blank),
         )
 
 

@@ -29,11 +29,10 @@ def shell_word(text: str) -> str:
     return text if re.fullmatch(r"[\w@%+=:,./-]+", text) else shlex.quote(text)
 
 
-def columns(names: Sequence[str]) -> str:
-    """Return the hint for a header without the columns that relex needs."""
-    return (
-        f"hint: relex reads the columns {', '.join(names)}; name yours with --columns, as in --columns sentence=COLUMN"
-    )
+def columns(targets: Sequence[str]) -> str:
+    """Return the hint for a header without columns that relex needs; a person fills in the names in capitals."""
+    mapping = ",".join(f"{target}=COLUMN{number}" for number, target in enumerate(targets, 1))
+    return f"hint: say which column is which: --columns {mapping}"
 
 
 def map_columns(pairs: Sequence[tuple[str, str]]) -> str:

@@ -117,6 +117,17 @@ def test_what_a_hint_says_reads_the_file_that_provoked_it(command, broker_url, m
     assert ways
 
 
+@pytest.mark.parametrize("header", ["id,말,갑,을", "id,말,subject_entity,을"])
+def test_columns_of_unknown_names_are_mapped(command, broker_url, monkeypatch, header):
+    monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
+    (command.folder / "june.csv").write_bytes(good(csvs.row("1"), header=header))
+    advice = command.refuses("submit", "june.csv").lines[-1].removeprefix("hint: say which column is which: ")
+    names = [name for name in header.split(",") if name in "말갑을"]
+    for number, name in enumerate(names, 1):
+        advice = advice.replace(f"COLUMN{number}", name)
+    assert command.run("submit", "june.csv", *advice.split()).code == 0
+
+
 def test_advice_about_encodings_does_not_go_in_a_circle(command):
     content = ROWS.replace("노래", "@@").encode()
     (command.folder / "june.csv").write_bytes(content.replace(b"@@", b"\xff\xfe\x80"))
