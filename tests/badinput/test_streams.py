@@ -12,8 +12,8 @@ from tests.corpus import csvs
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path, monkeypatch, broker_url):
-    """The folder of temporary files; nothing may be left in it."""
+def temporary(command, tmp_path, monkeypatch, broker_url):
+    """The folder of temporary files; nothing may be left in it. `command` clears the settings, so it comes first."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))

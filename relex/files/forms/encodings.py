@@ -84,9 +84,12 @@ def recognize_codec(path: Path, name: str, compression: str, start: bytes) -> st
                 f"{name}: may be UTF-8 or CP949: in CP949 it is Korean, in UTF-8 it is not\n{hints.AMBIGUOUS_ENCODING}"
             )
         return "utf-8"
+    korean = _is_korean(lines, "cp949")
+    if korean and _decodes(b"".join(lines), "cp949"):
+        return "cp949"
     if _fits(lines, "utf-8"):
         return "utf-8"
-    if _fits(lines, "cp949") and _is_korean(lines, "cp949"):
+    if korean and _fits(lines, "cp949"):
         return "cp949"
     raise undecodable(path, name, compression, "utf-8")
 
