@@ -77,11 +77,11 @@ def read_entity(
         votes.located += 1
         return Entity(word, start, start + len(word), type_)
     range_ = span(*raw.offsets, sentence, conventions.unit, exclusive=conventions.end_exclusive)
-    found = range_ and place(word, *range_, sentence, whole)
-    if not found:
+    position = range_ and place(word, *range_, sentence, whole)
+    if not position:
         raise _mismatch(word, raw.offsets, (sentence, whole), conventions, votes)
     votes.placed += 1
-    return Entity(word, *found, type_)
+    return Entity(word, *position, type_)
 
 
 def check_apart(subject: Entity, object_: Entity) -> None:

@@ -94,9 +94,9 @@ def describe_problems(facts: FileFacts, name: str) -> str:
 
 def option_hints(facts: FileFacts) -> str:
     """Return the hints for problems of the whole file that an option solves, each after a line end; often none."""
-    found = [hints.offsets(facts.units)] if facts.units else []
-    found += [hint for code, hint in OPTIONS_FOR.items() if code in facts.problem_counts]
-    return "".join(f"\n{hint}" for hint in found)
+    lines = [hints.offsets(facts.units)] if facts.units else []
+    lines += [hint for code, hint in OPTIONS_FOR.items() if code in facts.problem_counts]
+    return "".join(f"\n{hint}" for hint in lines)
 
 
 def _count_rejected(facts: FileFacts) -> str:

@@ -125,7 +125,9 @@ EXEMPTIONS = {
     "tests/faults/": (r"faults?", "fault injection is the field's word"),
     "docs/faults.md": (r"faults?", "fault injection is the field's word"),
     "docs/measurements/faults.md": (r"faults?", "fault injection is the field's word"),
-    "relex/files/": (r"sheets?", "a spreadsheet's word"),
+    "relex/files/": (r"(\w+_)?sheets?(_\w+)?", "a spreadsheet's word"),
+    "relex/hints/tables.py": (r"sheets?", "a spreadsheet's word"),
+    "relex/training/recipe/sections.py": (r"sheets?", "a spreadsheet's word"),
     "tests/files/": (r"sheets?", "a spreadsheet's word"),
     "relex/tuning/": (r"tells?|told", "Optuna's interface is called ask and tell"),
 }

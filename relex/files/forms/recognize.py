@@ -40,8 +40,8 @@ def recognize(path: Path, name: str, options: ReadOptions, count_known: Callable
     if format_ not in TEXT_FORMATS:
         return _binary(path, name, options, Form(format_, compression=compression), start)
     if format_of(start) not in TEXT_FORMATS:
-        found = format_of(start)
-        raise InvalidCsv(f"{name}: this is {Form(found)}, not {format_.upper()}\n{hints.format_(found)}")
+        actual = format_of(start)
+        raise InvalidCsv(f"{name}: this is {Form(actual)}, not {format_.upper()}\n{hints.format_(actual)}")
     refuse_other_kinds(name, start)
     if codec is None:
         codec = recognize_codec(path, name, compression, start)
@@ -59,9 +59,9 @@ def _binary(path: Path, name: str, options: ReadOptions, form: Form, start: byte
     Raises:
         InvalidCsv: it is compressed, or not what the options say.
     """
-    found = format_of(start)
-    if found != form.format:
-        raise InvalidCsv(f"{name}: this is not {form}\n{hints.format_(found)}")
+    actual = format_of(start)
+    if actual != form.format:
+        raise InvalidCsv(f"{name}: this is not {form}\n{hints.format_(actual)}")
     if form.compression:
         hint = hints.unpack(form.compression, path)
         raise InvalidCsv(f"{name}: {replace(form, compression='')} inside {form.compression}\n{hint}")
