@@ -6,9 +6,9 @@ from pathlib import Path
 
 from relex.domain.inputs import RecordedColumns
 from relex.errors import shortened
+from relex.files.column_mapping import ColumnMapping
 from relex.files.conventions import Conventions
 from relex.files.forms.form import Form
-from relex.files.layout import Layout
 from relex.files.problems import RowProblem
 from relex.hints import tables as hints
 
@@ -21,7 +21,7 @@ OPTIONS_FOR = {"several-places": hints.FIRST_OCCURRENCE}
 class Reading:
     """How the cells of a file are read: which column holds what, and by which conventions."""
 
-    layout: Layout
+    layout: ColumnMapping
     conventions: Conventions
 
     @property

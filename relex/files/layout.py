@@ -72,8 +72,8 @@ class Layout:
         notes = []
         if self.renamed:
             names, targets = zip(*self.renamed, strict=True)
-            words = "column {} is" if len(names) == 1 else "columns {} are"
-            notes.append(f"{words.format(', '.join(map(shortened, names)))} taken as {', '.join(targets)}")
+            start, middle = ("column", "is") if len(names) == 1 else ("columns", "are")
+            notes.append(f"{start} {', '.join(map(shortened, names))} {middle} taken as {', '.join(targets)}")
         if self.numbered:
             notes.append("no column id: the rows are numbered from 0")
         if self.ignored:

@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from relex.domain.examples import Example
 from relex.errors import Transient, counted, quoted, shortened
+from relex.files.column_mapping import ColumnMapping
 from relex.files.columns import (
     ID,
     LABEL,
@@ -26,7 +27,6 @@ from relex.files.conventions import Conventions, Votes
 from relex.files.entities import check_apart, read_entity
 from relex.files.forms.encodings import broken_byte
 from relex.files.forms.form import INVISIBLE, Record, Table
-from relex.files.layout import Layout
 from relex.files.lookalikes import composed
 from relex.files.problems import RowProblem
 
@@ -76,7 +76,7 @@ class SeenIds(AbstractContextManager["SeenIds"]):
 
 
 def check_records(
-    table: Table, layout: Layout, conventions: Conventions, votes: Votes | None = None
+    table: Table, layout: ColumnMapping, conventions: Conventions, votes: Votes | None = None
 ) -> Iterator[tuple[Record, CheckedRecord]]:
     """Yield each record with its example or its problems; `row_no` counts the examples from 0.
 
@@ -100,7 +100,7 @@ def check_records(
 class _CellReader:
     """A reader of the cells of one record that collects their problems."""
 
-    def __init__(self, line: int, id_: str, layout: Layout) -> None:
+    def __init__(self, line: int, id_: str, layout: ColumnMapping) -> None:
         self.line = line
         self.id = id_
         self.layout = layout
@@ -120,7 +120,9 @@ class _CellReader:
 class _RecordChecker:
     """The checks of the records of one file."""
 
-    def __init__(self, table: Table, layout: Layout, conventions: Conventions, seen: SeenIds, votes: Votes) -> None:
+    def __init__(
+        self, table: Table, layout: ColumnMapping, conventions: Conventions, seen: SeenIds, votes: Votes
+    ) -> None:
         self.form = table.form
         self.names = table.names
         self.layout = layout

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from relex.domain.examples import Example
 from relex.errors import InvalidCsv, counted
+from relex.files.column_mapping import find_columns
 from relex.files.columns import LABEL
 from relex.files.conventions import Conventions, Votes
 from relex.files.facts import FileFacts, Reading
 from relex.files.forms.form import Record, Table
 from relex.files.forms.tables import open_table
 from relex.files.inputs import InputFile, open_input
-from relex.files.layout import find_layout
 from relex.files.options import AUTO, ReadOptions
 from relex.files.problems import RowProblem
 from relex.files.rejected import RejectedFile
@@ -92,7 +92,7 @@ def survey(file: InputFile) -> Survey:
             sample = list(_first(table.records))
             place = f"{file.form.unit} {table.header}"
             whole = [record.fields for record in sample if len(record.fields) == len(table.names)]
-            layout = find_layout(file.name, place, table.names, whole, file.options)
+            layout = find_columns(file.name, place, table.names, whole, file.options)
             if not sample:
                 raise InvalidCsv(f"{file.name}: there are no rows under the header")
             reading = Reading(layout, conventions)
