@@ -21,18 +21,18 @@ OPTIONS_FOR = {"several-places": hints.FIRST_OCCURRENCE}
 class Reading:
     """How the cells of a file are read: which column holds what, and by which conventions."""
 
-    layout: ColumnMapping
+    mapping: ColumnMapping
     conventions: Conventions
 
     @property
     def columns(self) -> RecordedColumns:
         """What is recorded of the columns, so that the cells can be rebuilt."""
         return RecordedColumns(
-            names=self.layout.names,
-            roles=tuple(self.layout.roles),
+            names=self.mapping.names,
+            roles=tuple(self.mapping.roles),
             placeholder=self.conventions.placeholder or "",
             end_exclusive=self.conventions.end_exclusive,
-            as_json=self.layout.as_json,
+            as_json=self.mapping.as_json,
         )
 
 

@@ -15,7 +15,7 @@ EntityPick = Callable[[list[str]], str | tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ColumnMapping:
     """The columns of a file, by their positions.
 
     `columns` has the targets that are read: of each entity either its one cell, or its parts.
@@ -82,10 +82,10 @@ class Layout:
         return notes
 
 
-def find_layout(
+def find_columns(
     file: str, place: str, names: Sequence[str], sample: Sequence[Sequence[str]], options: ReadOptions
-) -> Layout:
-    """Return the layout of a file.
+) -> ColumnMapping:
+    """Return the column mapping of a file.
 
     Args:
         file: what messages call the file.
@@ -124,7 +124,7 @@ def find_layout(
         columns.require_both_ends(role, options)
     used = {target: position for target, position in chosen.items() if position is not None}
     columns.require_one_use(used)
-    return Layout(tuple(names), used, _are_json(used, sample), columns.renamed(used))
+    return ColumnMapping(tuple(names), used, _are_json(used, sample), columns.renamed(used))
 
 
 def _are_json(used: dict[str, int], sample: Sequence[Sequence[str]]) -> bool:
