@@ -1,6 +1,6 @@
 """`relex bench` with OpenVINO's engines added: the same rows, the same table and the same JSON.
 
-OpenVINO and NNCF are no part of relex; install them into its environment first:
+OpenVINO and NNCF are not part of relex; install them into its environment first:
 
     .venv/bin/pip install openvino==2026.4.1 nncf==3.4.0
     .venv/bin/python -m benchmarks.compare_openvino --input KLUE_RE/test_data.csv --tokenizer KLUE_TOKENIZER
@@ -18,9 +18,8 @@ from time import perf_counter
 from cli.bench import bench_parts
 from cli.tables import print_parts
 from relex.benchmark.benchmark import run_benchmark
-from relex.benchmark.engine import Engine, EngineFactory, EngineSettings, EngineUnavailable
 from relex.benchmark.engines import FACTORIES
-from relex.benchmark.plan import SHAPES, EngineInfo, Plan
+from relex.benchmark.plan import SHAPES, Engine, EngineFactory, EngineInfo, EngineSettings, EngineUnavailable, Plan
 from relex.benchmark.report import Report, report_data
 from relex.errors import RelexError
 from relex.files.reading import read_all_examples

@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from relex.benchmark.engine import EngineSettings, EngineUnavailable
 from relex.benchmark.engines import MAX_TOKENS, to_predictions
+from relex.benchmark.plan import EngineSettings, EngineUnavailable
 from relex.domain.examples import Example, Prediction
 from relex.encoding.batches import batch_by_token_budget, collate
 from relex.encoding.tokens import EncodedExample

@@ -1,7 +1,7 @@
 """How a checkpoint may generalize to other people and places, estimated on a labeled file.
 
 The validation file shares names with the training file, so the score of a model that memorizes names is too high there.
-Four figures show by how much: micro-F1 reweighted to the mix of an unlabelled target file, on the rows whose sentence
+Four figures show by how much: micro-F1 reweighted to the mix of an unlabeled target file, on the rows whose sentence
 and names are new, with the mask token in place of the entities' words, and with other words of the same types that the
 training file lacks.
 

@@ -26,8 +26,7 @@ from relex.domain.examples import Entity
 from relex.embedded import locks
 from relex.files.reading import read_all_examples
 from relex.settings import Settings
-from worker.background import lock_of
-from worker.queues import SCORE
+from worker.background import SCORE, lock_of
 
 ROOT = Path(__file__).parent.parent
 WORKERS = 2

@@ -100,9 +100,9 @@ class Engines(click.ParamType[tuple[str, ...]]):
 def bench_command(
     csv: Path, rows: int, encoding: str, *, model: str | None, as_json: bool, quiet: bool, **options: Any
 ) -> None:
-    """Score the same rows with the plain way, transformers' pipeline and relex itself in turn, in one run.
+    """Compare the speed of relex with a plain loop and transformers' pipeline on the same rows, in one run.
 
-    Speeds depend on the machine and its load; the ratios to the plain way hold.
+    Speeds depend on the machine and its load; the ratios to the plain loop hold.
     docs/measurements/speed.md explains the table.
     RELEX_DEVICE chooses the device.
 

@@ -60,8 +60,8 @@ def completion_command(shell: str) -> None:
           echo 'source ~/.relex-completion.zsh' >> ~/.zshrc   # below the line with compinit
     fish: relex completion fish > ~/.config/fish/completions/relex.fish
 
-    A new shell completes then. Ids come from the database that the settings name; an embedded one that is not running
-    is not started for that.
+    New shells complete from then on. Ids come from the database that the settings name; an embedded one that is not
+    running is not started.
 
     Example: relex completion bash > ~/.relex-completion.bash
     """  # noqa: D301 - click wants the character itself, not the two of a raw string
@@ -132,7 +132,7 @@ def _fitting(items: Items, incomplete: str) -> Items:
 
 
 def _query(read: Callable[[Transaction], Items]) -> Items:
-    """Ask the database; whatever is wrong with it is no message in the middle of somebody's line."""
+    """Ask the database; an error must not print a message in the middle of the command line."""
     with suppress(Exception):
         settings = Settings.from_env()
         if url := settings.database_url or running_url(settings.home):

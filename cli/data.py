@@ -29,7 +29,7 @@ def data_command() -> None:
 def split_command(csv: Path, out: Path, *, quiet: bool, **options: Any) -> None:
     """Write train_data.csv and valid_data.csv: stratified by label, or grouped by sentence and entity words.
 
-    A model that remembers names scores high on a stratified split; a grouped one shows it only new names.
+    A model that remembers names scores high on a stratified split; a grouped split validates on new names only.
 
     Example: relex data split train.csv --out split/ --group
     """

@@ -26,8 +26,8 @@ STYLES = {State.OK: "green", State.WARNING: "yellow", State.ERROR: "red"}
 def doctor_command(ignored: Sequence[str] | None, *, as_json: bool) -> None:
     """Check home, disk, device, database, broker, models and waiting work; exits with 1 if something is broken.
 
-    It changes nothing. A warning costs time or will become an error; below each problem stands the command that fixes
-    it.
+    It changes nothing. A warning slows relex down or may become an error. Each problem is followed by the command that
+    fixes it.
 
     Example: relex doctor
     """
@@ -59,8 +59,8 @@ def db_command() -> None:
 def upgrade_command(worker: str | None, client: str | None) -> None:
     """Create or change the tables as this relex needs them, and register the models that came with it.
 
-    It is safe to repeat, also from several machines at once. The embedded Postgres does it by itself. Whoever runs it
-    owns the tables; the roles of workers and clients cannot alter them.
+    It is safe to repeat, also from several machines at once. The embedded Postgres does it by itself. The role that
+    runs it owns the tables; the roles of workers and clients cannot alter them.
 
     Example: RELEX_DATABASE_URL=postgresql://relex@db/relex relex db upgrade
     """

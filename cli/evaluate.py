@@ -118,13 +118,13 @@ class LabeledFile:
     type=FILE,
     help="Also reweight micro-F1 to the type pairs and sources of this file, which needs no labels.",
 )
-@click.option("--exact", is_flag=True, help="Score in fp32, in which versions are compared.")
+@click.option("--exact", is_flag=True, help="Score in fp32, as comparisons of versions do.")
 def evaluate_command(model: str, like: Path | None, **options: Any) -> None:
     """Score a labeled CSV with the model version NAME@N (or the newest called NAME) and evaluate the predictions.
 
     Prints micro-F1 and AUPRC as KLUE defines them with bootstrap intervals, then scores by label, type pair, source
-    and length, and the most confused labels, and warns where the version was trained on these rows. The scores are kept
-    with the version, one a file: those in fp32 if there are any. --out writes evaluation.json and
+    and length, and the most confused labels, and warns if the version was trained on these rows. The scores are
+    stored with the version, one set per file; those in fp32 take precedence. --out writes evaluation.json and
     predictions.csv.
 
     Example: relex evaluate large_focal@1 --on data/valid_data.csv
@@ -174,8 +174,8 @@ def ensemble_command(models: tuple[str, ...], vote: str, name: str | None, **opt
     """Score a labeled CSV with each of the model versions NAME@N (or the newest called NAME) and evaluate every vote.
 
     With --name the chosen vote becomes a model version like any other: `relex submit --model` scores with it. It is
-    made current if it beats its best member and the current version on this file. --out writes votes.json with all
-    that is printed.
+    made current if it beats its best member and the current version on this file. --out writes votes.json with
+    everything that is printed.
 
     Example: relex ensemble base@1 large_focal@1 --on data/valid_data.csv --vote weighted --name both
     """

@@ -1,4 +1,4 @@
-"""Commands for jobs that were submitted: `relex jobs`, `pause`, `resume`, `priority`, `cancel`, `retry`, `purge`."""
+"""Commands for jobs and runs: `relex jobs`, `runs`, `pause`, `resume`, `priority`, `cancel`, `retry`, `purge`."""
 
 import json
 import sys
@@ -13,13 +13,14 @@ from cli.exit_codes import ExitCode
 from cli.job_text import job_data, jobs_table
 from cli.notify import notify_scorers
 from cli.params import AGE, PRIORITY, budget_option, id_argument, job_argument, json_option, limit_option
+from cli.run_text import run_data, runs_parts
 from cli.tables import print_parts
 from relex.db.ids import LAST
 from relex.domain.jobs import Job, MaxFailed, Progress
 from relex.errors import counted, printable
 from relex.flows.control import cancel, pause, prioritize, resume, retry
 from relex.flows.purge import purge, to_purge
-from relex.flows.status import newest_jobs
+from relex.flows.status import newest_jobs, newest_runs
 from relex.hints import jobs as hints
 from relex.times import format_local
 
@@ -40,6 +41,24 @@ def jobs_command(limit: int, *, as_json: bool) -> None:
         print_parts([jobs_table(jobs)])
     else:
         click.echo(f"there are no jobs yet; {hints.first_job()}", err=True)
+
+
+@click.command("runs")
+@limit_option
+@json_option
+def runs_command(limit: int, *, as_json: bool) -> None:
+    """List the newest training runs, the newest first: progress, best score so far, and the model version.
+
+    Example: relex runs -n 5
+    """
+    with open_app() as (_, database):
+        runs = newest_runs(database, limit)
+    if as_json:
+        click.echo(json.dumps([run_data(run) for run in runs]))
+    elif runs:
+        print_parts(runs_parts(runs))
+    else:
+        click.echo(f"there are no training runs yet; {hints.first_run()}", err=True)
 
 
 @click.command("pause")
@@ -84,9 +103,9 @@ def _one_or_last(_: click.Context, __: click.Parameter, refs: tuple[str, ...]) -
 def priority_command(job_ref: str, priority: int) -> None:
     """Give the job JOB_ID (an id, a unique prefix, or @last) the priority N, from -100 to 100.
 
-    Without JOB_ID it takes the newest job. Jobs of a higher priority are scored first; the default is 0. It holds from
-    the next shard on. Among jobs of equal priority, the one that was served longest ago is next. The priority of a job
-    that has ended cannot be changed.
+    Without JOB_ID it takes the newest job. Jobs of a higher priority are scored first; the default is 0. It takes
+    effect with the next shard. Among jobs of equal priority, the one that was served longest ago is next. The
+    priority of a job that has ended cannot be changed.
 
     Example: relex priority @last 10
     """
@@ -98,11 +117,11 @@ def priority_command(job_ref: str, priority: int) -> None:
 @click.command("cancel")
 @id_argument
 def cancel_command(job_ref: str) -> None:
-    """Cancel the job or training run ID: an id, a unique prefix, or @last (the newest of both).
+    """Cancel the job or training run ID: an id, a unique prefix, or @last (the newest job or run).
 
-    Without ID it cancels @last. What workers hold at this moment is discarded when they next renew their lease.
+    Without ID it cancels @last. Shards that workers are scoring are discarded when they next renew their lease.
     Rows of finished shards are kept: `relex export ID --partial` writes them, `relex retry ID` scores the others. A
-    cancelled run registers nothing. What has ended cannot be cancelled.
+    cancelled run registers nothing. A job or run that has ended cannot be cancelled.
 
     Example: relex cancel @last
     """
@@ -120,7 +139,7 @@ def cancel_command(job_ref: str) -> None:
 @click.option("--rows", is_flag=True, help="Retry the rows that ended as errors, too.")
 @budget_option
 def retry_command(job_ref: str, *, rows: bool, max_failed: MaxFailed | None) -> None:
-    """Retry what is unscored of the job JOB_ID (an id, a unique prefix, or @last), which failed or was cancelled.
+    """Retry the unscored rows of the job JOB_ID (an id, a unique prefix, or @last), which failed or was cancelled.
 
     Without JOB_ID it takes the newest job. Shards that are done are kept. With --rows, rows that could not be scored
     are scored again, also in a job that is done, and each error is replaced by the new result. A job that has not
@@ -141,7 +160,7 @@ def retry_command(job_ref: str, *, rows: bool, max_failed: MaxFailed | None) -> 
 @click.option("--dry-run", is_flag=True, help="List the jobs, delete nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Delete without asking.")
 def purge_command(age: timedelta, *, dry_run: bool, yes: bool) -> None:
-    """Delete the jobs that ended longer ago than AGE with their rows, predictions and errors; prints their ids.
+    """Delete the jobs that ended more than AGE ago, with their rows, predictions and errors; prints their ids.
 
     On a terminal it lists them and asks first; elsewhere it needs --yes. Jobs that have not ended are kept, however old
     they are. Predictions of a deleted job are not reused any more: if such rows are submitted again, they are scored

@@ -42,11 +42,11 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Models": {
         "train": ("cli.train", "Train a model from a recipe and register it."),
         "tune": ("cli.tune", "Tune the settings of a recipe and write the best recipe."),
-        "runs": ("cli.runs", "List the newest training runs."),
+        "runs": ("cli.jobs", "List the newest training runs."),
         "models": ("cli.models", "List, promote and import model versions."),
         "evaluate": ("cli.evaluate", "Evaluate a model version on a labeled CSV."),
         "compare": ("cli.evaluate", "Compare two model versions on a labeled CSV."),
-        "ensemble": ("cli.evaluate", "Combine model versions that vote into one."),
+        "ensemble": ("cli.evaluate", "Combine model versions by voting."),
     },
     "Data": {
         "data": ("cli.data", "Split and describe labeled files."),
@@ -58,7 +58,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "db": ("cli.doctor", "Upgrade the database's tables."),
         "doctor": ("cli.doctor", "Diagnose the installation and suggest fixes."),
         "bench": ("cli.bench", "Measure the speed of scoring engines on this machine."),
-        "help": ("cli.help", "Show the help of a command."),
+        "help": ("cli.main", "Show the help of a command."),
         "completion": ("cli.completion", "Print the completion script of a shell."),
     },
 }
@@ -110,14 +110,33 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(None, "-V", "--version", package_name="relex", prog_name="relex")
-@click.option(DEBUG, is_flag=True, expose_value=False, help="Show the traceback of an error; works in any place.")
+@click.option(DEBUG, is_flag=True, expose_value=False, help="Show the traceback of an error; may stand anywhere.")
 def relex() -> None:
-    """Score CSVs of Korean sentences: one of 30 relations and its probabilities for every row.
+    """Predict the relation between two entities in each Korean sentence of a CSV.
 
     Exit codes: 0 ok, 1 failed, 2 usage, 3 invalid input, 4 service unreachable, 5 not found,
     6 done with failed rows, 130 interrupted, 143 terminated.
     """
     resolve_name(SETTINGS).from_env()  # each command reports a mistake in the settings before it does anything
+
+
+@click.command("help")
+@click.argument("words", metavar="[COMMAND]...", nargs=-1)
+@click.pass_context
+def help_command(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Show the help of relex, or of one of its commands.
+
+    Example: relex help models import
+    """
+    ctx = ctx.find_root()
+    for word in words:
+        if not isinstance(ctx.command, click.Group):
+            raise click.UsageError(f"`{ctx.command_path}` has no command {word!r}", ctx)
+        name, command, _ = ctx.command.resolve_command(ctx, [word])
+        if command is None:
+            raise click.UsageError(f"no such command {word!r}", ctx)
+        ctx = click.Context(command, ctx, name, max_content_width=ctx.max_content_width)
+    click.echo(ctx.get_help())
 
 
 def main() -> None:

@@ -147,7 +147,7 @@ def exit_with(ended: Progress | TrainingRun, console: Console, *, shown: bool = 
 
     Args:
         ended: what was followed.
-        console: where to print what is no error.
+        console: where to print everything but errors.
         shown: whether the job's state and its reason were printed before.
 
     Raises:

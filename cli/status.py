@@ -23,7 +23,7 @@ from relex.settings import Settings
 @json_option
 @quiet_option
 def status_command(job_ref: str, *, follow: bool, as_json: bool, quiet: bool) -> None:
-    """Show the state of the job or training run ID: an id, a unique prefix, or @last (the newest of both).
+    """Show the state of the job or training run ID: an id, a unique prefix, or @last (the newest job or run).
 
     Without ID it shows @last.
 

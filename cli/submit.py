@@ -44,10 +44,10 @@ MAX_STEM = 80
 @model_option
 @encoding_option
 @click.option("--skip-invalid", is_flag=True, help="Skip invalid rows and submit the others.")
-@click.option("--again", is_flag=True, help="Create a new job even if this file has one; known predictions are reused.")
+@click.option("--again", is_flag=True, help="Create a new job even if this file has one; reuse cached predictions.")
 @click.option("--fresh", is_flag=True, help="Score every row again instead of reusing predictions; implies --again.")
-@click.option("--exact", is_flag=True, help="Score in fp32 even where 16 bit is known to be as good.")
-@click.option("--priority", metavar="N", type=PRIORITY, help="Higher ones are scored first.  [default: 0]")
+@click.option("--exact", is_flag=True, help="Score in fp32 even if the model passed the 16-bit parity check.")
+@click.option("--priority", metavar="N", type=PRIORITY, help="Priority; higher ones are scored first.  [default: 0]")
 @budget_option
 @follow_option
 @click.option("--export", "out", metavar="DIR", type=FOLDER, help="Follow, then export to DIR.")
@@ -70,7 +70,7 @@ def submit_command(csv: Path, out: Path | None, *, follow: bool, as_json: bool, 
     with open_app() as (settings, database):
         submission = submit(database, csv, facts, submit_options, settings.shard_rows)
         _print_submission(submission, facts, settings, console)
-        notify_scorers(settings, max(submission.shards, 1), console)  # for a known job too: its worker may have died
+        notify_scorers(settings, max(submission.shards, 1), console)  # also for an existing job: its worker may be dead
         click.echo(json.dumps(_data(submission, facts)) if as_json else submission.job_id)
         if follow or out:
             _finish(settings, database, submission, out, console)
@@ -128,7 +128,7 @@ def _data(submission: Submission, facts: FileFacts) -> dict[str, Any]:
     return {
         "job": submission.job_id,
         "model": submission.model,
-        "known": submission.existing_state is not None,
+        "existing": submission.existing_state is not None,
         "total": facts.accepted,
         "rejected": facts.rejected,
         "sha256": facts.sha256,

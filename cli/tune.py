@@ -31,13 +31,13 @@ from relex.tuning.trials import TrialEnd, TrialResult
 @click.option("--study", metavar="NAME", help="Name of the study.  [default: the recipe's, with a digest]")
 @set_option
 @recipe_encoding_option
-@click.option("--out", type=FILE, metavar="FILE", help="File of the best recipe.  [default: NAME-best.yaml]")
+@click.option("--out", type=FILE, metavar="FILE", help="File to write the best recipe to.  [default: NAME-best.yaml]")
 @json_option
 @quiet_option
 def tune_command(
     recipe: str, changes: tuple[str, ...], encoding: str | None, *, as_json: bool, quiet: bool, **options: Any
 ) -> None:
-    """Train a recipe with different settings, trial by trial, and write the best trial's recipe; prints its file.
+    """Train a recipe with different settings, trial by trial, and write the best one to a file; prints its path.
 
     The recipe names the search space (docs/how-to/train-on-my-data.md); without one it is learning rate,
     warm-up, dropout and label smoothing. Trials run in this process, and nothing is registered. The same command,
@@ -70,7 +70,7 @@ class _TrialPrinter:
 
     def trial_started(self, number: int, changes: Mapping[str, Any]) -> None:
         """Print the settings of a trial that starts."""
-        self._console.print(f"trial {number}  {_settings(changes)}  trains")
+        self._console.print(f"trial {number}  {_settings(changes)}  started")
 
     def trial_ended(self, result: TrialResult, best: TrialResult | None) -> None:
         """Print the settings and the score of a trial, and the best score so far."""

@@ -33,7 +33,7 @@ def worker_command(queues: str, concurrency: int | None, health_file: Path | Non
     SIGTERM stops it: between two batches it returns what it holds to the queue. Its log on stderr is plain text on a
     terminal and JSON elsewhere (RELEX_LOG_FORMAT).
 
-    With RELEX_BROKER_URL this is a Celery worker; without one it works on this machine's queue alone.
+    With RELEX_BROKER_URL this is a Celery worker; without one it serves only this machine's queue.
 
     Example: relex worker --queues score
     """
@@ -53,7 +53,7 @@ def worker_command(queues: str, concurrency: int | None, health_file: Path | Non
     help="Health file of the worker.  [default: RELEX_HEALTH_FILE]",
 )
 def health_command(file: Path | None) -> None:
-    """Exit with 0 while the health file of a worker is fresh, else with 1; asks no service.
+    """Exit with 0 if the health file of a worker is fresh, otherwise with 1; contacts no service.
 
     A worker writes it (`relex worker --health-file FILE`) while it reaches Postgres and its work makes progress.
 

@@ -25,7 +25,7 @@ def corpus_lines(files: Sequence[str]) -> Iterator[str]:
             raise InvalidConfig(f"texts.corpus: {name}: {exc}; give .txt.xz files") from exc
 
 
-def task_lines(texts: Texts) -> list[tuple[str, str]]:
+def task_pairs(texts: Texts) -> list[tuple[str, str]]:
     """Read the marked sentences of the task, each with its type sentence.
 
     Raises:

@@ -1,15 +1,17 @@
-"""Encoding of texts as one long array of token ids on disk, two bytes each, with [SEP] after every line."""
+"""Encoding of texts as one long array of token ids on disk, with the separator token after every line."""
 
 import logging
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from transformers import PreTrainedTokenizerFast
 
-from pretraining.config import PretrainingConfig
-from pretraining.corpus import corpus_lines, task_lines
+from pretraining.config import MaskingConfig
+from pretraining.corpus import corpus_lines, task_pairs
 from pretraining.tokenizer import open_tokenizer
 from relex.errors import InvalidConfig
 
@@ -19,26 +21,34 @@ BATCH_LINES = 4096
 
 logger = logging.getLogger(__name__)
 
-Ids = npt.NDArray[np.uint16]
+Ids = npt.NDArray[np.unsignedinteger[Any]]
+IdType = np.dtype[np.unsignedinteger[Any]]
+Line = str | tuple[str, str]
+"""A line of the corpus, or a sentence of the task with its type sentence."""
 
 
-def encode(config: PretrainingConfig, out: Path) -> None:
+def encode(config: MaskingConfig, out: Path) -> None:
     """Encode the corpus and the task into two files of ids in `out`.
 
     Raises:
         InvalidConfig, InvalidCsv: there is no tokenizer, or a text cannot be read.
     """
-    backend = open_tokenizer(out).backend_tokenizer
-    end = backend.token_to_id("[SEP]")
+    tokenizer = open_tokenizer(out)
+    _write(out / TASK, _encoded(tokenizer, task_pairs(config.texts)), limit=None)
+    _write(out / CORPUS, _encoded(tokenizer, corpus_lines(config.texts.corpus)), config.texts.tokens)
 
-    def encoded(lines: Iterable[str]) -> Iterator[Ids]:
-        source = iter(lines)
-        while part := list(islice(source, BATCH_LINES)):
-            encodings = backend.encode_batch_fast(part, add_special_tokens=False)
-            yield np.fromiter(chain.from_iterable((*item.ids, end) for item in encodings), np.uint16)
 
-    _write(out / TASK, encoded(chain.from_iterable(task_lines(config.texts))), limit=None)
-    _write(out / CORPUS, encoded(corpus_lines(config.texts.corpus)), config.texts.tokens)
+def _encoded(tokenizer: PreTrainedTokenizerFast, lines: Iterable[Line]) -> Iterator[Ids]:
+    """Encode lines as in fine-tuning, but without the first token, which begins every sequence."""
+    source, kind = iter(lines), id_type(tokenizer)
+    while part := list(islice(source, BATCH_LINES)):
+        encodings = tokenizer.backend_tokenizer.encode_batch_fast(part)
+        yield np.fromiter(chain.from_iterable(item.ids[1:] for item in encodings), kind)
+
+
+def id_type(tokenizer: PreTrainedTokenizerFast) -> IdType:
+    """Return the smallest type that holds all ids of a vocabulary."""
+    return np.dtype(np.uint16 if len(tokenizer) <= 2**16 else np.uint32)
 
 
 def _write(path: Path, parts: Iterable[Ids], limit: int | None) -> None:
@@ -55,12 +65,12 @@ def _write(path: Path, parts: Iterable[Ids], limit: int | None) -> None:
     logger.info("%s: %s tokens", path.name, f"{written:,}")
 
 
-def open_ids(path: Path) -> Ids:
-    """Map the ids of a file into memory. Shape: [tokens].
+def open_ids(path: Path, kind: IdType) -> Ids:
+    """Map the ids of a file, of the type `id_type`, into memory. Shape: [tokens].
 
     Raises:
         InvalidConfig: the file does not exist.
     """
     if not path.is_file():
         raise InvalidConfig(f"{path}: no such file; run `python -m pretraining encode` first")
-    return np.memmap(path, np.uint16, mode="r")
+    return np.memmap(path, kind, mode="r")

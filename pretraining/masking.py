@@ -1,8 +1,11 @@
-"""Whole-word masking, drawn anew each time a sequence is used."""
+"""Whole-word masking, drawn again each time a sequence is used."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
@@ -30,13 +33,26 @@ class Words:
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
         special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
-        self.begins = torch.tensor([not token.startswith("##") for token in tokens])
+        begins = word_start(tokenizer.backend_tokenizer)
+        self.begins = torch.tensor([index in special or begins(token) for index, token in enumerate(tokens)])
         """Whether a token begins a word. Shape: [vocabulary]"""
         self.special = torch.tensor([index in special for index in range(len(tokens))])
         """Whether a token is never masked. Shape: [vocabulary]"""
         self.ordinary = (~self.special).nonzero().flatten()
         """Ids that may replace another one."""
         self.mask = int(tokenizer.mask_token_id)
+
+
+def word_start(backend: Tokenizer) -> Callable[[str], bool]:
+    """Return a function that says whether a token begins a word.
+
+    WordPiece marks the tokens that continue a word; Unigram and BPE mark those that begin one, SentencePiece as `▁`
+    and the byte-level kind as `Ġ`.
+    """
+    if isinstance(backend.model, WordPiece):
+        continues = backend.model.continuing_subword_prefix
+        return lambda token: not token.startswith(continues)
+    return lambda token: token.startswith(("▁", "Ġ"))
 
 
 def mask_words(ids: Tensor, words: Words, share: float, generator: torch.Generator) -> Masked:

@@ -1,7 +1,8 @@
 """The optimizers and their learning rates.
 
-Muon (Jordan et al. 2024) is used for the matrices in the layers: it needs about half the steps of AdamW at this size.
-AdamW is used for embeddings, norms and biases, which are not linear maps.
+From scratch, Muon (Jordan et al. 2024) is used for the matrices in the layers: it needs about half the steps of AdamW.
+AdamW is used for embeddings, norms and biases, which are not linear maps, and for everything in an encoder that AdamW
+trained before.
 """
 
 import math
@@ -10,19 +11,27 @@ from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from pretraining.config import Schedule
+from pretraining.network import MaskedLanguageModel
 
 
-def make_optimizers(network: nn.Module, schedule: Schedule) -> list[Optimizer]:
-    """Create both optimizers; each parameter group stores its peak rate as `peak`."""
+def make_optimizers(network: MaskedLanguageModel, schedule: Schedule) -> list[Optimizer]:
+    """Create the optimizers; each parameter group stores its peak rate as `peak`."""
+    in_backbone = {id(weight) for weight in network.backbone.parameters()}
     matrices: list[nn.Parameter] = []
-    tables: list[nn.Parameter] = []
-    small: list[nn.Parameter] = []
+    others: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, weight in network.named_parameters():
-        target = small if weight.dim() < 2 else tables if "embeddings" in name else matrices  # noqa: PLR2004 - a matrix
-        target.append(weight)
-    muon = Muon(matrices, lr=schedule.matrix_rate, weight_decay=schedule.weight_decay, adjust_lr_fn="match_rms_adamw")
-    groups = [{"params": tables, "weight_decay": schedule.weight_decay}, {"params": small, "weight_decay": 0.0}]
-    optimizers = [muon, AdamW(groups, lr=schedule.rate, betas=(0.9, 0.98), eps=1e-6, fused=True)]
+        is_matrix = weight.dim() > 1
+        if is_matrix and "embeddings" not in name and schedule.matrix_rate is not None:
+            matrices.append(weight)
+            continue
+        rate = schedule.rate if id(weight) in in_backbone else schedule.head_rate or schedule.rate
+        others.setdefault((rate, schedule.weight_decay if is_matrix else 0.0), []).append(weight)
+    groups = [{"params": weights, "lr": rate, "weight_decay": decay} for (rate, decay), weights in others.items()]
+    optimizers: list[Optimizer] = []
+    if schedule.matrix_rate is not None:
+        decay, rate = schedule.weight_decay, schedule.matrix_rate
+        optimizers.append(Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
+    optimizers.append(AdamW(groups, lr=schedule.rate, betas=(0.9, 0.98), eps=1e-6, fused=True))
     for group in (group for optimizer in optimizers for group in optimizer.param_groups):
         group["peak"] = group["lr"]
     return optimizers

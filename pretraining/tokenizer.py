@@ -1,15 +1,16 @@
-"""The tokenizer: a WordPiece vocabulary of the corpus and the task's sentences, and the markers."""
+"""The tokenizer: a new WordPiece vocabulary, or that of an existing encoder, with the markers of fine-tuning."""
 
 import logging
 from itertools import islice
 from pathlib import Path
 
-from transformers import AddedToken, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
-from pretraining.config import PretrainingConfig
-from pretraining.corpus import corpus_lines, task_lines
-from relex.encoding.markers import marker_tokens
+from pretraining.config import ContinuedConfig, PretrainingConfig
+from pretraining.corpus import corpus_lines, task_pairs
 from relex.errors import InvalidConfig
+from relex.model.markers import add_markers
+from relex.model.tokenizer import backbone_tokenizer
 from relex.training.model_factory import END, MASK, PAD, START, UNKNOWN, train_wordpiece
 
 FOLDER = "tokenizer"
@@ -25,7 +26,7 @@ def make_tokenizer(config: PretrainingConfig, out: Path) -> None:
     """
     texts = config.texts
     lines = list(islice(corpus_lines(texts.corpus), texts.vocabulary_lines))
-    lines += [line for pair in task_lines(texts) for line in pair]
+    lines += [line for pair in task_pairs(texts) for line in pair]
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=train_wordpiece(lines, config.shape.vocabulary),
         pad_token=PAD,
@@ -35,14 +36,30 @@ def make_tokenizer(config: PretrainingConfig, out: Path) -> None:
         mask_token=MASK,
     )
     # Fine-tuning uses the same markers, with the embeddings that are trained here.
-    markers = [AddedToken(token, normalized=False, special=True) for token in marker_tokens(texts.scheme)]
-    tokenizer.add_tokens(markers, special_tokens=True)
+    add_markers(tokenizer, texts.scheme)
     tokenizer.save_pretrained(out / FOLDER)
     logger.info("vocabulary of %s entries from %s lines", f"{len(tokenizer):,}", f"{len(lines):,}")
 
 
+def take_tokenizer(config: ContinuedConfig, out: Path) -> None:
+    """Write the tokenizer of the encoder, with the markers, into `out`.
+
+    Raises:
+        InvalidConfig, ModelNotFound: the tokenizer cannot be read, or lacks special tokens that the training needs.
+    """
+    tokenizer = backbone_tokenizer(config.backbone)
+    first, *_, last = tokenizer("가")["input_ids"]
+    if tokenizer.mask_token is None or (first, last) != (tokenizer.cls_token_id, tokenizer.sep_token_id):
+        raise InvalidConfig(
+            f"backbone {config.backbone}: its tokenizer has no mask, or does not begin and end a text with special "
+            "tokens; choose an encoder that was trained with masks"
+        )
+    add_markers(tokenizer, config.texts.scheme)
+    tokenizer.save_pretrained(out / FOLDER)
+
+
 def open_tokenizer(out: Path) -> PreTrainedTokenizerFast:
-    """Load the tokenizer of `make_tokenizer`.
+    """Load the tokenizer of `make_tokenizer` or `take_tokenizer`.
 
     Raises:
         InvalidConfig: it does not exist.

@@ -11,17 +11,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
-from transformers import PreTrainedTokenizerFast
-from transformers.utils.logging import disable_progress_bar
 
-from pretraining.config import PretrainingConfig
-from pretraining.encoding import CORPUS, TASK, open_ids
+from pretraining.backbone import quiet_transformers, write_backbone
+from pretraining.config import ContinuedConfig, MaskingConfig
+from pretraining.encoding import CORPUS, TASK, encode, id_type, open_ids
 from pretraining.masking import Masked, Words, mask_words
-from pretraining.network import MaskedLanguageModel
+from pretraining.network import MaskedLanguageModel, make_backbone
 from pretraining.optimizing import make_optimizers, set_rates, share_of_rate
 from pretraining.rows import Cursors, Rows
 from pretraining.state import read_state, write_state
-from pretraining.tokenizer import open_tokenizer
+from pretraining.tokenizer import open_tokenizer, take_tokenizer
 from relex.errors import InvalidConfig, RelexError
 
 STATE, BACKBONE = "state", "backbone"
@@ -30,7 +29,7 @@ LOG_STEPS = 20
 logger = logging.getLogger(__name__)
 
 
-def train(config: PretrainingConfig, out: Path, device: str) -> None:
+def train(config: MaskingConfig, out: Path, device: str) -> None:
     """Train to the end of the schedule, from the state in `out` if there is one.
 
     The encoder is written to `out/backbone`.
@@ -39,14 +38,26 @@ def train(config: PretrainingConfig, out: Path, device: str) -> None:
         InvalidConfig: the tokenizer or the ids are missing, or the schedule was changed after its decay began.
         RelexError: the loss is not a number.
     """
-    disable_progress_bar()  # transformers shows one while it writes weights
+    quiet_transformers()
     Pretraining(config, out, torch.device(device)).run()
+
+
+def continue_training(config: ContinuedConfig, out: Path, device: str) -> None:
+    """Encode the texts for an existing encoder, and train it as `train` does; a killed run resumes.
+
+    Raises:
+        InvalidConfig, InvalidCsv, RelexError: as for `encode` and `train`.
+    """
+    if not (out / STATE).exists():
+        take_tokenizer(config, out)
+        encode(config, out)
+    train(config, out, device)
 
 
 class Pretraining:
     """A pre-training run: the network, its optimizers and its current step."""
 
-    def __init__(self, config: PretrainingConfig, out: Path, device: torch.device) -> None:
+    def __init__(self, config: MaskingConfig, out: Path, device: torch.device) -> None:
         """Initialize the weights, or load them from the state in `out`.
 
         Raises:
@@ -57,9 +68,11 @@ class Pretraining:
         self._out, self._device = out, device
         self._tokenizer = open_tokenizer(out)
         self._words = Words(self._tokenizer)
-        self._rows = Rows(open_ids(out / CORPUS), open_ids(out / TASK), int(self._tokenizer.cls_token_id))
+        kind = id_type(self._tokenizer)
+        start = int(self._tokenizer.cls_token_id)
+        self._rows = Rows(open_ids(out / CORPUS, kind), open_ids(out / TASK, kind), start)
         torch.manual_seed(config.seed)
-        self.network = MaskedLanguageModel(config, len(self._tokenizer)).to(device)
+        self.network = MaskedLanguageModel(make_backbone(config, self._tokenizer)).to(device)
         if device.type == "cpu":
             # Fused attention is slow for short sequences: its backward pass alone took a quarter of a step.
             self.network.backbone.set_attn_implementation("eager")
@@ -86,7 +99,7 @@ class Pretraining:
         logger.info("step %d held-out loss %.4f", self.step, self.held_out_loss())
         numbers = {"step": self.step, "cursors": self._rows.cursors.to_dict(), "steps": self.config.schedule.steps}
         write_state(self._out / STATE, self.network, self._optimizers, numbers)
-        write_backbone(self._out / BACKBONE, self.network, self._tokenizer)
+        write_backbone(self._out / BACKBONE, self.network.backbone, self._tokenizer)
 
     def held_out_loss(self) -> float:
         """Compute the mean loss of the held-out sequences, always masked the same way, in nats per token."""
@@ -102,7 +115,10 @@ class Pretraining:
     def _one_step(self) -> Tensor:
         """Run one step, and return the mean loss of its batches."""
         stage, schedule = self.config.stage(self.step), self.config.schedule
-        of_task = round(schedule.task_share * stage.sequences) if self.step >= schedule.decay_start else 0
+        share = schedule.task_share if self.step >= schedule.decay_start else schedule.early_task_share
+        of_task = round(share * stage.sequences)
+        if isinstance(self.config, ContinuedConfig):
+            self.network.backbone.requires_grad_(self.step >= self.config.head_steps)
         total = torch.zeros((), device=self._device)
         for part in range(stage.accumulate):
             ids = self._rows.take(stage.sequences, stage.length, of_task)
@@ -143,12 +159,6 @@ class Pretraining:
         logger.info("step %d of %d  loss %.4f  %.0f tokens/s", self.step, self.config.schedule.steps, loss, speed)
         if loss != loss:  # noqa: PLR0124 - only NaN differs from itself
             raise RelexError(f"step {self.step}: the loss is not a number; choose lower learning rates")
-
-
-def write_backbone(folder: Path, network: MaskedLanguageModel, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Write the encoder and its tokenizer as a folder for `relex train --set backbone.name=FOLDER`."""
-    network.backbone.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
 
 
 def _generator(*numbers: int) -> torch.Generator:

@@ -140,7 +140,7 @@ RELATION_EXAMPLES: Mapping[str, LabelExample] = MappingProxyType(
             "PER",
         ),
         "per:other_family": LabelExample(
-            "A relative who is no parent, child, sibling or spouse of the person.",
+            "A relative who is not a parent, child, sibling or spouse of the person.",
             "그 밖의 가족",
             "[정조]는 할아버지 (영조)의 뒤를 이어 왕이 되었다.",
             "[Jeongjo] followed his grandfather (Yeongjo) on the throne.",

@@ -4,8 +4,11 @@
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
+from types import FrameType
 
 import psycopg
 import pytest
@@ -17,9 +20,11 @@ from relex.db import migrate
 from relex.db.connection import Database
 from relex.embedded.users import use
 
+pytest_plugins = ("tests.fixtures.flows", "tests.fixtures.models")
+
 # Two test processes share the cores; idle OpenMP threads would spin against the other's work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Tests start hundreds of processes; each would compile all modules of relex anew.
+# Tests start hundreds of processes; each would compile all modules of relex again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 POSTGRES = os.environ.get("RELEX_TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/test")
@@ -32,6 +37,25 @@ SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
 """
 KLUE = ROOT.parent / "shared" / "klue-re"
+
+
+@pytest.fixture(autouse=True)
+def _runs_its_hints(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that is marked with a hint and does not run it: `@pytest.mark.hint("doctor.unset")`."""
+    marked = {name for mark in request.node.iter_markers("hint") for name in mark.args}
+    code_of = {id(resolve_name(f"relex.hints.{name}").__code__): name for name in marked}
+    executed = set()
+
+    def record(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and id(frame.f_code) in code_of:
+            executed.add(code_of[id(frame.f_code)])
+
+    if marked:
+        sys.setprofile(record)
+    yield
+    if marked:
+        sys.setprofile(None)
+    assert executed == marked
 
 
 @pytest.fixture(scope="session")

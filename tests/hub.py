@@ -35,7 +35,7 @@ class Repository:
     files: dict[str, bytes]
     pulls: list[Pull] = field(default_factory=list)
     token: str | None = None
-    """Who does not bring it gets the answer that there is no such repository."""
+    """A request without it gets a 404, as if there were no such repository."""
     gated: bool = False
     status: int | None = None
     """HTTP status of every answer."""

@@ -1,1 +1,1 @@
-"""Celery, and nothing but carrying."""
+"""The worker: Celery and background processes around the flows of relex."""

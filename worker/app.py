@@ -1,4 +1,4 @@
-"""The Celery app, with every setting and why it is so. It carries doorbells; the work is in Postgres."""
+"""The Celery app, with every setting and the reason for it. It carries doorbells; the work is in Postgres."""
 
 from importlib import import_module
 from types import ModuleType
@@ -9,34 +9,34 @@ from celery.loaders.app import AppLoader
 from kombu import Exchange, Queue
 
 from relex.settings import Settings
-from worker.queues import SCORE, TRAIN
+from worker.background import SCORE, TRAIN
 
 
 class Loader(AppLoader):  # type: ignore[misc]  # Celery carries no types
-    """Celery's loader, but the current folder is never put first on the path of modules for an import."""
+    """Celery's loader, which never puts the current folder first on sys.path for an import."""
 
     def import_from_cwd(self, module: str, imp: Any = import_module, package: str | None = None) -> ModuleType:
-        """Import a module from where all others come from."""
+        """Import a module without adding the current folder to sys.path."""
         return import_module(module, package)
 
     def find_module(self, module: str) -> ModuleType:
-        """Import a module from where all others come from."""
+        """Import a module without adding the current folder to sys.path."""
         return import_module(module)
 
 
 # No fixups: the one for Django puts the current folder on the path where DJANGO_SETTINGS_MODULE is set.
 app = Celery("relex", include=["worker.tasks"], loader=Loader, fixups=())
-# Else a thread makes an app of its own, which imports `celeryconfig` from the current folder.
+# Otherwise a thread makes its own app, which imports `celeryconfig` from the current folder.
 app.set_default()
 app.conf.update(
-    # A run may take hours: its own queue keeps it from standing before a shard.
+    # A run may take hours: with a queue of its own, it never blocks a shard.
     task_default_queue=SCORE,
     # Each with its own routing key: left out, it is that of the default queue, and every doorbell rings in both.
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (SCORE, TRAIN)],
     task_routes={"relex.score": {"queue": SCORE}, "relex.train": {"queue": TRAIN}},
     task_create_missing_queues=False,
     # A doorbell is done when it is heard. With late acks a task longer than the visibility timeout runs twice, and
-    # a crashing one is delivered again at once and for ever; here the lease in Postgres recovers what is lost.
+    # a crashing one is delivered again at once and forever; here the lease in Postgres recovers what is lost.
     task_acks_late=False,
     task_reject_on_worker_lost=False,
     # The state of a job is in Postgres alone: Celery calls unknown ids "pending", and its results would be a
@@ -59,7 +59,7 @@ app.conf.update(
     broker_transport_options={"socket_connect_timeout": 3, "socket_timeout": 30, "socket_keepalive": True},
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
-    # Nobody asks a worker anything through Redis, so nobody who gets into Redis can end it.
+    # No remote control through Redis: an intruder there could otherwise stop workers.
     worker_enable_remote_control=False,
     timezone="UTC",
 )

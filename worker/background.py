@@ -1,7 +1,7 @@
-"""Background processes of this machine, which do a worker's job where there is no broker. No Celery here.
+"""Background processes of this machine, which replace a worker where there is no broker; they do not use Celery.
 
-They end by themselves when idle, and are started again by whoever sees work waiting: submit, train, and every
-status, because a process may have been killed or the machine restarted.
+They exit when idle. Each command that finds waiting work starts them again: submit, train, and every status, because a
+process may have been killed or the machine restarted.
 """
 
 import hashlib
@@ -15,20 +15,25 @@ from relex.errors import InvalidConfig
 from relex.flows.sweep import Waiting
 from relex.hints import doctor as hints
 from relex.settings import Settings, make_home
-from worker.queues import SCORE, TRAIN
+
+SCORE = "score"
+"""Name of the queue of shards, of its lock files and of its doorbells in Redis."""
+
+TRAIN = "train"
+"""The same for training runs."""
 
 MAX_PROCESSES = 4
-"""Each holds the weights once."""
+"""Maximum number of scoring processes; each one loads the weights."""
 
 STAY = "--stay"
-"""Says such a process to wait for more work for ever."""
+"""Flag for a process that keeps waiting for more work."""
 
 WITH_PARENT = "--with-parent="
 """Flag for a process that ends when the one that started it ends."""
 
 
 def revive(settings: Settings, waiting: Waiting) -> None:
-    """Without a broker, see to it that somebody is at work on what waits."""
+    """Without a broker, start background processes for the waiting work."""
     if settings.broker_url is None:
         if waiting.shards:
             start(settings, SCORE, waiting.shards)

@@ -1,4 +1,4 @@
-"""The worker as commands use it: notify scorers, notify trainers, become a worker.
+"""The worker's interface for commands: notify scorers, notify trainers, become a worker.
 
 With a broker that means a doorbell in Redis, without one a background process on this machine. A doorbell says
 only "there is work"; Postgres says which. It is rung after the commit, and losing one costs seconds.
@@ -17,7 +17,7 @@ from relex.hints import jobs as hints
 from relex.settings import Settings
 from worker import background
 from worker.app import app
-from worker.queues import SCORE, TRAIN
+from worker.background import SCORE, TRAIN
 
 MAX_DOORBELLS = 64
 """Maximum number of doorbells in a queue: one for each idle process suffices, one for each shard floods Redis."""

@@ -1,4 +1,4 @@
-"""The health file: fresh while a worker is well, so that a container's probe can ask without a network.
+"""The health file: fresh while a worker is healthy, so that a container's probe can check it without a network.
 
 A thread of every worker writes it, `relex health` reads it (`relex.flows.health`). A worker that cannot reach Postgres,
 or whose process holds a shard and makes no progress, writes nothing: its file grows old, and the orchestrator
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 @contextmanager
 def heartbeat(settings: Settings, database: Database) -> Iterator[None]:
     """Write the health file at every sweep's interval, from a thread: the process itself is busy with its work."""
-    left = Event()
-    thread = Thread(target=_keep_writing, args=(settings, database, left), name="heartbeat", daemon=True)
+    stopped = Event()
+    thread = Thread(target=_keep_writing, args=(settings, database, stopped), name="heartbeat", daemon=True)
     if settings.health_file:
         thread.start()
     try:
         yield
     finally:
-        left.set()
+        stopped.set()
         if settings.health_file:
             thread.join()
 
@@ -55,7 +55,7 @@ def remove(settings: Settings) -> None:
         settings.health_file.unlink(missing_ok=True)
 
 
-def _keep_writing(settings: Settings, database: Database, left: Event) -> None:
+def _keep_writing(settings: Settings, database: Database, stopped: Event) -> None:
     while True:
         try:
             schema.current_revision(database)
@@ -64,5 +64,5 @@ def _keep_writing(settings: Settings, database: Database, left: Event) -> None:
             logger.warning("%s", error)
         except UnexpectedError:  # the thread must outlive it, as the loop does
             logger.exception("the health file is not written")
-        if left.wait(settings.sweep_seconds):
+        if stopped.wait(settings.sweep_seconds):
             return

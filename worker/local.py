@@ -1,4 +1,4 @@
-"""The same work without Celery: what the embedded default runs in the background.
+"""The worker without Celery, which runs in the background where no broker is configured.
 
 `python -m worker.local score 0` ends by itself when nothing has waited for a while, `... train 0` as soon as no run
 waits. The number is a slot: one process a slot of a home folder, held apart by a lock that dies with its owner.
@@ -17,14 +17,13 @@ from relex.db.connection import WORKER, Database
 from relex.embedded import locks
 from relex.errors import RelexError
 from relex.flows.database import open_database
+from relex.flows.score import UnloadableModels
 from relex.flows.sweep import Waiting, sweep
 from relex.flows.train import train_next
-from relex.flows.unloadable import UnloadableModels
 from relex.settings import Settings
 from worker import heartbeat, shared
-from worker.background import STAY, WITH_PARENT, lock_of, revive
+from worker.background import SCORE, STAY, WITH_PARENT, lock_of, revive
 from worker.loop import POLL_SECONDS, RETRY_SECONDS, Loop, Pace, Work
-from worker.queues import SCORE
 from worker.scorers import score_waiting, scoring_worker
 
 logger = logging.getLogger(__name__)
@@ -42,17 +41,17 @@ class Scoring:
         self._unloadable = unloadable
         self._worker = scoring_worker(database, settings, unloadable=unloadable)
 
-    def do(self, waiting: Waiting) -> bool:
+    def run_once(self, waiting: Waiting) -> bool:
         """Score until the next sweep is due."""
         revive(self._settings, Waiting(shards=0, runs=waiting.runs))
         return score_waiting(self._database, self._worker, self._settings.sweep_seconds)
 
     def unloadable(self) -> Collection[str]:
-        """Return the model versions that this process failed to load lately."""
+        """Return the model versions that this process failed to load recently."""
         return self._unloadable.names()
 
     def close(self) -> None:
-        """Nothing is left running."""
+        """Do nothing: no process is left running."""
 
 
 class Training:
@@ -62,7 +61,7 @@ class Training:
         self._database = database
         self._settings = settings
 
-    def do(self, waiting: Waiting) -> bool:
+    def run_once(self, waiting: Waiting) -> bool:
         """Execute a run if one waits."""
         if not waiting.runs:
             return False
@@ -74,7 +73,7 @@ class Training:
         return ()
 
     def close(self) -> None:
-        """Nothing is left running."""
+        """Do nothing: no process is left running."""
 
 
 def _end_process() -> None:

@@ -1,8 +1,8 @@
 """The one loop of every worker: sweep, do some of the waiting work, and repeat until idle or asked to stop.
 
-What is done differs (:class:`Work`): a process without Celery scores or trains by itself; the parent of a Celery worker
-notifies its children and keeps training processes. How it is done does not: claims, leases and commits are in
-`relex.flows`, the wish to stop in `worker.shared`, health in `worker.heartbeat`.
+The kind of work differs (:class:`Work`): a process without Celery scores or trains in itself; the parent of a Celery
+worker notifies its children and keeps training processes. The mechanism is the same: claims, leases and commits are in
+`relex.flows`, the stop signal in `worker.shared`, health in `worker.heartbeat`.
 """
 
 import logging
@@ -24,23 +24,23 @@ from worker.heartbeat import heartbeat
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
-"""Between two looks of a process that does the work itself."""
+"""Pause, in seconds, between two polls of a process that does the work itself."""
 
 RETRY_SECONDS = 5.0
 """Pause, in seconds, before a database that does not answer is tried again."""
 
 
 class Work(Protocol):
-    """What a worker does with what waits."""
+    """The work of one kind of worker."""
 
-    def do(self, waiting: Waiting) -> bool:
-        """Do some of what waits, and return whether there was anything to do."""
+    def run_once(self, waiting: Waiting) -> bool:
+        """Do some of the waiting work, and return whether there was any."""
 
     def unloadable(self) -> Collection[str]:
-        """Return the model versions whose shards this worker leaves to others for now."""
+        """Return the model versions that this worker cannot load at the moment; it claims none of their shards."""
 
     def close(self) -> None:
-        """End what was begun, before the database is closed."""
+        """Release resources, before the database is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,13 @@ class Pace:
     """How long a loop continues without work, and how long it waits between two turns, in seconds."""
 
     idle_seconds: float = inf
-    """Infinite for a worker that stays."""
+    """Time without work after which the loop ends; infinite for a worker that stays."""
     poll_seconds: float = POLL_SECONDS
+    """Pause between two turns that find no work."""
 
     @property
     def stays(self) -> bool:
-        """Whether the worker waits for more work for ever."""
+        """Whether the worker waits for more work forever."""
         return self.idle_seconds == inf
 
 
@@ -106,7 +107,7 @@ class Loop:
     def _turn(self, database: Database, work: Work) -> bool:
         """Sweep and work once. A worker that stays tries again what failed, unless no retry can help."""
         try:
-            return work.do(self._sweep(database, work))
+            return work.run_once(self._sweep(database, work))
         except Transient as error:
             logger.warning("%s", error)
         except RelexError:

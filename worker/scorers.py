@@ -1,4 +1,4 @@
-"""This process as a scoring worker: the scorers that it holds, one a model version, and the loop over shards.
+"""Scoring in this process: the loaded scorers, one per model version, and the loop over shards.
 
 The scorer is named, not imported, and resolved on the first shard: Celery's parent process forks its children, and CUDA
 cannot be used in a child whose parent has touched it. So the parent never loads torch.
@@ -12,8 +12,7 @@ from time import monotonic
 from relex import lazy
 from relex.db.connection import Database
 from relex.flows.lease import LeaseTerms
-from relex.flows.score import Scorer, Worker, score_next
-from relex.flows.unloadable import UnloadableModels
+from relex.flows.score import Scorer, UnloadableModels, Worker, score_next
 from relex.logs import worker_name
 from relex.registry import model_versions
 from relex.settings import Settings
@@ -22,11 +21,11 @@ from worker import shared
 logger = logging.getLogger(__name__)
 
 MAX_LOADED = 2
-"""Jobs of two model versions may take turns; a third evicts the one used longest ago."""
+"""Maximum number of loaded scorers: jobs of two versions may alternate; a third evicts the least recently used."""
 
 
 class Scorers:
-    """Loads scorers as they are asked for."""
+    """A cache of loaded scorers, which evicts the least recently used."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
@@ -37,18 +36,18 @@ class Scorers:
         """Return the scorer of the version `name@number`, in fp32 where it must be exact.
 
         Raises:
-            BadCheckpoint: its files are not here, or not those that were registered.
+            BadCheckpoint: its files are missing, or differ from those that were registered.
         """
-        wanted = (model, exact)
-        if wanted not in self._loaded:
+        key = (model, exact)
+        if key not in self._loaded:
             folder = model_versions.locate(self._database, self._settings, model)
             while len(self._loaded) >= MAX_LOADED:
                 self._loaded.popitem(last=False)
             logger.info("loading %s%s", model, " (exact)" if exact else "")
             open_scorer = lazy.load_scorer_factory(self._settings.scorer)
-            self._loaded[wanted] = open_scorer(folder, self._settings.device, exact)
-        self._loaded.move_to_end(wanted)
-        return self._loaded[wanted]
+            self._loaded[key] = open_scorer(folder, self._settings.device, exact)
+        self._loaded.move_to_end(key)
+        return self._loaded[key]
 
 
 def scoring_worker(

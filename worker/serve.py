@@ -1,6 +1,6 @@
 """The Celery worker as a process: `python -P -m worker.serve score,train 4`.
 
-Celery's own command puts the current folder first on the path of modules and takes its options from `CELERY_`
+Celery's own command puts the current folder first on sys.path and takes its options from `CELERY_`
 variables: anyone who may write to a folder could run code in a worker that is started there.
 """
 
@@ -15,7 +15,7 @@ from celery.worker.consumer import Consumer
 from worker.tasks import app
 
 PAUSE_SECONDS = 1.0
-"""Until the next try after an error of the connection: Celery connects again at once, and would fill the log."""
+"""Pause, in seconds, after a connection error: Celery reconnects at once, and would fill the log."""
 
 
 class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery carries no types

@@ -1,4 +1,4 @@
-"""What the processes of one worker share: the wish to stop, a request to look for work, and each one's last progress.
+"""Shared memory of one worker's processes: the stop flag, the poll flag, and each process's last progress.
 
 The memory is shared before the fork and has no lock: a signal handler must not wait for one, and a child that is killed
 would leave it held. A worker of a single process uses the same.
@@ -10,7 +10,7 @@ import time
 from time import monotonic
 
 SLOTS = 256
-"""Children of one worker; more of them share."""
+"""Number of slots for the children of one worker; if there are more, some share a slot."""
 
 SWEEP_SLOT = SLOTS
 """The slot of the sweep that the parent of a Celery worker runs in a thread."""
@@ -23,24 +23,24 @@ _progress_at = memoryview(mmap.mmap(-1, 8 * (SLOTS + 1))).cast("d")
 """When the process in each slot last made progress, on a clock that all processes share; 0 where it holds nothing."""
 
 _parent: int | None = None
-"""The process without which this one must not work on."""
+"""Id of the process whose end stops this one; None if there is none."""
 
 
 def request_stop(*_: object, **__: object) -> None:
-    """Ask every process of this worker to give back what it holds and end.
+    """Ask every process of this worker to release what it holds and exit.
 
-    May be a signal's handler, and be called again.
+    It works as a signal handler, and may be called repeatedly.
     """
     _flags[_STOP] = 1
 
 
 def stopping() -> bool:
-    """Return whether this process should give back what it holds; asked between batches."""
+    """Return whether this process should release what it holds; workers check it between batches."""
     return _flags[_STOP] == 1 or (_parent is not None and os.getppid() != _parent)
 
 
 def stop_with_parent(parent: int) -> None:
-    """From now on, let the end of the parent process be a request to stop."""
+    """Treat the end of the parent process as a request to stop."""
     global _parent  # noqa: PLW0603 - set once, at the start of a process
     _parent = parent
 
@@ -51,7 +51,7 @@ def request_look() -> None:
 
 
 def wait(seconds: float) -> None:
-    """Wait for so long; less when this worker should stop, or look for work now."""
+    """Wait for this time, or less if this worker should stop or look for work now."""
     deadline = monotonic() + seconds
     while not stopping() and not _flags[_LOOK] and (left := deadline - monotonic()) > 0:
         time.sleep(min(left, POLL_SECONDS))
@@ -75,6 +75,6 @@ class ProcessHeartbeat:
 
 
 def stalled(seconds: float) -> bool:
-    """Return whether a process of this worker holds something and made no progress for so long."""
+    """Return whether a process of this worker holds work and made no progress for this time."""
     now = monotonic()
     return any(progress_at and now - progress_at > seconds for progress_at in _progress_at)

@@ -1,4 +1,4 @@
-"""The two tasks that doorbells start. Bodies are short: the work is in the flows.
+"""The two Celery tasks that doorbells start; the work itself is in the flows.
 
 `relex worker` begins here (`worker.serve`).
 """
@@ -8,9 +8,9 @@ from functools import cache
 
 from billiard import current_process
 
-from relex.db import schema
 from relex.db.connection import WORKER, Database
 from relex.errors import Transient
+from relex.flows.database import require_latest_revision
 from relex.flows.score import Worker
 from relex.settings import Settings
 from worker import shared
@@ -35,13 +35,13 @@ def score() -> None:
 
 @app.task(name="relex.train")
 def train() -> None:
-    """Let the loop of this worker look at once for the run that was queued."""
+    """Make the loop of this worker look for the queued run at once."""
     shared.request_look()
 
 
 @cache
 def _this_process() -> tuple[Database, Worker]:
-    """Made on the first doorbell, after the fork: a database connection must not be shared with the parent."""
+    """Return this process's database and worker, made after the fork: no connection is shared with the parent."""
     database = Database(database_url(settings), WORKER)
-    schema.require_latest_revision(database)
+    require_latest_revision(database)
     return database, scoring_worker(database, settings, getattr(current_process(), "index", 0))

@@ -12,23 +12,23 @@ from time import monotonic
 
 from relex.settings import Settings
 from worker import background
-from worker.queues import TRAIN
+from worker.background import TRAIN
 
 logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 45.0
-"""How long a training may take to its next step, where it gives back its run; service managers allow a minute."""
+"""Time for a training to reach its next step, where it releases its run; service managers allow a minute."""
 
 
 class TrainingProcesses:
-    """As many as RELEX_TRAINING_PROCESSES says."""
+    """The running training processes, RELEX_TRAINING_PROCESSES at most."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._running: list[Popen[bytes]] = []
 
     def start(self, waiting: int) -> None:
-        """Start a process for each of the waiting runs, as far as there is room."""
+        """Start a process for each waiting run, up to the limit."""
         self._running = [process for process in self._running if process.poll() is None]
         room = self._settings.training_processes - len(self._running)
         for _ in range(min(room, waiting)):
@@ -36,7 +36,7 @@ class TrainingProcesses:
             self._running.append(Popen(command, env=background.environment(self._settings)))
 
     def stop(self) -> None:
-        """Let every process give back its run, and end those that do not in time."""
+        """Ask every process to release its run, and kill those that do not exit in time."""
         for process in self._running:
             process.terminate()
         deadline = monotonic() + STOP_SECONDS
@@ -44,6 +44,6 @@ class TrainingProcesses:
             try:
                 process.wait(timeout=max(deadline - monotonic(), 0))
             except TimeoutExpired:
-                logger.error("the training process %d does not stop: it is killed, and its run resumed", process.pid)
+                logger.error("the training process %d does not stop: killed; its run will be resumed", process.pid)
                 process.kill()
                 process.wait()

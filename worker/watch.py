@@ -1,7 +1,7 @@
-"""The loop of a Celery worker, in a thread of its parent process: it sweeps, and hands on what waits.
+"""The loop of a Celery worker, in a thread of its parent process: it sweeps, and dispatches the waiting work.
 
-Doorbells get lost (Redis restarts, a worker dies with one in hand), so each worker looks by itself every few
-seconds; no beat process is needed, and none can be forgotten.
+Doorbells get lost (Redis restarts, a worker dies with one in hand), so each worker polls every few seconds;
+no beat process is needed, and none can be forgotten.
 """
 
 import logging
@@ -31,24 +31,23 @@ from relex.errors import InvalidConfig, RelexError
 from relex.flows.sweep import Waiting
 from relex.settings import Settings
 from worker import heartbeat, shared
-from worker.background import share_of_cores
+from worker.background import TRAIN, share_of_cores
 from worker.dispatch import notify_scorers
 from worker.loop import Loop, Pace
-from worker.queues import TRAIN
 from worker.training import TrainingProcesses
 
 logger = logging.getLogger(__name__)
 
 
-class HandOn:
+class Dispatcher:
     """The work of a Celery worker's parent: shards for its children and others, runs for its training processes."""
 
     def __init__(self, settings: Settings, queues: Collection[str]) -> None:
         self._settings = settings
         self._training = TrainingProcesses(settings) if TRAIN in queues else None
 
-    def do(self, waiting: Waiting) -> bool:
-        """Ring for waiting shards and start processes for waiting runs; nothing of it is done here."""
+    def run_once(self, waiting: Waiting) -> bool:
+        """Notify scorers of waiting shards and start processes for waiting runs; this thread does none of it itself."""
         if shared.stopping():  # a child was asked to stop, so the whole worker stops
             return False
         if self._training:
@@ -58,17 +57,17 @@ class HandOn:
         return False
 
     def unloadable(self) -> Collection[str]:
-        """Return nothing: each child knows by itself what it cannot load."""
+        """Return nothing: each child tracks what it cannot load."""
         return ()
 
     def close(self) -> None:
-        """End the training processes, which give back their runs."""
+        """Stop the training processes, which release their runs."""
         if self._training:
             self._training.stop()
 
 
 class Watch:
-    """The thread that runs the loop, and what its worker was started with."""
+    """The thread that runs the loop, with the settings and queues of its worker."""
 
     def __init__(self) -> None:
         self._settings = Settings.from_env()
@@ -76,29 +75,29 @@ class Watch:
         self._thread = Thread(target=self._run, name="watch", daemon=True)
 
     def set_up(self, instance: Any, **_: Any) -> None:
-        """Note the queues, and give each process its share of the cores; torch reads this when a child loads it."""
+        """Record the queues, and give each process its share of the cores; torch reads this when a child loads it."""
         self._queues = frozenset(instance.app.amqp.queues.consume_from)
         processes = max(instance.concurrency, self._settings.training_processes)
         os.environ.setdefault("OMP_NUM_THREADS", str(share_of_cores(processes)))
 
     def start(self, **_: Any) -> None:
-        """Begin to look for work."""
+        """Start the loop."""
         self._thread.start()
 
     def end(self, **_: Any) -> None:
-        """Wait until what the loop had begun has ended, and remove the health file."""
+        """Stop the loop, wait until it has ended, and remove the health file."""
         shared.request_stop()
         if self._thread.ident is not None:
             self._thread.join()
         heartbeat.remove(self._settings)
 
     def _run(self) -> None:
-        """Run the loop; where it ends, the whole worker does."""
+        """Run the loop; when it ends, the whole worker stops."""
         status = 1
         try:
             database_url(self._settings)
             pace = Pace(poll_seconds=self._settings.sweep_seconds)
-            Loop(self._settings, lambda _: HandOn(self._settings, self._queues), pace).run()
+            Loop(self._settings, lambda _: Dispatcher(self._settings, self._queues), pace).run()
             status = os.EX_OK
         except RelexError as error:
             logger.error("%s", error)
@@ -111,7 +110,7 @@ def database_url(settings: Settings) -> str:
     """Return the Postgres that all Celery workers share.
 
     Raises:
-        InvalidConfig: none is named; the embedded one is for this machine alone.
+        InvalidConfig: RELEX_DATABASE_URL is not set; the embedded Postgres serves this machine only.
     """
     if settings.database_url is None:
         raise InvalidConfig("RELEX_DATABASE_URL is not set: Celery workers need a Postgres that all of them can reach")
@@ -135,14 +134,14 @@ def _stop_on_sigterm(**_: Any) -> None:
 
 
 def _forget_predecessor(**_: Any) -> None:
-    """In a new child: the one before it in its slot may have been killed while it held a shard."""
+    """Reset the slot of a new child: its predecessor may have been killed while it held a shard."""
     shared.ProcessHeartbeat(getattr(current_process(), "index", 0))
 
 
 _watch = Watch()
 
 celeryd_init.connect(_log)  # before Celery warns of anything
-setup_logging.connect(_log)  # who listens here keeps Celery from setting up its own
+setup_logging.connect(_log)  # a handler here keeps Celery from setting up its own logging
 celeryd_after_setup.connect(_watch.set_up)
 worker_process_init.connect(_forget_predecessor)
 task_prerun.connect(_stop_on_sigterm)

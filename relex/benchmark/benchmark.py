@@ -11,9 +11,8 @@ from tempfile import TemporaryDirectory
 import torch
 
 from relex.benchmark.ceiling import Ceiling, count_arithmetic
-from relex.benchmark.engine import EngineFactory, EngineSettings, EngineUnavailable
 from relex.benchmark.engines import FACTORIES
-from relex.benchmark.plan import REFERENCE, SHAPES, Plan
+from relex.benchmark.plan import REFERENCE, SHAPES, EngineFactory, EngineSettings, EngineUnavailable, Plan
 from relex.benchmark.report import Report
 from relex.benchmark.runner import Runner, sample_rows
 from relex.benchmark.shapes import load_tokenizer, train_tokenizer, write_random_checkpoint

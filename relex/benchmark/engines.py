@@ -15,8 +15,7 @@ from torch.nn import functional
 from transformers import Pipeline
 
 from relex.benchmark.ceiling import DTYPES
-from relex.benchmark.engine import Engine, EngineFactory, EngineSettings
-from relex.benchmark.plan import ENGINES
+from relex.benchmark.plan import ENGINES, Engine, EngineFactory, EngineSettings
 from relex.domain.examples import Example, Prediction, all_predicted
 from relex.encoding.batches import batch_by_token_budget, collate
 from relex.encoding.tokens import EncodedExample

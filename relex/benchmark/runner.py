@@ -8,8 +8,8 @@ from time import perf_counter, process_time
 import torch
 
 from relex.benchmark.ceiling import Memory, wait_for
-from relex.benchmark.engine import Engine, EngineFactory, EngineSettings
 from relex.benchmark.engines import BATCH_ROWS
+from relex.benchmark.plan import Engine, EngineFactory, EngineSettings
 from relex.benchmark.report import EngineResult
 from relex.domain.examples import Prediction
 from relex.errors import RelexError

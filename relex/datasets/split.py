@@ -43,16 +43,16 @@ def stratified(labels: Sequence[str], test_size: float = VALID_SHARE, seed: int 
         seed: the same seed gives the same split.
 
     Raises:
-        InvalidCsv: a label has a single row, which cannot stand on both sides, or a side has fewer rows than
+        InvalidCsv: a label has a single row, which cannot be on both sides, or a side has fewer rows than
             there are labels.
         InvalidInput: test_size is not between 0 and 1.
     """
     _check_size(test_size)
-    lonely = [label for label, count in Counter(labels).items() if count == 1]
-    if lonely:
+    singletons = [label for label, count in Counter(labels).items() if count == 1]
+    if singletons:
         raise InvalidCsv(
-            f"one row only of {', '.join(sorted(lonely))}: a stratified split needs two of every label; "
-            "add a row or take the label out"
+            f"only one row has the label {', '.join(sorted(singletons))}: a stratified split needs two of every label; "
+            "add a row or remove the label"
         )
     try:
         train, valid = train_test_split(range(len(labels)), test_size=test_size, stratify=labels, random_state=seed)
@@ -112,7 +112,7 @@ def grouped(examples: Sequence[Example], test_size: float = VALID_SHARE, seed: i
 
 def _check_size(test_size: float) -> None:
     if not 0 < test_size < 1:
-        raise InvalidInput(f"{test_size:g} is no share of the rows; give a number between 0 and 1, such as 0.2")
+        raise InvalidInput(f"{test_size:g} is not a share of the rows; give a number between 0 and 1, such as 0.2")
 
 
 def _label(example: Example) -> str:

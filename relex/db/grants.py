@@ -5,14 +5,14 @@ alter a table, and only a worker can write a prediction or a model version.
 """
 
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
+from enum import StrEnum, auto
 
 from psycopg import sql
 from sqlalchemy import text
 
-from relex.db.connection import Database, Transaction, driver
+from relex.db.connection import Database, driver
 from relex.db.studies import exclusive_transaction
-from relex.errors import InvalidInput, RelexError
+from relex.errors import RelexError
 
 
 class Part(StrEnum):
@@ -22,6 +22,28 @@ class Part(StrEnum):
     """A worker: claims, scores, trains and registers."""
     CLIENT = "client"
     """A command: submits, follows, cancels, retries, exports and evaluates."""
+
+
+class Objection(StrEnum):
+    """The reason why a role is granted no rights."""
+
+    NOT_OWNER = auto()
+    """This connection is not that of the owner of the tables."""
+    NO_ROLE = auto()
+    """The role does not exist."""
+    PRIVILEGED = auto()
+    """The role owns the tables or is a superuser."""
+    MAY_CREATE = auto()
+    """The role may create tables in the schema."""
+
+
+class GrantRefused(RelexError):
+    """A grant that was not made; `subject` is the owner (NOT_OWNER), the schema (MAY_CREATE), or else the role."""
+
+    def __init__(self, objection: Objection, subject: str) -> None:
+        super().__init__(f"{objection}: {subject}")
+        self.objection = objection
+        self.subject = subject
 
 
 RIGHTS: Mapping[Part, Mapping[str, str]] = {
@@ -60,23 +82,20 @@ def grant(database: Database, part: Part, role: str) -> None:
     """Grant a role the rights that its part needs, and revoke all others in these tables.
 
     Raises:
-        InvalidInput: the role does not exist, owns the tables, or is a superuser.
-        RelexError: this connection is not the owner's, or the role may create tables here.
+        GrantRefused: nothing was granted, for the reason that the error names.
     """
     with exclusive_transaction(database, "grants") as tx:
         owner, is_ours = tx.execute(OWNER).one()
         if not is_ours:  # Postgres itself would only warn
-            raise RelexError(f"{database.name}: only the owner of the tables, {owner}, can grant rights in them")
+            raise GrantRefused(Objection.NOT_OWNER, owner)
         is_owner = tx.scalar(ROLE, {"role": role})
-        if is_owner is None:
-            raise InvalidInput(
-                f"{database.name} has no role {role}: create it with CREATE ROLE {role} LOGIN PASSWORD ..."
-            )
-        if is_owner:
-            raise InvalidInput(f"{role} owns the tables or is a superuser: a {part} should have a role of its own")
+        if is_owner is not False:
+            raise GrantRefused(Objection.NO_ROLE if is_owner is None else Objection.PRIVILEGED, role)
         for statement in _statements(part):
             driver(tx).execute(statement.format(role=sql.Identifier(role)))
-        _check_schema(tx, role)
+        # Before Postgres 15 every role could create tables, and an upgrade of the server keeps that right.
+        if tx.scalar(MAY_CREATE, {"role": role}):
+            raise GrantRefused(Objection.MAY_CREATE, str(tx.scalar(text("SELECT current_schema()"))))
 
 
 def _statements(part: Part) -> Iterator[sql.SQL]:
@@ -84,13 +103,3 @@ def _statements(part: Part) -> Iterator[sql.SQL]:
         yield sql.SQL(f"REVOKE ALL ON {table} FROM {{role}}")
         yield sql.SQL(f"GRANT {rights} ON {table} TO {{role}}")
     yield sql.SQL(f"GRANT USAGE ON SEQUENCE {', '.join(SEQUENCES)} TO {{role}}")
-
-
-def _check_schema(tx: Transaction, role: str) -> None:
-    """Refuse a role that may create tables: before Postgres 15 every role could, and an upgrade keeps that right."""
-    if tx.scalar(MAY_CREATE, {"role": role}):
-        schema = tx.scalar(text("SELECT current_schema()"))
-        raise RelexError(
-            f"{role} may create tables in the schema {schema}: "
-            f"REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC (or from the role), and run this again"
-        )

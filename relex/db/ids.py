@@ -6,7 +6,7 @@ from sqlalchemy import Table, select, union_all
 
 from relex.db.connection import Transaction
 from relex.db.tables import jobs, runs
-from relex.errors import InvalidInput, NotFound, shortened
+from relex.errors import NotFound, shortened
 from relex.hints import jobs as hints
 
 # Crockford's base 32: no i, l, o, u to misread. Six of them: a thousand million ids.
@@ -30,16 +30,6 @@ def new_id(tx: Transaction, table: Table, letter: str) -> str:
 def is_run(ref: str) -> bool:
     """Return whether an id, or a prefix of one, is that of a training run; all others are of jobs."""
     return ref.startswith("r-")
-
-
-def refuse_run(job_ref: str, action: str) -> None:
-    """Refuse the id of a training run where only a job is accepted; `action` is such as "paused".
-
-    Raises:
-        InvalidInput: the id is that of a training run.
-    """
-    if is_run(job_ref):
-        raise InvalidInput(f"{job_ref} is a training run: only jobs can be {action}; {hints.list_jobs()}")
 
 
 def find_id(tx: Transaction, table: Table, ref: str, missing: type[NotFound]) -> str:
@@ -68,7 +58,7 @@ def find_id(tx: Transaction, table: Table, ref: str, missing: type[NotFound]) ->
 
 
 def last_id(tx: Transaction) -> str:
-    """Return what `@last` stands for where jobs and training runs are accepted: the newest of both.
+    """Return what `@last` stands for where jobs and training runs are accepted: the newest of them all.
 
     Raises:
         NotFound: there are none.

@@ -1,18 +1,16 @@
-"""Commands on a job, as SQL: cancel, retry, pause, resume, prioritize, adjust.
+"""Changes of a locked job, as SQL: cancel, retry, pause, resume, other columns.
 
-Each one locks the job (:func:`relex.db.jobs.lock_job`), checks its state, and changes it. So commands that are called
-at the same moment run one after the other, and one that comes too late fails with a message. No command waits for
-workers: a cancelled shard has a new token, and its worker notices at its next write.
+The caller locks the job (:func:`relex.db.jobs.lock_job`) and decides whether the change is allowed, in the same
+transaction: :mod:`relex.flows.control` holds these rules. No change waits for workers: a cancelled shard has a new
+token, and its worker notices at its next write.
 """
 
 from sqlalchemy import func, text, update
 
 from relex.db.connection import Transaction
-from relex.db.jobs import cancel_shards, close, close_if_ended, lock_job
+from relex.db.jobs import cancel_shards, close, close_if_ended
 from relex.db.tables import jobs
-from relex.domain.jobs import JobState, MaxFailed, Progress
-from relex.errors import RelexError
-from relex.hints import jobs as hints
+from relex.domain.jobs import Job
 
 # Earlier failures no longer count: the shard has all its attempts again.
 RETRY_SHARDS = text("""
@@ -59,134 +57,51 @@ SPLIT_OFF_ERRORS = text("""
 DELETE_ERRORS = text("DELETE FROM row_errors WHERE job_id = :job_id")
 
 
-def cancel(tx: Transaction, job_ref: str) -> Progress:
-    """Cancel a job and return its progress: finished shards stay, all others are cancelled.
-
-    Raises:
-        JobNotFound: no job matches, or several do.
-        RelexError: the job, or its last open shard, has already ended.
-    """
-    progress = lock_job(tx, job_ref)
-    if progress.state.ended:
-        raise RelexError(f"{progress.job.id} is {progress.state} already: there is nothing to cancel")
-    if not cancel_shards(tx, progress.job):  # a worker was faster and is about to close it
-        raise RelexError(f"{progress.job.id}: every shard has ended already, there is nothing to cancel")
-    close(tx, progress.job, cancelled_at=func.clock_timestamp())
-    return lock_job(tx, progress.job.id)
+def cancel(tx: Transaction, job: Job) -> bool:
+    """Cancel the open shards of a locked job and close it; return False and change nothing if no shard is open."""
+    if not cancel_shards(tx, job):
+        return False
+    close(tx, job, cancelled_at=func.clock_timestamp())
+    return True
 
 
-def retry(tx: Transaction, job_ref: str, *, rows: bool, budget: MaxFailed | None = None) -> Progress:
-    """Queue the unscored shards of an ended job again, and return its progress.
+def retry(tx: Transaction, job: Job, *, rows: bool, max_failed: int | None) -> None:
+    """Queue the unscored shards of a locked, ended job again.
 
     Args:
-        tx: the transaction.
-        job_ref: id, unique prefix or `@last`.
+        tx: the transaction that locks the job.
+        job: which job.
         rows: whether to retry the rows with row errors too; their errors are deleted, the rest of their shards stays.
-        budget: the new error budget of the job; None leaves it as it is.
-
-    Raises:
-        JobNotFound: no job matches, or several do.
-        RelexError: the job has not ended, there is nothing to retry, or it would fail at once.
+        max_failed: the error budget of the job from now on; None allows any number of row errors.
     """
-    progress = lock_job(tx, job_ref)
-    max_failed = progress.job.max_failed if budget is None else budget.rows(progress.job.total)
-    _refuse_retry(progress, max_failed, rows=rows)
-    tx.execute(RETRY_SHARDS, {"job_id": progress.job.id})
+    tx.execute(RETRY_SHARDS, {"job_id": job.id})
     if rows:
-        tx.execute(SPLIT_OFF_ERRORS, {"job_id": progress.job.id})
-        tx.execute(DELETE_ERRORS, {"job_id": progress.job.id})
-    _set(tx, progress, finished_at=None, cancelled_at=None, paused_at=None, error=None, max_failed=max_failed)
-    close_if_ended(tx, progress.job.id)  # at once, if only the error budget had failed it
-    return lock_job(tx, progress.job.id)
+        tx.execute(SPLIT_OFF_ERRORS, {"job_id": job.id})
+        tx.execute(DELETE_ERRORS, {"job_id": job.id})
+    _set(tx, job, finished_at=None, cancelled_at=None, paused_at=None, error=None, max_failed=max_failed)
+    close_if_ended(tx, job.id)  # at once, if only the error budget had failed it
 
 
-def pause(tx: Transaction, job_ref: str) -> Progress:
-    """Pause a job: running shards finish, no new ones are claimed.
-
-    Raises:
-        JobNotFound: no job matches, or several do.
-        RelexError: the job is already paused, or has ended.
-    """
-    progress = lock_job(tx, job_ref)
-    if progress.state.ended:
-        raise RelexError(f"{progress.job.id} is {progress.state} already: there is nothing to pause")
-    if progress.job.paused_at:
-        raise RelexError(f"{progress.job.id} is paused already; {hints.resume(progress.job.id)}")
-    _set(tx, progress, paused_at=func.clock_timestamp())
-    return lock_job(tx, progress.job.id)
+def pause(tx: Transaction, job: Job) -> None:
+    """Pause a locked job: running shards finish, no new ones are claimed."""
+    _set(tx, job, paused_at=func.clock_timestamp())
 
 
-def resume(tx: Transaction, job_ref: str) -> Progress:
-    """Resume a paused job.
-
-    Raises:
-        JobNotFound: no job matches, or several do.
-        RelexError: the job is not paused.
-    """
-    progress = lock_job(tx, job_ref)
-    if progress.state is not JobState.PAUSED:
-        hint = f"; {progress.retry_hint}" if progress.state.ended and progress.unscored else ""
-        raise RelexError(f"{progress.job.id} is {progress.state}: only a paused job can be resumed{hint}")
-    _set(tx, progress, paused_at=None)
-    return lock_job(tx, progress.job.id)
+def resume(tx: Transaction, job: Job) -> None:
+    """Resume a locked job that is paused."""
+    _set(tx, job, paused_at=None)
 
 
-def prioritize(tx: Transaction, job_ref: str, priority: int) -> Progress:
-    """Change a job's place in the queue from its next shard on.
-
-    Raises:
-        JobNotFound: no job matches, or several do.
-        RelexError: the job has ended.
-    """
-    progress = lock_job(tx, job_ref)
-    if progress.state.ended:
-        raise RelexError(f"{progress.job.id} is {progress.state} already: its priority changes nothing")
-    _set(tx, progress, priority=priority)
-    return lock_job(tx, progress.job.id)
+def prioritize(tx: Transaction, job: Job, priority: int) -> None:
+    """Set the priority of a locked job that is open; it takes effect with the next claim."""
+    _set(tx, job, priority=priority)
 
 
-def adjust(tx: Transaction, job_ref: str, priority: int | None, budget: MaxFailed | None) -> tuple[str, ...]:
-    """Change the priority and the error budget of an open job whose file was submitted again with other options.
-
-    Returns:
-        Messages that say what changed, or why nothing did; empty if the job already has these values.
-
-    Raises:
-        JobNotFound: no job matches, or several do.
-    """
-    if priority is None and budget is None:
-        return ()
-    progress = lock_job(tx, job_ref)
-    job = progress.job
-    requested = {"priority": priority, "max_failed": None if budget is None else budget.rows(job.total)}
-    new = {name: value for name, value in requested.items() if value is not None and value != getattr(job, name)}
-    if not new:
-        return ()
-    if progress.state.ended:
-        options = [f"--{name.replace('_', '-')}" for name, value in requested.items() if value is not None]
-        changes = "change" if len(options) > 1 else "changes"
-        return (f"{job.id} is {progress.state} already: {' and '.join(options)} {changes} nothing",)
-    _set(tx, progress, **new)
-    close_if_ended(tx, job.id)  # more rows may have failed than the new budget allows
-    words = {"priority": "priority", "max_failed": "error budget"}
-    return tuple(
-        f"{job.id} has the {words[name]} {value} now, before {getattr(job, name)}" for name, value in new.items()
-    )
+def adjust(tx: Transaction, job: Job, **values: int) -> None:
+    """Set the `priority` or the error budget `max_failed` of a locked job that is open."""
+    _set(tx, job, **values)
+    close_if_ended(tx, job.id)  # more rows may have failed than a new budget allows
 
 
-def _refuse_retry(progress: Progress, max_failed: int | None, *, rows: bool) -> None:
-    job_id, failed = progress.job.id, f"{progress.failed:,} rows could not be scored"
-    overspent = not rows and max_failed is not None and progress.failed > max_failed
-    if not progress.state.ended:
-        raise RelexError(f"{job_id} is {progress.state}: only a job that has ended can be tried again")
-    if not progress.unscored and not progress.failed:
-        raise RelexError(f"{job_id} is {progress.state}, every row has a prediction: there is nothing to try again")
-    if overspent:
-        ways = f"{hints.retry_row_errors()}, {hints.allow_more_errors(progress.failed)}"
-        raise RelexError(f"{job_id}: {failed}, --max-failed allows {max_failed:,}; {ways}")
-    if not progress.unscored and not rows and not progress.job.error:
-        raise RelexError(f"{job_id}: every shard is done; {failed}; {hints.retry_row_errors()}")
-
-
-def _set(tx: Transaction, progress: Progress, **values: object) -> None:
-    tx.execute(update(jobs).where(jobs.c.id == progress.job.id).values(**values))
+def _set(tx: Transaction, job: Job, **values: object) -> None:
+    tx.execute(update(jobs).where(jobs.c.id == job.id).values(**values))

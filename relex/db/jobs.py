@@ -5,7 +5,7 @@ from dataclasses import asdict
 from sqlalchemy import ColumnElement, Row, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from relex.db import locks
+from relex.db import leases
 from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
 from relex.db.tables import jobs
@@ -201,10 +201,10 @@ def lock_job(tx: Transaction, job_ref: str, timeout: str | None = None) -> Progr
     """
     job_id = find(tx, job_ref).id
     # Others wait for this transaction, so it must not wait for a worker that froze in its COMMIT.
-    locks.limit_waits(tx, timeout or LOCK_TIMEOUT)
+    leases.limit_waits(tx, timeout or LOCK_TIMEOUT)
     # This mode does not block workers: their foreign keys share the lock of the row.
     tx.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
-    locks.lock_sweep(tx)
+    leases.lock_sweep(tx)
     return progress(tx, find(tx, job_id))
 
 

@@ -9,6 +9,10 @@ Every write after the claim repeats its fencing token, and is refused (:class:`L
 claimed the row or it was cancelled. An expired lease does not prove that its worker is dead: Postgres may have been
 unreachable for longer. So a worker that returns under its old token is accepted until another worker claims the row,
 and its results are kept. All times are the database's; the clocks of workers are never used.
+
+A process that freezes in the middle of a transaction (a stopped machine, a broken network) keeps its locks until it
+continues or Postgres ends its session after a minute. Others must not wait that long: hence the limits on waiting for
+a lock, and on the time for which a session may hold that of the sweep.
 """
 
 from collections.abc import Callable
@@ -34,6 +38,15 @@ RECONNECT = "interval '10 seconds'"
 """Time after the start of Postgres in which a missing renewal is not counted: workers must reconnect first."""
 
 now = func.clock_timestamp()
+
+SWEEP = 7265121  # any number, the same in every relex
+SWEEP_IDLE_TIMEOUT = "5s"
+"""Idle time after which Postgres ends a session with the sweep's lock; every recovery and command waits for it."""
+
+TRY_LOCK_SWEEP = text(f"SELECT pg_try_advisory_xact_lock({SWEEP})")
+LOCK_SWEEP = text(f"SELECT pg_advisory_xact_lock({SWEEP})")
+LIMIT_IDLE = text("SELECT set_config('idle_in_transaction_session_timeout', :timeout, true)")
+LIMIT_WAITS = text("SELECT set_config('lock_timeout', :timeout, true)")
 
 
 class Claim(Protocol):
@@ -147,3 +160,23 @@ def recovery(leased: Leased[Claimed]) -> TextClause:
         FROM stalled
         WHERE {" AND ".join(f"{table}.{name} = stalled.{name}" for name in key)}
     """)  # noqa: S608 - the names are those of relex' own tables
+
+
+def try_lock_sweep(tx: Transaction) -> bool:
+    """Try to lock the sweep until the transaction ends; return False if another worker has the lock."""
+    tx.execute(LIMIT_IDLE, {"timeout": SWEEP_IDLE_TIMEOUT})
+    return bool(tx.scalar(TRY_LOCK_SWEEP))
+
+
+def lock_sweep(tx: Transaction) -> None:
+    """Lock the sweep until the transaction ends; wait for one that is running."""
+    tx.execute(LIMIT_IDLE, {"timeout": SWEEP_IDLE_TIMEOUT})
+    tx.execute(LOCK_SWEEP)
+
+
+def limit_waits(tx: Transaction, timeout: str) -> None:
+    """Limit how long a statement of the transaction waits for a lock; `timeout` is such as '5s'.
+
+    A statement that waits longer raises :class:`relex.errors.LockTimeout`.
+    """
+    tx.execute(LIMIT_WAITS, {"timeout": timeout})

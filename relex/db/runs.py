@@ -15,13 +15,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, insert, select, text, update
 
-from relex.db import leases, locks
+from relex.db import leases
 from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
 from relex.db.leases import Leased
 from relex.db.tables import fencing_tokens, runs
 from relex.domain.runs import RunId, RunState, TrainingRun
-from relex.errors import LeaseLost, RelexError, RunNotFound
+from relex.errors import LeaseLost, RunNotFound
 
 CLAIM = text(f"""
     WITH picked AS (
@@ -83,16 +83,15 @@ def claim(tx: Transaction, worker: str, lease_seconds: float) -> TrainingRun | N
     return None if run_id is None else _get(tx, run_id)
 
 
-def cancel(tx: Transaction, run: TrainingRun) -> None:
-    """Cancel a run that has not ended; its worker notices at its next write.
+def cancel(tx: Transaction, run: TrainingRun) -> bool:
+    """Cancel a run; return False if it has ended already. Its worker notices at its next write.
 
     A worker that is registering the model version finishes first, or the cancel comes first; never half of each.
 
     Raises:
-        RelexError: the run has already ended.
         LockTimeout: the worker that is registering is frozen.
     """
-    locks.limit_waits(tx, CANCEL_TIMEOUT)
+    leases.limit_waits(tx, CANCEL_TIMEOUT)
     values = {
         "state": RunState.CANCELLED,
         "token": fencing_tokens.next_value(),
@@ -101,8 +100,7 @@ def cancel(tx: Transaction, run: TrainingRun) -> None:
         "error": None,
     }
     still_open = (runs.c.id == run.id) & runs.c.state.in_([RunState.QUEUED, RunState.RUNNING])
-    if tx.execute(update(runs).where(still_open).values(**values)).rowcount != 1:
-        raise RelexError(f"{run.id} is {_get(tx, run.id).state} already: there is nothing to cancel")
+    return tx.execute(update(runs).where(still_open).values(**values)).rowcount == 1
 
 
 def lock_run(tx: Transaction, run: TrainingRun) -> None:

@@ -6,19 +6,25 @@ from sqlalchemy import text
 
 from relex.db.connection import Database, Transaction
 from relex.errors import RelexError
-from relex.hints import jobs as hints
+
+UTF8 = "UTF8"
+"""The encoding that relex needs, as Postgres names it."""
 
 
-def require_latest_revision(database: Database) -> None:
-    """Refuse tables of another revision.
+class WrongEncoding(RelexError):
+    """A database in another encoding than UTF-8."""
 
-    Raises:
-        RelexError: the tables are older than this relex, or of a revision that it does not know; the message ends with
-            what to do.
-    """
-    revision = current_revision(database)
-    if revision != latest_revision():
-        raise mismatch(database, revision)
+    def __init__(self, encoding: str) -> None:
+        super().__init__(encoding)
+        self.encoding = encoding
+
+
+class UnknownRevision(RelexError):
+    """Tables at a revision that this relex does not know, and which it leaves alone."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(revision)
+        self.revision = revision
 
 
 def current_revision(database: Database) -> str | None:
@@ -42,32 +48,6 @@ def latest_revision() -> str:
 def is_known(revision: str | None) -> bool:
     """Return whether this relex can upgrade from a revision; None, a database without tables, counts as known."""
     return revision is None or revision in _known_revisions()
-
-
-def mismatch(database: Database, revision: str | None) -> RelexError:
-    """Return the error for tables at the wrong revision, with what to do at its end."""
-    return RelexError(f"{describe_mismatch(database, revision)}; {_suggestion(revision)}")
-
-
-def describe_mismatch(database: Database, revision: str | None) -> str:
-    """Describe what is wrong with tables at this revision."""
-    tables = f"the tables in {database.name} are at revision {revision or 'none'}"
-    if is_known(revision):
-        return f"{tables}, this relex needs {latest_revision()}"
-    return (
-        f"{tables}, which this relex does not know (it needs {latest_revision()}): "
-        "a newer relex or a pre-release made them"
-    )
-
-
-def suggested_fix(revision: str | None) -> str:
-    """Return what to do about tables at this revision, for `relex doctor`, which prints commands without backticks."""
-    return hints.UPGRADE if is_known(revision) else hints.update_relex()
-
-
-def _suggestion(revision: str | None) -> str:
-    """Return what to do about tables at this revision, as the end of an error message."""
-    return hints.upgrade_tables() if is_known(revision) else f"{hints.update_relex()}, or use an empty database"
 
 
 def _known_revisions() -> set[str]:

@@ -31,7 +31,7 @@ fencing_tokens = Sequence("fencing_tokens", metadata=metadata, data_type=BigInte
 """Source of fencing tokens: every claim gets a higher number, and a write with a lower one is refused."""
 
 arrivals = Sequence("arrivals", metadata=metadata, data_type=BigInteger)
-"""Common numbering of jobs and runs in the order of their arrival: `@last` is the newest of both."""
+"""One sequence numbers jobs and runs in the order of their arrival: `@last` is the newest of them all."""
 
 
 def _seq() -> Column[int]:

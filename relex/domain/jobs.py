@@ -67,7 +67,7 @@ class MaxFailed:
         match = re.fullmatch(r"(\d{1,9})|(\d{1,3}(?:\.\d{1,9})?)%", text, re.ASCII)
         if match is None or (match[2] and Decimal(match[2]) > HUNDRED):
             raise InvalidInput(
-                f"'{text}' is no error budget: write a number of rows or a share of them, {hints.error_budget()}"
+                f"'{text}' is not an error budget: write a number of rows or a share of them, {hints.error_budget()}"
             )
         return cls(Decimal(match[1] or match[2]), percent=match[2] is not None)
 

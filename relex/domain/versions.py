@@ -24,7 +24,7 @@ class Scores:
 
 
 FP32, DEFAULT_PRECISION = "fp32", "default"
-PRECISIONS = {FP32: "fp32", DEFAULT_PRECISION: "16 bit where a worker has it"}
+PRECISIONS = {FP32: "fp32", DEFAULT_PRECISION: "16 bit if the worker supports it"}
 """Descriptions of the precisions."""
 
 

@@ -73,6 +73,9 @@ def _restrict(folder: Path, descriptor: int, uid: int, gid: int) -> None:
 START_TIMEOUT = 60.0
 """Seconds that a start may take, including the recovery after a crash."""
 
+HANG_TIMEOUT = 60.0
+"""Seconds that a live server may refuse connections before it counts as hanging."""
+
 STOP_TIMEOUT = 20.0
 """Seconds that a stop may take, including a last checkpoint; without it the next start recovers, and no row is lost."""
 
@@ -104,7 +107,7 @@ def ensure_started(cluster: Cluster) -> Path:
         ServiceUnreachable: the server does not start, or neither accepts connections nor ends; or a server that relex
             did not start runs on these data.
     """
-    deadline = time.monotonic() + START_TIMEOUT
+    deadline = time.monotonic() + HANG_TIMEOUT
     while not (folder := find_server(cluster.places.data)):
         is_ours = not locks.is_free(cluster.places.server_lock)
         if not is_ours and _postmaster(cluster.places.data) is None:
@@ -115,7 +118,7 @@ def ensure_started(cluster: Cluster) -> Path:
             _shut_down_immediately(
                 cluster, f"the server on {cluster.places.data} is alive but does not accept connections"
             )
-            deadline = time.monotonic() + START_TIMEOUT
+            deadline = time.monotonic() + HANG_TIMEOUT
         time.sleep(POLL_SECONDS)
     return folder
 

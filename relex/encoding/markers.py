@@ -23,9 +23,9 @@ class Scheme(StrEnum):
     NONE = "none"
     """The sentence without markers."""
     ENTITY_MARKER = "entity_marker"
-    """`[E1]subject[/E1]`, `[E2]object[/E2]`."""
+    """`[E1] subject[/E1]`, `[E2] object[/E2]`."""
     TYPED_ENTITY_MARKER = "typed_entity_marker"
-    """`[E1-ORG]subject[/E1-ORG]`, `[E2-PER]object[/E2-PER]`."""
+    """`[E1-ORG] subject[/E1-ORG]`, `[E2-PER] object[/E2-PER]`."""
     TYPED_PUNCT_MARKER = "typed_punct_marker"
     """`@ * ORG * subject @`, `# ^ PER ^ object #`: only ordinary tokens."""
 
@@ -63,6 +63,11 @@ def marker_tokens(scheme: Scheme) -> tuple[str, ...]:
     return tuple(token for name in names for token in (f"[{name}]", f"[/{name}]"))
 
 
+def is_closing(marker: str) -> bool:
+    """Return whether a marker token stands after an entity."""
+    return marker.startswith("[/")
+
+
 def mark(example: Example, scheme: Scheme, type_sentence: bool, mask: str | None = None) -> MarkedText:
     """Mark the entities of an example, and return the text with the ranges of both.
 
@@ -90,7 +95,7 @@ def mark(example: Example, scheme: Scheme, type_sentence: bool, mask: str | None
     )
     controls = [words[entity] for entity in words] if mask else []
     if marker_tokens(scheme):
-        controls += [(blocks[entity][0], words[entity][0]) for entity in words]
+        controls += [(blocks[entity][0], words[entity][0] - 1) for entity in words]
         controls += [(words[entity][1], blocks[entity][1]) for entity in words]
     return MarkedText(
         text=text,
@@ -105,15 +110,19 @@ def mark(example: Example, scheme: Scheme, type_sentence: bool, mask: str | None
 
 
 def _around(entity: Entity, scheme: Scheme, *, is_subject: bool) -> tuple[str, str]:
-    """Return the markers before and after an entity."""
+    """Return the markers before and after an entity.
+
+    The space after an opening marker lets vocabularies with a sign for the start of a word (SentencePiece, byte-level
+    BPE) split the entity as in plain text. There is none before a closing marker, so that a particle continues a word.
+    """
     role = "E1" if is_subject else "E2"
     match scheme:
         case Scheme.NONE:
             return "", ""
         case Scheme.ENTITY_MARKER:
-            return f"[{role}]", f"[/{role}]"
+            return f"[{role}] ", f"[/{role}]"
         case Scheme.TYPED_ENTITY_MARKER:
-            return f"[{role}-{entity.type}]", f"[/{role}-{entity.type}]"
+            return f"[{role}-{entity.type}] ", f"[/{role}-{entity.type}]"
         case Scheme.TYPED_PUNCT_MARKER:
             outer, inner = "@*" if is_subject else "#^"
             return f"{outer} {inner} {entity.type} {inner} ", f" {outer}"

@@ -53,7 +53,7 @@ class Pack:
     """Shape: [K, C, 2], int64; positions of the opening markers, counted in their example."""
 
     @property
-    def end(self) -> int:
+    def num_tokens(self) -> int:
         """Number of tokens of all examples; padding follows."""
         return sum(segment.count * segment.length for segment in self.segments)
 

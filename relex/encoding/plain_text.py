@@ -5,10 +5,12 @@ end early or move its markers. Almost no sentence holds such text, so each is en
 a control token that relex did not insert, it is encoded again in pieces. This module needs no torch.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Encoding, Tokenizer
 
@@ -34,16 +36,18 @@ class PlainTextTokenizer:
     Args:
         backend: a tokenizer without truncation and padding.
         markers: the scheme's marker tokens.
+        unknown: the token of words that the vocabulary lacks, which is not a control token.
     """
 
-    def __init__(self, backend: Tokenizer, markers: Sequence[str]) -> None:
+    def __init__(self, backend: Tokenizer, markers: Sequence[str], unknown: str | None) -> None:
         self._backend = backend
-        special = {number for number, token in backend.get_added_tokens_decoder().items() if token.special}
-        self._unknown = getattr(backend.model, "unk_token", None)
-        unknown = None if self._unknown is None else backend.token_to_id(self._unknown)
-        # The unknown token stands for a word that the vocabulary lacks, so it is not a control token.
-        self._controls = frozenset({*special, *map(backend.token_to_id, markers)} - {unknown, None})
-        self._candidates = self._controls | {unknown}
+        added = backend.get_added_tokens_decoder()
+        special = {number for number, token in added.items() if token.special}
+        self._left_stripping = {token.content for token in added.values() if token.lstrip}
+        self._unknown = unknown
+        number = None if unknown is None else backend.token_to_id(unknown)
+        self._controls = frozenset({*special, *map(backend.token_to_id, markers)} - {number, None})
+        self._candidates = self._controls | {number}
 
     def encode_batch(self, texts: Sequence[MarkedText]) -> Iterator[EncodedText]:
         """Encode marked sentences in the given order, with one call of the tokenizer for all."""
@@ -73,7 +77,7 @@ class PlainTextTokenizer:
         """Encode control tokens and the text between them separately, and join them as the tokenizer does."""
         parts: list[tuple[int, Encoding]] = []
         end = 0
-        for start, stop in text.controls:
+        for start, stop in map(self._with_space(text.text), text.controls):
             parts += self._plain(text.text[end:start], end)
             parts.append((start, self._backend.encode(text.text[start:stop], add_special_tokens=False)))
             end = stop
@@ -88,6 +92,16 @@ class PlainTextTokenizer:
             offsets[place] = start + shift, end + shift
         return EncodedText(joined.ids, joined.type_ids, offsets, range(first, first + len(shifts)))
 
+    def _with_space(self, text: str) -> Callable[[Range], Range]:
+        """Return a function that extends a control token's range by the spaces before it that the token takes."""
+
+        def extended(control: Range) -> Range:
+            start, end = control
+            before = text[:start].rstrip() if text[start:end] in self._left_stripping else text[:start]
+            return len(before), end
+
+        return extended
+
     def _pair(self, text: MarkedText) -> Encoding | None:
         if text.pair is None:
             return None
@@ -101,7 +115,8 @@ class PlainTextTokenizer:
         A vocabulary may also hold its control tokens as ordinary entries (Unigram): text that still becomes one is cut
         inside it. A control token of a single character is left out.
         """
-        encoding = self._textual.encode(text, add_special_tokens=False)
+        tokenizer = self._textual_inside if shift else self._textual
+        encoding = tokenizer.encode(text, add_special_tokens=False)
         offsets = encoding.offsets
         forged = [offsets[place] for place, number in enumerate(encoding.ids) if number in self._controls]
         if not forged:
@@ -122,6 +137,31 @@ class PlainTextTokenizer:
         copy = Tokenizer.from_str(self._backend.to_str())
         copy.encode_special_tokens = True
         return copy
+
+    @cached_property
+    def _textual_inside(self) -> Tokenizer:
+        """A copy of `_textual` for pieces inside a text, which start no word unless every part of a text does."""
+        copy = Tokenizer.from_str(self._textual.to_str())
+        copy.encode_special_tokens = True
+        set_word_start(copy, "first", "never")
+        return copy
+
+
+def set_word_start(tokenizer: Tokenizer, old: str, new: str) -> None:
+    """Replace SentencePiece's rule about which parts of a text start a word: always, first, or never."""
+
+    def replaced(state: Any) -> Any:
+        if isinstance(state, list):
+            return [replaced(item) for item in state]
+        if not isinstance(state, dict):
+            return state
+        changed = {"prepend_scheme": new} if state.get("prepend_scheme") == old else {}
+        return {key: replaced(value) for key, value in state.items()} | changed
+
+    if tokenizer.pre_tokenizer is not None:
+        pre_tokenizer = tokenizer.pre_tokenizer
+        pre_tokenizer.__setstate__(json.dumps(replaced(json.loads(pre_tokenizer.__getstate__()))).encode())
+        tokenizer.pre_tokenizer = pre_tokenizer
 
 
 def _merged(parts: Sequence[tuple[int, Encoding]]) -> Encoding:

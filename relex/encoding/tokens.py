@@ -62,7 +62,7 @@ class Encoder:
         # Some backbones' files switch these on; they would cut entities and make results depend on neighbors.
         backend.no_truncation()
         backend.no_padding()
-        self._plain_text = PlainTextTokenizer(backend, marker_tokens(scheme))
+        self._plain_text = PlainTextTokenizer(backend, marker_tokens(scheme), tokenizer.unk_token)
 
     def encode(self, examples: Sequence[Example]) -> list[EncodedExample]:
         """Encode examples in the given order; one tokenizer call for all of them.

@@ -22,7 +22,7 @@ class EnsembleFacts:
     examples: int
     made_by: str
     """A command that makes the ensemble again."""
-    licence: str = "Each member keeps its licence; see `member-1/README.md` and the others."
+    license: str = "Each member keeps its license; see `member-1/README.md` and the others."
     precision: str = "fp32"
     """Precision in which the members were scored; `default` is 16 bit where a worker supports it."""
     further_scores: Sequence[tuple[str, float]] = ()
@@ -78,7 +78,7 @@ def ensemble_card(facts: EnsembleFacts) -> str:
         + "\n".join([*members, *votes])
         + "".join(f"\n\n{words} (this vote): {score:.2f}" for words, score in facts.further_scores)
         + "\n\nThe weighted vote is evaluated on each half of the rows with weights that were fitted on the other.\n\n"
-        f"## To repeat it\n\n```\n{facts.made_by}\n```\n\n## Licence\n\n{facts.licence}\n"
+        f"## To repeat it\n\n```\n{facts.made_by}\n```\n\n## License\n\n{facts.license}\n"
     )
 
 

@@ -90,7 +90,7 @@ def check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise BadCell("unstorable-character", "holds half a surrogate pair, which is no character") from error
+        raise BadCell("unstorable-character", "holds half a surrogate pair, which is not a character") from error
 
 
 def check_sentence(text: str) -> str:

@@ -41,7 +41,7 @@ def split_file(
 
     Raises:
         InvalidCsv: the file has bad rows, rows without label, or too few rows of a label.
-        InvalidInput: valid_share is no share.
+        InvalidInput: valid_share is not between 0 and 1.
         RelexError: other files go by these names, or the folder cannot be written to.
     """
     facts = check_labeled(path, encoding)

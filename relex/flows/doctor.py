@@ -51,7 +51,7 @@ def _embedded(settings: Settings, clock: Callable[[], float]) -> Iterator[CheckR
 def _database(settings: Settings, url: str, clock: Callable[[], float]) -> Iterator[CheckResult]:
     try:
         database = Database(url)
-    except InvalidConfig as exc:  # whatever stands in such a URL is not repeated
+    except InvalidConfig as exc:  # the URL itself is not repeated: it may hold a password
         yield error("database", str(exc), hints.name_database())
         return
     try:

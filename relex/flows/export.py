@@ -116,7 +116,7 @@ def _vouched(manifest: Path) -> Mapping[str, str]:
 def _file_name(job_id: JobId) -> str:
     """Return the id as a file name; it is checked, since the database may be somebody else's."""
     if not re.fullmatch(JOB_ID, job_id):
-        raise RelexError(f"{job_id!r} is no id that relex gave to a job: nothing was written")
+        raise RelexError(f"{job_id!r} is not an id that relex gave to a job: nothing was written")
     return job_id
 
 

@@ -19,7 +19,7 @@ def health(settings: Settings) -> str:
 
     Raises:
         InvalidConfig: no file is named.
-        RelexError: there is none, or it is stale.
+        RelexError: the file is missing or stale.
     """
     if settings.health_file is None:
         raise InvalidConfig(
@@ -28,10 +28,10 @@ def health(settings: Settings) -> str:
     age = _age(settings.health_file)
     if age > max(STALE_SWEEPS * settings.sweep_seconds, MIN_SECONDS):
         raise RelexError(
-            f"the worker was last well {age:.0f} s ago ({settings.health_file}): its log says whether it cannot reach "
-            "Postgres or a batch does not end; start it again"
+            f"the worker was last healthy {age:.0f} s ago ({settings.health_file}): its log says whether it "
+            "cannot reach Postgres or a batch does not end; start it again"
         )
-    return f"the worker was well {max(age, 0):.0f} s ago"
+    return f"the worker was healthy {max(age, 0):.0f} s ago"
 
 
 def _age(path: Path) -> float:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from relex.db import examples as rows
-from relex.db import prediction_cache as cache
+from relex.db import predictions as cache
 from relex.db.connection import Transaction
 from relex.domain.examples import Example, Outcome, Prediction, RowError, RowResult
 from relex.domain.jobs import Shard

@@ -7,6 +7,7 @@ the fake scorer of the tests.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,13 +22,18 @@ from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
 from relex.flows.lease import Lease, LeaseTerms, Stopped, retry_until_written
 from relex.flows.pending_rows import PendingRows
 from relex.flows.sweep import close
-from relex.flows.unloadable import UnloadableModels
 from relex.logs import log_context
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 RETRY_SECONDS = 5.0
+
+FIRST_PAUSE = 15.0
+"""Seconds for which a worker skips a model version after it first failed to load it."""
+
+MAX_PAUSE = 240.0
+"""Maximum of this pause, which doubles with every failure."""
 
 
 class Scorer(Protocol):
@@ -48,6 +54,31 @@ class OpenScorer(Protocol):
         """Load the checkpoint in a folder to a device, in fp32 where it must be exact."""
 
 
+class UnloadableModels:
+    """The models that one process failed to load, each with a pause that doubles, in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures: dict[str, tuple[float, float]] = {}
+        """Time of the last failure and length of the pause after it, by model."""
+
+    def add(self, model: str) -> float:
+        """Record a failure and return for how many seconds the model is skipped."""
+        _, last = self._failures.get(model, (0.0, 0.0))
+        pause = min(max(2 * last, FIRST_PAUSE), MAX_PAUSE)
+        self._failures[model] = self._clock(), pause
+        return pause
+
+    def forget(self, model: str) -> None:
+        """Forget the failures of a model that was loaded."""
+        self._failures.pop(model, None)
+
+    def names(self) -> list[str]:
+        """Return the models that are skipped at this moment."""
+        now = self._clock()
+        return [model for model, (failed_at, pause) in self._failures.items() if now < failed_at + pause]
+
+
 @dataclass(frozen=True)
 class Worker:
     """A worker: its name, its scorers and the terms of its leases."""
@@ -57,7 +88,7 @@ class Worker:
     """Returns the scorer of a model version, by `name@number` and whether it must be exact (fp32)."""
     terms: LeaseTerms
     unloadable: UnloadableModels = field(default_factory=UnloadableModels)
-    """Model versions that this worker failed to load lately; other workers score their jobs."""
+    """Model versions that this worker failed to load recently; other workers score their jobs."""
 
 
 def score_next(database: Database, worker: Worker) -> bool:

@@ -7,7 +7,7 @@ from relex.domain.runs import TrainingRun
 
 
 def status(database: Database, job_ref: str, lease_seconds: float = 0.0) -> Progress | TrainingRun:
-    """Find the job or training run meant by an id, a unique prefix or `@last` (the newest of both).
+    """Find the job or training run meant by an id, a unique prefix or `@last` (the newest job or run).
 
     `lease_seconds` is the length of the workers' leases; it decides which workers count as stalled.
 

@@ -8,13 +8,14 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from relex.db import examples, job_control, jobs, shards
+from relex.db import examples, jobs, shards
 from relex.db.connection import Database
 from relex.domain.jobs import JobId, JobState, MaxFailed, NewJob
 from relex.errors import InvalidCsv, printable
 from relex.files.problems import FileFacts
 from relex.files.reading import read_examples
 from relex.files.text import shown_path
+from relex.flows.control import adjust_job
 from relex.registry import model_versions
 
 
@@ -75,7 +76,7 @@ def submit(database: Database, path: Path, facts: FileFacts, options: SubmitOpti
             state = jobs.progress(tx, before).state
             if state not in (JobState.FAILED, JobState.CANCELLED):
                 jobs.make_newest(tx, before.id)
-                changes = job_control.adjust(tx, before.id, options.priority, options.max_failed)
+                changes = adjust_job(tx, before.id, options.priority, options.max_failed)
                 state = jobs.progress(tx, jobs.find(tx, before.id)).state
                 return Submission(before.id, new.model, 0, state, changes)
             job_id = jobs.insert_instead(tx, new, before.id)

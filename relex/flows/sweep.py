@@ -1,17 +1,18 @@
 """Recovery: expired leases, unclosed jobs, work that no worker was notified of.
 
-Every worker sweeps every few seconds, and so does whoever looks at a job, so no single process is needed for recovery.
-A sweep never waits for a frozen process: what somebody has locked is left for the next one.
+Every worker sweeps every few seconds, and so does every command that shows a job: recovery depends on no single
+process. A sweep never waits for a frozen process: it leaves what another session has locked to the next sweep.
 """
 
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from relex.db import jobs, locks, runs, schema, shards
+from relex.db import jobs, leases, runs, shards
 from relex.db.connection import Database
 from relex.domain.jobs import JobId
 from relex.errors import DatabaseUnreachable, LockTimeout, RelexError
+from relex.flows.database import require_latest_revision
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def sweep(database: Database, unloadable: Collection[str] = ()) -> Waiting:
     Raises:
         RelexError: the tables were upgraded, or never made: no one may write to them with this relex.
     """
-    schema.require_latest_revision(database)
+    require_latest_revision(database)
     _recover(database)
     with database.transaction() as tx:
         ended = jobs.ended(tx)
@@ -49,8 +50,8 @@ def _recover(database: Database) -> None:
     """Return the work of stalled workers to the queue, unless another process does so at this moment."""
     try:
         with database.transaction() as tx:
-            locks.limit_waits(tx, LOCK_TIMEOUT)
-            if locks.try_lock_sweep(tx):
+            leases.limit_waits(tx, LOCK_TIMEOUT)
+            if leases.try_lock_sweep(tx):
                 recovered = shards.recover(tx), runs.recover(tx)
                 if any(recovered):
                     logger.info("recovered %d shards and %d training runs of stalled workers", *recovered)

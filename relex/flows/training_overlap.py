@@ -47,7 +47,7 @@ def _compared(version: ModelVersion, file: TrainingFile, examples: Sequence[Exam
     if trained_on is None:
         return [
             SeenRows(
-                f"{version} was trained on {name}, which is not where it was read: its rows are not compared", False
+                f"{version} was trained on {name}, which is no longer at its path: its rows are not compared", False
             )
         ]
     contents = {_content(example) for example in trained_on}

@@ -5,35 +5,29 @@ checkpoint contains the whole configuration of the backbone and needs neither it
 """
 
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
-    AddedToken,
     AutoConfig,
     AutoModel,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from relex.encoding.markers import marker_tokens
 from relex.encoding.tokens import Encoder
 from relex.errors import BadCheckpoint, InvalidConfig
 from relex.model.config import ModelConfig
-from relex.model.folder import TOKENIZER, TOKENIZER_CONFIG, labels_in_order, read_json
+from relex.model.folder import labels_in_order
 from relex.model.hub import Progress, backbone_folder, weights_folder
+from relex.model.markers import add_embedded_markers
 from relex.model.pooling import pooling_module
-from relex.model.sentencepiece import sentencepiece_file, sentencepiece_tokenizer
-
-LOCAL_ONLY = {"local_files_only": True, "trust_remote_code": False}
-"""No network, and no Python code of a model's folder: transformers would ask on the terminal whether to run it."""
+from relex.model.tokenizer import LOCAL_ONLY
 
 
 class RelationConfig(PretrainedConfig):
@@ -147,22 +141,9 @@ class RelationClassifier(PreTrainedModel):
         if model_config.max_length > positions:
             raise InvalidConfig(f"max_length {model_config.max_length}: the backbone has only {positions} positions")
         model = cls(RelationConfig.make(backbone.config, model_config), backbone)
-        model._add_markers(tokenizer)
+        add_embedded_markers(model.backbone, tokenizer, model_config.scheme)
+        model.config.backbone = _plain(model.backbone.config)
         return model
-
-    def _add_markers(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        """Give each new marker an id and an embedding drawn with the vocabulary's mean and deviation."""
-        vocabulary = tokenizer.get_vocab()
-        markers = marker_tokens(self.relation.scheme)
-        atomic = [AddedToken(token, normalized=False, special=True) for token in markers]
-        tokenizer.add_tokens(atomic, special_tokens=True)
-        rows = self.backbone.resize_token_embeddings().num_embeddings
-        table = self.backbone.resize_token_embeddings(max(rows, len(tokenizer)), mean_resizing=False).weight.data
-        ids = tokenizer.get_vocab()
-        new = [ids[token] for token in markers if token not in vocabulary or ids[token] >= rows]
-        old = table[: min(rows, len(vocabulary))]
-        table[new] = torch.normal(old.mean(0).expand(len(new), -1), old.std(0).expand(len(new), -1))
-        self.config.backbone = _plain(self.backbone.config)
 
     def encoder(self, tokenizer: PreTrainedTokenizerFast) -> Encoder:
         """Create the encoder for this model's inputs."""
@@ -199,36 +180,6 @@ class RelationClassifier(PreTrainedModel):
         """
         logits: Tensor = self.classifier(self.dropout(self.pooling(hidden, masks, markers)))
         return logits
-
-
-def backbone_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:
-    """Load the tokenizer of a backbone: a tokenizer.json, a vocab.txt, or a SentencePiece model.
-
-    Raises:
-        ModelNotFound, ServiceUnreachable, RelexError: as for `backbone_folder`.
-        InvalidConfig: it cannot be read, or is not a fast tokenizer, which alone maps tokens to characters.
-    """
-    folder = backbone_folder(name_or_path)
-    try:
-        if pieces := sentencepiece_file(folder):
-            return sentencepiece_tokenizer(pieces)
-        tokenizer = AutoTokenizer.from_pretrained(folder, **_casing(folder), **LOCAL_ONLY)
-    except (OSError, ValueError, BadCheckpoint) as exc:
-        raise InvalidConfig(f"tokenizer of {name_or_path}: {_first_line(exc)}; choose another") from exc
-    if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise InvalidConfig(f"tokenizer of {name_or_path}: not a fast tokenizer; choose a backbone that has one")
-    return tokenizer
-
-
-def _casing(folder: Path) -> dict[str, bool]:
-    """Return the option that keeps Hangul intact for a vocab.txt without a setting for it.
-
-    transformers' default is meant for English: it lowers the case, and splits syllables as it strips accents.
-    """
-    if (folder / TOKENIZER).is_file() or not (folder / "vocab.txt").is_file():
-        return {}
-    config = read_json(folder / TOKENIZER_CONFIG) if (folder / TOKENIZER_CONFIG).is_file() else {}
-    return {} if "do_lower_case" in config else {"do_lower_case": False}
 
 
 def _first_line(exc: Exception) -> str:

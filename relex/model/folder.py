@@ -106,7 +106,7 @@ def check(folder: Path) -> None:
     if pickled:
         raise BadCheckpoint(
             f"{folder}: {', '.join(pickled)} can run code when opened, so relex never reads it; "
-            f"train anew, or convert the weights to {WEIGHTS} on a machine that you trust, and remove it"
+            f"train again, or convert the weights to {WEIGHTS} on a machine that you trust, and remove it"
         )
     if (folder / ENSEMBLE).is_file():
         if not members(folder):
@@ -168,7 +168,7 @@ def check_label_numbers(folder: Path) -> None:
     if numbers is None:
         return
     if not isinstance(numbers, dict):
-        raise BadCheckpoint(f"{path}: label2id is no table of labels; {LABEL_ORDER}")
+        raise BadCheckpoint(f"{path}: label2id is not a table of labels; {LABEL_ORDER}")
     for number, label in enumerate(read_labels(folder)):
         if str(numbers.get(label)) != str(number):
             other = f"numbers it {shortened(str(numbers[label]))}" if label in numbers else "lacks it"

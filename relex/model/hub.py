@@ -34,7 +34,7 @@ from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 from tqdm.std import tqdm
 
 from relex.errors import InvalidConfig, ModelNotFound, RelexError, ServiceUnreachable
-from relex.hints import hub as hints
+from relex.hints import models as hints
 from relex.model import pickled
 
 logger = logging.getLogger(__name__)

@@ -206,10 +206,10 @@ def _attend(
 
 def _attend_at_once(by_token: list[Tensor], result: Tensor, pack: Pack, scaling: float | None) -> None:
     """Attend with FlashAttention's variable-length kernel, which is 16-bit only. Shapes: [T, heads, D]."""
-    query, key, value = (each[: pack.end] for each in by_token)
+    query, key, value = (each[: pack.num_tokens] for each in by_token)
     bounds, longest = pack.boundaries, pack.longest
     attended = varlen_attn(query, key, value, bounds, bounds, longest, longest, scale=scaling, num_splits=SPLITS)
-    result[: pack.end] = attended if isinstance(attended, Tensor) else attended[0]
+    result[: pack.num_tokens] = attended if isinstance(attended, Tensor) else attended[0]
 
 
 def _attend_by_segment(by_token: list[Tensor], result: Tensor, pack: Pack, scaling: float | None) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 
 from relex.errors import InvalidConfig, RelexError
-from relex.hints import hub as hints
+from relex.hints import models as hints
 
 logger = logging.getLogger(__name__)
 

@@ -118,7 +118,7 @@ def unshared(state: Mapping[str, Any]) -> dict[str, Any]:
 def reason_of(error: Exception) -> str:
     """Describe in one line why a file cannot be read, without torch's advice to open it anyway."""
     if match := re.search(r"GLOBAL ([\w.]+)", str(error)):
-        return f"it asks for {match[1]}, which is no tensor"
+        return f"it asks for {match[1]}, which is not a tensor"
     if match := re.search(r"WeightsUnpickler error: ([^\n]+)", str(error)):
         return match[1][:REASON_CHARACTERS]
     return re.split(r"[\n.]", str(error), maxsplit=1)[0][:REASON_CHARACTERS] or type(error).__name__

@@ -78,7 +78,8 @@ def _copy(source: Path, target: Path) -> None:
 def _check_classifier(checkpoint: Path) -> None:
     if (kind := folder.read_kind(checkpoint)) != "relex":
         raise BadCheckpoint(
-            f"{checkpoint}: model_type {kind} is no relation classifier of relex; {hints.train_as_encoder(checkpoint)}"
+            f"{checkpoint}: model_type {kind} is not a relation classifier of relex; "
+            f"{hints.train_as_encoder(checkpoint)}"
         )
     _check_labels(checkpoint, folder.read_labels(checkpoint))
     folder.check_label_numbers(checkpoint)

@@ -25,7 +25,7 @@ def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto"
 
     Args:
         folder: a checkpoint or an ensemble, not registered yet.
-        examples: labeled; of many, some at equal distances are taken.
+        examples: labeled examples; of more than MAX_EXAMPLES, a sample at equal distances is scored.
         device: as in `Scorer`.
 
     Raises:
@@ -34,13 +34,13 @@ def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto"
     half = half_precision(resolve_device(device))
     if half is None:
         return
-    taken = examples[:: -(-len(examples) // MAX_EXAMPLES)]
+    sample = examples[:: -(-len(examples) // MAX_EXAMPLES)]
     for classifier in classifiers(folder):
         if read_parity(classifier) is None:
             scorer = Scorer(classifier, device, half)
-            if scorer.dtype is half:  # an encoder that is padded knows float32 only
-                exact = _scored(Scorer(classifier, device, torch.float32), taken)
-                write_parity(classifier, _compared(name_of(half), taken, _scored(scorer, taken), exact))
+            if scorer.dtype is half:  # a padded encoder supports only float32
+                exact = _scored(Scorer(classifier, device, torch.float32), sample)
+                write_parity(classifier, _compared(name_of(half), sample, _scored(scorer, sample), exact))
 
 
 def _scored(scorer: Scorer, examples: Sequence[Example]) -> list[Prediction]:

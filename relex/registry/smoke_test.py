@@ -20,7 +20,7 @@ def run_smoke_test(folder: Path) -> None:
     """Let a checkpoint score two sentences on the CPU, one of them longer than its window.
 
     Raises:
-        BadCheckpoint: it cannot be loaded, or what it returns is no prediction.
+        BadCheckpoint: it cannot be loaded, or its result is not a prediction.
     """
     try:
         examples = [_example(0, 0), _example(1, LONG)]

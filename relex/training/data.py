@@ -36,10 +36,10 @@ class TrainingData:
 
     def items(self) -> list[dict[str, Any]]:
         """Return the items for the collator: the examples, the filler of `EpochOrder`, the masked examples."""
-        examples, hidden = self._labelled(self.encoded), self._labelled(self.hidden)
+        examples, hidden = self._labeled(self.encoded), self._labeled(self.hidden)
         return [*examples, examples[0] | {"counts": False}, *hidden]
 
-    def _labelled(self, encoded: Sequence[EncodedExample]) -> list[dict[str, Any]]:
+    def _labeled(self, encoded: Sequence[EncodedExample]) -> list[dict[str, Any]]:
         index = {label: number for number, label in enumerate(RELATIONS)}
         return [
             {"encoded": item, "gold": index[label], "counts": True}

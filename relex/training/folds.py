@@ -29,7 +29,7 @@ from relex.model.folder import METRICS, MODEL_CARD, TRAIN_CONFIG, read_metrics
 from relex.training import distributed
 from relex.training.fitting import save_dtype, train_classifier
 from relex.training.history import Report
-from relex.training.model_card import data_entry, further_scores, licence
+from relex.training.model_card import data_entry, further_scores, license_text
 from relex.training.recipe.config import TrainingConfig
 from relex.training.validation import Validation, gold_labels, predicted_labels, probabilities_of
 from relex.training.workspace import Scratch, TrainingOutcome, TrainingPaths, digest_of
@@ -150,7 +150,7 @@ def _write_ensemble(
         file_sha256=digests[1],
         examples=len(validation.examples),
         made_by="relex train --config CHECKPOINT/train_config.yaml",
-        licence=licence(config, train),
+        license=license_text(config, train),
         further_scores=further_scores(generalization, config),
         training={"folds": trainings, "data": [data_entry(config, digests[0])]},
     )

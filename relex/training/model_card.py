@@ -57,8 +57,11 @@ def metrics_json(facts: TrainingFacts) -> str:
             "micro_f1_interval": list(evaluation.micro_f1_interval),
             "auprc": evaluation.auprc,
             "average_precision": evaluation.average_precision,
-            "shifted": asdict(facts.generalization.reweighted) if facts.generalization.reweighted else None,
-            "new": {"examples": facts.generalization.unseen_examples, "micro_f1": facts.generalization.unseen_micro_f1},
+            "reweighted": asdict(facts.generalization.reweighted) if facts.generalization.reweighted else None,
+            "unseen_entities": {
+                "examples": facts.generalization.unseen_examples,
+                "micro_f1": facts.generalization.unseen_micro_f1,
+            },
             "per_label": evaluation.per_label.to_dict("index"),
         },
         "training": {
@@ -82,13 +85,13 @@ def data_entry(config: TrainingConfig, sha256: str) -> dict[str, str]:
 
 
 def model_card(facts: TrainingFacts) -> str:
-    """Write the README.md of the checkpoint: scores, training, weaknesses, licence, all labels."""
+    """Write the README.md of the checkpoint: scores, training, weaknesses, license, all labels."""
     sections = [
         _head(facts),
         _scores(facts),
         _training(facts),
         _weaknesses(facts),
-        "## Licence\n\n" + licence(facts.config, facts.train),
+        "## License\n\n" + license_text(facts.config, facts.train),
         _table(facts),
     ]
     return "\n\n".join(sections) + "\n"
@@ -178,17 +181,17 @@ def _seen_words_share(facts: TrainingFacts) -> float:
     return 100 * count / len(facts.valid)
 
 
-def licence(config: TrainingConfig, train: Sequence[Example]) -> str:
-    """Describe the licence of a checkpoint that was trained on these examples."""
+def license_text(config: TrainingConfig, train: Sequence[Example]) -> str:
+    """Describe the license of a checkpoint that was trained on these examples."""
     if _uses_klue(train):
         text = (
-            "Trained on KLUE-RE of the KLUE benchmark (Park et al. 2021, https://klue-benchmark.com), licence CC BY-SA "
-            "4.0. These weights carry the same licence: credit KLUE, and share what you derive from them under it."
+            "Trained on KLUE-RE of the KLUE benchmark (Park et al. 2021, https://klue-benchmark.com), license CC BY-SA "
+            "4.0. These weights carry the same license: credit KLUE, and share what you derive from them under it."
         )
     else:
-        text = f"The licence of the data in {config.data.train.name} applies: state it when you share these weights."
+        text = f"The license of the data in {config.data.train.name} applies: state it when you share these weights."
     if config.backbone.name:
-        text += f"\nThe encoder {config.backbone.name} has its own licence."
+        text += f"\nThe encoder {config.backbone.name} has its own license."
     return text
 
 

@@ -16,9 +16,10 @@ from transformers import PreTrainedTokenizerFast, RobertaConfig
 
 from relex.domain.examples import Example
 from relex.encoding.markers import mark
-from relex.model.classifier import RelationClassifier, backbone_tokenizer
+from relex.model.classifier import RelationClassifier
 from relex.model.config import ModelConfig
 from relex.model.hub import Progress
+from relex.model.tokenizer import backbone_tokenizer, check_known
 from relex.training.recipe.config import TrainingConfig
 from relex.training.recipe.sections import ScratchBackbone
 
@@ -27,6 +28,9 @@ SPECIAL = [PAD, UNKNOWN, START, END, MASK]
 """Special tokens in the order of their ids: padding is 0, where RoBERTa starts to count positions."""
 ALPHABET_SHARE = 4
 """At most one entry in this many may be a single character; most characters need two entries."""
+
+CHECKED_SENTENCES = 1_000
+"""Number of training sentences on which a backbone's tokenizer is checked."""
 
 
 def train_wordpiece(texts: Sequence[str], size: int) -> Tokenizer:
@@ -87,7 +91,8 @@ def build_classifier(
         progress: receives the progress of a download.
 
     Raises:
-        InvalidConfig, ModelNotFound, ServiceUnreachable, RelexError: the backbone cannot be fetched or read.
+        InvalidConfig, ModelNotFound, ServiceUnreachable, RelexError: the backbone cannot be fetched or read,
+            or its tokenizer does not know the words of the training texts.
     """
     model_config = ModelConfig(
         scheme=config.input.scheme,
@@ -103,6 +108,7 @@ def build_classifier(
         return RelationClassifier.from_scratch(backbone, model_config, tokenizer), tokenizer
     name = str(config.backbone.name)
     tokenizer = backbone_tokenizer(name)
+    check_known(tokenizer, [example.sentence for example in train[:CHECKED_SENTENCES]], name)
     return RelationClassifier.from_backbone(name, model_config, tokenizer, progress), tokenizer
 
 

@@ -61,7 +61,7 @@ def train(  # noqa: PLR0913 - every training needs all of them
         InvalidConfig, ModelNotFound, ServiceUnreachable: the backbone cannot be fetched or read.
         RelexError: the loss is not finite.
     """
-    # transformers draws progress bars while it reads and writes weights; a worker's log is no terminal.
+    # transformers draws progress bars while it reads and writes weights; a worker's log is not a terminal.
     disable_progress_bar()
     target = read_all_examples(config.validation.like, config.data.encoding) if config.validation.like else []
     validation = Validation(valid, str(config.data.valid), trained_on=train, target=target)

@@ -2,7 +2,7 @@
 
 KLUE-RE's validation file is optimistic: it shares sentences and names with the training file, and its mix of entity
 types differs from that of the test file. Therefore there are two further scores: micro-F1 reweighted to the mix of an
-unlabelled target, and micro-F1 on the examples whose sentence and entity words are unseen.
+unlabeled target, and micro-F1 on the examples whose sentence and entity words are unseen.
 """
 
 from collections.abc import Sequence

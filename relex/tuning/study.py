@@ -24,9 +24,8 @@ from relex.db import connection, studies
 from relex.db.connection import Database, Transaction
 from relex.errors import InvalidConfig, ModelNotFound, RelexError, Transient
 from relex.hints import jobs as hints
-from relex.tuning.errors import translate_error
 from relex.tuning.space import Changes, Choices, Range, TuningPlan, Value
-from relex.tuning.trials import REASON, Trial, TrialEnd, TrialResult, is_retryable, result_of
+from relex.tuning.trials import REASON, Trial, TrialEnd, TrialResult, is_retryable, result_of, translate_error
 
 STALE = "stale"
 """Attribute of a trial that failed because its process was gone."""
@@ -67,7 +66,7 @@ class Study:
             except (KeyboardInterrupt, SystemExit, Transient, OSError, ModelNotFound):
                 with suppress(RelexError):
                     if trial:
-                        trial.give_back()
+                        trial.release()
                 raise
 
     def is_complete(self, max_trials: int) -> bool:

@@ -1,16 +1,19 @@
 """One trial of a study: a running trial of this process, or the result of any process."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 import optuna
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from relex.db.connection import Database
 from relex.errors import LeaseLost
-from relex.tuning.errors import TAKEN_OVER, translate_error
 from relex.tuning.space import Changes
+
+TAKEN_OVER = "the connection to Postgres broke, and another process has taken this trial over"
 
 REASON = "reason"
 """Attribute of a trial that failed because of its values; a failed trial without it is tried again."""
@@ -78,7 +81,7 @@ class Trial:
             self._trial.set_user_attr(REASON, reason)
         self._end(TrialState.FAIL)
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """End the trial so that this or another process tries its values again."""
         self._end(TrialState.FAIL)
 
@@ -104,3 +107,20 @@ def result_of(trial: FrozenTrial) -> TrialResult:
     scores = trial.intermediate_values.values()
     score = trial.value if trial.state is TrialState.COMPLETE else max(scores, default=None)
     return TrialResult(trial.number, dict(trial.params), outcomes[trial.state], score, trial.user_attrs.get(REASON))
+
+
+@contextmanager
+def translate_error(database: Database) -> Iterator[None]:
+    """Raise relex's errors in place of those that calls of Optuna raise in the block.
+
+    Raises:
+        LeaseLost: another process has ended the trial.
+        DatabaseUnreachable, RelexError: see `Database.translated_errors`.
+    """
+    with database.translated_errors():
+        try:
+            yield
+        except StorageInternalError as error:
+            raise (error.__cause__ or error) from None
+        except UpdateFinishedTrialError as error:
+            raise LeaseLost(TAKEN_OVER) from error

@@ -75,7 +75,7 @@ def test_the_same_file_finds_the_same_job_unless_asked_again(laptop):
     laptop.run("submit", "data/test_data.csv")
     assert laptop.run_json("status", "@last")["job"] == first
     assert again["job"] != first
-    assert (again["known"], again["total"]) == (False, 60)
+    assert (again["existing"], again["total"]) == (False, 60)
     laptop.run("export", again["job"][:6], "--out", "out")
     laptop.run("status", first, "--watch")
     laptop.run("export", first, "--out", "out")

@@ -41,7 +41,7 @@ def test_ctrl_c_ends_a_study_with_a_message(laptop, tmp_path):
     arguments += ["--set", "train.epochs=1000"]
     log = tmp_path / "tune.log"
     with started("tune", *arguments, env=laptop.env, log=log) as process:
-        wait_until(lambda: "  trains\n" in log.read_text())
+        wait_until(lambda: "  started\n" in log.read_text())
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     assert log.read_text().endswith("interrupted\n")

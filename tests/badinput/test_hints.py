@@ -14,7 +14,7 @@ from tests.corpus import csvs
 
 HEADER = csvs.HEADER + ",label"
 ROWS = csvs.table(csvs.row("1") + ",per:title", csvs.row("2") + ",per:titel", header=HEADER)
-"""A file with a bad row: whoever can read it says so."""
+"""A file with a bad row: a reader of it says so."""
 BAD_ROW = "  line 3, id 2  label: unknown label 'per:titel' (did you mean per:title?)"
 RECIPE = ("--config", "scratch", "--set", "data.train=june.csv", "--set", "data.valid=june.csv")
 COMMANDS = (
@@ -49,6 +49,7 @@ def test_every_command_that_reads_a_csv_takes_the_encoding_that_it_advises(comma
 
 
 @pytest.mark.parametrize("encoding", ["cp949", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.hint("tables.encoding")
 def test_one_file_among_others_can_be_converted(command, encoding):
     (command.folder / "june's.csv").write_bytes(ROWS.encode(encoding))
     converted = typed(command, command.refuses("submit", "june's.csv")).strip("'").replace("'\"'\"'", "'")
@@ -68,6 +69,7 @@ def test_advice_about_encodings_does_not_go_in_a_circle(command):
 @pytest.mark.parametrize(
     ("program", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress), ("xz", lzma.compress), ("zstd", None)]
 )
+@pytest.mark.hint("tables.unpack")
 def test_what_is_packed_can_be_unpacked(command, program, pack):
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
@@ -79,6 +81,7 @@ def test_what_is_packed_can_be_unpacked(command, program, pack):
 
 
 @pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.hint("tables.from_json")
 def test_json_becomes_a_csv(command, lines):
     rows = [
         {
@@ -112,5 +115,5 @@ def test_a_file_that_is_there_stays_until_it_is_moved_away(command, arguments):
     assert (said.code, said.lines[-1]) == (1, "hint: move it away, or name another place")
     assert (mine.read_text("utf-8"), sorted(command.folder.iterdir())) == ("mine", before)
     mine.rename(command.folder / "moved")
-    for _ in range(2):  # the same again is no error
+    for _ in range(2):  # the same again is not an error
         assert command.run(*arguments).code == 0

@@ -94,6 +94,7 @@ def test_a_redis_url_that_its_libraries_do_not_understand(command, monkeypatch, 
     assert command.refuses("jobs").lines == [f"error: RELEX_BROKER_URL: {says}"]
 
 
+@pytest.mark.hint("doctor.unset")
 def test_a_typo_in_a_variable_is_reported_by_every_command(command, monkeypatch):
     monkeypatch.setenv("RELEX_BROKER_UR", "redis://:secret@localhost")
     report = ["error: unknown variable RELEX_BROKER_UR (did you mean RELEX_BROKER_URL?)", "hint: unset RELEX_BROKER_UR"]

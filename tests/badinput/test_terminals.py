@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from relex.db import job_control
 from relex.db.connection import Database
+from relex.flows import control
 from relex.hints.doctor import unexpected_error
 from tests.factories import make_job
 
@@ -14,11 +14,11 @@ NAME = "\uc8fc\uc8fc\U0001f600\udcff.csv"
 
 @pytest.fixture
 def named_job(database):
-    """A job of a file whose name has Hangul, an emoji, and a byte that is no text."""
+    """A job of a file whose name has Hangul, an emoji, and a byte that is not text."""
     job = make_job(database)
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE jobs SET file_name = %s", (NAME.replace("\udcff", ""),))
-        job_control.cancel(tx, job.id)  # nothing waits, so no background process is started
+        control.cancel_job(tx, job.id)  # nothing waits, so no background process is started
     yield job
     with database.transaction() as tx:
         tx.exec_driver_sql("TRUNCATE jobs CASCADE")
@@ -48,6 +48,7 @@ def test_a_command_on_a_terminal_of_another_encoding(command, named_job, encodin
     assert said.code in (0, 1, 3, 5)
 
 
+@pytest.mark.hint("doctor.unexpected_error")
 def test_an_error_that_nobody_expected_is_one_line(command):
     with closing(Database(command.database_url)) as database:
         with database.transaction() as tx:

@@ -13,9 +13,8 @@ from cli.main import relex
 from relex.benchmark import ceiling
 from relex.benchmark.benchmark import run_benchmark
 from relex.benchmark.ceiling import Arithmetic, Ceiling, Memory, count_arithmetic
-from relex.benchmark.engine import EngineFactory, EngineSettings, EngineUnavailable
 from relex.benchmark.engines import FACTORIES
-from relex.benchmark.plan import ENGINES, EngineInfo, Plan
+from relex.benchmark.plan import ENGINES, EngineFactory, EngineInfo, EngineSettings, EngineUnavailable, Plan
 from relex.benchmark.report import report_data
 from relex.benchmark.runner import Runner, compare_with_reference, sample_rows
 from relex.benchmark.shapes import load_tokenizer
@@ -148,7 +147,7 @@ def test_a_part_of_the_rows_has_all_lengths_and_the_files_order(setting, example
     kept = sorted(len(each.sentence) for each in part)
     assert [length // 4 for length in kept] == list(range(45))
     assert sum(kept) / 45 == pytest.approx(sum(lengths) / 180, rel=0.01)
-    assert sample_rows(setting, 4).examples == setting.examples  # twelve rows are no batch
+    assert sample_rows(setting, 4).examples == setting.examples  # twelve rows are not a batch
 
 
 def test_predictions_are_compared_by_row():

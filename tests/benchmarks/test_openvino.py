@@ -9,8 +9,7 @@ import pytest
 from benchmarks import compare_openvino
 from benchmarks.compare_openvino import ALL_FACTORIES
 from relex.benchmark import ceiling
-from relex.benchmark.engine import EngineSettings, EngineUnavailable
-from relex.benchmark.plan import ENGINES
+from relex.benchmark.plan import ENGINES, EngineSettings, EngineUnavailable
 from tests.processes import ROOT
 
 OPENVINO = ("openvino-bf16", "openvino-int8")

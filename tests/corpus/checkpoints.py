@@ -17,10 +17,10 @@ PICKLE = b"cos\nmkdir\n(S'pwned'\ntR."
 RESTORE = "restore the folder"
 COPY = "copy the whole folder of the training run"
 UNREAD = (
-    "can run code when opened, so relex never reads it; train anew, or convert the weights to "
+    "can run code when opened, so relex never reads it; train again, or convert the weights to "
     f"{WEIGHTS} on a machine that you trust, and remove it"
 )
-NO_CLASSIFIER = "is no relation classifier of relex; `relex train --config base --set"
+NO_CLASSIFIER = "is not a relation classifier of relex; `relex train --config base --set"
 NOT_OURS = "it is not relex's own"
 NOT_THE_LABELS = "its labels are not the 30 relations of KLUE-RE, each once: look at"
 LAST = RELATIONS[-1]
@@ -167,7 +167,7 @@ TABLE = {
     ),
     "label_numbers_as_list": (
         config(lambda c: c.update(label2id=[1])),
-        f"/{CONFIG}: label2id is no table of labels; {LABEL_ORDER}",
+        f"/{CONFIG}: label2id is not a table of labels; {LABEL_ORDER}",
     ),
     "labels_as_list": (config(lambda c: c.update(id2label=[])), f"/{CONFIG}: no id2label; {NOT_OURS}"),
     "metrics_without_scores": (written(METRICS, b'{"validation": 3}'), f"/{METRICS}: no validation scores; {NOT_OURS}"),

@@ -164,7 +164,7 @@ ROWS = (
     Bad(
         "half_a_pair",
         table(row(sentence="조 @@ 지")).encode("utf-7").replace(b"@@", b"+2AA-"),
-        "  line 2, id 7  sentence: holds half a surrogate pair, which is no character",
+        "  line 2, id 7  sentence: holds half a surrogate pair, which is not a character",
         ("--encoding", "utf-7"),
     ),
     Bad(

@@ -14,7 +14,7 @@ GOOD = "backbone: {name: some/encoder}\ndata: {train: data/train_data.csv, valid
 DATA = GOOD.splitlines()[1]
 KNOWN = f"give a path, or one of {', '.join(shipped_names())}"
 TOO_MANY = "more than 10,000 values, aliases followed; write the recipe without aliases"
-NOT_PLAIN = "is no plain value; write a number, a word or a text in quotes"
+NOT_PLAIN = "is not a plain value; write a number, a word or a text in quotes"
 TOO_DEEP = "nested too deeply; a recipe holds sections and their settings"
 NO_TEXT = ": cannot be read as UTF-8 text: 'utf-8' codec can't decode byte"
 QUOTE = "is a value to be put in quotes?"
@@ -125,7 +125,7 @@ NAMED = (
     Bad("folder.yaml", os.mkdir, f"no recipe 'folder.yaml': {KNOWN}"),
     Bad("device.yaml", lambda path: path.symlink_to("/dev/zero"), f"no recipe 'device.yaml': {KNOWN}"),
 )
-"""What is no file."""
+"""A recipe that is not a file."""
 
 SET = {
     "train.epochs=[1": f"train.epochs: '[1': not YAML: expected ',' or ']', but got '<stream end>'; {QUOTE}",

@@ -62,7 +62,7 @@ def test_the_seed_decides(rule, crowd):
 
 
 def test_a_label_with_one_row_is_named():
-    with pytest.raises(InvalidCsv, match=r"one row only of org:dissolved, per:religion: .* add a row"):
+    with pytest.raises(InvalidCsv, match=r"only one row has the label org:dissolved, per:religion: .* add a row"):
         stratified([*LABELS, "per:religion", "org:dissolved"])
 
 
@@ -73,9 +73,9 @@ def test_fewer_validation_rows_than_labels_are_refused():
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.2, 20.0])
 def test_a_share_lies_between_0_and_1(share, crowd):
-    with pytest.raises(InvalidInput, match="is no share of the rows"):
+    with pytest.raises(InvalidInput, match="is not a share of the rows"):
         stratified(LABELS, share)
-    with pytest.raises(InvalidInput, match="is no share of the rows"):
+    with pytest.raises(InvalidInput, match="is not a share of the rows"):
         grouped(crowd, share)
 
 

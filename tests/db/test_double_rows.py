@@ -11,8 +11,8 @@ from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import JobState, NewJob
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
-from tests.accounts import assert_books_balance
 from tests.factories import FakeScorer, example, make_job, prediction, register_model
+from tests.job_steps import assert_books_balance
 
 
 class Passing(FakeScorer):

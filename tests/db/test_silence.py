@@ -1,14 +1,15 @@
-"""A worker that falls stalled in the middle of a transaction: its locks block nobody, and not for ever."""
+"""A worker that falls stalled in the middle of a transaction: its locks block nobody, and not forever."""
 
 import time
 
 import pytest
 
-from relex.db import job_control, jobs, locks, predictions, runs, shards
+from relex.db import jobs, leases, predictions, runs, shards
 from relex.db.connection import Database
 from relex.domain.examples import Outcome
 from relex.domain.runs import RunState
 from relex.errors import DatabaseUnreachable, LockTimeout
+from relex.flows import control
 from relex.flows.control import cancel
 from relex.flows.sweep import Waiting, sweep
 from tests.factories import example, make_job, prediction
@@ -45,9 +46,9 @@ def test_a_command_that_a_stalled_worker_blocks_gives_up_and_blocks_nobody_else(
     with database.transaction() as frozen:
         shards.complete(frozen, stalled, Outcome([prediction(example(n)) for n in range(4)]))
         with pytest.raises(DatabaseUnreachable, match="try again soon"), database.transaction() as tx:
-            job_control.cancel(tx, job.id)
+            control.cancel_job(tx, job.id)
         with database.transaction() as tx:
-            assert locks.try_lock_sweep(tx)
+            assert leases.try_lock_sweep(tx)
     with database.transaction() as tx:
         assert jobs.lock_job(tx, job.id).done == 4
 
@@ -105,7 +106,7 @@ def test_a_sweep_waits_for_no_row_that_a_frozen_process_has_locked(database, mon
         frozen.exec_driver_sql(f"SELECT FROM {table} FOR NO KEY UPDATE")
         sweep(database)
         with database.transaction() as tx:
-            assert locks.try_lock_sweep(tx)
+            assert leases.try_lock_sweep(tx)
             closed = jobs.find(tx, other.id).finished_at is not None
         assert closed == (table != "jobs")
     sweep(database)
@@ -116,8 +117,8 @@ def test_a_sweep_waits_for_no_row_that_a_frozen_process_has_locked(database, mon
 
 
 def test_a_process_that_is_stalled_in_a_sweep_or_a_command_is_ended_soon(database, monkeypatch):
-    """Whoever holds the sweep's lock blocks every recovery and every verb of the others."""
-    monkeypatch.setattr(locks, "SWEEP_IDLE_TIMEOUT", "100ms")
+    """A holder of the sweep's lock blocks every recovery and every command of the others."""
+    monkeypatch.setattr(leases, "SWEEP_IDLE_TIMEOUT", "100ms")
     make_job(database, rows=4)
     claim(database)
     with pytest.raises(DatabaseUnreachable):
@@ -126,7 +127,7 @@ def test_a_process_that_is_stalled_in_a_sweep_or_a_command_is_ended_soon(databas
 
 def fall_stalled_in_a_sweep(database):
     with database.transaction() as stalled:
-        assert locks.try_lock_sweep(stalled)
+        assert leases.try_lock_sweep(stalled)
         wait_until(lambda: sweep(database).shards == 1)
         jobs.ended(stalled)
 

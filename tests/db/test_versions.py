@@ -5,11 +5,15 @@ import threading
 
 import psycopg
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import make_url
 
 from relex.db import migrate, schema
 from relex.db.connection import Database
+from relex.db.tables import metadata
 from relex.errors import RelexError
+from relex.flows.database import require_latest_revision, upgrade_tables
 from tests.command_line import run_command
 from tests.processes import environment, relex, wait_until
 
@@ -30,9 +34,9 @@ def empty_database(server_url):
 def test_an_empty_database_is_brought_up(empty_database):
     assert schema.current_revision(empty_database) is None
     with pytest.raises(RelexError, match=r"revision none, this relex needs 0001; `relex db upgrade`"):
-        schema.require_latest_revision(empty_database)
+        require_latest_revision(empty_database)
     migrate.upgrade(empty_database)
-    schema.require_latest_revision(empty_database)
+    require_latest_revision(empty_database)
 
 
 def test_an_upgrade_waits_for_the_one_that_is_under_way(empty_database):
@@ -75,9 +79,21 @@ def test_tables_of_an_unknown_revision_are_refused_and_left_alone(empty_database
     with empty_database.transaction() as tx:
         tx.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
     message = rf"revision {revision}, which this relex does not know.*update relex here.*or use an empty database"
-    for refuse in (migrate.upgrade, schema.require_latest_revision):
+    for refuse in (upgrade_tables, require_latest_revision):
         with pytest.raises(RelexError, match=message):
             refuse(empty_database)
     result = run_command("db", "upgrade", env=environment(database_url=empty_database.url, home=tmp_path), cwd=tmp_path)
     assert (result.returncode, "Traceback" in result.stderr) == (1, False)
     assert schema.current_revision(empty_database) == revision
+
+
+def test_migrations_make_the_tables_that_the_code_expects(database):
+    with database.transaction() as tx:
+        context = MigrationContext.configure(tx, opts={"compare_type": True})
+        differences = [each for each in compare_metadata(context, metadata) if "index" not in str(each[0])]
+    assert differences == []
+
+
+def test_a_second_upgrade_finds_nothing_to_do(database):
+    migrate.upgrade(database)
+    assert schema.current_revision(database) == schema.latest_revision()

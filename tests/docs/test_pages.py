@@ -1,4 +1,4 @@
-"""The pages hang together: links lead somewhere, the index is complete, the Korean README keeps step."""
+"""The pages hang together: links lead somewhere, the index is complete, the Korean README and glossary are true."""
 
 import re
 
@@ -9,6 +9,9 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", ROOT / "benchmarks" / "README.md", *DOCS]
 CODE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+TERM_ROWS = re.findall(r"^\| ([^|]+) \| ([^|]*) \| (.+) \|$", GLOSSARY, re.MULTILINE)
+TERMS = [(term, code.strip("` "), meaning) for term, code, meaning in TERM_ROWS if term != "term"]
 
 
 def anchors(page):
@@ -45,3 +48,20 @@ def test_the_korean_readme_links_the_same_pages_as_the_readme():
 
     korean = ROOT / "docs" / "README.ko.md"
     assert targets(ROOT / "README.md") - {korean} == targets(korean) - {ROOT / "README.md"}
+
+
+def test_the_terms_are_in_order_and_each_is_explained_once_in_a_sentence():
+    names = [term.lower().replace("`", "") for term, _, _ in TERMS]
+    assert len(names) > 60
+    assert names == sorted(set(names))
+    assert not [term for term, _, meaning in TERMS if not meaning.endswith(".")]
+
+
+def test_every_name_of_the_code_is_there():
+    folders = [ROOT / folder for folder in ("relex", "worker", "cli")]
+    code = "\n".join(path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py"))
+    modules = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "relex").rglob("__init__.py")}
+    unknown = [
+        name for _, name, _ in TERMS if name and name not in modules and not re.search(rf"(?<!\w){name}\b", code)
+    ]
+    assert not unknown

@@ -34,6 +34,7 @@ def test_a_laptop_where_all_is_well(home):
     assert home.ended()
 
 
+@pytest.mark.hint("doctor.stop_embedded")
 def test_a_server_that_was_left_running_is_reported_and_the_command_stops_it(home, user):
     killed = user(home)
     killed.url()
@@ -67,6 +68,7 @@ def test_work_that_a_restarted_laptop_forgot(home):
         wait_until(lambda: status(database, job.id).state is JobState.DONE)
 
 
+@pytest.mark.hint("doctor.read_log")
 def test_the_log_that_is_named_can_be_read(home):
     with use(home.path):
         pass
@@ -79,6 +81,7 @@ def test_another_users_home(home):
     assert "belongs to user id 12345" in look(home)["database"].text
 
 
+@pytest.mark.hint("doctor.name_database")
 def test_a_cluster_of_another_version(home):
     (home.places.data / "PG_VERSION").write_text("16\n")
     assert "was written by Postgres 16" in look(home)["database"].text

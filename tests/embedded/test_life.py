@@ -119,8 +119,8 @@ def test_kill_9_of_everything_while_rows_are_written(home, value, heard):
 
 @pytest.mark.parametrize("doing", ["starting", "stopping"])
 def test_a_server_that_hangs_is_ended_and_started_again(home, user, value, monkeypatch, doing):
-    """As Postgres 18 does where it is asked to stop while it recovers on a full disk: it says `doing` for ever."""
-    monkeypatch.setattr(server, "START_TIMEOUT", 1.0)
+    """As Postgres 18 does where it is asked to stop while it recovers on a full disk: it says `doing` forever."""
+    monkeypatch.setattr(server, "HANG_TIMEOUT", 1.0)
     hanging = user(home)
     hanging.url()
     before = home.postmaster
@@ -133,7 +133,7 @@ def test_a_server_that_hangs_is_ended_and_started_again(home, user, value, monke
 
 
 def test_a_process_that_only_bears_the_servers_id_is_not_ended(home, monkeypatch):
-    monkeypatch.setattr(server, "START_TIMEOUT", 0.5)
+    monkeypatch.setattr(server, "HANG_TIMEOUT", 0.5)
     monkeypatch.setattr(server, "QUIT_TIMEOUT", 0.5)
     with subprocess.Popen(["sleep", "60"]) as stranger, locks.shared(home.places.server_lock):
         (home.places.data / "postmaster.pid").write_text(f"{stranger.pid}\n")
@@ -144,7 +144,7 @@ def test_a_process_that_only_bears_the_servers_id_is_not_ended(home, monkeypatch
 
 
 def test_a_server_that_somebody_else_started_and_that_does_not_answer_yet_keeps_its_files(home, monkeypatch):
-    monkeypatch.setattr(server, "START_TIMEOUT", 0.5)
+    monkeypatch.setattr(server, "HANG_TIMEOUT", 0.5)
     pid_file = home.places.data / "postmaster.pid"
     with subprocess.Popen(["sleep", "60"], cwd=home.places.data) as other:
         pid_file.write_text(f"{other.pid}\n")
@@ -222,7 +222,7 @@ def test_the_environment_does_not_reach_the_server(home, tmp_path, monkeypatch, 
         assert value(url, "SELECT number FROM kept") == 7
 
 
-def test_a_large_log_is_begun_anew(home):
+def test_a_large_log_is_started_again(home):
     with home.places.log.open("ab") as log:
         log.truncate(10_000_001)
     with use(home.path):

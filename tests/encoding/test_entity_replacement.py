@@ -35,5 +35,5 @@ def test_all_else_stays():
 
 def test_the_type_sentence_says_the_new_words():
     hidden = mark(replace_entities(SUBJECT_FIRST, "[MASK]", "[MASK]"), Scheme.TYPED_ENTITY_MARKER, type_sentence=True)
-    assert hidden.text == "[E1-PER][MASK][/E1-PER]는 [E2-PER][MASK][/E2-PER]와 결혼했다."
+    assert hidden.text == "[E1-PER] [MASK][/E1-PER]는 [E2-PER] [MASK][/E2-PER]와 결혼했다."
     assert hidden.pair == "이 문장에서 [MASK]는 [MASK]의 PER이다."

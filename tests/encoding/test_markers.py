@@ -22,8 +22,8 @@ GEORGE = entity(10, 12, "PER")
     ("scheme", "expected"),
     [
         (Scheme.NONE, "비틀즈와 비틀즈가 조지를 좋아했다."),
-        (Scheme.ENTITY_MARKER, "비틀즈와 [E1]비틀즈[/E1]가 [E2]조지[/E2]를 좋아했다."),
-        (Scheme.TYPED_ENTITY_MARKER, "비틀즈와 [E1-ORG]비틀즈[/E1-ORG]가 [E2-PER]조지[/E2-PER]를 좋아했다."),
+        (Scheme.ENTITY_MARKER, "비틀즈와 [E1] 비틀즈[/E1]가 [E2] 조지[/E2]를 좋아했다."),
+        (Scheme.TYPED_ENTITY_MARKER, "비틀즈와 [E1-ORG] 비틀즈[/E1-ORG]가 [E2-PER] 조지[/E2-PER]를 좋아했다."),
         (Scheme.TYPED_PUNCT_MARKER, "비틀즈와 @ * ORG * 비틀즈 @가 # ^ PER ^ 조지 #를 좋아했다."),
     ],
 )
@@ -46,14 +46,14 @@ def test_ranges_hold_the_entities_whichever_comes_first(scheme, subject, object_
 
 def test_the_first_marker_begins_the_block():
     marked = mark(Example(0, "a", SENTENCE, GEORGE, GROUP), Scheme.TYPED_ENTITY_MARKER, type_sentence=False)
-    assert marked.text[slice(*marked.subject_block)] == "[E1-PER]조지[/E1-PER]"
-    assert marked.text[slice(*marked.object_block)] == "[E2-ORG]비틀즈[/E2-ORG]"
+    assert marked.text[slice(*marked.subject_block)] == "[E1-PER] 조지[/E1-PER]"
+    assert marked.text[slice(*marked.object_block)] == "[E2-ORG] 비틀즈[/E2-ORG]"
 
 
 def test_neighbours_may_touch():
     touching = Example(0, "a", SENTENCE, entity(5, 7, "ORG"), entity(7, 8, "PER"))
     assert mark(touching, Scheme.ENTITY_MARKER, type_sentence=False).text.startswith(
-        "비틀즈와 [E1]비틀[/E1][E2]즈[/E2]가"
+        "비틀즈와 [E1] 비틀[/E1][E2] 즈[/E2]가"
     )
 
 
@@ -80,11 +80,6 @@ def test_marker_tokens_cover_every_type_and_role():
 def test_what_mark_writes_is_what_a_tokenizer_trained(kind):
     example = Example(0, "a", SENTENCE, entity(5, 8, kind), entity(10, 12, kind))
     marked = mark(example, Scheme.TYPED_ENTITY_MARKER, type_sentence=False)
-    written = {
-        marked.text[marked.subject_block[0] : marked.subject[0]],
-        marked.text[marked.subject[1] : marked.subject_block[1]],
-        marked.text[marked.object_block[0] : marked.object[0]],
-        marked.text[marked.object[1] : marked.object_block[1]],
-    }
+    written = {marked.text[start:end] for start, end in marked.controls}
     assert len(written) == 4
     assert written <= set(marker_tokens(Scheme.TYPED_ENTITY_MARKER))

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import AddedToken, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from relex.encoding.markers import Scheme, mark, marker_tokens
 from relex.encoding.plain_text import _encoded
@@ -13,6 +13,7 @@ from relex.encoding.tokens import Encoder
 from relex.files.reading import read_examples, read_labeled_examples
 from relex.files.validation import check_csv
 from relex.model.checkpoint import load
+from relex.model.markers import add_markers
 from relex.registry.model_versions import SHIPPED
 from tests.conftest import ROOT
 from tests.fixtures.models import LETTERS
@@ -80,7 +81,7 @@ def made(request):
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, **{f"{name}_token": token for name, token in names.items()}
     )
-    tokenizer.add_tokens([AddedToken(each, normalized=False, special=True) for each in marker_tokens(scheme)], True)
+    add_markers(tokenizer, scheme)
     return tokenizer, scheme, names
 
 
@@ -114,9 +115,11 @@ def test_text_that_reads_like_a_control_token_is_text(made, make_example, type_s
                 read = "".join(tokenizer.convert_ids_to_tokens(list(encoded.input_ids[slice(*span)])))
                 assert read.replace("##", "") == getattr(example, role).text
             if scheme in {Scheme.ENTITY_MARKER, Scheme.TYPED_ENTITY_MARKER}:
-                assert encoded.input_ids[span[0] - 1] in controls
+                before = tokenizer.convert_ids_to_tokens(encoded.input_ids[span[0] - 1])
+                opening = span[0] - (2 if before in {"▁", "Ġ"} else 1)  # the space that starts the entity's word
+                assert encoded.input_ids[opening] in controls
                 assert encoded.input_ids[span[1]] in controls
-                assert getattr(encoded, f"{role}_marker") == span[0] - 1
+                assert getattr(encoded, f"{role}_marker") == opening
 
 
 @pytest.mark.parametrize("type_sentence", [False, True])

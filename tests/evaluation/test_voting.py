@@ -135,4 +135,4 @@ def test_a_vote_that_loses_to_a_member_has_a_caveat():
     found = evaluate_stacked_votes(("good@1", "bad@1", "bad@2"), np.stack([right, wrong, wrong]), gold, RELATIONS)
     assert found.caveat("soft", "a.csv") == "no better on a.csv than its member good@1: micro-F1 0.00 against 100.00"
     better = evaluate_stacked_votes(("a@1", "b@1"), np.stack([right * 0.6 + 0.01, right * 0.6 + 0.01]), gold, RELATIONS)
-    assert better.caveat("soft", "a.csv") is not None  # as good as a member is no reason to load two
+    assert better.caveat("soft", "a.csv") is not None  # being as good as a member does not justify loading two

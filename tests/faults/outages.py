@@ -156,5 +156,5 @@ def disk_full(arena: Arena, draw: Random) -> list[Expected]:
     with arena.postgres.full_disk():
         arena.let_go(process)
         time.sleep(draw.uniform(0.3, 1.5))
-    arena.postgres.start()  # where the log had no room Postgres is down, and was started by whoever made room
+    arena.postgres.start()  # where the log had no room Postgres is down, and was started by the process that made room
     return all_scored(arena, job)

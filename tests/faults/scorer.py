@@ -32,7 +32,7 @@ BATCHES = 8
 """In each shard of so many rows or more."""
 
 HELD_SECONDS = 60.0
-"""Rather than for ever: the test may have died."""
+"""Rather than forever: the test may have died."""
 
 
 class PlannedScorer(FakeScorer):

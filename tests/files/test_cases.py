@@ -142,7 +142,7 @@ def test_a_decomposed_file_gives_the_composed_one_and_says_so(read):
     assert facts.notes[1] == "decomposed text (NFD, as macOS writes it) in 3 rows: composed (NFC), offsets adjusted"
 
 
-def test_one_text_in_two_forms_is_one_text_to_whoever_compares(read):
+def test_one_text_in_two_forms_is_one_text_to_a_comparison(read):
     """A grouped split, duplicates and shares of another file."""
     sentence, *entities = SENTENCES[0]
     whole = unicodedata.normalize("NFD", sentence)
@@ -173,6 +173,7 @@ def test_uhc_is_read_by_every_name_that_it_goes_by(read, name):
     assert read(content, name)[0].accepted == 3
 
 
+@pytest.mark.hint("tables.columns")
 def test_a_header_of_other_names_gets_the_right_ones(read):
     with pytest.raises(InvalidCsv) as refused:
         read(GOOD.replace(HEADER, "아이디,문장,주어,목적어,라벨,출처"))

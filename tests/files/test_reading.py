@@ -33,7 +33,7 @@ def test_a_placeholder_that_changed_in_between_is_refused(save, row):
         list(read_examples(save([row()]), facts))
 
 
-def test_labelled_examples(save, row):
+def test_labeled_examples(save, row):
     examples = read_labeled_examples(save([row(), row(label="no_relation")], "cp949"), "cp949")
     assert [example.label for example in examples] == ["org:members", "no_relation"]
 

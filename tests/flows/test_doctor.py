@@ -35,6 +35,7 @@ def test_a_postgres_that_lets_nobody_in(look, strict_url, changes, report, fixes
     assert found["database"].suggestion.startswith(fixes) or fixes in found["database"].suggestion
 
 
+@pytest.mark.hint("doctor.create_role", "doctor.create_database")
 def test_the_hints_lead_from_nothing_to_a_database_that_can_be_used(look, strict_url, tmp_path):
     """No role, no database, no tables, no model: each hint is pasted, and the next look is a step further."""
     url = url_with(strict_url, username="ghost", password=None, database="open")
@@ -48,6 +49,7 @@ def test_the_hints_lead_from_nothing_to_a_database_that_can_be_used(look, strict
     assert steps == ["createuser", "createdb", "relex"]
 
 
+@pytest.mark.hint("doctor.database_password")
 def test_another_password(look, strict_url, tmp_path):
     suggestion = look(database_url=url_with(strict_url, password="wrong"))["database"].suggestion
     after = pasted(suggestion, environment(home=tmp_path), {"PASSWORD": PASSWORD})
@@ -57,6 +59,7 @@ def test_another_password(look, strict_url, tmp_path):
 @pytest.mark.parametrize(
     "default", ["DATABASE {name}", "ROLE {user}", "ROLE {user} IN DATABASE {name}", "SYSTEM"], ids=str.lower
 )
+@pytest.mark.hint("doctor.allow_writes")
 def test_a_database_that_is_read_only_by_default(look, strict_url, default):
     url = make_url(strict_url)
     with psycopg.connect(strict_url, autocommit=True) as connection:
@@ -70,6 +73,7 @@ def test_a_database_that_is_read_only_by_default(look, strict_url, default):
     wait_until(lambda: "writing" not in look(database_url=strict_url))
 
 
+@pytest.mark.hint("doctor.name_primary", "doctor.doctor")
 def test_a_standby_takes_no_writes_and_commands_say_so(look, tmp_path, strict_url):
     with own_postgres(tmp_path / "standby", standby=True) as url:
         found = look(database_url=url)["writing"]
@@ -85,6 +89,7 @@ def test_a_standby_takes_no_writes_and_commands_say_so(look, tmp_path, strict_ur
     assert "writing" not in look(database_url=Settings.from_env(after, tmp_path).database_url)
 
 
+@pytest.mark.hint("doctor.more_connections")
 def test_too_few_connections(look, strict_url):
     with crowd(strict_url, FEW):
         found = look(database_url=strict_url)["database"]
@@ -144,6 +149,7 @@ def test_a_team_where_all_is_well(look, database, database_url, broker_url, tmp_
     assert look(database_url=database_url, broker_url=broker_url) == {}
 
 
+@pytest.mark.hint("doctor.synchronize_clock")
 def test_clocks_that_differ(look, database_url):
     assert "90 s behind" in look(database_url=database_url, clock=lambda: time.time() - 90)["clock"].text
     assert "90 s ahead" in look(database_url=database_url, clock=lambda: time.time() + 90)["clock"].text
@@ -173,6 +179,7 @@ def test_a_redis_that_is_not_as_it_should_be(options, credentials, state, report
 
 
 @pytest.mark.parametrize(("url", "host"), [("redis://127.0.0.1:1/0", "127.0.0.1"), ("redis://:1/0", "localhost")])
+@pytest.mark.hint("doctor.start_redis")
 def test_a_redis_that_does_not_answer(url, host):
     found = broker(url)
     assert "does not answer" in found.text

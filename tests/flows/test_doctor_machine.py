@@ -40,7 +40,15 @@ def ordinary(monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-@pytest.mark.parametrize("case", ["missing", "closed", "another's", "a file"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param("missing", marks=pytest.mark.hint("doctor.create_folder")),
+        pytest.param("closed", marks=pytest.mark.hint("doctor.open_folder")),
+        pytest.param("another's", marks=pytest.mark.hint("doctor.other_home")),
+        "a file",
+    ],
+)
 def test_a_home_that_cannot_be_written_to(ordinary, case):
     place, as_nobody = ordinary
     home = place / "a home"
@@ -68,6 +76,7 @@ def test_a_home_that_is_made_at_first_use(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.hint("doctor.free_space")
 def test_a_disk_that_is_nearly_full(tmp_path):
     with small_disk(tmp_path / "disk", "64m") as disk:
         assert machine.disk(disk / "home").state is State.ERROR
@@ -78,6 +87,7 @@ def test_a_disk_that_is_nearly_full(tmp_path):
         pasted(found.suggestion, environment())
 
 
+@pytest.mark.hint("doctor.default_device")
 def test_a_device_that_is_not_there(tmp_path):
     found = machine.device("cuda:99")
     assert (found.state, "cuda:99" in found.text) == (State.ERROR, True)
@@ -86,6 +96,7 @@ def test_a_device_that_is_not_there(tmp_path):
     assert machine.device("auto", tmp_path / "none").state is State.OK
 
 
+@pytest.mark.hint("doctor.repair_gpu")
 def test_a_gpu_that_torch_cannot_use(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     (tmp_path / "nvidiactl").write_text("")
@@ -94,6 +105,7 @@ def test_a_gpu_that_torch_cannot_use(tmp_path, monkeypatch):
     assert found.suggestion.startswith("nvidia-smi")
 
 
+@pytest.mark.hint("doctor.start_postgres")
 def test_the_command_prints_for_programs_and_people_and_fails_where_something_is_broken(tmp_path, database_url):
     others = {"PGHOSTADDR": "127.0.0.9", "CELERY_BROKER_URL": "redis://127.0.0.9"}
     env = environment(home=tmp_path / "home", device="cpu") | others

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from relex.db import model_versions as versions
 from relex.db.connection import WORKER, Database
 from relex.errors import BadCheckpoint
@@ -16,6 +18,7 @@ from tests.pasting import pasted
 from tests.processes import environment
 
 
+@pytest.mark.hint("doctor.copy_model")
 def test_a_current_model_without_its_folder_or_with_another_file(look, database, tmp_path):
     home = tmp_path / "home"
     model = register_model(database, home)
@@ -40,6 +43,7 @@ def test_a_current_model_without_its_folder_or_with_another_file(look, database,
     assert "model" not in look(database_url=database.url, home=tmp_path / "elsewhere")
 
 
+@pytest.mark.hint("doctor.choose_model")
 def test_no_model_is_current(look, database, tmp_path):
     model = register_model(database, tmp_path / "home")
     with database.transaction() as tx:
@@ -76,6 +80,7 @@ def broken_models(database, home):
     return [check for check in examine(settings) if check.name == "model" and check.state is State.ERROR]
 
 
+@pytest.mark.hint("doctor.start_worker")
 def test_work_that_waits_for_a_worker(look, database, tmp_path, broker_url):
     register_model(database, tmp_path / "home")
     make_job(database, rows=10, shard_rows=5)
@@ -88,6 +93,7 @@ def test_work_that_waits_for_a_worker(look, database, tmp_path, broker_url):
     worker.close()
 
 
+@pytest.mark.hint("doctor.look_at_worker")
 def test_a_shard_that_every_worker_gives_back(look, database):
     def load(model, _):
         raise BadCheckpoint(f"{model}: no folder here")
@@ -98,11 +104,11 @@ def test_a_shard_that_every_worker_gives_back(look, database):
         return Worker("host:1", load, LeaseTerms(60, 60, lambda: False))
 
     score_next(database, worker())
-    assert "shards" not in look(database_url=database.url), "one try is no pattern"
+    assert "shards" not in look(database_url=database.url), "one try is not a pattern"
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE jobs SET created_at = now() - interval '5 minutes'")
     score_next(database, worker())
     found = look(database_url=database.url)["shards"]
     reason = "host:1 cannot load fake@1 and tries again in 15 s: fake@1: no folder here"
-    assert found.text == f"1 shards of {job.id} are given back repeatedly: {reason}"
+    assert found.text == f"1 shards of {job.id} are released repeatedly: {reason}"
     pasted(found.suggestion, environment(database_url=database.url, broker_url="redis://127.0.0.1:1/0"))

@@ -124,7 +124,7 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
     registered = register(database, settings, evaluation_report, Vote.SOFT, "both")
     assert registered.version.trained_on == tuple(files)
     text = "\n".join(map(render, ensemble_parts(evaluation_report)))
-    assert "note: even@1 was trained on a.csv, which is not where it was read: its rows are not compared" in text
+    assert "note: even@1 was trained on a.csv, which is no longer at its path: its rows are not compared" in text
     assert "warning: odd@1 was trained on this file: its scores say nothing about other rows" in text
     assert ensemble_data(evaluation_report, registered)["precision"] == "fp32"
     generalization = Settings(home=tmp_path / "elsewhere")
@@ -172,7 +172,7 @@ def test_only_what_beats_the_current_version_on_the_same_file_becomes_current(da
     assert registered.decision.reason == "100.00 > 99.00 micro-F1 on gold.csv, against rival@1"
 
 
-def test_the_same_ensemble_is_evaluated_anew_by_another_file(database, settings, scored):
+def test_the_same_ensemble_is_evaluated_again_by_another_file(database, settings, scored):
     """On the first file it wins, on the other it loses: what was found there decides, not what was found before."""
     evaluation_report = evaluate_ensemble(database, load_evaluator(), [scored("even"), scored("odd")])
     register(database, settings, evaluation_report, Vote.SOFT, "both")

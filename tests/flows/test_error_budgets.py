@@ -2,13 +2,12 @@
 
 import pytest
 
-from relex.db import job_control
 from relex.domain.jobs import JobState, MaxFailed
 from relex.errors import LeaseLost, RelexError
+from relex.flows import control
 from relex.flows.sweep import sweep
-from tests.accounts import assert_books_balance
 from tests.factories import make_job
-from tests.job_steps import claim, complete, do, progress, score_all
+from tests.job_steps import assert_books_balance, claim, complete, do, progress, score_all
 
 ROWS, SHARD_ROWS = 10, 4
 
@@ -56,14 +55,14 @@ def test_a_job_whose_budget_is_spent_continues_with_another_one_or_with_its_rows
     with pytest.raises(
         RelexError, match="--max-failed allows 0; `--rows` retries those, too, `--max-failed 2` allows them"
     ):
-        do(database, job_control.retry, job.id, rows=False)
+        do(database, control.retry_job, job.id, rows=False)
     with pytest.raises(RelexError, match="--max-failed allows 1"):
-        do(database, job_control.retry, job.id, rows=False, budget=MaxFailed.parse("10%"))
-    again = do(database, job_control.retry, job.id, rows=False, budget=MaxFailed.parse("20%"))
+        do(database, control.retry_job, job.id, rows=False, budget=MaxFailed.parse("10%"))
+    again = do(database, control.retry_job, job.id, rows=False, budget=MaxFailed.parse("20%"))
     assert (again.state, again.failed, again.job.max_failed, again.job.error) == (JobState.RUNNING, 2, 2, None)
     complete(database, claim(database), wrong={4})
     assert progress(database, job).state is JobState.FAILED
-    again = do(database, job_control.retry, job.id, rows=True)
+    again = do(database, control.retry_job, job.id, rows=True)
     assert (again.failed, again.open) == (0, 5)
     score_all(database)
     assert progress(database, job).state is JobState.DONE
@@ -75,4 +74,4 @@ def test_a_larger_budget_alone_makes_a_wholly_scored_job_done(database):
         tx.exec_driver_sql("UPDATE jobs SET max_failed = 0")
     score_all(database, wrong={1})
     assert progress(database, job).state is JobState.FAILED
-    assert do(database, job_control.retry, job.id, rows=False, budget=MaxFailed.parse("1")).state is JobState.DONE
+    assert do(database, control.retry_job, job.id, rows=False, budget=MaxFailed.parse("1")).state is JobState.DONE

@@ -176,7 +176,7 @@ def test_who_was_trained_on_the_rows_is_not_praised_without_a_word(database, tmp
         "warning: one@1 was trained on this file: its scores say nothing about other rows"
     ]
     (tmp_path / "some.csv").write_text("changed")
-    gone = ["note: one@1 was trained on {}, which is not where it was read: its rows are not compared"] * 2
+    gone = ["note: one@1 was trained on {}, which is no longer at its path: its rows are not compared"] * 2
     found = warned(database, job_id, [some, replace(others, path=None)])
     assert found == [each.format(name) for each, name in zip(gone, ("some.csv", "others.csv"), strict=True)]
 

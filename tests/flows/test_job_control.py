@@ -2,14 +2,14 @@
 
 import pytest
 
-from relex.db import examples, job_control, jobs, shards
+from relex.db import examples, jobs, shards
 from relex.domain.examples import Outcome
 from relex.domain.jobs import JobState
 from relex.errors import JobNotFound, LeaseLost, RelexError
+from relex.flows import control
 from relex.flows.sweep import sweep
-from tests.accounts import assert_books_balance
 from tests.factories import example, make_job, prediction
-from tests.job_steps import claim, complete, do, exported, progress, score_all, written
+from tests.job_steps import assert_books_balance, claim, complete, do, exported, progress, score_all, written
 
 ROWS, SHARD_ROWS = 10, 4
 
@@ -19,14 +19,14 @@ def test_what_an_old_claim_writes_after_a_retry_is_refused(database):
     job = make_job(database, rows=4)
     old = claim(database)
     complete(database, old, wrong=range(4))
-    do(database, job_control.retry, job.id, rows=True)
+    do(database, control.retry_job, job.id, rows=True)
     with pytest.raises(LeaseLost):
         complete(database, old, wrong=range(4))
     assert progress(database, job).failed == 0
     do(database, shards.fail, claim(database), "broken")
     do(database, jobs.close_if_ended, job.id)
     failed = do(database, jobs.find, job.id)
-    do(database, job_control.retry, failed.id, rows=False)
+    do(database, control.retry_job, failed.id, rows=False)
     with pytest.raises(LeaseLost):
         complete(database, old)
 
@@ -42,7 +42,7 @@ def running(database, _job):
 
 def paused(database, job):
     running(database, job)
-    do(database, job_control.pause, job.id)
+    do(database, control.pause_job, job.id)
 
 
 def done(database, _job):
@@ -62,16 +62,16 @@ def failed(database, job):
 
 def cancelled(database, job):
     running(database, job)
-    do(database, job_control.cancel, job.id)
+    do(database, control.cancel_job, job.id)
 
 
 COMMANDS = {
-    "cancel": job_control.cancel,
-    "retry": lambda tx, job_id: job_control.retry(tx, job_id, rows=False),
-    "retry --rows": lambda tx, job_id: job_control.retry(tx, job_id, rows=True),
-    "pause": job_control.pause,
-    "resume": job_control.resume,
-    "priority": lambda tx, job_id: job_control.prioritize(tx, job_id, 7),
+    "cancel": control.cancel_job,
+    "retry": lambda tx, job_id: control.retry_job(tx, job_id, rows=False),
+    "retry --rows": lambda tx, job_id: control.retry_job(tx, job_id, rows=True),
+    "pause": control.pause_job,
+    "resume": control.resume_job,
+    "priority": lambda tx, job_id: control.prioritize_job(tx, job_id, 7),
 }
 
 
@@ -151,10 +151,10 @@ def test_from_every_state_a_job_comes_to_a_whole_end(database, state):
     other = make_job(database, ROWS, SHARD_ROWS, key="other")
     state(database, other)
     if progress(database, other).job.paused_at:
-        do(database, job_control.resume, other.id)
+        do(database, control.resume_job, other.id)
     if progress(database, other).unscored or progress(database, other).failed:
-        do(database, job_control.retry, other.id, rows=True)
-    with database.transaction() as tx:  # whoever held a shard is gone
+        do(database, control.retry_job, other.id, rows=True)
+    with database.transaction() as tx:  # the worker that held a shard is gone
         tx.exec_driver_sql("UPDATE shards SET lease_until = '-infinity' WHERE state = 'running'")
     sweep(database)
     score_all(database)
@@ -163,11 +163,11 @@ def test_from_every_state_a_job_comes_to_a_whole_end(database, state):
     assert_books_balance(database)
 
 
-def test_a_cancelled_job_keeps_what_is_done_and_refuses_whoever_holds_the_rest(database):
+def test_a_cancelled_job_keeps_what_is_done_and_refuses_the_workers_that_hold_the_rest(database):
     job = make_job(database, ROWS, SHARD_ROWS)
     complete(database, claim(database))
     held = claim(database)
-    ended = do(database, job_control.cancel, job.id)
+    ended = do(database, control.cancel_job, job.id)
     assert (ended.state, ended.done, ended.unscored, ended.cancelled_shards) == (JobState.CANCELLED, 4, 6, 2)
     assert ended.since == ended.job.cancelled_at
     assert claim(database) is None
@@ -184,21 +184,21 @@ def test_a_cancelled_job_keeps_what_is_done_and_refuses_whoever_holds_the_rest(d
 def test_a_retry_scores_what_is_left_and_touches_nothing_else(database):
     job = make_job(database, ROWS, SHARD_ROWS)
     complete(database, claim(database), wrong={2})
-    do(database, job_control.cancel, job.id)
+    do(database, control.cancel_job, job.id)
     before = written(database)
-    again = do(database, job_control.retry, job.id, rows=False)
+    again = do(database, control.retry_job, job.id, rows=False)
     assert (again.state, again.done, again.failed, again.open, again.unscored) == (JobState.RUNNING, 4, 1, 6, 0)
     assert again.job.cancelled_at is None
     assert [shard.attempt for shard in (claim(database), claim(database))] == [0, 0]
     assert {row: by for row, by in written(database).items() if row in before} == before
 
 
-def test_rows_that_failed_are_cut_out_and_scored_anew(database):
+def test_rows_that_failed_are_cut_out_and_scored_again(database):
     job = make_job(database, rows=12, shard_rows=6)
     wrong = {0, 3, 4, 11}
     score_all(database, wrong)
     truncated_rows, before = progress(database, job).truncated_rows, written(database)
-    again = do(database, job_control.retry, job.id, rows=True)
+    again = do(database, control.retry_job, job.id, rows=True)
     assert (again.done, again.failed, again.open, again.truncated_rows) == (8, 0, 4, truncated_rows)
     assert_books_balance(database)
     taken = []
@@ -216,8 +216,8 @@ def test_rows_that_failed_are_cut_out_and_scored_anew(database):
 def test_a_worker_that_held_a_shard_before_the_retry_doubles_nothing(database):
     job = make_job(database, rows=4)
     late = claim(database)
-    do(database, job_control.cancel, job.id)
-    do(database, job_control.retry, job.id, rows=False)
+    do(database, control.cancel_job, job.id)
+    do(database, control.retry_job, job.id, rows=False)
     with pytest.raises(LeaseLost):  # while the shard waits
         complete(database, late)
     second = claim(database)

@@ -7,17 +7,16 @@ from threading import Event
 
 import pytest
 
-from relex.db import deletion, examples, job_control, jobs, locks, shards
+from relex.db import deletion, examples, jobs, leases, shards
 from relex.domain.examples import Outcome
 from relex.domain.jobs import JobState
 from relex.errors import LeaseLost, RelexError, Transient
+from relex.flows import control
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.flows.sweep import sweep
-from tests.accounts import assert_books_balance
 from tests.factories import FakeScorer, example, make_job, prediction
-from tests.interleaving import while_open
-from tests.job_steps import claim, do, progress
+from tests.job_steps import assert_books_balance, claim, do, progress, while_open
 
 
 def complete(tx, shard):
@@ -33,14 +32,14 @@ def job(database):
 
 def test_a_commit_before_a_cancel_is_kept(database, job):
     shard = claim(database)
-    ended = while_open(database, lambda tx: complete(tx, shard), lambda: do(database, job_control.cancel, job.id))
+    ended = while_open(database, lambda tx: complete(tx, shard), lambda: do(database, control.cancel_job, job.id))
     assert (ended.state, ended.done, ended.unscored) == (JobState.CANCELLED, 4, 6)
 
 
 def test_a_commit_behind_a_cancel_is_refused(database, job):
     shard = claim(database)
     with pytest.raises(LeaseLost):
-        while_open(database, lambda tx: job_control.cancel(tx, job.id), lambda: do(database, complete, shard))
+        while_open(database, lambda tx: control.cancel_job(tx, job.id), lambda: do(database, complete, shard))
     assert progress(database, job).done == 0
 
 
@@ -49,7 +48,7 @@ def test_a_claim_before_a_cancel_is_worth_nothing(database, job):
     ended = while_open(
         database,
         lambda tx: held.append(shards.claim(tx, "worker", 60)),
-        lambda: do(database, job_control.cancel, job.id),
+        lambda: do(database, control.cancel_job, job.id),
     )
     assert (ended.running_shards, ended.cancelled_shards) == (0, 3)
     with pytest.raises(LeaseLost):
@@ -57,7 +56,7 @@ def test_a_claim_before_a_cancel_is_worth_nothing(database, job):
 
 
 def test_a_claim_behind_a_cancel_finds_nothing_and_waits_for_nobody(database, job):
-    assert while_open(database, lambda tx: job_control.cancel(tx, job.id), lambda: claim(database)) is None
+    assert while_open(database, lambda tx: control.cancel_job(tx, job.id), lambda: claim(database)) is None
 
 
 def test_a_cancel_behind_the_commit_of_the_last_shard_lets_the_job_be_done(database, job):
@@ -65,7 +64,7 @@ def test_a_cancel_behind_the_commit_of_the_last_shard_lets_the_job_be_done(datab
     do(database, complete, claim(database))
     last = claim(database)
     with pytest.raises(RelexError, match="every shard has ended already"):
-        while_open(database, lambda tx: complete(tx, last), lambda: do(database, job_control.cancel, job.id))
+        while_open(database, lambda tx: complete(tx, last), lambda: do(database, control.cancel_job, job.id))
     do(database, jobs.close_if_ended, job.id)
     assert progress(database, job).state is JobState.DONE
 
@@ -75,17 +74,17 @@ def test_a_sweep_that_halves_before_a_cancel_hides_no_half_from_it(database, job
         tx.exec_driver_sql("UPDATE shards SET crashes = 2")
 
     def halve(tx):
-        assert locks.try_lock_sweep(tx)
+        assert leases.try_lock_sweep(tx)
         shards.recover(tx)
 
-    ended = while_open(database, halve, lambda: do(database, job_control.cancel, job.id))
+    ended = while_open(database, halve, lambda: do(database, control.cancel_job, job.id))
     assert (ended.pending_shards, ended.cancelled_shards) == (0, 6)
 
 
 def test_a_sweep_behind_a_cancel_leaves_the_job_alone(database, job):
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE shards SET crashes = 2")
-    while_open(database, lambda tx: job_control.cancel(tx, job.id), lambda: sweep(database))
+    while_open(database, lambda tx: control.cancel_job(tx, job.id), lambda: sweep(database))
     assert progress(database, job).cancelled_shards == 3
 
 
@@ -96,7 +95,7 @@ def test_of_a_close_and_a_cancel_the_first_one_holds(database, job):
         while_open(
             database,
             lambda tx: jobs.close_if_ended(tx, job.id),
-            lambda: do(database, job_control.cancel, job.id),
+            lambda: do(database, control.cancel_job, job.id),
         )
     assert progress(database, job).state is JobState.DONE
 
@@ -108,7 +107,7 @@ def test_a_close_that_looked_before_a_retry_does_not_end_the_job_again(database,
     def close_and_retry(tx):
         jobs.lock_job(tx, job.id)
         jobs.close_if_ended(tx, job.id)
-        job_control.retry(tx, job.id, rows=False)
+        control.retry_job(tx, job.id, rows=False)
 
     # It sees a job without open shards, then waits; meanwhile all of them are queued again.
     while_open(database, close_and_retry, lambda: do(database, jobs.close_if_ended, job.id))
@@ -116,21 +115,21 @@ def test_a_close_that_looked_before_a_retry_does_not_end_the_job_again(database,
 
 
 def test_two_retries_queue_everything_once(database, job):
-    do(database, job_control.cancel, job.id)
+    do(database, control.cancel_job, job.id)
     with pytest.raises(RelexError, match="only a job that has ended"):
         while_open(
             database,
-            lambda tx: job_control.retry(tx, job.id, rows=True),
-            lambda: do(database, job_control.retry, job.id, rows=True),
+            lambda tx: control.retry_job(tx, job.id, rows=True),
+            lambda: do(database, control.retry_job, job.id, rows=True),
         )
     assert progress(database, job).open == 10
 
 
 def test_a_late_commit_beside_a_retry_is_refused_in_either_order(database, job):
     late = claim(database)
-    do(database, job_control.cancel, job.id)
+    do(database, control.cancel_job, job.id)
     with pytest.raises(LeaseLost):
-        while_open(database, lambda tx: job_control.retry(tx, job.id, rows=False), lambda: do(database, complete, late))
+        while_open(database, lambda tx: control.retry_job(tx, job.id, rows=False), lambda: do(database, complete, late))
     second = claim(database)
     assert second.first_row == late.first_row
     with pytest.raises(LeaseLost):
@@ -143,7 +142,7 @@ def test_a_claim_before_a_pause_is_finished_and_one_behind_it_finds_nothing(data
     while_open(
         database,
         lambda tx: held.append(shards.claim(tx, "worker", 60)),
-        lambda: do(database, job_control.pause, job.id),
+        lambda: do(database, control.pause_job, job.id),
     )
     assert claim(database) is None
     do(database, complete, held[0])
@@ -152,23 +151,23 @@ def test_a_claim_before_a_pause_is_finished_and_one_behind_it_finds_nothing(data
 
 def test_a_claim_does_not_wait_for_a_command_on_another_job(database, job):
     other = make_job(database, rows=4, key="other")
-    claimed = while_open(database, lambda tx: job_control.cancel(tx, other.id), lambda: claim(database))
+    claimed = while_open(database, lambda tx: control.cancel_job(tx, other.id), lambda: claim(database))
     assert claimed.job_id == job.id
 
 
 def test_a_retry_before_a_purge_saves_the_job_and_one_behind_it_finds_none(database, job):
-    ended = do(database, job_control.cancel, job.id).job
+    ended = do(database, control.cancel_job, job.id).job
     assert not while_open(
         database,
-        lambda tx: job_control.retry(tx, job.id, rows=False),
+        lambda tx: control.retry_job(tx, job.id, rows=False),
         lambda: do(database, deletion.mark, ended, timedelta(0)),
     )
-    do(database, job_control.cancel, job.id)
+    do(database, control.cancel_job, job.id)
     with pytest.raises(RelexError, match="no job has the id"):
         while_open(
             database,
             lambda tx: deletion.mark(tx, ended, timedelta(0)),
-            lambda: do(database, job_control.retry, job.id, rows=False),
+            lambda: do(database, control.retry_job, job.id, rows=False),
         )
 
 
@@ -200,11 +199,11 @@ def test_commands_and_workers_together_lose_and_double_nothing(database, seed):
                 over.wait(0.01)
 
     chosen = [
-        lambda tx, job: job_control.cancel(tx, job.id),
-        lambda tx, job: job_control.retry(tx, job.id, rows=False),
-        lambda tx, job: job_control.retry(tx, job.id, rows=True),
-        lambda tx, job: job_control.pause(tx, job.id),
-        lambda tx, job: job_control.resume(tx, job.id),
+        lambda tx, job: control.cancel_job(tx, job.id),
+        lambda tx, job: control.retry_job(tx, job.id, rows=False),
+        lambda tx, job: control.retry_job(tx, job.id, rows=True),
+        lambda tx, job: control.pause_job(tx, job.id),
+        lambda tx, job: control.resume_job(tx, job.id),
     ]
     with ThreadPoolExecutor(2) as pool:
         working = [pool.submit(work, number) for number in range(2)]
@@ -228,7 +227,7 @@ def test_commands_and_workers_together_lose_and_double_nothing(database, seed):
 def bring_to_its_end(database, job):
     """What a person would do to have every row scored."""
     if progress(database, job).state is JobState.PAUSED:
-        do(database, job_control.resume, job.id)
+        do(database, control.resume_job, job.id)
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE shards SET not_before = '-infinity'")
     worker = Worker("last", lambda *_: FakeScorer(), LeaseTerms(60, 60, lambda: False))
@@ -236,7 +235,7 @@ def bring_to_its_end(database, job):
         pass
     left = progress(database, job)
     if left.unscored or left.failed:
-        do(database, job_control.retry, job.id, rows=True)
+        do(database, control.retry_job, job.id, rows=True)
         while score_next(database, worker):
             pass
     assert progress(database, job).state is JobState.DONE

@@ -2,8 +2,9 @@
 
 import pytest
 
-from relex.db import job_control, shards
+from relex.db import shards
 from relex.domain.jobs import JobState
+from relex.flows import control
 from relex.flows.sweep import sweep
 from tests.factories import make_job
 from tests.job_steps import claim, complete, do, progress, score_all
@@ -14,20 +15,20 @@ ROWS, SHARD_ROWS = 10, 4
 def test_a_paused_job_is_not_claimed_but_what_is_held_is_finished(database):
     job = make_job(database, ROWS, SHARD_ROWS)
     held = claim(database)
-    report = do(database, job_control.pause, job.id)
+    report = do(database, control.pause_job, job.id)
     assert (report.state, report.running_shards, report.since) == (JobState.PAUSED, 1, report.job.paused_at)
     assert claim(database) is None
     assert sweep(database).shards == 0
     complete(database, held)
     assert progress(database, job).done == 4
-    do(database, job_control.resume, job.id)
+    do(database, control.resume_job, job.id)
     score_all(database)
     assert progress(database, job).state is JobState.DONE
 
 
 def test_a_pause_between_the_two_questions_of_a_claim_is_heard(database):
     job = make_job(database, rows=4)
-    do(database, job_control.pause, job.id)
+    do(database, control.pause_job, job.id)
     asked = {"job_id": job.id, "worker": "worker", "lease_seconds": 60}
     with database.transaction() as tx:
         assert tx.execute(shards.CLAIM, asked).one_or_none() is None
@@ -36,7 +37,7 @@ def test_a_pause_between_the_two_questions_of_a_claim_is_heard(database):
 def test_a_paused_job_whose_last_shard_is_finished_ends(database):
     job = make_job(database, rows=4)
     held = claim(database)
-    do(database, job_control.pause, job.id)
+    do(database, control.pause_job, job.id)
     complete(database, held)
     assert progress(database, job).state is JobState.DONE
 
@@ -45,7 +46,7 @@ def test_a_higher_priority_comes_first_and_can_be_given_later(database):
     usual = make_job(database, rows=8, key="usual")
     urgent = make_job(database, rows=8, key="urgent")
     assert claim(database).job_id == usual.id
-    do(database, job_control.prioritize, urgent.id, 1)
+    do(database, control.prioritize_job, urgent.id, 1)
     assert [claim(database).job_id for _ in range(3)] == [urgent.id, urgent.id, usual.id]
 
 

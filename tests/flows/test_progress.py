@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relex.db import job_control, jobs, shards
+from relex.db import jobs, shards
 from relex.domain.examples import Outcome
+from relex.flows import control
 from tests.factories import example, make_job, prediction
 from tests.job_steps import do
 
@@ -97,7 +98,7 @@ def test_a_paused_job_has_no_time_left(database, job):
     score(database, 400, 0)
     claim(database)
     assert progress(database, job).seconds_left
-    do(database, job_control.pause, job.id)
+    do(database, control.pause_job, job.id)
     found = progress(database, job)
     assert (found.rows_per_second, found.seconds_left) == (None, None)
 

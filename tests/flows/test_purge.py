@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from relex.db import deletion, examples, ids, job_control, jobs, shards
+from relex.db import deletion, examples, ids, jobs, shards
 from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import NewJob
 from relex.errors import DatabaseUnreachable, NotFound
+from relex.flows import control
 from relex.flows import purge as flow
 from relex.flows.purge import purge, to_purge
 from tests.factories import example, make_job, prediction
@@ -108,6 +109,6 @@ def test_an_export_that_has_begun_reads_all_rows_of_its_moment(database):
 def test_a_cancelled_job_ages_from_its_cancelling(database):
     job = make_job(database)
     with database.transaction() as tx:
-        job_control.cancel(tx, job.id)
+        control.cancel_job(tx, job.id)
     assert to_purge(database, timedelta(minutes=1)) == []
     assert [each.id for each in to_purge(database, timedelta(0))] == [job.id]

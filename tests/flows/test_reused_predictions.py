@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from relex.db import examples, jobs, model_versions, prediction_cache, shards
+from relex.db import examples, jobs, model_versions, predictions, shards
 from relex.domain.jobs import JobState, NewJob
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
@@ -29,7 +29,7 @@ class Counting(FakeScorer):
 
 @pytest.fixture
 def queued(database):
-    """Queue examples as they are, numbered anew: `queued([...], exact=True)`."""
+    """Queue examples as they are, renumbered: `queued([...], exact=True)`."""
     register_model(database)
     made = []
 
@@ -198,8 +198,8 @@ def test_deleting_a_job_takes_its_answers_along_and_leaves_what_they_reused(data
 
 def test_of_several_answers_the_newest_jobs_is_given(database, scored):
     _, middle, _ = [scored(ITEMS[:1], fresh=True)[0].job.id for _ in range(3)]
-    key = prediction_cache.cache_key("fake@1", False, ITEMS[0])
+    key = predictions.cache_key("fake@1", False, ITEMS[0])
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE jobs SET created_at = created_at + interval '1 day' WHERE id = %s", (middle,))
         tx.exec_driver_sql("UPDATE predictions SET label = 'per:title' WHERE job_id = %s", (middle,))
-        assert prediction_cache.lookup(tx, [key])[key].label == "per:title"
+        assert predictions.lookup(tx, [key])[key].label == "per:title"

@@ -7,9 +7,8 @@ from relex.domain.examples import RowError
 from relex.domain.jobs import JobState
 from relex.errors import BadCheckpoint, RelexError, Transient
 from relex.flows.lease import LeaseTerms
-from relex.flows.score import MAX_ATTEMPTS, Worker, score_next
+from relex.flows.score import MAX_ATTEMPTS, UnloadableModels, Worker, score_next
 from relex.flows.sweep import sweep
-from relex.flows.unloadable import UnloadableModels
 from relex.labels import RELATIONS
 from tests.factories import FakeScorer, example, make_job, prediction
 from tests.job_steps import progress

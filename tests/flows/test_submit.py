@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from relex.db import deletion, job_control, jobs, shards
+from relex.db import deletion, jobs, shards
 from relex.domain.jobs import JobState, MaxFailed
 from relex.files.validation import check_csv
+from relex.flows import control
 from relex.flows.submit import SubmitOptions, submit
 from tests.factories import example, register_model
 
@@ -58,17 +59,17 @@ def test_a_job_is_queued_with_its_priority_and_its_error_budget(database, submit
 def test_a_paused_job_is_found_again_and_a_cancelled_one_makes_place_for_a_new_one(database, submitted):
     first = submitted().job_id
     with database.transaction() as tx:
-        job_control.pause(tx, first)
+        control.pause_job(tx, first)
     assert (submitted().job_id, submitted().existing_state) == (first, JobState.PAUSED)
     with database.transaction() as tx:
-        job_control.cancel(tx, first)
+        control.cancel_job(tx, first)
     assert submitted().job_id != first
 
 
 def test_a_submit_that_finds_a_job_while_it_is_purged_makes_a_new_one(database, submitted, monkeypatch):
     first, real = submitted().job_id, jobs.insert_job
     with database.transaction() as tx:
-        ended = job_control.cancel(tx, first).job
+        ended = control.cancel_job(tx, first).job
 
     def purged_after_it_was_found(tx, new):
         made = real(tx, new)

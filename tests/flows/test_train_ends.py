@@ -52,7 +52,7 @@ def test_a_service_that_does_not_answer_sends_the_run_back_to_the_queue(database
         with database.transaction() as tx:
             assert runs.recover(tx) == 0
             tx.exec_driver_sql("UPDATE runs SET not_before = '-infinity'")
-        scratch_dir(settings, run.id).rmdir()  # the fake trainer makes it anew
+        scratch_dir(settings, run.id).rmdir()  # the fake trainer makes it again
         assert train_next(database, away, settings, lambda: False)
         run = status(database, run.id)
     with database.transaction() as tx:

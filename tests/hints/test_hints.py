@@ -2,26 +2,23 @@
 
 import inspect
 import pkgutil
+import re
 from importlib import import_module
+from itertools import chain
 
 import pytest
 
 import relex.hints
 from tests import hints as here
 from tests.hints.trying import ENTRIES, MODULES, names_of_hints
-from tests.processes import ROOT
+from tests.processes import source_files
 
 for module in pkgutil.iter_modules(here.__path__):
     if module.name.startswith("try_"):
         import_module(f"{here.__name__}.{module.name}")
 
-GENERALIZATION = {
-    "doctor": "tests/flows/test_doctor.py",
-    "hub": "tests/model/test_hub_away.py",
-    "models": "tests/tuning/test_study.py",
-    "tables": "tests/badinput/test_hints.py",
-}
-"""Modules whose hints are followed by tests of their own."""
+MARK = re.compile(r"mark\.hint\(([^)]*)\)")
+"""A test elsewhere that runs hints of the other modules; `tests/conftest.py` checks that it does."""
 
 
 @pytest.mark.parametrize(
@@ -35,10 +32,18 @@ def test_every_hint_is_tried():
     assert {name for name, _ in ENTRIES} == set(names_of_hints())
 
 
-def test_every_module_of_hints_has_its_tests():
-    modules = {module.name for module in pkgutil.iter_modules(relex.hints.__path__)}
-    assert modules == {module.__name__.rpartition(".")[2] for module in MODULES} | set(GENERALIZATION)
-    assert all((ROOT / path).is_file() for path in GENERALIZATION.values())
+def test_every_hint_of_the_other_modules_is_run_by_a_marked_test():
+    marks = [MARK.findall(path.read_text("utf-8")) for path in source_files("tests") if path.name.startswith("test_")]
+    marked = re.findall(r'"([a-z_.]+)"', " ".join(chain.from_iterable(marks)))
+    modules = [import_module(each.name) for each in pkgutil.iter_modules(relex.hints.__path__, "relex.hints.")]
+    others = [module for module in modules if module not in MODULES]
+    assert others
+    assert set(marked) == {
+        f"{module.__name__.rpartition('.')[2]}.{name}"
+        for module in others
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+    }
 
 
 def test_a_hint_has_a_docstring_that_says_when():

@@ -9,9 +9,10 @@ from threading import Thread
 
 import pytest
 
-from relex.db import job_control, jobs, shards
+from relex.db import jobs, shards
 from relex.db.connection import Database
 from relex.domain.examples import Outcome, RowError
+from relex.flows import control
 from tests.factories import example, prediction
 from tests.hints.try_models import searching
 from tests.processes import wait_until
@@ -32,7 +33,7 @@ def fails(tx, shard):
 
 
 def cancels(tx, shard):
-    job_control.cancel(tx, shard.job_id)
+    control.cancel_job(tx, shard.job_id)
 
 
 def leaves_a_row(tx, shard):

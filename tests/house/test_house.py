@@ -41,7 +41,7 @@ def every_command(group=relex, path=()):
             yield from every_command(command, (*path, name))
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no checkout")
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is not a checkout")
 def test_git_ignores_what_commands_write():
     git = shutil.which("git")
     if git is None:

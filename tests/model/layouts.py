@@ -19,8 +19,9 @@ from transformers import (
     BertTokenizerFast,
 )
 
-from relex.model.classifier import RelationClassifier, backbone_tokenizer
+from relex.model.classifier import RelationClassifier
 from relex.model.config import ModelConfig
+from relex.model.tokenizer import backbone_tokenizer
 from tests.processes import ROOT
 
 TINY = {

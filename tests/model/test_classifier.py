@@ -10,8 +10,9 @@ from relex.encoding.batches import collate
 from relex.encoding.markers import Scheme, marker_tokens
 from relex.errors import BadCheckpoint, InvalidConfig, ModelNotFound, ServiceUnreachable
 from relex.labels import RELATIONS
-from relex.model.classifier import RelationClassifier, RelationConfig, backbone_tokenizer
+from relex.model.classifier import RelationClassifier, RelationConfig
 from relex.model.config import ModelConfig, Pooling
+from relex.model.tokenizer import backbone_tokenizer
 
 SIZES = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
 ROBERTA = RobertaConfig(**SIZES, type_vocab_size=1, max_position_embeddings=170)

@@ -162,6 +162,7 @@ def test_what_was_fetched_once_is_opened_without_the_hub(hub, monkeypatch, kind,
     assert len(hub.requests) == asked
 
 
+@pytest.mark.hint("models.unreadable_pickle")
 def test_a_harmful_pickle_on_the_hub_runs_nothing(hub, cache):
     trap = Trap(cache)
     assert trap.works()

@@ -22,6 +22,7 @@ def test_a_connection_that_breaks_off_is_resumed_where_it_broke(hub, impatient):
     assert all(starts)
 
 
+@pytest.mark.hint("models.unreachable_hub")
 def test_one_that_breaks_off_for_good_passes_by_itself_and_leaves_no_half_file(hub, cache, impatient):
     repository = hub.repositories[NAME] = Repository(safe(), breaks_after=0, breaks=10**6)
     with pytest.raises(ServiceUnreachable, match="try again"):
@@ -62,7 +63,14 @@ def test_a_run_that_is_cancelled_stops_fetching(hub):
         weights_folder(NAME, progress)
 
 
-@pytest.mark.parametrize("given", [None, "hf_wrong_and_secret", "hf_right_and_secret"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(None, marks=pytest.mark.hint("models.unknown_backbone")),
+        "hf_wrong_and_secret",
+        "hf_right_and_secret",
+    ],
+)
 def test_a_token_is_used_and_never_logged(hub, monkeypatch, caplog, given):
     caplog.set_level(logging.DEBUG)
     hub.repositories[NAME] = Repository(safe(), token="hf_right_and_secret")
@@ -78,6 +86,7 @@ def test_a_token_is_used_and_never_logged(hub, monkeypatch, caplog, given):
     assert "secret" not in caplog.text
 
 
+@pytest.mark.hint("models.gated_backbone")
 def test_a_gated_model_is_reported_with_where_to_go(hub):
     hub.repositories[NAME] = Repository({}, gated=True)
     with pytest.raises(ModelNotFound, match=f"accept its terms at {hub.url}/{NAME} and set HF_TOKEN"):
@@ -94,6 +103,7 @@ def test_what_the_hub_answers_says_whether_it_passes_by_itself(hub, impatient, s
         opened()
 
 
+@pytest.mark.hint("models.offline_backbone")
 def test_a_copy_that_is_not_here_with_the_network_forbidden(hub, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelNotFound, match="set HF_HUB_OFFLINE=0"):
@@ -104,6 +114,7 @@ def test_a_copy_that_is_not_here_with_the_network_forbidden(hub, monkeypatch):
 
 
 @pytest.mark.parametrize("part", ["HF_HUB_CACHE", "HF_ASSETS_CACHE"])
+@pytest.mark.hint("models.unwritable_cache")
 def test_a_cache_that_cannot_be_written_is_no_error_of_the_network(hub, cache, monkeypatch, part):
     hub.repositories[NAME] = Repository(safe() if part == "HF_HUB_CACHE" else layouts.klue(0.1))
     (cache / "file").touch()

@@ -101,7 +101,7 @@ def test_the_call_for_a_gpu_names_the_same_neighbours(monkeypatch, build, tokeni
         packed._attend_at_once(by_token, at_once, pack, 0.1)
         packed._attend_by_segment(by_token, by_segment, pack, 0.1)
         torch.testing.assert_close(at_once, by_segment)
-        assert not at_once[pack.end :].any()
+        assert not at_once[pack.num_tokens :].any()
 
 
 def test_an_encoder_that_nobody_looked_at_is_padded(tmp_path, build, tokenizer, many):

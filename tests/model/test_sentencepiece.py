@@ -6,8 +6,8 @@ import pytest
 import sentencepiece
 
 from relex.errors import InvalidConfig
-from relex.model.classifier import backbone_tokenizer
 from relex.model.sentencepiece import sentencepiece_tokenizer
+from relex.model.tokenizer import backbone_tokenizer
 from tests.hub import Repository
 from tests.model import layouts
 from tests.model.layouts import NAME

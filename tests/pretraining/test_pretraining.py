@@ -13,14 +13,15 @@ from transformers import PreTrainedTokenizerFast
 from pretraining.config import PretrainingConfig, read_config
 from pretraining.encoding import encode
 from pretraining.masking import IGNORED, Words, mask_words
-from pretraining.network import MaskedLanguageModel
+from pretraining.network import MaskedLanguageModel, make_backbone
 from pretraining.optimizing import share_of_rate
 from pretraining.rows import Rows
 from pretraining.tokenizer import make_tokenizer, open_tokenizer
 from pretraining.training import BACKBONE, STATE, Pretraining
 from relex.errors import InvalidConfig
-from relex.model.classifier import RelationClassifier, backbone_tokenizer
+from relex.model.classifier import RelationClassifier
 from relex.model.config import ModelConfig
+from relex.model.tokenizer import backbone_tokenizer
 from relex.training.model_factory import train_wordpiece
 
 
@@ -153,7 +154,7 @@ def test_each_draw_hides_others():
 def test_the_loss_is_the_plain_one_over_the_whole_vocabulary_at_the_hidden_places(tmp_path):
     ids, words = batch()
     masked, places = hidden(ids, words)
-    network = MaskedLanguageModel(settings(tmp_path), 300)
+    network = MaskedLanguageModel(make_backbone(settings(tmp_path), range(300)))
     everywhere = network.logits(masked.ids, torch.arange(ids.numel()))
     plain = torch.full((ids.numel(),), IGNORED)
     plain[places] = ids.flatten()[places]
@@ -230,9 +231,9 @@ def test_rates_rise_stay_and_fall_to_nothing():
 
 @pytest.mark.parametrize("name", ["cpu", "h100"])
 def test_shipped_files_are_read(name):
-    assert read_config(Path(f"pretraining/{name}.yaml")).stages[-1].steps is None
+    assert read_config(Path(f"pretraining/{name}.yaml"), PretrainingConfig).stages[-1].steps is None
 
 
 def test_a_wrong_file_is_reported_in_words(tmp_path):
     with pytest.raises(InvalidConfig, match="cannot be read as a pre-training"):
-        read_config(tmp_path / "missing.yaml")
+        read_config(tmp_path / "missing.yaml", PretrainingConfig)

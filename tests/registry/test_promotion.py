@@ -38,7 +38,7 @@ def candidate(micro_f1=71.1, auprc=50.0, precision=FP32, **more):
             candidate(precision=DEFAULT_PRECISION),
             Rival(BASE, scores(1)),
             True,
-            "71.10 > 1.00 micro-F1 on valid_data.csv, against base@1 (16 bit where a worker has it against fp32)",
+            "71.10 > 1.00 micro-F1 on valid_data.csv, against base@1 (16 bit if the worker supports it against fp32)",
         ),
     ],
 )

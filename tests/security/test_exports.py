@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from relex.db import examples, job_control, jobs, shards
+from relex.db import examples, jobs, shards
 from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import NewJob
 from relex.errors import RelexError
 from relex.files.writing import FORMULA_STARTS, GUARD, escape_formula, unescape_formula
+from relex.flows import control
 from relex.flows.export import export
 from tests.factories import example, prediction, register_model
 
@@ -56,7 +57,7 @@ def test_an_earlier_export_leaves_nothing_beside_a_later_one(database, job, tmp_
     export(database, job, tmp_path, excel=True)
     assert len(list(tmp_path.iterdir())) == 6
     with database.transaction() as tx:
-        job_control.retry(tx, job, rows=True)
+        control.retry_job(tx, job, rows=True)
         shard = shards.claim(tx, "worker", 60)
         shards.complete(tx, shard, Outcome([prediction(example(shard.first_row))]))
         jobs.close_if_ended(tx, job)
@@ -110,7 +111,7 @@ def test_a_link_in_the_folder_is_refused_and_its_target_left(database, job, tmp_
 @pytest.mark.parametrize("end", [".csv", ".errors.csv", ".labels.json"])
 def test_an_export_that_somebody_changed_stays(database, job, tmp_path, end):
     first = export(database, job, tmp_path)
-    export(database, job, tmp_path)  # the same again is no error
+    export(database, job, tmp_path)  # the same again is not an error
     changed = tmp_path / f"{job}{end}"
     changed.write_text("fixed by hand")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
@@ -143,7 +144,7 @@ def test_an_id_that_relex_did_not_give_names_no_file(database, tmp_path, evil):
             "finished_at) SELECT %s, 'k', file_name, file_sha256, model, 1, 0, now() FROM jobs",
             (evil,),
         )
-    with pytest.raises(RelexError, match="is no id that relex gave"):
+    with pytest.raises(RelexError, match="is not an id that relex gave"):
         export(database, evil, tmp_path / "a" / "b", partial=True)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 

@@ -12,9 +12,10 @@ from relex.errors import BadCheckpoint, InvalidConfig, InvalidCsv
 from relex.files.validation import check_csv
 from relex.model import pickled
 from relex.model.checkpoint import load
-from relex.model.classifier import RelationClassifier, backbone_tokenizer
+from relex.model.classifier import RelationClassifier
 from relex.model.config import ModelConfig
 from relex.model.folder import READ_BY_SCORING
+from relex.model.tokenizer import backbone_tokenizer
 from relex.registry.importing import import_folder
 from relex.registry.model_versions import SHIPPED
 from relex.settings import Settings

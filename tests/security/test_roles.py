@@ -9,11 +9,12 @@ from sqlalchemy import make_url
 
 from relex.db import jobs, model_versions, runs
 from relex.db.connection import Database
-from relex.db.grants import RIGHTS, SEQUENCES, Part, grant
+from relex.db.grants import RIGHTS, SEQUENCES, Part
 from relex.db.tables import metadata
 from relex.domain.versions import Scores
 from relex.errors import InvalidInput, RelexError
 from relex.files.validation import check_csv
+from relex.flows.database import grant_rights
 from relex.flows.export import export
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
@@ -75,7 +76,7 @@ def roles(database, database_url):
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), PASSWORD))
         try:
             for part, name in names.items():
-                grant(database, part, name)
+                grant_rights(database, part, name)
             yield {
                 part: make_url(database_url).set(username=name, password=PASSWORD).render_as_string(hide_password=False)
                 for part, name in names.items()
@@ -189,7 +190,7 @@ def test_rights_are_taken_as_well_as_given(databases, database, roles):
     role = make_url(roles[Part.CLIENT]).username
     with database.transaction() as tx:
         tx.exec_driver_sql(f"GRANT ALL ON predictions TO {role}")
-    grant(database, Part.CLIENT, role)
+    grant_rights(database, Part.CLIENT, role)
     with (
         pytest.raises(RelexError, match="permission denied for table predictions"),
         databases[Part.CLIENT].transaction() as tx,
@@ -200,17 +201,17 @@ def test_rights_are_taken_as_well_as_given(databases, database, roles):
 @pytest.mark.parametrize("role", ["nobody-of-this-name", "x; DROP TABLE jobs", ""])
 def test_a_role_that_is_not_there_is_reported(database, role):
     with pytest.raises(InvalidInput, match="has no role"):
-        grant(database, Part.CLIENT, role)
+        grant_rights(database, Part.CLIENT, role)
 
 
 def test_the_owner_is_not_made_less(database, database_url):
     with pytest.raises(InvalidInput, match="a role of its own"):
-        grant(database, Part.WORKER, make_url(database_url).username)
+        grant_rights(database, Part.WORKER, make_url(database_url).username)
 
 
 def test_only_the_owner_grants(databases, database_url):
     with pytest.raises(RelexError, match=f"only the owner of the tables, {make_url(database_url).username}, can grant"):
-        grant(databases[Part.WORKER], Part.CLIENT, "whoever")
+        grant_rights(databases[Part.WORKER], Part.CLIENT, "nobody_in_particular")
 
 
 def test_a_schema_where_everybody_may_make_tables_is_reported(database, roles):
@@ -218,7 +219,7 @@ def test_a_schema_where_everybody_may_make_tables_is_reported(database, roles):
         tx.exec_driver_sql("GRANT CREATE ON SCHEMA public TO PUBLIC")
     try:
         with pytest.raises(RelexError, match="REVOKE CREATE ON SCHEMA public FROM PUBLIC"):
-            grant(database, Part.CLIENT, make_url(roles[Part.CLIENT]).username)
+            grant_rights(database, Part.CLIENT, make_url(roles[Part.CLIENT]).username)
     finally:
         with database.transaction() as tx:
             tx.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")

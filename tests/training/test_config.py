@@ -149,7 +149,7 @@ def test_what_cannot_be_set_together(line, report):
 def test_a_tag_runs_no_code(folder):
     report = failures(MINIMAL + f"name: !!python/object/apply:os.mkdir [{folder}/made]")
     assert report == [
-        "mine.yaml:3: python/object/apply:os.mkdir is no plain value; write a number, a word or a text in quotes"
+        "mine.yaml:3: python/object/apply:os.mkdir is not a plain value; write a number, a word or a text in quotes"
     ]
     assert not (folder / "made").exists()
 

@@ -100,7 +100,7 @@ def test_the_weakest_labels_are_those_with_enough_examples(facts):
     assert "validation examples: per:spouse (67), per:title (100).\n" in model_card(few)
 
 
-def test_klues_licence_is_named_where_klue_was_used(facts):
+def test_klues_license_is_named_where_klue_was_used(facts):
     assert "license: cc-by-sa-4.0" in model_card(facts)
     assert "CC BY-SA 4.0" in model_card(facts)
     other = model_card(replace(facts, train=[example(0, "per:title", "diary")]))
@@ -108,7 +108,7 @@ def test_klues_licence_is_named_where_klue_was_used(facts):
     assert "state it when you share these weights" in other
 
 
-def test_a_model_made_anew_names_no_other_encoder(facts):
+def test_a_model_made_from_scratch_names_no_other_encoder(facts):
     config = facts.config.to_dict() | {"backbone": {"scratch": {}}}
     card = model_card(replace(facts, config=TrainingConfig.from_dict(config)))
     assert "trained from random weights" in card
@@ -117,8 +117,8 @@ def test_a_model_made_anew_names_no_other_encoder(facts):
 
 def test_what_is_to_be_expected_generalization_is_reported_with_how_far_to_trust_it(facts):
     validation = json.loads(metrics_json(facts))["validation"]
-    assert (validation["shifted"]["micro_f1"], validation["shifted"]["psi"]) == (61.25, 0.64)
-    assert validation["new"] == {"examples": 77, "micro_f1": 48.5}
+    assert (validation["reweighted"]["micro_f1"], validation["reweighted"]["psi"]) == (61.25, 0.64)
+    assert validation["unseen_entities"] == {"examples": 77, "micro_f1": 48.5}
     card = model_card(facts)
     details = "PSI 0.64, large shift; effective sample size 1,200; 3 % "
     assert f"| micro-F1 reweighted to the mix of target.csv ({details}" in card
@@ -127,6 +127,6 @@ def test_what_is_to_be_expected_generalization_is_reported_with_how_far_to_trust
 
 def test_nothing_is_reported_where_nothing_is_known(facts):
     plain = replace(facts, generalization=GeneralizationScores(None, None, 0))
-    assert json.loads(metrics_json(plain))["validation"]["shifted"] is None
+    assert json.loads(metrics_json(plain))["validation"]["reweighted"] is None
     assert "by the mix of" not in model_card(plain)
     assert "are new" not in model_card(plain)

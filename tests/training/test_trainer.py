@@ -255,7 +255,7 @@ def test_the_score_by_another_files_mix_can_choose_the_epoch(tmp_path):
     shifted = [epoch["micro_f1_reweighted"] for epoch in output["training"]["history"]]
     assert shifted != [epoch["micro_f1"] for epoch in output["training"]["history"]]
     assert output["training"]["best_epoch"] == 1 + shifted.index(max(shifted))
-    assert output["validation"]["shifted"]["micro_f1"] == pytest.approx(max(shifted))
-    assert output["validation"]["shifted"]["psi"] > 0
-    assert output["validation"]["new"]["examples"] > 0
+    assert output["validation"]["reweighted"]["micro_f1"] == pytest.approx(max(shifted))
+    assert output["validation"]["reweighted"]["psi"] > 0
+    assert output["validation"]["unseen_entities"]["examples"] > 0
     assert "reweighted to the mix of test_data.csv" in (tmp_path / "tiny" / "README.md").read_text("utf-8")

@@ -5,10 +5,11 @@ import signal
 import pytest
 from redis import Redis
 
-from relex.db import examples, job_control
+from relex.db import examples
 from relex.domain.jobs import JobState
 from relex.environment import isolate
 from relex.errors import ServiceUnreachable
+from relex.flows import control
 from relex.settings import Settings
 from tests.factories import example, make_job, prediction, register_model
 from tests.job_steps import progress
@@ -96,7 +97,7 @@ def test_a_worker_leaves_a_cancelled_job_within_a_renewal_and_takes_the_next(wor
     with worker(scorer="tests.factories:SlowScorer"):
         wait_until(lambda: progress(database, doomed).running_shards == 1)
         with database.transaction() as tx:
-            job_control.cancel(tx, doomed.id)
+            control.cancel_job(tx, doomed.id)
         following = make_job(database, rows=8, key="following")
         wait_until(lambda: progress(database, following).state.ended, seconds=20)
     assert progress(database, doomed).state is JobState.CANCELLED

@@ -1,4 +1,4 @@
-"""Workers as whoever runs them sees them: their log, their health, how they end, when they refuse to begin."""
+"""Workers as their operator sees them: their log, their health, how they end, when they refuse to begin."""
 
 import json
 import os
@@ -256,7 +256,7 @@ def test_a_stale_file_is_reported_with_its_age(tmp_path):
     file = tmp_path / "health"
     file.write_text("{}")
     os.utime(file, (1, 1))
-    with pytest.raises(RelexError, match=r"last well \d+ s ago.*start it again"):
+    with pytest.raises(RelexError, match=r"last healthy \d+ s ago.*start it again"):
         health(Settings(health_file=file))
     done = run_command("health", env=environment(), cwd=tmp_path)
     assert (done.returncode, "RELEX_HEALTH_FILE" in done.stderr) == (3, True)

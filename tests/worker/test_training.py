@@ -67,7 +67,7 @@ def test_a_worker_trains_one_run_while_it_scores_and_gives_it_back_when_it_ends(
 
 
 def test_a_training_process_that_does_not_stop_is_killed(monkeypatch, tmp_path):
-    """Its slot must not be lost, nor may the end of its worker wait for ever."""
+    """Its slot must not be lost, nor may the end of its worker wait forever."""
     monkeypatch.setattr(training, "STOP_SECONDS", 0.2)
     processes = training.TrainingProcesses(Settings(home=tmp_path))
     ready = tmp_path / "ready"

@@ -33,7 +33,7 @@ class ResolveDevice(Protocol):
     """A lookup of the device that a setting means."""
 
     def __call__(self, name: str, /) -> Device:
-        """Return the device, or raise InvalidConfig where this machine has none such."""
+        """Return the device, or raise InvalidConfig if this machine does not have it."""
 
 
 def home(folder: Path) -> CheckResult:
@@ -45,7 +45,7 @@ def home(folder: Path) -> CheckResult:
     except OSError as exc:
         text = f"{folder} cannot be written to: user id {os.geteuid()}, {there}: {exc.strerror}"
         return error("home", text, _writable_home(folder, there, exc))
-    return CheckResult("home", f"{folder}{'' if folder.exists() else ' (made at first use)'}")
+    return CheckResult("home", f"{folder}{'' if folder.exists() else ' (created on first use)'}")
 
 
 def _existing(folder: Path) -> Path:
@@ -101,10 +101,10 @@ def embedded(folder: Path) -> tuple[CheckResult, Description | None]:
         return error("database", str(exc), hints.name_database()), None
     text = f"embedded {description.version} in {description.data}"
     if description.running and locks.is_free(description.users_lock):
-        warning_text = f"{text} was left running: whoever used it was killed"
+        warning_text = f"{text} was left running: the process that used it was killed"
         return warning("database", warning_text, hints.stop_embedded()), None
     if description.crashed:
         return warning("database", f"{text} was killed and has not recovered yet", hints.stop_embedded()), None
     if not description.created:
-        return CheckResult("database", f"{text}, made at first use"), None
+        return CheckResult("database", f"{text}, created on first use"), None
     return CheckResult("database", f"{text}, {'running' if description.running else 'starts when needed'}"), description

@@ -7,7 +7,7 @@ from enum import StrEnum
 class State(StrEnum):
     """The state of what was checked.
 
-    A warning costs time or will become an error; an error keeps rows from being scored.
+    A warning slows relex down or may become an error; an error prevents rows from being scored.
     """
 
     OK = "ok"
@@ -27,10 +27,10 @@ class CheckResult:
 
 
 def warning(name: str, text: str, suggestion: str) -> CheckResult:
-    """Return the result for something that costs time, or will become an error."""
+    """Return the result for a problem that slows relex down or may become an error."""
     return CheckResult(name, text, State.WARNING, suggestion)
 
 
 def error(name: str, text: str, suggestion: str) -> CheckResult:
-    """Return the result for something that keeps rows from being scored."""
+    """Return the result for a problem that prevents rows from being scored."""
     return CheckResult(name, text, State.ERROR, suggestion)

@@ -11,7 +11,9 @@ from relex.db import schema, server
 from relex.db.connection import Database
 from relex.errors import RelexError
 from relex.flows.checks.result import CheckResult, error, warning
+from relex.flows.database import describe_mismatch
 from relex.hints import doctor as hints
+from relex.hints import jobs
 from relex.hints.doctor import Address, Broker
 
 DEFAULT_PORT = 6379
@@ -101,7 +103,7 @@ def usable(database: Database, clock: Callable[[], float]) -> Iterator[CheckResu
     if facts.read_only:
         yield _read_only(database, facts)
     free = facts.connections - facts.used
-    text = f"{facts.used} of {facts.connections} connections are taken"
+    text = f"{facts.used} of {facts.connections} connections are in use"
     if free < MIN_FREE_CONNECTIONS:
         yield warning("connections", f"{text}: too few are free for one more worker", hints.more_connections(at))
     else:
@@ -126,7 +128,9 @@ def tables(database: Database, *, embedded: bool) -> CheckResult:
     text = f"{database.name}, tables at revision {revision or 'none'}"
     if revision == schema.latest_revision() or (embedded and schema.is_known(revision)):
         return CheckResult("tables", text)
-    return error("tables", schema.describe_mismatch(database, revision), schema.suggested_fix(revision))
+    # Doctor prints commands without backticks.
+    suggestion = jobs.UPGRADE if schema.is_known(revision) else jobs.update_relex()
+    return error("tables", describe_mismatch(database, revision), suggestion)
 
 
 def are_newest(database: Database) -> bool:

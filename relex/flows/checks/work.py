@@ -20,7 +20,7 @@ def work(database: Database, settings: Settings) -> Iterator[CheckResult]:
     with database.transaction() as tx:
         stuck = server.given_back(tx)
     for each in stuck:
-        text = f"{each.shards} shards of {each.job_id} are given back repeatedly: {each.error}"
+        text = f"{each.shards} shards of {each.job_id} are released repeatedly: {each.error}"
         yield error("shards", text, hints.look_at_worker(each.job_id))
 
 
@@ -51,5 +51,5 @@ def _waiting(database: Database, settings: Settings) -> CheckResult:
     text = f"{shards} shards and {runs} training runs wait, {facts.workers} connections of workers"
     if (shards or runs) and not facts.workers:
         start = hints.start_worker(broker=settings.broker_url is not None)
-        return error("workers", f"{text}: nobody is at work", start)
+        return error("workers", f"{text}: no worker is running", start)
     return CheckResult("workers", text)

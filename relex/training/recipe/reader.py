@@ -93,7 +93,7 @@ def find_recipe(recipe: str, folder: Path) -> Path | None:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether the file exists; a name that is too long for a file is no error."""
+    """Return whether the file exists; a name that is too long for a file is not an error."""
     try:
         return path.is_file()
     except OSError:

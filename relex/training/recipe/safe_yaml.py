@@ -81,7 +81,7 @@ def _check(tree: Node) -> None:
         node = pending.pop()
         if node.tag not in PLAIN_TAGS:
             kind = shortened(str(node.tag).removeprefix(STANDARD))
-            raise InvalidYaml(f"{kind} is no plain value; write a number, a word or a text in quotes", line_of(node))
+            raise InvalidYaml(f"{kind} is not a plain value; write a number, a word or a text in quotes", line_of(node))
         pending += reversed(_inside(node))
     raise InvalidYaml(f"more than {MAX_NODES:,} values, aliases followed; write the recipe without aliases")
 

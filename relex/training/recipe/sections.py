@@ -130,7 +130,7 @@ class TrainSettings(Section):
     max_grad_norm: float = Field(default=1.0, gt=0)
     """Gradients are clipped to this norm."""
     entity_mask_prob: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the examples, drawn anew in each epoch, with the mask token in place of both entities' words."""
+    """Share of the examples, drawn again in each epoch, with the mask token in place of both entities' words."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto` uses bf16 if the processor supports it in hardware, otherwise fp32."""
     seed: int = Field(default=42, ge=0, lt=2**32)
