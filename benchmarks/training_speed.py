@@ -36,7 +36,8 @@ from relex.model.classifier import RelationClassifier, RelationConfig
 from relex.model.config import ModelConfig, Pooling
 from relex.training import fitting, history
 from relex.training.allocator import keep_freed_memory
-from relex.training.data import EpochOrder, TrainingData
+from relex.training.data import EpochOrder
+from relex.training.epoch_examples import EpochExamples, TrainingData
 from relex.training.recipe.config import TrainingConfig
 from relex.training.workspace import Scratch
 
@@ -245,7 +246,8 @@ def _is_copied(name: str, value: Tensor) -> bool:
 
 def _batches(shape: Shape, data: TrainingData) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
     """Yield the batches of relex's first epoch, padded to their longest example only."""
-    order = list(EpochOrder([len(item.input_ids) for item in data.encoded], shape.batch_size, recipe(shape).train.seed))
+    settings = recipe(shape).train
+    order = list(EpochOrder(EpochExamples(data, settings), shape.batch_size, settings.seed))
     for start in range(0, len(order), shape.batch_size):
         rows = order[start : start + shape.batch_size]
         gold = torch.tensor([RELATIONS.index(data.gold[row]) for row in rows])
