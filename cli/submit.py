@@ -82,21 +82,34 @@ def submit_command(
         require_writable(out)
     with open_inputs(_expanded(tables), reading) as files:
         report = _ReadingReport(console, skip_invalid=submit_options.skip_invalid, named=len(files) > 1)
-        with console.status(Text(f"Reading {printable(', '.join(file.name for file in files))}")):
+        with console.status(Text("Reading")):
             checked = look_over(files, report.check)
         with open_app() as (settings, database):
             with console.status(Text("Uploading")):
                 submissions = submit(database, checked, submit_options, settings.shard_rows, report.check)
-            for file, submission in zip(files, submissions, strict=True):
-                report.print(file, submission.total + submission.rejected, submission.notes)
-                _print_submission(submission, settings, console)
-                click.echo(json.dumps(_data(submission, file)) if as_json else submission.job_id)
-            # For existing jobs too: their workers may be dead.
-            notify_scorers(settings, max(sum(each.shards for each in submissions), 1), console)
+            _print_jobs(files, submissions, report, settings, as_json=as_json)
             if follow or out:
                 _finish(settings, database, submissions, out, console)
             elif not as_json:
                 _print_next_step(submissions[-1], console)
+
+
+def _print_jobs(
+    files: Sequence[InputFile],
+    submissions: Sequence[Submission],
+    report: "_ReadingReport",
+    settings: Settings,
+    *,
+    as_json: bool,
+) -> None:
+    """Print how each file was read and its job, and notify workers."""
+    for file, submission in zip(files, submissions, strict=True):
+        report.print(file, submission.total + submission.rejected, submission.notes)
+        _print_submission(submission, settings, report.console)
+    # For existing jobs too: their workers may be dead.
+    notify_scorers(settings, max(sum(each.shards for each in submissions), 1), report.console)
+    for file, submission in zip(files, submissions, strict=True):
+        click.echo(json.dumps(_data(submission, file)) if as_json else submission.job_id)
 
 
 def _expanded(tables: Sequence[Path]) -> list[Path]:
@@ -128,7 +141,7 @@ class _ReadingReport:
     """A report on how each file is read, which is printed once: when all its rows were read, or are refused."""
 
     def __init__(self, console: Console, *, skip_invalid: bool, named: bool) -> None:
-        self._console = console
+        self.console = console
         self._skip_invalid = skip_invalid
         self._named = named
         self._printed: list[InputFile] = []
@@ -148,7 +161,7 @@ class _ReadingReport:
             raise InvalidCsv(f"{describe_problems(facts, file.name)}\n{where}{option_hints(facts)}")
         if facts.rejected:
             skipped = f"{counted(facts.rejected, 'invalid row')} {'is' if facts.rejected == 1 else 'are'} skipped"
-            self._console.print(f"note: {skipped}; {_where(facts, rejected)}")
+            self.console.print(f"note: {skipped}; {_where(facts, rejected)}")
         return facts
 
     def print(self, file: InputFile, rows: int, notes: Sequence[str]) -> None:
@@ -157,9 +170,9 @@ class _ReadingReport:
             return
         self._printed.append(file)
         read = f"{file.name}: read" if self._named else "Read"
-        self._console.print(printable(f"{read} as {file.form}: {counted(rows, 'row')}, {decimal(file.size)}"))
+        self.console.print(printable(f"{read} as {file.form}: {counted(rows, 'row')}, {decimal(file.size)}"))
         for note in notes:
-            self._console.print(f"note: {note}")
+            self.console.print(f"note: {note}")
 
 
 def _where(facts: FileFacts, wanted: Path) -> str:
