@@ -22,6 +22,7 @@ from pretraining.rows import Cursors, Rows
 from pretraining.state import read_state, write_state
 from pretraining.tokenizer import open_tokenizer, take_tokenizer
 from relex.errors import InvalidConfig, RelexError
+from relex.training.allocator import keep_freed_memory
 
 STATE, BACKBONE = "state", "backbone"
 LOG_STEPS = 20
@@ -39,7 +40,8 @@ def train(config: MaskingConfig, out: Path, device: str) -> None:
         RelexError: the loss is not a number.
     """
     quiet_transformers()
-    Pretraining(config, out, torch.device(device)).run()
+    with keep_freed_memory():
+        Pretraining(config, out, torch.device(device)).run()
 
 
 def continue_training(config: ContinuedConfig, out: Path, device: str) -> None:
