@@ -105,7 +105,17 @@ SOLVED = {
 """Options and a file that is refused with them, until what the hint says is typed instead."""
 
 
-@pytest.mark.parametrize("name", SOLVED)
+HINTED = {
+    "an encoding that was said wrongly": pytest.mark.hint("tables.encoding"),
+    "a workbook that was called a CSV": pytest.mark.hint("tables.format_"),
+    "an empty sheet": pytest.mark.hint("tables.sheet"),
+    "misspelled columns": pytest.mark.hint("tables.map_columns"),
+    "a column that may be two": pytest.mark.hint("tables.choose_column"),
+    "offsets from one": pytest.mark.hint("tables.offsets"),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=HINTED.get(name, ())) for name in SOLVED])
 def test_what_a_hint_says_reads_the_file_that_provoked_it(command, broker_url, monkeypatch, name):
     monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
     options, content = SOLVED[name]
@@ -117,6 +127,7 @@ def test_what_a_hint_says_reads_the_file_that_provoked_it(command, broker_url, m
     assert ways
 
 
+@pytest.mark.hint("tables.columns")
 @pytest.mark.parametrize("header", ["id,말,갑,을", "id,말,subject_entity,을"])
 def test_columns_of_unknown_names_are_mapped(command, broker_url, monkeypatch, header):
     monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
@@ -136,6 +147,7 @@ def test_advice_about_encodings_does_not_go_in_a_circle(command):
         assert hint == "hint: fix that line, or name the encoding that the file was saved in, as in --encoding cp949"
 
 
+@pytest.mark.hint("tables.unpack")
 def test_a_workbook_that_is_packed_can_be_unpacked(command):
     rows = [csvs.HEADER.split(","), *whole_rows()[:1], ["7", "x", "y", "{}"]]
     (command.folder / "june's.xlsx.gz").write_bytes(gzip.compress(workbook(("a", rows))))
@@ -151,14 +163,15 @@ def test_the_page_about_types_is_there():
     assert (ROOT / hints.TYPES_PAGE).is_file()
 
 
+@pytest.mark.hint("tables.install_pyarrow")
 def test_pyarrow_is_what_reads_parquet_where_it_is_installed(command, monkeypatch):
     (command.folder / "june.parquet").write_bytes(b"PAR1....")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     said = command.refuses("submit", "june.parquet")
     assert said.lines[0] == "error: june.parquet: reading Parquet needs pyarrow"
-    *python, option, action, package = shlex.split(said.lines[1].removeprefix("hint: "))
+    *python, option, action, package = shlex.split(said.lines[1].removeprefix("hint: install it: "))
     assert (option, action) == ("pip", "install")
-    subprocess.run([*python, "pip", "show", "--quiet", package], check=True, timeout=60)
+    subprocess.run([*python, "pip", "show", "--quiet", package.partition("==")[0]], check=True, timeout=60)
 
 
 @pytest.mark.parametrize(
