@@ -90,7 +90,7 @@ def test_every_label_has_a_meaning_and_an_example():
 
 
 def row_problem_codes():
-    """Collect the codes that the readers of rows raise: `BadCell(CODE, ...)`, `Broken(CODE, _)`, `RowProblem(_, _, _, CODE)`, pairs."""
+    """Collect the codes of problems: `BadCell(CODE, ...)`, `Broken(CODE, _)`, `RowProblem(_, _, _, CODE)`, pairs."""
     codes = set()
     for path in (ROOT / "relex" / "files").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
