@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,10 @@ def test_klue_re_is_accepted_whole(name, rows, encoding, placeholder):
 
 
 @pytest.mark.parametrize("name", ["train_data.csv", "valid_data.csv", "test_data.csv"])
-def test_every_cell_of_klue_re_can_be_rebuilt_from_its_example(name):
-    """So a job of such a file stores nothing but the names of its columns."""
+def test_nearly_every_cell_of_klue_re_can_be_rebuilt_from_its_example(name):
+    """So a job of such a file stores the names of its columns, and a few sentences that composition (NFC) changes."""
     with open_input(FOLDER / name) as file:
-        rows = read_rows(file, survey(file).reading, Tally(), skip_invalid=False)
-        assert {cells for _, cells in rows} == {None}
+        rows = list(read_rows(file, survey(file).reading, Tally(), skip_invalid=False))
+    unusual = [cells for _, cells in rows if cells]
+    assert 1_000 * len(unusual) < len(rows)
+    assert all(list(json.loads(cells)) == ["1"] for cells in unusual)
