@@ -1,12 +1,12 @@
 """Which column of a file holds what: an entity is one cell with a dict, or several cells with its parts."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from relex.errors import InvalidCsv, did_you_mean, shortened
-from relex.files.columns import ENTITIES, ID, LABEL, NAMES_SHOWN, PARTS, SENTENCE, SOURCE, target_of
+from relex.errors import shortened
+from relex.files.column_names import ColumnNames
+from relex.files.columns import ENTITIES, ID, LABEL, NAMES_SHOWN, PARTS, SENTENCE, SOURCE
 from relex.files.options import ReadOptions
 from relex.hints import tables as hints
 
@@ -97,32 +97,14 @@ def find_columns(
     Raises:
         InvalidCsv: a column is missing, appears twice, or may be one of several; or the entities have no types.
     """
-    repeated = sorted(column for column, times in Counter(names).items() if column and times > 1)
-    if repeated:
-        raise InvalidCsv(f"{file}: {place}: column {shortened(repeated[0])} appears twice; remove one")
-    columns = _Columns(file, place, names, options)
-    if columns.position(SENTENCE) is None or not all(map(columns.has_entity, ENTITIES)):
-        raise columns.missing()
+    columns = ColumnNames(file, place, names, options)
+    columns.require_needed()
     wholes = {entity: _is_dicts(columns.position(entity), sample) for entity in ENTITIES}
-    chosen = {target: columns.position(target) for target in (ID, SENTENCE, LABEL, SOURCE)}
-    for entity, role in ENTITIES.items():
-        parts = {f"{role}_{part}": columns.position(f"{role}_{part}") for part in PARTS}
-        whole = columns.position(entity)
-        has_parts = parts[f"{role}_word"] is not None or parts[f"{role}_start"] is not None
-        has_type = parts[f"{role}_type"] is not None
-        if whole is not None and (wholes[entity] or not (has_parts or has_type)):
-            if not any(wholes.values()) and sample:
-                raise InvalidCsv(f"{file}: {place}: the entities have words, but no types\n{hints.WITHOUT_TYPES}")
-            chosen[entity] = whole
-            continue
-        if not has_type:
-            raise InvalidCsv(
-                f"{file}: {place}: no column {role}_type: the entities have no types\n{hints.WITHOUT_TYPES}"
-            )
-        word = parts[f"{role}_word"]
-        chosen |= parts | {f"{role}_word": whole if word is None else word}
-        columns.require_both_ends(role, options)
-    used = {target: position for target, position in chosen.items() if position is not None}
+    used = columns.present((ID, SENTENCE, LABEL, SOURCE))
+    for entity, is_dicts in wholes.items():
+        used |= columns.of_entity(entity, is_dicts=is_dicts)
+    if sample and not any(wholes.values()) and any(entity in used for entity in ENTITIES):
+        raise columns.error(f"the entities have words, but no types\n{hints.WITHOUT_TYPES}")
     columns.require_one_use(used)
     return ColumnMapping(tuple(names), used, _are_json(used, sample), columns.renamed(used))
 
@@ -138,108 +120,3 @@ def _is_dicts(position: int | None, sample: Sequence[Sequence[str]]) -> bool:
     cells = [fields[position].strip() for fields in sample] if position is not None else []
     cells = [cell for cell in cells if cell]
     return 2 * sum("{" in cell for cell in cells) >= len(cells) if cells else position is not None
-
-
-class _Columns:
-    """The names of a file's columns, and the targets that they stand for."""
-
-    def __init__(self, file: str, place: str, names: Sequence[str], options: ReadOptions) -> None:
-        self.file, self.place, self.names, self.options = file, place, names, options
-        self.mapped = {target: self._mapped(target, name) for target, name in options.columns.items()}
-        taken = {position for position in self.mapped.values() if position is not None}
-        self.candidates: dict[str, list[int]] = {}
-        for position, name in enumerate(names):
-            target = target_of(name)
-            if target and position not in taken:
-                self.candidates.setdefault(target, []).append(position)
-
-    def _mapped(self, target: str, name: str) -> int | None:
-        if name in self.names:
-            return list(self.names).index(name)
-        if not name:
-            return None
-        hint = did_you_mean(name, self.names)
-        raise InvalidCsv(f"{self.file}: {self.place}: no column {shortened(name)} for {target}{hint}")
-
-    def position(self, target: str) -> int | None:
-        """Return the position of a target's column, or None.
-
-        Raises:
-            InvalidCsv: several columns go by other names of the target, and none by its own.
-        """
-        if target in self.mapped:
-            return self.mapped[target]
-        positions = self.candidates.get(target, [])
-        own = [position for position in positions if self.names[position] == target]
-        if len(positions) > 1 and not own:
-            names = [self.names[position] for position in positions]
-            listed = ", ".join(map(shortened, names))
-            raise InvalidCsv(
-                f"{self.file}: {self.place}: each of the columns {listed} may be {target}\n"
-                f"{hints.choose_column(target, names)}"
-            )
-        return next(iter(own or positions), None)
-
-    def has_entity(self, entity: str) -> bool:
-        """Return whether there is a column of an entity, or one of its word or start."""
-        role = ENTITIES[entity]
-        return any(self.position(target) is not None for target in (entity, f"{role}_word", f"{role}_start"))
-
-    def require_both_ends(self, role: str, options: ReadOptions) -> None:
-        """Refuse an entity with only one offset, or with offsets alone that may be counted in several ways.
-
-        Raises:
-            InvalidCsv: with the option that reads the file, if one does.
-        """
-        start, end = (self.position(f"{role}_{part}") for part in ("start", "end"))
-        if (start is None) != (end is None):
-            absent = "start" if start is None else "end"
-            raise InvalidCsv(
-                f"{self.file}: {self.place}: no column {role}_{absent}\n{hints.columns([f'{role}_{absent}'])}"
-            )
-        no_word = all(self.position(f"{role}_{part}") is None for part in ("word", "entity"))
-        if no_word and options.offsets not in CERTAIN_OFFSETS:
-            raise InvalidCsv(
-                f"{self.file}: {self.place}: without a column {role}_word nothing shows whether {role}_end is the last "
-                f"character of the word or the one after it\n{hints.offsets(CERTAIN_OFFSETS)}"
-            )
-
-    def require_one_use(self, used: dict[str, int]) -> None:
-        """Refuse one column for two targets.
-
-        Raises:
-            InvalidCsv: the user mapped a column twice.
-        """
-        for position, times in Counter(used.values()).items():
-            if times > 1:
-                targets = " and ".join(target for target, each in used.items() if each == position)
-                raise InvalidCsv(f"{self.file}: column {shortened(self.names[position])} is mapped to {targets}")
-
-    def renamed(self, used: dict[str, int]) -> tuple[tuple[str, str], ...]:
-        """Return the names that are read as a target of another name, with the target, in file order."""
-        pairs = sorted((position, target) for target, position in used.items() if target not in self.mapped)
-        named = [(self.names[position], target) for position, target in pairs]
-        return tuple((name, target) for name, target in named if name != target)
-
-    def missing(self) -> InvalidCsv:
-        """Return the error for a header that lacks a column, with suggestions for misspelled names."""
-        missing = [SENTENCE] if self.position(SENTENCE) is None else []
-        missing += [entity for entity in ENTITIES if not self.has_entity(entity)]
-        unknown = [name for name in self.names if name and target_of(name) is None]
-        guesses = [f"{shortened(name)}{did_you_mean(name, missing)}" for name in unknown[:NAMES_SHOWN]]
-        guesses += ["..."] if len(unknown) > NAMES_SHOWN else []
-        rest = f"; not known: {', '.join(guesses)}" if guesses else ""
-        closest = {target: _closest(target, unknown) for target in missing}
-        pairs = [(target, name) for target, name in closest.items() if name]
-        hint = hints.map_columns(pairs) if len(pairs) == len(missing) else hints.columns(missing)
-        return InvalidCsv(f"{self.file}: {self.place}: no column {', '.join(missing)}{rest}\n{hint}")
-
-
-CERTAIN_OFFSETS = ("inclusive", "exclusive")
-"""Values of `--offsets` that say all about offsets without words."""
-
-
-def _closest(target: str, names: Sequence[str]) -> str:
-    """Return the name that is closest to a target and can be typed behind `--columns`; empty if none is close."""
-    close = (name for name in names if did_you_mean(name, [target]))
-    return next((name for name in close if name.isprintable() and not set(",=") & set(name)), "")
