@@ -14,14 +14,14 @@ help:  ## Show this list
 install: .venv/installed  ## Make .venv and install relex with its tools, at the locked versions
 
 .venv/installed: pyproject.toml requirements.lock
-	@echo "Installing into .venv: about 1.7 GB with torch, some minutes"
+	@echo "Installing into .venv: about 1.7 GB with torch, takes a few minutes"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[dev]'
 	@touch $@
 
 demo: install  ## Score data/test_data.csv without any service and show the first predictions
 	$(BIN)/relex submit data/test_data.csv --follow --export outputs/
-	@echo; head -n 4 "$$(ls -t outputs/*.csv | head -n 1)" | cut -c 1-110
+	@echo; $(BIN)/relex show -n 5
 
 test: install  ## Run all tests (real Postgres and Redis where they answer on localhost)
 	$(BIN)/pytest --numprocesses 2 --dist worksteal

@@ -63,7 +63,7 @@ def queue_job(database: Database, count: int) -> JobId:
     """Insert a job with this number of pending shards."""
     job_id = new_job(database, str(count), count * SHARD_ROWS)
     with database.transaction() as tx:
-        shards.cut(tx, job_id, count * SHARD_ROWS, SHARD_ROWS)
+        shards.create_shards(tx, job_id, count * SHARD_ROWS, SHARD_ROWS)
     return job_id
 
 

@@ -17,7 +17,7 @@ from uuid import UUID
 from psycopg import sql
 
 from benchmarks.scratch import arguments, compared, in_turns, many, new_job, scratch_database, timed
-from relex.db import examples, predictions
+from relex.db import examples, predictions, results
 from relex.db.connection import Database, driver
 from relex.domain.examples import Example, Outcome, Prediction
 from relex.domain.jobs import JobId
@@ -45,7 +45,7 @@ def loading(database: Database, job_id: JobId, items: Sequence[Example]) -> Meth
 
     def relex() -> None:
         with database.transaction() as tx:
-            examples.copy_in(tx, job_id, items)
+            examples.copy_in(tx, job_id, ((each, None) for each in items))
 
     relex()
     ready = b"".join(receive_blocks(database, EXAMPLES_OUT))
@@ -88,7 +88,7 @@ def exporting(database: Database, job_id: JobId, folder: Path) -> Methods:
 
     def relex() -> None:
         with database.transaction(snapshot=True) as tx:
-            write_predictions(folder / "out.csv", examples.copy_out(tx, job_id))
+            write_predictions(folder / "out.csv", results.copy_csv(tx, job_id))
 
     return {"bare COPY": partial(timed, bare), "relex": partial(timed, relex)}
 

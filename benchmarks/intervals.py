@@ -1,4 +1,4 @@
-"""Confidence intervals of a model card's scores: each label, type pair and source with its 95 % bootstrap interval.
+"""Confidence intervals of a model card's scores: each label, type pair and source with its 95% bootstrap interval.
 
 Run an evaluation, then this script:
 
@@ -40,7 +40,7 @@ def main() -> None:
         "type pair (subject-object)": by_kind(examples, predicted, type_pair),
         "source": by_kind(examples, predicted, source),
     }.items():
-        print(f"| {title} | F1 | 95 % interval | gold relations |\n|---|---|---|---|")  # noqa: T201 - a script's output
+        print(f"| {title} | F1 | 95% CI | gold relations |\n|---|---|---|---|")  # noqa: T201 - a script's output
         print("\n".join(lines), end="\n\n")  # noqa: T201
 
 

@@ -81,7 +81,7 @@ def masked_or_replaced(checkpoint: Path, validation: Validation, *, entity_mask_
 
 
 def with_interval(gold: Sequence[str], predicted: Sequence[str]) -> str:
-    """Format micro-F1 and its 95 % bootstrap interval, x100."""
+    """Format micro-F1 and its 95% bootstrap interval, x100."""
     return f"{micro_f1(gold, predicted):.1f} {_interval(intervals.micro_f1s(gold, predicted))}"
 
 

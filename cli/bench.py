@@ -9,11 +9,12 @@ import click
 
 from cli.completion import complete_model
 from cli.context import open_app, stderr_console
-from cli.params import FILE, FOLDER, encoding_option, json_option, quiet_option
+from cli.params import FOLDER, TABLE, json_option, quiet_option, read_options
 from cli.tables import Column, Part, Table, number, print_parts
 from relex.benchmark.plan import BASELINE, ENGINES, SHAPES, Plan
 from relex.benchmark.report import Report, report_data, result_data
 from relex.errors import counted, did_you_mean
+from relex.files.options import ReadOptions
 from relex.flows.bench import bench
 from relex.registry.model_versions import locate
 from relex.settings import Settings
@@ -58,11 +59,11 @@ class Engines(click.ParamType[tuple[str, ...]]):
     "csv",
     default="data/test_data.csv",
     show_default=True,
-    metavar="CSV",
-    type=FILE,
+    metavar="FILE",
+    type=TABLE,
     help="Rows to score; labels are not needed.",
 )
-@encoding_option
+@read_options
 @click.option("--rows", metavar="N", default=256, show_default=True, type=click.IntRange(1), help="Number of rows.")
 @click.option(
     "--shape", default="base", show_default=True, type=click.Choice(list(SHAPES)), help="Size of random weights."
@@ -98,7 +99,7 @@ class Engines(click.ParamType[tuple[str, ...]]):
 @json_option
 @quiet_option
 def bench_command(
-    csv: Path, rows: int, encoding: str, *, model: str | None, as_json: bool, quiet: bool, **options: Any
+    csv: Path, rows: int, reading: ReadOptions, *, model: str | None, as_json: bool, quiet: bool, **options: Any
 ) -> None:
     """Compare the speed of relex with a plain loop and transformers' pipeline on the same rows, in one run.
 
@@ -109,7 +110,7 @@ def bench_command(
     Example: relex bench --shape base --rows 256 --input data/test_data.csv
     """
     plan = _plan(model, options)
-    report = bench(csv, rows, plan, stderr_console(quiet=quiet).print, encoding)
+    report = bench(csv, rows, plan, stderr_console(quiet=quiet).print, reading)
     if as_json:
         click.echo(json.dumps(report_data(report)))
     else:

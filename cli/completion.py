@@ -21,7 +21,7 @@ from relex.settings import Settings
 
 SHELLS = ("bash", "zsh", "fish")
 MAX_IDS = 50
-"""Number of the newest jobs and training runs that are offered."""
+"""Number of recent jobs and of recent training runs that are offered."""
 
 Items = list[CompletionItem]
 _NEWEST = CompletionItem(LAST, help="the newest one")
@@ -60,8 +60,8 @@ def completion_command(shell: str) -> None:
           echo 'source ~/.relex-completion.zsh' >> ~/.zshrc   # below the line with compinit
     fish: relex completion fish > ~/.config/fish/completions/relex.fish
 
-    New shells complete from then on. Ids come from the database that the settings name; an embedded one that is not
-    running is not started.
+    Takes effect in new shells. Ids come from the configured database; an embedded one that is not running is not
+    started.
 
     Example: relex completion bash > ~/.relex-completion.bash
     """  # noqa: D301 - click wants the character itself, not the two of a raw string

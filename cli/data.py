@@ -6,11 +6,12 @@ from typing import Any
 import click
 
 from cli.context import stderr_console
-from cli.params import FILE, FOLDER, encoding_option, quiet_option
+from cli.params import FILE, FOLDER, TABLE, quiet_option, read_options
 from relex.datasets.page import as_html
 from relex.datasets.tables import as_text
 from relex.errors import counted, printable
 from relex.files.atomic import new_files
+from relex.files.options import ReadOptions
 
 
 @click.group("data")
@@ -19,14 +20,14 @@ def data_command() -> None:
 
 
 @data_command.command("split", short_help="Split a labeled file into train and validation.")
-@click.argument("csv", type=FILE)
+@click.argument("table", metavar="FILE", type=TABLE)
 @click.option("--out", required=True, metavar="DIR", type=FOLDER, help="Folder to write to.")
 @click.option("--group", "by_group", is_flag=True, help="Keep equal sentences and entity words on one side.")
 @click.option("--valid-share", metavar="SHARE", default=0.2, show_default=True, help="Share of the validation rows.")
 @click.option("--seed", metavar="N", default=42, show_default=True, help="Seed; the same one gives the same split.")
-@encoding_option
+@read_options
 @quiet_option
-def split_command(csv: Path, out: Path, *, quiet: bool, **options: Any) -> None:
+def split_command(table: Path, out: Path, reading: ReadOptions, *, quiet: bool, **options: Any) -> None:
     """Write train_data.csv and valid_data.csv: stratified by label, or grouped by sentence and entity words.
 
     A model that remembers names scores high on a stratified split; a grouped split validates on new names only.
@@ -35,7 +36,7 @@ def split_command(csv: Path, out: Path, *, quiet: bool, **options: Any) -> None:
     """
     from relex.flows.data import split_file  # noqa: PLC0415 - it imports scikit-learn
 
-    files = split_file(csv, out, **options)
+    files = split_file(table, out, options=reading, **options)
     console = stderr_console(quiet=quiet)
     for note in files.notes:
         console.print(f"note: {note}")
@@ -46,13 +47,13 @@ def split_command(csv: Path, out: Path, *, quiet: bool, **options: Any) -> None:
 
 
 @data_command.command("describe", short_help="Count what files hold, and compare them.")
-@click.argument("csvs", metavar="CSV...", nargs=-1, required=True, type=FILE)
+@click.argument("tables", metavar="FILE...", nargs=-1, required=True, type=TABLE)
 @click.option("--html", type=FILE, metavar="FILE", help="Write one HTML page with charts.")
 @click.option("--tokenizer", metavar="FILE", type=FILE, help="tokenizer.json for lengths.  [default: relex's]")
-@encoding_option
+@read_options
 @quiet_option
 def describe_command(
-    csvs: tuple[Path, ...], html: Path | None, tokenizer: Path | None, encoding: str, *, quiet: bool
+    tables: tuple[Path, ...], html: Path | None, tokenizer: Path | None, reading: ReadOptions, *, quiet: bool
 ) -> None:
     """Show labels, types, lengths, duplicates and conflicts of files, and how far each has shifted from the first.
 
@@ -60,7 +61,7 @@ def describe_command(
     """
     from relex.flows.data import DEFAULT_TOKENIZER, describe_files  # noqa: PLC0415 - it imports pandas
 
-    description = describe_files(csvs, tokenizer or DEFAULT_TOKENIZER, encoding)
+    description = describe_files(tables, tokenizer or DEFAULT_TOKENIZER, reading)
     click.echo(as_text(description))
     if html:
         with new_files(html.parent) as staging:

@@ -24,10 +24,10 @@ STYLES = {State.OK: "green", State.WARNING: "yellow", State.ERROR: "red"}
 @json_option
 @click.pass_obj
 def doctor_command(ignored: Sequence[str] | None, *, as_json: bool) -> None:
-    """Check home, disk, device, database, broker, models and waiting work; exits with 1 if something is broken.
+    """Check home, disk, device, database, broker, models and queued work; exit with 1 if something is broken.
 
-    It changes nothing. A warning slows relex down or may become an error. Each problem is followed by the command that
-    fixes it.
+    It changes nothing. A warning marks something slow or likely to fail later. Each problem is followed by the command
+    that fixes it.
 
     Example: relex doctor
     """
@@ -54,10 +54,10 @@ def db_command() -> None:
 
 
 @db_command.command("upgrade", short_help="Run the missing migrations.")
-@click.option("--worker", metavar="ROLE", help="Grant this role the rights of a worker, and no more.")
-@click.option("--client", metavar="ROLE", help="Grant this role the rights of those who submit and export.")
+@click.option("--worker", metavar="ROLE", help="Grant ROLE only the privileges a worker needs.")
+@click.option("--client", metavar="ROLE", help="Grant ROLE only the privileges to submit and export.")
 def upgrade_command(worker: str | None, client: str | None) -> None:
-    """Create or change the tables as this relex needs them, and register the models that came with it.
+    """Migrate the tables to this version's schema, and register the models that came with it.
 
     It is safe to repeat, also from several machines at once. The embedded Postgres does it by itself. The role that
     runs it owns the tables; the roles of workers and clients cannot alter them.

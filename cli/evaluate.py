@@ -1,7 +1,8 @@
 """`relex evaluate`, `compare` and `ensemble`: model versions on a labeled file, scored by ordinary jobs."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from cli.completion import complete_model
 from cli.context import open_app, stderr_console
 from cli.evaluation_text import comparison_parts, ensemble_parts, evaluation_parts, registration
 from cli.notify import notify_scorers
-from cli.params import FILE, FOLDER, combine, encoding_option, json_option, quiet_option
+from cli.params import FOLDER, TABLE, combine, json_option, quiet_option, read_options
 from cli.progress import follow_job
 from cli.tables import Part, print_parts
 from relex.db.connection import Database
@@ -22,7 +23,8 @@ from relex.domain.jobs import JobId
 from relex.domain.versions import ModelVersion, Scores
 from relex.errors import counted, printable
 from relex.files.atomic import require_writable
-from relex.files.problems import FileFacts
+from relex.files.inputs import open_input
+from relex.files.options import ReadOptions
 from relex.files.reading import check_labeled, read_all_examples
 from relex.flows.compare import compare, comparison_data, rivals, write_comparison
 from relex.flows.ensemble import (
@@ -33,14 +35,16 @@ from relex.flows.ensemble import (
     write_votes,
 )
 from relex.flows.evaluate import evaluate, evaluate_version, evaluation_data, write_evaluation
-from relex.flows.submit import SubmitOptions, submit
+from relex.flows.submit import CheckedFile, SubmitOptions, submit
 from relex.lazy import load_evaluator
 from relex.model.ensemble import Vote
 from relex.settings import Settings
 
 file_options = combine(
-    click.option("--on", "csv", required=True, metavar="CSV", type=FILE, help="File with a gold label in every row."),
-    encoding_option,
+    click.option(
+        "--on", "table", required=True, metavar="FILE", type=TABLE, help="File with a gold label in every row."
+    ),
+    read_options,
     click.option("--again", is_flag=True, help="Create a new job even if this file has one."),
     click.option(
         "--fresh", is_flag=True, help="Score every row again instead of reusing predictions; implies --again."
@@ -54,10 +58,10 @@ file_options = combine(
 
 @dataclass(frozen=True, slots=True)
 class LabeledFile:
-    """A labeled CSV, how it is scored, and where the results go."""
+    """A labeled file, how it is scored, and where the results go."""
 
-    csv: Path
-    encoding: str
+    table: Path
+    reading: ReadOptions
     again: bool
     fresh: bool
     out: Path | None
@@ -70,28 +74,30 @@ class LabeledFile:
         """The console for messages."""
         return stderr_console(quiet=self.quiet)
 
-    def check(self) -> FileFacts:
+    @contextmanager
+    def check(self) -> Iterator[CheckedFile]:
         """Check that --out can be written and that every row of the file is valid and has a gold label."""
         if self.out:
             require_writable(self.out)
-        facts = check_labeled(self.csv, self.encoding)
-        rows = counted(facts.rows, "labeled row")
-        self.console.print(f"Checked {printable(str(self.csv))}: {rows}, {facts.encoding}")
-        for note in facts.notes:
-            self.console.print(f"note: {note}")
-        return facts
+        with open_input(self.table, self.reading) as file:
+            facts = check_labeled(file)
+            rows = counted(facts.rows, "labeled row")
+            self.console.print(f"Checked {printable(str(self.table))}: {rows}, {facts.form}")
+            for note in facts.notes:
+                self.console.print(f"note: {note}")
+            yield CheckedFile(file, facts.reading, facts)
 
-    def score(self, database: Database, settings: Settings, facts: FileFacts, models: Sequence[str]) -> list[JobId]:
+    def score(self, database: Database, settings: Settings, file: CheckedFile, models: Sequence[str]) -> list[JobId]:
         """Score the file with each model version and return the ended jobs, however they ended."""
-        job_ids = [self._queue(database, settings, facts, model) for model in models]
+        job_ids = [self._queue(database, settings, file, model) for model in models]
         for job_id in job_ids:
             follow_job(settings, database, job_id, self.console)
         return job_ids
 
-    def _queue(self, database: Database, settings: Settings, facts: FileFacts, model: str) -> JobId:
+    def _queue(self, database: Database, settings: Settings, file: CheckedFile, model: str) -> JobId:
         """Queue the file for a model version, or find its earlier job."""
-        options = SubmitOptions(self.encoding, model, again=self.again, fresh=self.fresh, exact=self.exact)
-        submission = submit(database, self.csv, facts, options, settings.shard_rows)
+        options = SubmitOptions(model, again=self.again, fresh=self.fresh, exact=self.exact)
+        [submission] = submit(database, [file], options, settings.shard_rows)
         before = "  (submitted before)" if submission.existing_state else ""
         self.console.print(f"{submission.job_id}  {submission.model}{before}")
         notify_scorers(settings, max(submission.shards, 1), self.console)
@@ -114,13 +120,13 @@ class LabeledFile:
 @file_options
 @click.option(
     "--like",
-    metavar="CSV",
-    type=FILE,
+    metavar="FILE",
+    type=TABLE,
     help="Also reweight micro-F1 to the type pairs and sources of this file, which needs no labels.",
 )
 @click.option("--exact", is_flag=True, help="Score in fp32, as comparisons of versions do.")
 def evaluate_command(model: str, like: Path | None, **options: Any) -> None:
-    """Score a labeled CSV with the model version NAME@N (or the newest called NAME) and evaluate the predictions.
+    """Score a labeled file with the model version NAME@N (or the newest called NAME) and evaluate the predictions.
 
     Prints micro-F1 and AUPRC as KLUE defines them with bootstrap intervals, then scores by label, type pair, source
     and length, and the most confused labels, and warns if the version was trained on these rows. The scores are
@@ -130,10 +136,9 @@ def evaluate_command(model: str, like: Path | None, **options: Any) -> None:
     Example: relex evaluate large_focal@1 --on data/valid_data.csv
     """
     file = LabeledFile(**options)
-    facts = file.check()
-    target = read_all_examples(like, file.encoding) if like else None
-    with open_app() as (settings, database):
-        (job_id,) = file.score(database, settings, facts, [model])
+    with file.check() as checked, open_app() as (settings, database):
+        target = read_all_examples(like, file.reading) if like else None
+        (job_id,) = file.score(database, settings, checked, [model])
         evaluation = evaluate(database, load_evaluator(), job_id, target)
     file.print_results(evaluation_parts(evaluation), evaluation_data(evaluation), partial(write_evaluation, evaluation))
 
@@ -143,7 +148,7 @@ def evaluate_command(model: str, like: Path | None, **options: Any) -> None:
 @click.argument("b", metavar="B", shell_complete=complete_model)
 @file_options
 def compare_command(a: str, b: str, **options: Any) -> None:
-    """Score a labeled CSV with the model versions A and B (NAME@N, or the newest called NAME) and compare them.
+    """Score a labeled file with the model versions A and B (NAME@N, or the newest called NAME) and compare them.
 
     Prints both models' scores, the difference with its paired-bootstrap interval and p-value, McNemar's exact test,
     and the settings that differ. --out writes comparison.json and flips.csv: the rows that the two label
@@ -152,9 +157,8 @@ def compare_command(a: str, b: str, **options: Any) -> None:
     Example: relex compare base@1 large_focal@1 --on data/valid_data.csv --out compared/
     """
     file = LabeledFile(**options)
-    facts = file.check()
-    with open_app() as (settings, database):
-        first, second = file.score(database, settings, facts, rivals(database, a, b))
+    with file.check() as checked, open_app() as (settings, database):
+        first, second = file.score(database, settings, checked, rivals(database, a, b))
         comparison = compare(database, load_evaluator(), settings, (first, second))
     file.print_results(comparison_parts(comparison), comparison_data(comparison), partial(write_comparison, comparison))
 
@@ -167,11 +171,12 @@ def compare_command(a: str, b: str, **options: Any) -> None:
     type=click.Choice([each.value for each in Vote]),
     default=Vote.SOFT.value,
     show_default=True,
-    help="Mean probability; mean logit; logits by weights fitted on the file; majority.",
+    help="Vote to register: mean probability (soft), mean logit (logits), mean logit with weights fitted on this file "
+    "(weighted), or majority (hard).",
 )
 @click.option("--name", metavar="NAME", help="Register the ensemble as a model version of this name.")
 def ensemble_command(models: tuple[str, ...], vote: str, name: str | None, **options: Any) -> None:
-    """Score a labeled CSV with each of the model versions NAME@N (or the newest called NAME) and evaluate every vote.
+    """Score a labeled file with each of the model versions NAME@N (or the newest called NAME) and evaluate every vote.
 
     With --name the chosen vote becomes a model version like any other: `relex submit --model` scores with it. It is
     made current if it beats its best member and the current version on this file. --out writes votes.json with
@@ -180,13 +185,12 @@ def ensemble_command(models: tuple[str, ...], vote: str, name: str | None, **opt
     Example: relex ensemble base@1 large_focal@1 --on data/valid_data.csv --vote weighted --name both
     """
     file = LabeledFile(**options)
-    facts = file.check()
-    with open_app() as (settings, database):
-        job_ids = file.score(database, settings, facts, members_of(database, models, name))
+    with file.check() as checked, open_app() as (settings, database):
+        job_ids = file.score(database, settings, checked, members_of(database, models, name))
         ensemble = evaluate_ensemble(database, load_evaluator(), job_ids)
 
         def evaluate_current(version: ModelVersion) -> Scores:
-            [job_id] = file.score(database, settings, facts, (str(version),))
+            [job_id] = file.score(database, settings, checked, (str(version),))
             return evaluate_version(database, load_evaluator(), job_id)
 
         registered = register(database, settings, ensemble, Vote(vote), name, evaluate_current) if name else None

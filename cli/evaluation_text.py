@@ -16,7 +16,7 @@ from relex.flows.training_overlap import SeenRows
 MAX_CONFUSIONS = 15
 """Number of confused pairs of labels that are shown."""
 NONE = "-"
-INTERVAL = "95 % interval"
+INTERVAL = "95% CI"
 
 Row = tuple[str, ...]
 
@@ -81,7 +81,7 @@ def registration(registered: Registered) -> str:
 
 
 def _seen(seen: Sequence[SeenRows]) -> str:
-    """Return a line for each version that was trained on the rows, or of which that is not known."""
+    """Return a line for each version that was trained on the rows, or for which that is unknown."""
     return "".join(f"\n{each}" for each in seen)
 
 
@@ -106,18 +106,18 @@ def _figure(figure: Figure) -> Row:
 
 
 def _warning(*headlines: Headline) -> list[Part]:
-    """Return a note for files with too few rows of some labels: their resamples do not surround the score."""
+    """Return a note for files with too few rows of some labels: the interval does not contain the score."""
     areas = [headline.auprc for headline in headlines]
     if all(area.interval[0] <= area.value <= area.interval[1] for area in areas):
         return []
-    return ["note: some labels have so few rows that AUPRC lies outside its interval; rely on micro-F1"]
+    return ["note: some labels have so few rows that AUPRC is outside its CI; rely on micro-F1"]
 
 
 def _trust(reweighted: Reweighted) -> str:
     return (
-        f"to the other file's mix: PSI {reweighted.psi:.2f} ({describe_psi(reweighted.psi)}), worth "
-        f"{reweighted.effective_rows:,.0f} rows, {100 * reweighted.unreached:.1f} % of that file not reached, "
-        f"{100 * reweighted.underweighed:.1f} % with too low a weight"
+        f"to the other file's mix: PSI {reweighted.psi:.2f} ({describe_psi(reweighted.psi)}); effective sample size "
+        f"{reweighted.effective_rows:,.0f}; {100 * reweighted.unreached:.1f}% of that file has no matching rows, "
+        f"{100 * reweighted.underweighed:.1f}% is underweighted (clipped)"
     )
 
 
@@ -141,7 +141,7 @@ def _slices(title: str, slices: Sequence[SliceScore]) -> Table:
 def _confusions(report: EvaluationReport) -> Part:
     rows = [(each.gold, f"{each.rows:,}", each.predicted) for each in report.confusions[:MAX_CONFUSIONS]]
     columns = (Column("most confused: gold label", min_width=24), number("rows"), Column("predicted", min_width=24))
-    return Table(columns, rows) if rows else "no row is wrong"
+    return Table(columns, rows) if rows else "no misclassified rows"
 
 
 def _pair(comparison: Comparison) -> Table:
@@ -173,7 +173,7 @@ def _correct_rows(comparison: Comparison) -> str:
     paired = comparison.paired
     correct = (
         f"correct rows: both {paired.both_right:,}, only A {paired.only_a_right:,}, only B {paired.only_b_right:,}, "
-        f"none {paired.none_right:,}   McNemar p {paired.mcnemar_p:.2g}"
+        f"neither {paired.none_right:,}   McNemar p {paired.mcnemar_p:.2g}"
     )
     return f"{correct}\nrows labeled differently: {len(comparison.flips):,}"
 
@@ -187,7 +187,7 @@ def _changes(comparison: Comparison) -> Part:
         Column("A", min_width=10, folds=True),
         Column("B", min_width=10, folds=True),
     )
-    return Table(columns, rows) if rows else "no setting differs"
+    return Table(columns, rows) if rows else "no settings differ"
 
 
 def _interval(bounds: tuple[float, float], sign: str = "") -> str:

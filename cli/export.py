@@ -1,64 +1,151 @@
-"""`relex export`: a job's predictions as files."""
+"""`relex export`: a job's results as files, or on standard output."""
 
+import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
 from cli.context import open_app, stderr_console
-from cli.params import FOLDER, job_argument, quiet_option
+from cli.exit_codes import ExitCode
+from cli.params import FOLDER, job_argument, parse_selection, quiet_option, selection_options
 from relex.db.connection import Database
 from relex.domain.jobs import Progress
 from relex.errors import counted, printable
 from relex.files.atomic import require_writable
-from relex.flows.export import export
+from relex.files.layouts import Format, Layout
+from relex.flows.export import DEFAULT, ExportOptions, export, export_to_stream
 from relex.flows.status import job_status
+from relex.hints import jobs as hints
 from relex.hints import next_steps
+
+STDOUT = Path("-")
+CONTENTS = {
+    Layout.SUBMISSION: "id,pred_label,probs",
+    Layout.REVIEW: "your columns, pred_label, confidence, second_label, margin, flags",
+    Layout.WIDE: "id,pred_label and a column for each label",
+}
+"""The columns of each layout, as the summary of an export names them."""
 
 
 @click.command("export")
 @job_argument
-@click.option("--out", metavar="DIR", required=True, type=FOLDER, help="Folder to write to.")
+@click.option("--out", metavar="DIR|-", required=True, type=FOLDER, help="Folder to write to; - is standard output.")
+@click.option(
+    "--layout",
+    type=click.Choice([each.value for each in Layout]),
+    default=Layout.SUBMISSION.value,
+    show_default=True,
+    help="Columns of the file, as described above.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([each.value for each in Format]),
+    default=Format.CSV.value,
+    show_default=True,
+    help="Format of the file.",
+)
+@selection_options
 @click.option("--partial", is_flag=True, help="Write the predictions that a job has before it is done.")
 @click.option("--excel", is_flag=True, help="Also copy each CSV for spreadsheets: BOM, CRLF, formulas escaped.")
 @quiet_option
-def export_command(job_ref: str, out: Path, *, partial: bool, excel: bool, quiet: bool) -> None:
-    """Write the predictions of the job JOB_ID (an id, a unique prefix, or @last) as id,pred_label,probs.
+def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> None:
+    """Write the results of the job JOB_ID (an id, a unique prefix, or @last); without it, of the newest job.
 
-    Without JOB_ID it takes the newest job. probs is a JSON list of 30 probabilities in the order of the .labels.json
-    beside it. The manifest names the input, the model and their digests.
+    \b
+    submission  id, pred_label, probs (a JSON list)
+    review      all columns of the input, pred_label,
+                confidence, second_label, margin, flags
+    wide        id, pred_label, a column for each label
 
-    With --excel there is also JOB.excel.csv, where a ' stands before a cell that a spreadsheet would run as a formula,
-    and before one that began with a '. Programs should read JOB.csv, which holds the ids unchanged.
+    probs is in the order of the .labels.json beside it. confidence is the highest probability, margin its distance to
+    the second highest; flags has the code of a row's error, truncated and reused, separated by spaces. JSON Lines have
+    custom_id, and probs as an object by label. Parquet needs pyarrow, which the extra `parquet` installs. A workbook
+    has room for 1,048,575 rows.
 
-    Example: relex export --out outputs/
-    """
+    --label, --min-confidence and --doubtful leave rows out, also those that could not be scored. --doubtful and
+    --sort margin put the closest decisions first.
+
+    With --excel there is also a copy of each CSV, where a ' stands before a cell that a spreadsheet would run as a
+    formula, and before one that began with a '. Programs should read JOB.csv, which holds the ids unchanged.
+
+    Example: relex export --layout review --format xlsx --out outputs/
+    """  # noqa: D301 - click wants the character itself, not the two of a raw string
     console = stderr_console(quiet=quiet)
-    require_writable(out)
+    export_options = _options(**options)
+    if out == STDOUT:
+        _refuse_terminal(export_options)
+    else:
+        require_writable(out)
     with open_app() as (_, database):
         progress = job_status(database, job_ref)
-        export_to(database, progress.job.id, out, console, partial=partial, excel=excel)
-    if hint := _next_step(progress, out, excel=excel):
+        if out == STDOUT:
+            _export_to_stdout(database, progress.job.id, console, export_options)
+            return
+        export_to(database, progress.job.id, out, console, export_options)
+    if hint := _next_step(progress, out, export_options):
         console.print(hint)
 
 
-def _next_step(progress: Progress, out: Path, *, excel: bool) -> str | None:
-    if not progress.state.ended:
-        return next_steps.follow(progress.job.id)
-    if progress.failed:
-        return next_steps.retry_rows(progress.job.id)
-    return None if excel else next_steps.export_for_spreadsheets(progress.job.id, out)
-
-
-def export_to(
-    database: Database, job_id: str, out: Path, console: Console, *, partial: bool = False, excel: bool = False
-) -> None:
+def export_to(database: Database, job_id: str, out: Path, console: Console, options: ExportOptions = DEFAULT) -> None:
     """Export a job and name the files."""
-    files = export(database, job_id, out, partial=partial, excel=excel)
-    order = f"in the order of {printable(files.input)}"
-    console.print(f"{files.predictions}  {counted(files.rows, 'row')}  id,pred_label,probs, {order}")
+    files = export(database, job_id, out, options)
+    order = "the smallest margin first" if options.selection.by_margin else f"in the order of {printable(files.input)}"
+    console.print(f"{files.predictions}  {counted(files.rows, 'row')}  {_contents(options)}, {order}")
     console.print(f"{files.labels}  {files.manifest}")
     if files.errors:
         console.print(f"{files.errors}  {counted(files.failed, 'row')} that could not be scored, and why")
     for copy in files.spreadsheets:
         console.print(f"{copy}  for spreadsheets: a ' stands before what would be run as a formula")
+
+
+def _contents(options: ExportOptions) -> str:
+    in_lines = options.format is Format.JSONL and options.layout is not Layout.REVIEW
+    return "custom_id, id, pred_label, probs by label" if in_lines else CONTENTS[options.layout]
+
+
+def _options(layout: str, format_: str, *, partial: bool, excel: bool, **selection: Any) -> ExportOptions:
+    """Return the options of an export.
+
+    Raises:
+        click.UsageError: --excel is given for a format that is no CSV.
+    """
+    if excel and format_ != Format.CSV:
+        raise click.UsageError("--excel copies CSVs; a workbook opens as it is", click.get_current_context())
+    return ExportOptions(Layout(layout), Format(format_), parse_selection(**selection), partial, excel)
+
+
+def _refuse_terminal(options: ExportOptions) -> None:
+    if options.excel:
+        raise click.UsageError("--excel makes files; name a folder with --out", click.get_current_context())
+    if not options.format.is_text and _is_terminal():
+        raise click.UsageError(
+            f"a terminal cannot show {options.format}; {hints.export_to_folder()}", click.get_current_context()
+        )
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _export_to_stdout(database: Database, job_id: str, console: Console, options: ExportOptions) -> None:
+    """Write the results and nothing else to standard output; a reader that stops early, such as `head`, is no error."""
+    stream = sys.stdout.buffer
+    try:
+        rows = export_to_stream(database, job_id, stream, options)
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is still buffered goes nowhere
+        sys.exit(ExitCode.FAILED)
+    console.print(f"{job_id}  {counted(rows, 'row')}")
+
+
+def _next_step(progress: Progress, out: Path, options: ExportOptions) -> str | None:
+    if not progress.state.ended:
+        return next_steps.follow(progress.job.id)
+    if progress.failed:
+        return next_steps.retry_rows(progress.job.id)
+    return next_steps.export_for_review(progress.job.id, out) if options == DEFAULT else None

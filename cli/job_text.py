@@ -173,12 +173,19 @@ def _figures(progress: Progress) -> Iterator[tuple[Column, int]]:
 
 
 def job_since(progress: Progress) -> str:
-    """Say since when the job is in its state, in this machine's zone, and with which priority and error budget."""
+    """Say when the job entered its state, in this machine's zone, and its priority and error budget."""
     job = progress.job
-    wishes = [f"priority {job.priority}"] if job.priority else []
+    details = [f"priority {job.priority}"] if job.priority else []
     if job.max_failed is not None:
-        wishes.append(f"fails with more than {job.max_failed:,} failed rows")
-    return "    ".join([f"{progress.state} since {format_local(progress.since)}", *wishes])
+        details.append(f"fails with more than {job.max_failed:,} failed rows")
+    return "    ".join([f"{_state_at(progress.state)} {format_local(progress.since)}", *details])
+
+
+def _state_at(state: JobState) -> str:
+    """Return the words before the time at which a job entered its state."""
+    if state is JobState.DONE:
+        return "finished"
+    return str(state) if state.ended else f"{state} since"
 
 
 def job_reason(progress: Progress) -> str | None:
@@ -202,7 +209,7 @@ def job_note(progress: Progress, settings: Settings) -> str | None:
         return "note: the worker that holds a shard has stalled; another one takes the shard when its lease expires"
     if progress.pending_shards and not progress.running_shards:
         start = hints.start_worker() if settings.broker_url else hints.wait_for_background(job.id)
-        return f"note: no worker holds a shard at this moment; {start}"
+        return f"note: no worker is scoring this job; {start}"
     return None
 
 

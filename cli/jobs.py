@@ -29,7 +29,7 @@ from relex.times import format_local
 @limit_option
 @json_option
 def jobs_command(limit: int, *, as_json: bool) -> None:
-    """List the newest jobs, the newest first.
+    """List recent jobs, newest first.
 
     Example: relex jobs -n 5
     """
@@ -47,7 +47,7 @@ def jobs_command(limit: int, *, as_json: bool) -> None:
 @limit_option
 @json_option
 def runs_command(limit: int, *, as_json: bool) -> None:
-    """List the newest training runs, the newest first: progress, best score so far, and the model version.
+    """List recent training runs, newest first: progress, best score so far, and the model version.
 
     Example: relex runs -n 5
     """
@@ -64,9 +64,9 @@ def runs_command(limit: int, *, as_json: bool) -> None:
 @click.command("pause")
 @job_argument
 def pause_command(job_ref: str) -> None:
-    """Pause the job JOB_ID (an id, a unique prefix, or @last); without JOB_ID the newest job.
+    """Pause the job JOB_ID (an id, a unique prefix, or @last).
 
-    Shards that workers hold at this moment finish, and no new ones start. If no shard is left then, the job ends.
+    JOB_ID defaults to the newest job. Running shards finish, no new ones start. If none remain, the job finishes.
     A job that has ended cannot be paused.
 
     Example: relex pause @last
@@ -80,7 +80,9 @@ def pause_command(job_ref: str) -> None:
 @click.command("resume")
 @job_argument
 def resume_command(job_ref: str) -> None:
-    """Resume the paused job JOB_ID (an id, a unique prefix, or @last); without JOB_ID the newest job.
+    """Resume the paused job JOB_ID (an id, a unique prefix, or @last).
+
+    JOB_ID defaults to the newest job.
 
     Example: relex resume @last
     """
@@ -103,9 +105,9 @@ def _one_or_last(_: click.Context, __: click.Parameter, refs: tuple[str, ...]) -
 def priority_command(job_ref: str, priority: int) -> None:
     """Give the job JOB_ID (an id, a unique prefix, or @last) the priority N, from -100 to 100.
 
-    Without JOB_ID it takes the newest job. Jobs of a higher priority are scored first; the default is 0. It takes
-    effect with the next shard. Among jobs of equal priority, the one that was served longest ago is next. The
-    priority of a job that has ended cannot be changed.
+    JOB_ID defaults to the newest job. Jobs of a higher priority are scored first; the default is 0. The change takes
+    effect with the next shard. Jobs of equal priority take turns (round robin). The priority of a job that has ended
+    cannot be changed.
 
     Example: relex priority @last 10
     """
@@ -119,7 +121,7 @@ def priority_command(job_ref: str, priority: int) -> None:
 def cancel_command(job_ref: str) -> None:
     """Cancel the job or training run ID: an id, a unique prefix, or @last (the newest job or run).
 
-    Without ID it cancels @last. Shards that workers are scoring are discarded when they next renew their lease.
+    ID defaults to @last. Shards that workers are scoring are discarded when they next renew their lease.
     Rows of finished shards are kept: `relex export ID --partial` writes them, `relex retry ID` scores the others. A
     cancelled run registers nothing. A job or run that has ended cannot be cancelled.
 
@@ -141,7 +143,7 @@ def cancel_command(job_ref: str) -> None:
 def retry_command(job_ref: str, *, rows: bool, max_failed: MaxFailed | None) -> None:
     """Retry the unscored rows of the job JOB_ID (an id, a unique prefix, or @last), which failed or was cancelled.
 
-    Without JOB_ID it takes the newest job. Shards that are done are kept. With --rows, rows that could not be scored
+    JOB_ID defaults to the newest job. Shards that are done are kept. With --rows, rows that could not be scored
     are scored again, also in a job that is done, and each error is replaced by the new result. A job that has not
     ended cannot be retried.
 
@@ -160,9 +162,9 @@ def retry_command(job_ref: str, *, rows: bool, max_failed: MaxFailed | None) -> 
 @click.option("--dry-run", is_flag=True, help="List the jobs, delete nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Delete without asking.")
 def purge_command(age: timedelta, *, dry_run: bool, yes: bool) -> None:
-    """Delete the jobs that ended more than AGE ago, with their rows, predictions and errors; prints their ids.
+    """Delete jobs that ended more than AGE ago, with rows, predictions and errors, and print their ids.
 
-    On a terminal it lists them and asks first; elsewhere it needs --yes. Jobs that have not ended are kept, however old
+    In a terminal it lists them and asks first; elsewhere it needs --yes. Jobs that have not ended are kept, however old
     they are. Predictions of a deleted job are not reused any more: if such rows are submitted again, they are scored
     again. If a purge is interrupted, the next one finishes it.
 

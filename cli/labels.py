@@ -19,7 +19,7 @@ def labels_command(*, as_json: bool) -> None:
     """List the 30 relations and the six entity types: what each means, with an example in Korean and in English.
 
     In the examples [square brackets] enclose the subject and (parentheses) the object. With --json the examples
-    come without marks, and the entities in the form that the columns of a CSV hold.
+    are unmarked, and entities use the CSV column format.
 
     Example: relex labels
     """
@@ -69,6 +69,6 @@ def _common(key: str, name: str, example: LabelExample) -> dict[str, str]:
 
 
 def _entity(example: LabelExample, marks: str, type_: str) -> dict[str, Any]:
-    """Return an entity as a CSV holds it: `end_idx` is inclusive."""
+    """Return an entity in the CSV column format: `end_idx` is inclusive."""
     start, end = example.span(marks)
     return {"word": example.sentence[start:end], "start_idx": start, "end_idx": end - 1, "type": type_}

@@ -28,10 +28,12 @@ DEBUG = "--debug"
 
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Score": {
+        "predict": ("cli.predict", "Show the likeliest relations of one sentence."),
         "submit": ("cli.submit", "Check a CSV and queue its rows for scoring."),
         "status": ("cli.status", "Show the progress of a job or a training run."),
-        "export": ("cli.export", "Write a job's predictions to files."),
-        "jobs": ("cli.jobs", "List the newest jobs."),
+        "show": ("cli.show", "Show the first or the most doubtful predictions of a job."),
+        "export": ("cli.export", "Write a job's results as CSV, JSON Lines, Parquet or a workbook."),
+        "jobs": ("cli.jobs", "List recent jobs."),
         "pause": ("cli.jobs", "Pause a job: running shards finish, no new ones start."),
         "resume": ("cli.jobs", "Resume a paused job."),
         "priority": ("cli.jobs", "Change the priority of a job."),
@@ -110,7 +112,9 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(None, "-V", "--version", package_name="relex", prog_name="relex")
-@click.option(DEBUG, is_flag=True, expose_value=False, help="Show the traceback of an error; may stand anywhere.")
+@click.option(
+    DEBUG, is_flag=True, expose_value=False, help="Show full tracebacks. Accepted before or after the command."
+)
 def relex() -> None:
     """Predict the relation between two entities in each Korean sentence of a CSV.
 
@@ -168,7 +172,7 @@ def main() -> None:
 
 
 def _split_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
-    """Return whether --debug stands anywhere among the options, and the line without it."""
+    """Return whether --debug is among the arguments, and the arguments without it."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     words = [word for word in arguments[:end] if word != DEBUG]
     return len(words) < end, [*words, *arguments[end:]]

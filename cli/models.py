@@ -9,12 +9,13 @@ import click
 
 from cli.completion import complete_model
 from cli.context import open_app
-from cli.params import FILE, FOLDER, encoding_option, json_option
+from cli.params import FOLDER, TABLE, json_option, read_options
 from cli.run_text import model_data, models_table
 from cli.tables import Part, print_parts
 from relex.domain.examples import Example
 from relex.domain.versions import ModelVersion
 from relex.errors import printable
+from relex.files.options import ReadOptions
 from relex.files.reading import read_labeled_examples
 from relex.flows.train import ParityCheck
 from relex.hints import jobs as hints
@@ -29,7 +30,7 @@ from relex.registry.importing import SmokeTest, import_folder
 @json_option
 @click.pass_context
 def models_command(ctx: click.Context, *, as_json: bool) -> None:
-    """List the model versions, the newest first; the current one scores new jobs.
+    """List model versions, newest first; the current one scores new jobs.
 
     Example: relex models
     """
@@ -67,19 +68,19 @@ def promote_command(model: str) -> None:
 @models_command.command("import", short_help="Register a checkpoint folder from elsewhere.")
 @click.argument("source", metavar="DIR", type=FOLDER)
 @click.option("--name", metavar="NAME", help="Name of the model version.  [default: the folder's name]")
-@click.option("--on", "labeled", metavar="CSV", type=FILE, help="Labeled rows on which 16 bit is compared with fp32.")
-@encoding_option
-def import_command(source: Path, name: str | None, labeled: Path | None, encoding: str) -> None:
+@click.option("--on", "labeled", metavar="FILE", type=TABLE, help="Labeled rows for the bf16 parity check.")
+@read_options
+def import_command(source: Path, name: str | None, labeled: Path | None, reading: ReadOptions) -> None:
     """Copy the checkpoint folder DIR, score a sentence with it, and register it.
 
     `relex models promote` makes it current. The folder holds config.json, model.safetensors, tokenizer.json and
-    tokenizer_config.json of a relex classifier. Pickled files (.pth, .bin, .pkl) are refused unread: they can run code.
-    The version scores in float32 unless its own training, or --on here, found that 16 bit gives the same labels
-    (docs/measurements/speed.md).
+    tokenizer_config.json of a relex classifier. Pickled files (.pth, .bin, .pkl) are rejected without being opened:
+    unpickling can execute code. The version scores in float32 unless it passed the bf16 parity check, in training or
+    with --on (docs/concepts/model-versions.md).
 
     Example: relex models import checkpoints/large_focal --name large_focal
     """
-    examples = read_labeled_examples(labeled, encoding) if labeled else None
+    examples = read_labeled_examples(labeled, reading) if labeled else None
     with open_app() as (settings, database):
         examine = partial(_examine, load_smoke_test(), load_parity_check(settings.device), examples)
         version = import_folder(database, settings, source, source.resolve().name if name is None else name, examine)
@@ -91,8 +92,10 @@ def _examine(smoke_test: SmokeTest, check: ParityCheck, examples: Sequence[Examp
     smoke_test(folder)
     if not examples:
         return
-    click.echo("comparing the labels of 16 bit and of float32 ...", err=True)
+    click.echo("running the bf16 parity check ...", err=True)
     check(folder, examples)
     for classifier in classifiers(folder):
         parity = read_parity(classifier)
-        click.echo(parity.words if parity else "not compared: this device, or its encoder, has no 16 bit", err=True)
+        click.echo(
+            parity.words if parity else "parity check skipped: this device or encoder does not support bf16", err=True
+        )

@@ -1,23 +1,38 @@
 """Options, arguments and parameter types that several commands share."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from cli.completion import complete_any_id, complete_job_id, complete_model
 from relex.db.ids import LAST
 from relex.domain.jobs import MaxFailed
+from relex.domain.results import Selection
 from relex.errors import InvalidInput
+from relex.files.options import FORMATS, OCCURRENCES, OFFSETS, READ_OPTIONS, ReadOptions
 from relex.hints import jobs as hints
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10080}
 """Minutes in each unit of an age."""
+
+
+def combine(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return one decorator for several options, which the help shows in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 class Budget(click.ParamType[MaxFailed]):
@@ -49,7 +64,11 @@ class Age(click.ParamType[timedelta]):
 AGE, BUDGET = Age(), Budget()
 PRIORITY = click.IntRange(-100, 100)
 FILE = click.Path(path_type=Path, dir_okay=False)
+TABLE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+"""A file with rows; `-` is standard input."""
 FOLDER = click.Path(path_type=Path, file_okay=False)
+
+OCCURRENCE_HELP = "Which place of a word without offsets is meant if there are several."
 
 job_argument = click.argument("job_ref", metavar="[JOB_ID]", default=LAST, shell_complete=complete_job_id)
 id_argument = click.argument("job_ref", metavar="[ID]", default=LAST, shell_complete=complete_any_id)
@@ -66,43 +85,80 @@ model_option = click.option(
     shell_complete=complete_model,
     help="Model version to score with.  [default: the current one]",
 )
-encoding_option = click.option(
-    "--encoding",
-    metavar="ENCODING",
-    default="utf-8",
-    show_default=True,
-    help="Encoding of the CSV, such as cp949 or utf-16.",
+READ_OPTION_LIST = (
+    click.option("--encoding", "read_encoding", metavar="ENCODING", help="Encoding, such as cp949 or utf-16."),
+    click.option("--delimiter", "read_delimiter", metavar="CHAR", help="Separator of the columns: , ; | or tab."),
+    click.option("--format", "read_format", type=click.Choice(FORMATS), help="Format of the file."),
+    click.option("--sheet", "read_sheet", metavar="NAME", help="Sheet of a workbook.  [default: the first one]"),
+    click.option(
+        "--columns", "read_columns", metavar="NAME=COLUMN", help="Names of columns: sentence=문장,label=관계."
+    ),
+    click.option("--occurrence", "read_occurrence", type=click.Choice(OCCURRENCES), help=OCCURRENCE_HELP),
+    click.option("--offsets", "read_offsets", type=click.Choice(OFFSETS), help="How offsets are counted."),
 )
-recipe_encoding_option = click.option(
-    "--encoding", metavar="ENCODING", help="Encoding of the recipe's CSVs; short for --set data.encoding=ENCODING."
-)
+"""Options that say how a table is read; without them the file itself decides."""
 set_option = click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change one key, such as train.epochs=3."
 )
+selection_options = combine(
+    click.option(
+        "--label", "labels", metavar="LABEL", multiple=True, help="Keep only this predicted label; repeatable."
+    ),
+    click.option(
+        "--min-confidence", metavar="P", type=click.FloatRange(0, 1), help="Keep only confident rows, as 0.9."
+    ),
+    click.option("--doubtful", metavar="N", type=click.IntRange(1), help="Keep the N rows of the smallest margin."),
+    click.option(
+        "--sort", type=click.Choice(["input", "margin"]), default="input", show_default=True, help="Order of the rows."
+    ),
+)
+"""Options that choose results; they make a `Selection`."""
 budget_option = click.option(
-    "--max-failed", metavar="N|P%", type=BUDGET, help="Fail the job if more rows cannot be scored: 10 or 1%."
+    "--max-failed", metavar="N|P%", type=BUDGET, help="Fail the job if more than N rows or P% cannot be scored."
 )
 
 
-def combine(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Return one decorator for several options, which the help shows in this order."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+def parse_selection(
+    labels: tuple[str, ...], min_confidence: float | None, doubtful: int | None, sort: str
+) -> Selection:
+    """Return the selection of `selection_options`."""
+    return Selection(labels, min_confidence, by_margin=doubtful is not None or sort == "margin", limit=doubtful)
 
 
-def parse_changes(pairs: tuple[str, ...], encoding: str | None = None) -> dict[str, str]:
-    """Return the values of `--set` by dotted key; of equal keys the last one holds, and --set before --encoding.
+def read_options(command: Command) -> Command:
+    """Add the options that say how a table is read, and pass them to the command as `reading`."""
+
+    @wraps(command)
+    def with_reading(**arguments: Any) -> Any:
+        texts = {name: arguments.pop(f"read_{name}") for name in READ_OPTIONS}
+        try:
+            reading = ReadOptions.parse(**texts)
+        except InvalidInput as error:
+            raise click.UsageError(f"--{error}", click.get_current_context()) from error
+        return command(reading=reading, **arguments)
+
+    return cast("Command", combine(*READ_OPTION_LIST)(with_reading))
+
+
+def recipe_read_options(command: Command) -> Command:
+    """Add the same options to a command of a recipe, and pass them as changes of its section `data`."""
+
+    @wraps(command)
+    def with_changes(changes: tuple[str, ...], **arguments: Any) -> Any:
+        texts = {name: arguments.pop(f"read_{name}") for name in READ_OPTIONS}
+        said = tuple(f"data.{name}={json.dumps(text)}" for name, text in texts.items() if text is not None)
+        return command(changes=(*said, *changes), **arguments)
+
+    return cast("Command", combine(*READ_OPTION_LIST)(with_changes))
+
+
+def parse_changes(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return the values of `--set` by dotted key; of equal keys the last one holds.
 
     Raises:
         click.UsageError: a change has no equals sign.
     """
-    changes = {"data.encoding": encoding} if encoding else {}
-    return changes | dict(map(_parse_change, pairs))
+    return dict(map(_parse_change, pairs))
 
 
 def _parse_change(change: str) -> tuple[str, str]:

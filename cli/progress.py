@@ -1,9 +1,7 @@
 """Following a job or a training run until it finishes: a live bar on a terminal, elsewhere a line a step."""
 
 import sys
-import time
 from collections.abc import Callable
-from typing import TypeVar
 
 import click
 from rich.console import Console
@@ -17,18 +15,14 @@ from relex.db.connection import Database
 from relex.domain.jobs import JobState, Progress
 from relex.domain.runs import RunState, TrainingRun
 from relex.errors import counted, printable
+from relex.flows.follow import Followed, follow
 from relex.flows.status import job_status, run_status
 from relex.flows.sweep import sweep
 from relex.hints import jobs as hints
 from relex.settings import Settings
 from worker.background import revive
 
-POLL_SECONDS = 0.5
-SWEEP_EVERY = 10
-"""Number of polls between two sweeps."""
 STEP_PERCENT = 10
-
-Followed = TypeVar("Followed", Progress, TrainingRun)
 
 
 def recover_and_revive(settings: Settings, database: Database) -> None:
@@ -97,23 +91,14 @@ def _follow(
     show: Callable[[Followed], None],
     console: Console,
 ) -> Followed:
-    """Poll until the end; sweep now and then, so that the work continues where its processes were killed."""
-    polls = 0
-    current = None
+    current = read()
     try:
-        while True:
-            if polls % SWEEP_EVERY == 0:
-                recover_and_revive(settings, database)
-            current = read()
+        for current in follow(read, lambda: recover_and_revive(settings, database)):
             show(current)
-            if current.state.ended:
-                return current
-            polls += 1
-            time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:  # which does not stop the work
-        if current:
-            console.print(f"{_id_of(current)} is still {current.state}; {_what_now(current)}")
+        console.print(f"{_id_of(current)} is still {current.state}; {_what_now(current)}")
         raise
+    return current
 
 
 def _id_of(followed: Progress | TrainingRun) -> str:
@@ -127,7 +112,7 @@ def _what_now(followed: Progress | TrainingRun) -> str:
 
 
 def _idle(progress: Progress) -> str:
-    """Say why nobody scores the job at this moment; empty where somebody does."""
+    """Say why no worker is scoring the job; empty if one is."""
     if progress.workers or progress.state.ended:
         return ""
     if progress.state is JobState.PAUSED:
@@ -155,7 +140,7 @@ def exit_with(ended: Progress | TrainingRun, console: Console, *, shown: bool = 
     """
     if isinstance(ended, Progress):
         if not shown:
-            _print_end(ended, console)
+            print_end(ended, console)
         if ended.state is not JobState.DONE:
             sys.exit(ExitCode.FAILED)
         if ended.failed:
@@ -168,7 +153,8 @@ def exit_with(ended: Progress | TrainingRun, console: Console, *, shown: bool = 
         sys.exit(ExitCode.FAILED)
 
 
-def _print_end(progress: Progress, console: Console) -> None:
+def print_end(progress: Progress, console: Console) -> None:
+    """Print how a job ended, and why it did not succeed."""
     job = progress.job
     rows = f"{progress.done:,} of {counted(job.total, 'row')}"
     console.print(f"{job.id} {progress.state}: {rows} in {format_duration(progress.seconds)}")

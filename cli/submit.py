@@ -1,6 +1,8 @@
-"""`relex submit`: check a file, upload it, and, on request, wait for the predictions."""
+"""`relex submit`: read files, upload their rows, and, on request, wait for the predictions."""
 
 import json
+from collections.abc import Sequence
+from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +15,26 @@ from cli.context import open_app, stderr_console
 from cli.export import export_to
 from cli.notify import notify_scorers
 from cli.params import (
-    FILE,
     FOLDER,
     PRIORITY,
+    TABLE,
     budget_option,
-    encoding_option,
     follow_option,
     json_option,
     model_option,
     quiet_option,
+    read_options,
 )
-from cli.progress import exit_with, follow_job
+from cli.progress import exit_with, follow_job, print_end
 from relex.db.connection import Database
 from relex.domain.jobs import JobState
 from relex.errors import InvalidCsv, counted, printable
 from relex.files.atomic import require_writable
-from relex.files.problems import FileFacts, describe_problems
-from relex.files.validation import check_csv
-from relex.flows.submit import Submission, SubmitOptions, submit
+from relex.files.facts import FileFacts, describe_problems, option_hints
+from relex.files.inputs import InputFile, open_inputs
+from relex.files.options import ReadOptions
+from relex.files.validation import check
+from relex.flows.submit import Submission, SubmitOptions, look_over, submit
 from relex.hints import jobs as hints
 from relex.hints import next_steps
 from relex.settings import Settings
@@ -40,9 +44,9 @@ MAX_STEM = 80
 
 
 @click.command("submit")
-@click.argument("csv", type=FILE)
+@click.argument("tables", metavar="FILE...", nargs=-1, required=True, type=TABLE)
 @model_option
-@encoding_option
+@read_options
 @click.option("--skip-invalid", is_flag=True, help="Skip invalid rows and submit the others.")
 @click.option("--again", is_flag=True, help="Create a new job even if this file has one; reuse cached predictions.")
 @click.option("--fresh", is_flag=True, help="Score every row again instead of reusing predictions; implies --again.")
@@ -53,55 +57,122 @@ MAX_STEM = 80
 @click.option("--export", "out", metavar="DIR", type=FOLDER, help="Follow, then export to DIR.")
 @json_option
 @quiet_option
-def submit_command(csv: Path, out: Path | None, *, follow: bool, as_json: bool, quiet: bool, **options: Any) -> None:
-    """Check CSV, upload its rows and queue them; prints the job's id.
+def submit_command(
+    tables: tuple[Path, ...],
+    reading: ReadOptions,
+    out: Path | None,
+    *,
+    follow: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Read each FILE, upload its rows and queue them as a job; prints the job's id.
 
-    Columns: id, sentence, subject_entity, object_entity; label and source are optional. An entity is
-    {'word': ..., 'start_idx': ..., 'end_idx': ..., 'type': ...}, its end_idx inclusive. A file with invalid rows
-    is refused as a whole, and these rows are written to a new .rejected.csv in the current folder (or in
-    RELEX_OUTPUT_DIR).
+    A FILE is a CSV with any separator, JSON lines, JSON, Parquet or a workbook, also packed with gzip or zstd; - is
+    standard input. Columns: id, sentence, subject_entity, object_entity; label and source are optional. An entity is
+    {'word': ..., 'start_idx': ..., 'end_idx': ..., 'type': ...}, its end_idx inclusive; docs/how-to/my-excel-file.md
+    lists what else is understood. A file with invalid rows is refused as a whole, and so are all files with it; these
+    rows are written to a new .rejected.csv in the current folder (or in RELEX_OUTPUT_DIR).
 
     Example: relex submit data/test_data.csv --follow --export outputs/
     """
     console, submit_options = stderr_console(quiet=quiet), SubmitOptions(**options)
     if out:
         require_writable(out)
-    facts = _check(csv, submit_options, console)
-    with open_app() as (settings, database):
-        submission = submit(database, csv, facts, submit_options, settings.shard_rows)
-        _print_submission(submission, facts, settings, console)
-        notify_scorers(settings, max(submission.shards, 1), console)  # also for an existing job: its worker may be dead
-        click.echo(json.dumps(_data(submission, facts)) if as_json else submission.job_id)
-        if follow or out:
-            _finish(settings, database, submission, out, console)
-        elif not as_json:
-            is_done = submission.existing_state is JobState.DONE
-            console.print((next_steps.export if is_done else next_steps.follow)(submission.job_id))
+    with open_inputs(_expanded(tables), reading) as files:
+        report = _ReadingReport(console, skip_invalid=submit_options.skip_invalid, named=len(files) > 1)
+        with console.status(Text("Reading")):
+            checked = look_over(files, report.check)
+        with open_app() as (settings, database):
+            with console.status(Text("Uploading")):
+                submissions = submit(database, checked, submit_options, settings.shard_rows, report.check)
+            _print_jobs(files, submissions, report, settings, as_json=as_json)
+            if follow or out:
+                _finish(settings, database, submissions, out, console)
+            elif not as_json:
+                _print_next_step(submissions[-1], console)
 
 
-def _finish(settings: Settings, database: Database, submission: Submission, out: Path | None, console: Console) -> None:
-    """Follow the job, export it where that is wanted, and exit accordingly."""
-    progress = follow_job(settings, database, submission.job_id, console)
-    if out and progress.state is JobState.DONE:
-        export_to(database, submission.job_id, out, console)
-    exit_with(progress, console)
+def _print_jobs(
+    files: Sequence[InputFile],
+    submissions: Sequence[Submission],
+    report: "_ReadingReport",
+    settings: Settings,
+    *,
+    as_json: bool,
+) -> None:
+    """Print how each file was read and its job, and notify workers."""
+    for file, submission in zip(files, submissions, strict=True):
+        report.print(file, submission.total + submission.rejected, submission.notes)
+        _print_submission(submission, settings, report.console)
+    # For existing jobs too: their workers may be dead.
+    notify_scorers(settings, max(sum(each.shards for each in submissions), 1), report.console)
+    for file, submission in zip(files, submissions, strict=True):
+        click.echo(json.dumps(_data(submission, file)) if as_json else submission.job_id)
 
 
-def _check(csv: Path, options: SubmitOptions, console: Console) -> FileFacts:
-    rejected = Settings.from_env().output_path(f"{csv.stem[:MAX_STEM]}.rejected.csv")
-    with console.status(Text(f"Checking {printable(str(csv))}")):
-        facts = check_csv(csv, options.encoding, rejected)
-    rows = counted(facts.rows, "row")
-    console.print(f"Checking {printable(str(csv))} ... {rows}, {facts.encoding}, {decimal(facts.size)}")
-    for note in facts.notes:
-        console.print(f"note: {note}")
-    if facts.rejected and not options.skip_invalid:
-        skip = f"      {hints.skip_invalid()}" if facts.accepted else ""
-        raise InvalidCsv(f"{describe_problems(facts, csv.name)}\nnothing was uploaded; {_where(facts, rejected)}{skip}")
-    if facts.rejected:
-        skipped = "1 invalid row is skipped" if facts.rejected == 1 else f"{facts.rejected:,} invalid rows are skipped"
-        console.print(f"note: {skipped}; {_where(facts, rejected)}")
-    return facts
+def _expanded(tables: Sequence[Path]) -> list[Path]:
+    """Return the files that patterns such as `*.csv` stand for, where no shell has expanded them."""
+    expanded: list[Path] = []
+    for table in tables:
+        is_pattern = has_magic(str(table)) and not table.exists()
+        matches = sorted(map(Path, glob(str(table)))) if is_pattern else []  # noqa: PTH207 - from any folder
+        expanded += matches or [table]
+    return expanded
+
+
+def _finish(
+    settings: Settings, database: Database, submissions: Sequence[Submission], out: Path | None, console: Console
+) -> None:
+    """Follow the jobs, export them where that is wanted, and exit accordingly: as the first that did not succeed."""
+    ended = []
+    for submission in submissions:
+        progress = follow_job(settings, database, submission.job_id, console)
+        if out and progress.state is JobState.DONE:
+            export_to(database, submission.job_id, out, console)
+        print_end(progress, console)
+        ended.append(progress)
+    for progress in ended:
+        exit_with(progress, console, shown=True)
+
+
+class _ReadingReport:
+    """A report on how each file is read, which is printed once: when all its rows were read, or are refused."""
+
+    def __init__(self, console: Console, *, skip_invalid: bool, named: bool) -> None:
+        self.console = console
+        self._skip_invalid = skip_invalid
+        self._named = named
+        self._printed: list[InputFile] = []
+
+    def check(self, file: InputFile) -> FileFacts:
+        """Check all rows of a file; the invalid ones are written to a file of their own.
+
+        Raises:
+            InvalidCsv: there are invalid rows, and they may not be skipped.
+        """
+        rejected = Settings.from_env().output_path(f"{Path(file.name).stem[:MAX_STEM]}.rejected.csv")
+        facts = check(file, rejected)
+        self.print(file, facts.rows, facts.notes)
+        if facts.rejected and not self._skip_invalid:
+            skip = f"      {hints.skip_invalid()}" if facts.accepted else ""
+            where = f"nothing was uploaded; {_where(facts, rejected)}{skip}"
+            raise InvalidCsv(f"{describe_problems(facts, file.name)}\n{where}{option_hints(facts)}")
+        if facts.rejected:
+            skipped = f"{counted(facts.rejected, 'invalid row')} {'is' if facts.rejected == 1 else 'are'} skipped"
+            self.console.print(f"note: {skipped}; {_where(facts, rejected)}")
+        return facts
+
+    def print(self, file: InputFile, rows: int, notes: Sequence[str]) -> None:
+        """Say how a file was read, unless that was said before."""
+        if any(file is each for each in self._printed):
+            return
+        self._printed.append(file)
+        read = f"{file.name}: read" if self._named else "Read"
+        self.console.print(printable(f"{read} as {file.form}: {counted(rows, 'row')}, {decimal(file.size)}"))
+        for note in notes:
+            self.console.print(f"note: {note}")
 
 
 def _where(facts: FileFacts, wanted: Path) -> str:
@@ -111,7 +182,7 @@ def _where(facts: FileFacts, wanted: Path) -> str:
     return f"they are in no file: {printable(str(wanted))} cannot be written: {facts.rejected_error}"
 
 
-def _print_submission(submission: Submission, facts: FileFacts, settings: Settings, console: Console) -> None:
+def _print_submission(submission: Submission, settings: Settings, console: Console) -> None:
     if submission.existing_state:
         ways = [hints.resume(submission.job_id)] if submission.existing_state is JobState.PAUSED else []
         before = f"note: this file was submitted before with {submission.model} ({submission.existing_state})"
@@ -120,16 +191,22 @@ def _print_submission(submission: Submission, facts: FileFacts, settings: Settin
             console.print(f"note: {change}")
         return
     where = "" if settings.broker_url else " (scoring continues in the background on this machine)"
-    rows, shards = counted(facts.accepted, "row"), counted(submission.shards, "shard")
+    rows, shards = counted(submission.total, "row"), counted(submission.shards, "shard")
     console.print(f"Uploaded {rows}, {shards} queued for {submission.model}{where}")
 
 
-def _data(submission: Submission, facts: FileFacts) -> dict[str, Any]:
+def _print_next_step(submission: Submission, console: Console) -> None:
+    is_done = submission.existing_state is JobState.DONE
+    console.print((next_steps.export if is_done else next_steps.follow)(submission.job_id))
+
+
+def _data(submission: Submission, file: InputFile) -> dict[str, Any]:
     return {
         "job": submission.job_id,
+        "file": file.name,
         "model": submission.model,
         "existing": submission.existing_state is not None,
-        "total": facts.accepted,
-        "rejected": facts.rejected,
-        "sha256": facts.sha256,
+        "total": submission.total,
+        "rejected": submission.rejected,
+        "sha256": file.sha256,
     }

@@ -7,7 +7,7 @@ from click.shell_completion import CompletionItem
 
 from cli.context import open_app, stderr_console
 from cli.notify import notify_trainers
-from cli.params import follow_option, json_option, parse_changes, quiet_option, recipe_encoding_option, set_option
+from cli.params import follow_option, json_option, parse_changes, quiet_option, recipe_read_options, set_option
 from cli.progress import exit_with, follow_run
 from relex.flows.train import queue
 from relex.hints import next_steps
@@ -33,14 +33,12 @@ recipe_option = click.option(
 @click.command("train")
 @recipe_option
 @set_option
-@recipe_encoding_option
+@recipe_read_options
 @follow_option
 @json_option
 @quiet_option
-def train_command(
-    recipe: str, changes: tuple[str, ...], encoding: str | None, *, follow: bool, as_json: bool, quiet: bool
-) -> None:
-    """Check a recipe and queue a training run of it; prints the run's id.
+def train_command(recipe: str, changes: tuple[str, ...], *, follow: bool, as_json: bool, quiet: bool) -> None:
+    """Validate a recipe, queue a training run and print its id.
 
     The resulting checkpoint is registered with its scores. It becomes current if it beats the current version on the
     same validation file.
@@ -48,7 +46,7 @@ def train_command(
     Example: relex train --config large_focal.yaml --set data.train=my_train.csv --follow
     """
     console = stderr_console(quiet=quiet)
-    config = load_config(recipe, parse_changes(changes, encoding))
+    config = load_config(recipe, parse_changes(changes))
     with open_app() as (settings, database):
         run_id = queue(database, config)
         notify_trainers(settings, console)

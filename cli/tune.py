@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from cli.context import open_app, stderr_console
-from cli.params import FILE, json_option, parse_changes, quiet_option, recipe_encoding_option, set_option
+from cli.params import FILE, json_option, parse_changes, quiet_option, recipe_read_options, set_option
 from cli.train import recipe_option
 from relex.errors import counted
 from relex.flows.tune import TuningOptions, TuningOutcome, tune
@@ -30,23 +30,21 @@ from relex.tuning.trials import TrialEnd, TrialResult
 )
 @click.option("--study", metavar="NAME", help="Name of the study.  [default: the recipe's, with a digest]")
 @set_option
-@recipe_encoding_option
+@recipe_read_options
 @click.option("--out", type=FILE, metavar="FILE", help="File to write the best recipe to.  [default: NAME-best.yaml]")
 @json_option
 @quiet_option
-def tune_command(
-    recipe: str, changes: tuple[str, ...], encoding: str | None, *, as_json: bool, quiet: bool, **options: Any
-) -> None:
-    """Train a recipe with different settings, trial by trial, and write the best one to a file; prints its path.
+def tune_command(recipe: str, changes: tuple[str, ...], *, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Train a recipe with different settings, trial by trial; write the best one to a file and print its path.
 
-    The recipe names the search space (docs/how-to/train-on-my-data.md); without one it is learning rate,
-    warm-up, dropout and label smoothing. Trials run in this process, and nothing is registered. The same command,
-    repeated or run in parallel, here or on another machine with the same database, works on the same study.
+    The recipe names the search space (docs/how-to/train-on-my-data.md); the default is learning rate,
+    warm-up, dropout and label smoothing. Trials run in this process, and nothing is registered. Repeat the command, or
+    run it in parallel on machines that share the database, to continue the same study.
 
     Example: relex tune --config tune_focal --trials 12
     """
     console = stderr_console(quiet=quiet)
-    plan = load_tuning_plan(recipe, parse_changes(changes, encoding))
+    plan = load_tuning_plan(recipe, parse_changes(changes))
     with open_app() as (settings, database):
         study_options = TuningOptions(output_dir=settings.output_path(""), **options)
         printer = _TrialPrinter(console, plan.config.validation.metric)

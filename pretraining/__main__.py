@@ -83,7 +83,6 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _continue(arguments: argparse.Namespace) -> None:
-    arguments.out.mkdir(parents=True, exist_ok=True)
     config = read_config(arguments.config, ContinuedConfig, arguments.steps)
     continue_training(config, arguments.out, arguments.device)
 

@@ -126,7 +126,7 @@ class ContinuedConfig(MaskingConfig):
     """The complete configuration of a training that continues from an existing encoder."""
 
     backbone: str = Field(min_length=1)
-    """Folder of the encoder; its head, which is not in the folder, starts anew."""
+    """Folder of the encoder; the head is not in it and gets random weights."""
     head_steps: int = Field(default=0, ge=0)
     """Number of first steps that train only the head, so that its random gradients do not harm the encoder."""
 

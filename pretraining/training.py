@@ -22,6 +22,7 @@ from pretraining.rows import Cursors, Rows
 from pretraining.state import read_state, write_state
 from pretraining.tokenizer import open_tokenizer, take_tokenizer
 from relex.errors import InvalidConfig, RelexError
+from relex.training.allocator import keep_freed_memory
 
 STATE, BACKBONE = "state", "backbone"
 LOG_STEPS = 20
@@ -39,7 +40,8 @@ def train(config: MaskingConfig, out: Path, device: str) -> None:
         RelexError: the loss is not a number.
     """
     quiet_transformers()
-    Pretraining(config, out, torch.device(device)).run()
+    with keep_freed_memory():
+        Pretraining(config, out, torch.device(device)).run()
 
 
 def continue_training(config: ContinuedConfig, out: Path, device: str) -> None:
@@ -49,9 +51,19 @@ def continue_training(config: ContinuedConfig, out: Path, device: str) -> None:
         InvalidConfig, InvalidCsv, RelexError: as for `encode` and `train`.
     """
     if not (out / STATE).exists():
-        take_tokenizer(config, out)
-        encode(config, out)
+        prepare(config, out)
     train(config, out, device)
+
+
+def prepare(config: ContinuedConfig, out: Path) -> None:
+    """Write the tokenizer of an existing encoder, and the texts as its token ids.
+
+    Raises:
+        InvalidConfig, InvalidCsv: the encoder's tokenizer or a text cannot be read.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    take_tokenizer(config, out)
+    encode(config, out)
 
 
 class Pretraining:

@@ -27,8 +27,7 @@ from pretraining.corpus import corpus_lines
 from relex.domain.examples import Example
 from relex.encoding.markers import Scheme, mark
 from relex.errors import InvalidConfig
-from relex.files.reading import read_examples
-from relex.files.validation import check_csv
+from relex.files.reading import read_all_examples
 from relex.model.folder import WEIGHTS
 from relex.model.markers import add_markers
 from relex.model.tokenizer import backbone_tokenizer
@@ -78,16 +77,16 @@ def trim(
     compared = [example.sentence for example in _examples(held_out)]
     network = open_network(source)
     counts = count_pieces(tokenizer, corpus_lines(corpus), examples)
-    kept = pieces_to_keep(content, counts, min_count)
-    trimmed = trimmed_tokenizer(tokenizer, content, kept)
-    write_backbone(out, with_rows(network, kept, trimmed.pad_token_id), trimmed)
+    numbers = pieces_to_keep(content, counts, min_count)
+    trimmed = trimmed_tokenizer(tokenizer, content, numbers)
+    write_backbone(out, with_rows(network, numbers, trimmed.pad_token_id), trimmed)
     _report_size(out, network, len(counts.corpus))
     if compared:
         logger.info("held out: %s", compare_tokens(tokenizer, trimmed, compared))
 
 
 def _examples(paths: Sequence[Path]) -> list[Example]:
-    return [example for path in paths for example in read_examples(path, check_csv(path))]
+    return [example for path in paths for example in read_all_examples(path)]
 
 
 def _check_model(content: dict[str, Any], source: str) -> None:
@@ -169,43 +168,44 @@ def _pieces(content: dict[str, Any]) -> list[str]:
 
 
 def trimmed_tokenizer(
-    tokenizer: PreTrainedTokenizerFast, content: dict[str, Any], kept: Sequence[int]
+    tokenizer: PreTrainedTokenizerFast, content: dict[str, Any], numbers: Sequence[int]
 ) -> PreTrainedTokenizerFast:
-    """Create the tokenizer with only these pieces, numbered anew in their order."""
-    numbers = {old: new for new, old in enumerate(kept)}
+    """Create the tokenizer with only the pieces of these ids, which get new ids in this order."""
+    new_ids = {old: new for new, old in enumerate(numbers)}
     model = content["model"]
     vocabulary = model["vocab"]
     if isinstance(vocabulary, list):
-        model |= {"vocab": [vocabulary[number] for number in kept], "unk_id": numbers[model["unk_id"]]}
+        changes = {"vocab": [vocabulary[number] for number in numbers], "unk_id": new_ids[model["unk_id"]]}
     else:
-        model |= {"vocab": {piece: numbers[number] for piece, number in vocabulary.items() if number in numbers}}
-    added = [token | {"id": numbers[token["id"]]} for token in content["added_tokens"]]
-    whole = content | {"model": model, "added_tokens": added}
-    if whole["post_processor"] is not None:
-        whole["post_processor"] = _renumbered(whole["post_processor"], numbers)
+        changes = {"vocab": {piece: new_ids[number] for piece, number in vocabulary.items() if number in new_ids}}
+    whole = content | {
+        "model": model | changes,
+        "added_tokens": [token | {"id": new_ids[token["id"]]} for token in content["added_tokens"]],
+        "post_processor": _renumbered(content["post_processor"], new_ids),
+    }
     roles = {role: token for role, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
     return PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(whole)), **roles)
 
 
-def _renumbered(state: Any, numbers: Mapping[int, int]) -> Any:
+def _renumbered(state: Any, new_ids: Mapping[int, int]) -> Any:
     """Return the state of a post-processor with the new ids: a list in `ids`, or a pair of a token and its id."""
     match state:
         case {"ids": ids}:
-            return state | {"ids": [numbers[number] for number in ids]}
+            return state | {"ids": [new_ids[number] for number in ids]}
         case [str(token), int(number)]:
-            return [token, numbers[number]]
+            return [token, new_ids[number]]
         case list():
-            return [_renumbered(item, numbers) for item in state]
+            return [_renumbered(item, new_ids) for item in state]
         case dict():
-            return {key: _renumbered(value, numbers) for key, value in state.items()}
+            return {key: _renumbered(value, new_ids) for key, value in state.items()}
     return state
 
 
-def with_rows(network: PreTrainedModel, kept: Sequence[int], pad: int) -> PreTrainedModel:
+def with_rows(network: PreTrainedModel, numbers: Sequence[int], pad: int) -> PreTrainedModel:
     """Return the network with only these rows of its word embeddings; `pad` is the new id of the padding."""
-    rows = word_embeddings(network).weight.data[list(kept)]
+    rows = word_embeddings(network).weight.data[list(numbers)]
     network.set_input_embeddings(nn.Embedding.from_pretrained(rows, freeze=False, padding_idx=pad))
-    network.config.update({"vocab_size": len(kept), "pad_token_id": pad})
+    network.config.update({"vocab_size": len(numbers), "pad_token_id": pad})
     return network
 
 

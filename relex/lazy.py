@@ -53,7 +53,7 @@ def load_migration() -> "Migrate":
 
 
 def load_parity_check(device: str) -> "ParityCheck":
-    """Import the check of 16 bit against float32 on a device (RELEX_DEVICE), and torch with it."""
+    """Import the bf16 parity check on a device (RELEX_DEVICE), and torch with it."""
     return partial(resolve_name(PARITY_CHECK), device=device)
 
 

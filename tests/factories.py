@@ -1,14 +1,18 @@
 """Small valid things for tests: examples, a registered model version, a queued job, a fake scorer."""
 
+import csv
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from relex.db import examples, jobs, model_versions, shards
 from relex.db.connection import Database
 from relex.domain.examples import Entity, Example, Prediction
 from relex.domain.jobs import Job, NewJob
+from relex.files.inputs import open_input
+from relex.files.options import AUTO, ReadOptions
+from relex.flows.submit import Submission, SubmitOptions, look_over, submit
 from relex.labels import RELATIONS
 from relex.model import folder
 
@@ -65,14 +69,35 @@ def register_model(database: Database, home: Path | None = None) -> str:
     return str(version)
 
 
+def without_cells(items: Iterable[Example]) -> Iterator[tuple[Example, None]]:
+    """Examples as they are stored whose cells can all be rebuilt."""
+    return ((item, None) for item in items)
+
+
+PLAINLY = SubmitOptions()
+
+
+def submit_file(
+    database: Database,
+    path: Path,
+    options: SubmitOptions = PLAINLY,
+    shard_rows: int = 512,
+    reading: ReadOptions = AUTO,
+) -> Submission:
+    """The job of one file."""
+    with open_input(path, reading) as file:
+        [submission] = submit(database, look_over([file]), options, shard_rows)
+        return submission
+
+
 def make_job(database: Database, rows: int = 10, shard_rows: int = 4, key: str | None = None) -> Job:
     """A queued job of `rows` examples."""
     model = register_model(database)
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob(key or f"key-{rows}-{shard_rows}", "a.csv", "0" * 64, model, rows, 0))
         assert job_id is not None
-        examples.copy_in(tx, job_id, map(example, range(rows)))
-        shards.cut(tx, job_id, rows, shard_rows)
+        examples.copy_in(tx, job_id, without_cells(map(example, range(rows))))
+        shards.create_shards(tx, job_id, rows, shard_rows)
         return jobs.find(tx, job_id)
 
 
@@ -82,3 +107,15 @@ def fill_checkpoint(checkpoint: Path) -> Path:
     for name in folder.READ_BY_SCORING:
         (checkpoint / name).write_text(name)
     return checkpoint
+
+
+def write_csv(path: Path, rows: Iterable[Example]) -> None:
+    """Write examples as a person's CSV, with their labels."""
+
+    def cell(entity: Entity) -> str:
+        return repr({"word": entity.text, "start_idx": entity.start, "end_idx": entity.end - 1, "type": entity.type})
+
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "sentence", "subject_entity", "object_entity", "label"])
+        writer.writerows([each.id, each.sentence, cell(each.subject), cell(each.object), each.label] for each in rows)

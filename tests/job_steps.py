@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import TypeVar
 
-from relex.db import examples, jobs, shards
+from relex.db import jobs, results, shards
 from relex.db.connection import Database, Transaction
 from relex.domain.examples import Outcome, RowError
+from relex.flows.lease import LeaseTerms
+from relex.flows.score import Worker, score_next
 from tests.factories import example, prediction
 from tests.processes import wait_until
 
@@ -33,6 +37,28 @@ def score_all(database, wrong=()):
         complete(database, shard, wrong)
 
 
+@contextmanager
+def scoring(url, load_scorer):
+    """Score what waits, in a thread beside the block."""
+    ended = Event()
+    worker = Worker("beside", load_scorer, LeaseTerms(60, 600, ended.is_set))
+
+    def work():
+        database = Database(url)
+        while not ended.is_set():
+            if not score_next(database, worker):
+                ended.wait(0.05)
+        database.close()
+
+    thread = Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def progress(database, job):
     with database.transaction() as tx:
         return jobs.progress(tx, jobs.find(tx, job.id))
@@ -40,7 +66,7 @@ def progress(database, job):
 
 def exported(database, job):
     with database.transaction() as tx:
-        return b"".join(map(bytes, examples.copy_out(tx, job.id)))
+        return b"".join(map(bytes, results.copy_csv(tx, job.id)))
 
 
 def written(database):

@@ -1,6 +1,6 @@
 """Background processes of this machine, which replace a worker where there is no broker; they do not use Celery.
 
-They exit when idle. Each command that finds waiting work starts them again: submit, train, and every status, because a
+They exit when idle. Each command that finds queued work starts them again: submit, train, and every status, because a
 process may have been killed or the machine restarted.
 """
 
@@ -33,7 +33,7 @@ WITH_PARENT = "--with-parent="
 
 
 def revive(settings: Settings, waiting: Waiting) -> None:
-    """Without a broker, start background processes for the waiting work."""
+    """Without a broker, start background processes for the queued work."""
     if settings.broker_url is None:
         if waiting.shards:
             start(settings, SCORE, waiting.shards)

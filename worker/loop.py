@@ -1,4 +1,4 @@
-"""The one loop of every worker: sweep, do some of the waiting work, and repeat until idle or asked to stop.
+"""The one loop of every worker: sweep, do some of the queued work, and repeat until idle or asked to stop.
 
 The kind of work differs (:class:`Work`): a process without Celery scores or trains in itself; the parent of a Celery
 worker notifies its children and keeps training processes. The mechanism is the same: claims, leases and commits are in
@@ -34,7 +34,7 @@ class Work(Protocol):
     """The work of one kind of worker."""
 
     def run_once(self, waiting: Waiting) -> bool:
-        """Do some of the waiting work, and return whether there was any."""
+        """Do some of the queued work, and return whether there was any."""
 
     def unloadable(self) -> Collection[str]:
         """Return the model versions that this worker cannot load at the moment; it claims none of their shards."""

@@ -1,4 +1,4 @@
-"""The loop of a Celery worker, in a thread of its parent process: it sweeps, and dispatches the waiting work.
+"""The loop of a Celery worker, in a thread of its parent process: it sweeps, and dispatches the queued work.
 
 Doorbells get lost (Redis restarts, a worker dies with one in hand), so each worker polls every few seconds;
 no beat process is needed, and none can be forgotten.

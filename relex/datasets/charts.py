@@ -54,7 +54,7 @@ def bars(title: str, categories: Sequence[str], series: Mapping[int, Shares]) ->
             share = values.get(name, 0.0)
             top = row * step + 4 + line * BAR
             _rect(svg, (NAMES, top, share * scale, BAR - 1), {"class": color(index)})
-            _text(svg, NAMES + share * scale + 4, top + BAR - 3, f"{100 * share:.1f} %", "start")
+            _text(svg, NAMES + share * scale + 4, top + BAR - 3, f"{100 * share:.1f}%", "start")
     return svg
 
 
@@ -93,7 +93,7 @@ def outlines(title: str, scale: Scale, series: Mapping[int, Shares]) -> Element:
     svg = _svg(title, WIDTH, FLOOR + MARGIN)
     step = (WIDTH - 2 * MARGIN) / (scale.end // scale.width + 1)
     highest = max(max(values.values()) for values in series.values())
-    _text(svg, MARGIN, 10, f"{100 * highest:.1f} % of the rows", "start")
+    _text(svg, MARGIN, 10, f"{100 * highest:.1f}% of the rows", "start")
     _axis(svg, scale, step)
     for index, values in series.items():
         heights = [FLOOR - PLOT_HEIGHT * share / highest for share in values.values()]

@@ -1,7 +1,7 @@
 """Splits of a labeled file into a training and a validation side.
 
-`stratified` is the usual split; it overestimates a model that memorizes names, because both sides share sentences and
-entity words. `grouped` shares neither, so that its score says more about unseen names.
+`stratified_split` is the usual split; it overestimates a model that memorizes names, because both sides share
+sentences and entity words. `grouped_split` shares neither, so that its score says more about unseen names.
 """
 
 from collections import Counter, defaultdict
@@ -34,7 +34,7 @@ class Split:
     """Size of the largest group of rows that stay together; 1 for a split without groups."""
 
 
-def stratified(labels: Sequence[str], test_size: float = VALID_SHARE, seed: int = SEED) -> Split:
+def stratified_split(labels: Sequence[str], test_size: float = VALID_SHARE, seed: int = SEED) -> Split:
     """Split at random and keep the share of every label, by scikit-learn's `train_test_split`.
 
     Args:
@@ -65,7 +65,7 @@ def stratified(labels: Sequence[str], test_size: float = VALID_SHARE, seed: int 
     return _split(labels, train, valid, largest_group=1)
 
 
-def grouped(examples: Sequence[Example], test_size: float = VALID_SHARE, seed: int = SEED) -> Split:
+def grouped_split(examples: Sequence[Example], test_size: float = VALID_SHARE, seed: int = SEED) -> Split:
     """Split so that the two sides share no sentence and no entity word.
 
     Rows that share a sentence or an entity word, directly or over other rows, form a group, and a group stays
@@ -73,11 +73,8 @@ def grouped(examples: Sequence[Example], test_size: float = VALID_SHARE, seed: i
     test_size share of rows), otherwise to the training side. So no label is over-represented in validation,
     and no row is dropped.
 
-    On KLUE-RE's train file (25,976 rows, seed 42, share 0.2) one group of 15,818 rows (61 %), tied together by
-    frequent words such as names of parties, always trains. 5,063 rows validate, 97 % of the share; between the
-    sides the PSI is 0.01 for labels and 0.08 for type pairs. The price: validation sees the less frequent words
-    only, and labels that live in the large group fall short (org:member_of by 61 of 299 rows). Ignoring words of
-    more than 20 rows and dropping rows that then straddle was tried: it cost 1,249 rows, for 0.05 on type pairs.
+    A group that is too large for the validation set is always in the training set, so labels concentrated in it are
+    under-represented in validation. docs/measurements/data.md has the figures for KLUE-RE.
 
     Args:
         examples: each with a label.

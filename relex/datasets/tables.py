@@ -53,7 +53,7 @@ def overview(description: Description) -> Table:
         across("rows with a label", lambda file: f"{file.labeled:,}"),
         across("labels", lambda file: str(len(file.labels)) if file.labels else ABSENT),
         across(f"share of {NO_RELATION}", _no_relation),
-        across(f"labels below {100 * RARE:g} % of the rows", _rare),
+        across(f"labels below {100 * RARE:g}% of the rows", _rare),
         *_lengths([file.characters for file in files]),
         *_lengths([file.tokens for file in files]),
         across("rows that repeat sentence and entities", lambda file: f"{file.duplicates:,}"),
@@ -156,7 +156,7 @@ def _lengths(files: Sequence[Lengths | None]) -> list[Row]:
     return [
         across("mean", lambda lengths: f"{lengths.mean:.1f}"),
         across("median", lambda lengths: str(lengths.quantile(0.5))),
-        across("99 % have at most", lambda lengths: str(lengths.quantile(0.99))),
+        across("99% have at most", lambda lengths: str(lengths.quantile(0.99))),
         across("longest", lambda lengths: str(lengths.longest)),
         *(across(f"rows above {limit}", partial(_above, limit)) for limit in scale.limits),
     ]
@@ -172,7 +172,7 @@ def _above(limit: int, lengths: Lengths) -> str:
 
 
 def _no_relation(file: FileDescription) -> str:
-    return f"{100 * file.labels.get(NO_RELATION, 0) / file.labeled:.1f} %" if file.labels else ABSENT
+    return f"{100 * file.labels.get(NO_RELATION, 0) / file.labeled:.1f}%" if file.labels else ABSENT
 
 
 def _rare(file: FileDescription) -> str:
@@ -181,11 +181,11 @@ def _rare(file: FileDescription) -> str:
 
 def _top(labels: Counts) -> str:
     total = sum(labels.values())
-    return ", ".join(f"{label} {100 * count / total:.0f} %" for label, count in list(labels.items())[:TOP_LABELS])
+    return ", ".join(f"{label} {100 * count / total:.0f}%" for label, count in list(labels.items())[:TOP_LABELS])
 
 
 def _part(count: int, total: int) -> str:
-    return f"{count:,} ({100 * count / total:.1f} %)" if total else ABSENT
+    return f"{count:,} ({100 * count / total:.1f}%)" if total else ABSENT
 
 
 def _psi_text(value: float | None) -> str:

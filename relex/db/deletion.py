@@ -1,7 +1,7 @@
 """Deletion of jobs that ended long ago, with a bounded number of rows per transaction.
 
-A job is marked first: from then on no query finds it, and its idempotency key is free. An export that is running still
-reads its whole snapshot. A purge that is killed midway leaves the marked job to the next one. Cached predictions are
+A job is marked first: from then on no query finds it, and its idempotency key is free. A running export still
+sees its complete snapshot. A purge that is killed midway leaves the marked job to the next one. Cached predictions are
 deleted with their job.
 """
 
@@ -15,21 +15,21 @@ from relex.db.tables import examples, jobs, predictions, row_errors
 from relex.domain.jobs import Job, JobId
 
 
-def expired(tx: Transaction, age: timedelta) -> list[Job]:
+def find_expired(tx: Transaction, age: timedelta) -> list[Job]:
     """Return the jobs that ended longer ago than `age` on the database's clock, oldest first."""
-    return matching(tx, _expired(age))
+    return matching(tx, _is_expired(age))
 
 
 def mark(tx: Transaction, job: Job, age: timedelta) -> bool:
     """Hide an expired job from every query; return False if it was retried or purged in the meantime."""
-    # A role that may not delete fails here, before a job is hidden: Postgres checks the right even for no rows.
+    # A role that may not delete fails here, before a job is hidden: Postgres checks the privilege even for no rows.
     for table in (predictions, row_errors, examples, jobs):
         tx.execute(delete(table).where(false()))
     values = {"purged_at": func.clock_timestamp(), "idempotency_key": jobs.c.idempotency_key + ":" + jobs.c.id}
-    return tx.execute(update(jobs).where(jobs.c.id == job.id, _expired(age)).values(**values)).rowcount == 1
+    return tx.execute(update(jobs).where(jobs.c.id == job.id, _is_expired(age)).values(**values)).rowcount == 1
 
 
-def marked(tx: Transaction) -> list[Job]:
+def find_marked(tx: Transaction) -> list[Job]:
     """Return the hidden jobs: a purge that was killed left them, or a running one is deleting them."""
     return matching(tx, jobs.c.purged_at.is_not(None))
 
@@ -47,5 +47,5 @@ def delete_job(tx: Transaction, job_id: JobId) -> None:
     tx.execute(delete(jobs).where(jobs.c.id == job_id))
 
 
-def _expired(age: timedelta) -> ColumnElement[bool]:
+def _is_expired(age: timedelta) -> ColumnElement[bool]:
     return (jobs.c.finished_at < func.now() - age) & jobs.c.purged_at.is_(None)

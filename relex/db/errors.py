@@ -81,7 +81,7 @@ def _no_tables(_: Any, __: str, database: str) -> RelexError:
 
 
 def _no_right(_: Any, message: str, database: str) -> RelexError:
-    return RelexError(f"{database}: {message}; {jobs.grant_rights()}")
+    return RelexError(f"{database}: {message}; {jobs.grant_privileges()}")
 
 
 def _read_only(_: Any, message: str, database: str) -> RelexError:

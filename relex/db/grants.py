@@ -1,7 +1,7 @@
-"""Rights of Postgres roles: the owner creates the tables, and each other role can do only what its part needs.
+"""Privileges of Postgres roles: the owner creates the tables, and each other role can do only what its part needs.
 
-`relex db upgrade` grants the rights again after each migration, so a new table is never forgotten. Only the owner can
-alter a table, and only a worker can write a prediction or a model version.
+`relex db upgrade` grants the privileges again after each migration, so a new table is never forgotten. Only the owner
+can alter a table, and only a worker can write a prediction or a model version.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ class Part(StrEnum):
 
 
 class Objection(StrEnum):
-    """The reason why a role is granted no rights."""
+    """The reason why a role is granted no privileges."""
 
     NOT_OWNER = auto()
     """This connection is not that of the owner of the tables."""
@@ -46,7 +46,7 @@ class GrantRefused(RelexError):
         self.subject = subject
 
 
-RIGHTS: Mapping[Part, Mapping[str, str]] = {
+PRIVILEGES: Mapping[Part, Mapping[str, str]] = {
     Part.WORKER: {
         "alembic_version": "SELECT",
         "model_versions": "SELECT, INSERT, UPDATE",
@@ -79,7 +79,7 @@ MAY_CREATE = text("SELECT has_schema_privilege(:role, current_schema(), 'CREATE'
 
 
 def grant(database: Database, part: Part, role: str) -> None:
-    """Grant a role the rights that its part needs, and revoke all others in these tables.
+    """Grant a role the privileges that its part needs, and revoke all others in these tables.
 
     Raises:
         GrantRefused: nothing was granted, for the reason that the error names.
@@ -93,13 +93,13 @@ def grant(database: Database, part: Part, role: str) -> None:
             raise GrantRefused(Objection.NO_ROLE if is_owner is None else Objection.PRIVILEGED, role)
         for statement in _statements(part):
             driver(tx).execute(statement.format(role=sql.Identifier(role)))
-        # Before Postgres 15 every role could create tables, and an upgrade of the server keeps that right.
+        # Before Postgres 15 every role could create tables, and an upgrade of the server keeps that privilege.
         if tx.scalar(MAY_CREATE, {"role": role}):
             raise GrantRefused(Objection.MAY_CREATE, str(tx.scalar(text("SELECT current_schema()"))))
 
 
 def _statements(part: Part) -> Iterator[sql.SQL]:
-    for table, rights in RIGHTS[part].items():
+    for table, privileges in PRIVILEGES[part].items():
         yield sql.SQL(f"REVOKE ALL ON {table} FROM {{role}}")
-        yield sql.SQL(f"GRANT {rights} ON {table} TO {{role}}")
+        yield sql.SQL(f"GRANT {privileges} ON {table} TO {{role}}")
     yield sql.SQL(f"GRANT USAGE ON SEQUENCE {', '.join(SEQUENCES)} TO {{role}}")

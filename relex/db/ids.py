@@ -9,7 +9,7 @@ from relex.db.tables import jobs, runs
 from relex.errors import NotFound, shortened
 from relex.hints import jobs as hints
 
-# Crockford's base 32: no i, l, o, u to misread. Six of them: a thousand million ids.
+# Crockford's base 32: no i, l, o, u to misread. Six of them: about a billion ids.
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 6
 LAST = "@last"
@@ -51,7 +51,7 @@ def find_id(tx: Transaction, table: Table, ref: str, missing: type[NotFound]) ->
     if ref in matches or len(matches) == 1:
         return ref if ref in matches else matches[0]
     if matches:
-        raise missing(f"{shortened(ref)} matches several {WORDS[table]}s: {', '.join(matches)}; type more of the id")
+        raise missing(f"{shortened(ref)} matches several {WORDS[table]}s: {', '.join(matches)}; use a longer prefix")
     if ref == LAST:
         raise missing(f"there are no {WORDS[table]}s yet")
     raise missing(f"no {WORDS[table]} has the id {shortened(ref)}; {LIST[table]()}")

@@ -132,6 +132,12 @@ def insert_job(tx: Transaction, new: NewJob) -> JobId | None:
     return None if job_id is None else JobId(job_id)
 
 
+def record_rows(tx: Transaction, job_id: JobId, new: NewJob) -> None:
+    """Record what is known of a new job once its file was read: its rows, its columns, and its error budget."""
+    values = {"total": new.total, "rejected": new.rejected, "max_failed": new.max_failed, "columns": new.columns}
+    tx.execute(update(jobs).where(jobs.c.id == job_id).values(values))
+
+
 def make_newest(tx: Transaction, job_id: JobId) -> None:
     """Make this job the one that `@last` stands for: it was submitted again just now."""
     tx.execute(update(jobs).where(jobs.c.id == job_id).values(seq=text("DEFAULT")))
@@ -184,7 +190,7 @@ def progress(tx: Transaction, job: Job, lease_seconds: float = 0.0) -> Progress:
     return Progress(job, **tx.execute(PROGRESS, values).one()._asdict())
 
 
-def ended(tx: Transaction) -> list[JobId]:
+def find_unclosed(tx: Transaction) -> list[JobId]:
     """Return the jobs that have no open shard, or too many row errors, but are not closed yet."""
     return [JobId(each) for each in tx.scalars(ENDED, {"job_id": None})]
 
@@ -201,7 +207,7 @@ def lock_job(tx: Transaction, job_ref: str, timeout: str | None = None) -> Progr
     """
     job_id = find(tx, job_ref).id
     # Others wait for this transaction, so it must not wait for a worker that froze in its COMMIT.
-    leases.limit_waits(tx, timeout or LOCK_TIMEOUT)
+    leases.set_lock_timeout(tx, timeout or LOCK_TIMEOUT)
     # This mode does not block workers: their foreign keys share the lock of the row.
     tx.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update(key_share=True))
     leases.lock_sweep(tx)

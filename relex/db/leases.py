@@ -11,8 +11,8 @@ unreachable for longer. So a worker that returns under its old token is accepted
 and its results are kept. All times are the database's; the clocks of workers are never used.
 
 A process that freezes in the middle of a transaction (a stopped machine, a broken network) keeps its locks until it
-continues or Postgres ends its session after a minute. Others must not wait that long: hence the limits on waiting for
-a lock, and on the time for which a session may hold that of the sweep.
+continues or Postgres ends its session after a minute. Others must not wait that long, so lock waits, and the time for
+which a session may hold the sweep lock, are limited.
 """
 
 from collections.abc import Callable
@@ -28,25 +28,25 @@ from relex.errors import LeaseLost
 
 RUNNING = "running"
 
-CLAIMED = """
+CLAIM_ASSIGNMENTS = """
     state = 'running', token = nextval('fencing_tokens'), worker = :worker,
     lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
 """
 """Assignments of every claim, with the parameters `worker` and `lease_seconds`."""
 
-RECONNECT = "interval '10 seconds'"
-"""Time after the start of Postgres in which a missing renewal is not counted: workers must reconnect first."""
+RECONNECT_GRACE = "interval '10 seconds'"
+"""Time after the start of Postgres in which a missed renewal is not counted: workers must reconnect first."""
 
 now = func.clock_timestamp()
 
-SWEEP = 7265121  # any number, the same in every relex
+SWEEP_LOCK_ID = 7265121  # arbitrary, but must be the same in all processes
 SWEEP_IDLE_TIMEOUT = "5s"
-"""Idle time after which Postgres ends a session with the sweep's lock; every recovery and command waits for it."""
+"""Idle time after which Postgres ends a session that holds the sweep lock: every recovery and command waits for it."""
 
-TRY_LOCK_SWEEP = text(f"SELECT pg_try_advisory_xact_lock({SWEEP})")
-LOCK_SWEEP = text(f"SELECT pg_advisory_xact_lock({SWEEP})")
-LIMIT_IDLE = text("SELECT set_config('idle_in_transaction_session_timeout', :timeout, true)")
-LIMIT_WAITS = text("SELECT set_config('lock_timeout', :timeout, true)")
+TRY_LOCK_SWEEP = text(f"SELECT pg_try_advisory_xact_lock({SWEEP_LOCK_ID})")
+LOCK_SWEEP = text(f"SELECT pg_advisory_xact_lock({SWEEP_LOCK_ID})")
+SET_IDLE_TIMEOUT = text("SELECT set_config('idle_in_transaction_session_timeout', :timeout, true)")
+SET_LOCK_TIMEOUT = text("SELECT set_config('lock_timeout', :timeout, true)")
 
 
 class Claim(Protocol):
@@ -57,11 +57,11 @@ class Claim(Protocol):
         """Return the fencing token of the claim."""
 
 
-Claimed = TypeVar("Claimed", bound=Claim)
+ClaimT = TypeVar("ClaimT", bound=Claim)
 
 
 @dataclass(frozen=True)
-class Leased(Generic[Claimed]):
+class LeasedTable(Generic[ClaimT]):
     """A table whose rows are claimed under leases."""
 
     table: Table
@@ -69,28 +69,28 @@ class Leased(Generic[Claimed]):
     """State of a row that may be claimed."""
     expiries: str
     """Column that counts the workers whose lease on the row expired."""
-    row: Callable[[Claimed], ColumnElement[bool]]
+    row: Callable[[ClaimT], ColumnElement[bool]]
     """Returns the condition that selects the row of a claim."""
-    loss: Callable[[Transaction, Claimed], str]
-    """Returns the message for a refused write of a claim."""
+    lease_lost_message: Callable[[Transaction, ClaimT], str]
+    """Returns the message for a write that was refused because the lease was lost."""
 
-    def is_valid(self, claim: Claimed) -> ColumnElement[bool]:
+    def is_valid(self, claim: ClaimT) -> ColumnElement[bool]:
         """Return the condition that a claim is still valid: no later claim was made and the row has not ended."""
         table = self.table.c
         return and_(self.row(claim), table.token == claim.token, table.state.in_([RUNNING, self.waiting]))
 
 
-def write(tx: Transaction, leased: Leased[Claimed], claim: Claimed, **values: object) -> None:
+def write(tx: Transaction, leased: LeasedTable[ClaimT], claim: ClaimT, **values: object) -> None:
     """Change the row of a claim.
 
     Raises:
         LeaseLost: another worker has claimed it, or it was cancelled.
     """
     if tx.execute(update(leased.table).where(leased.is_valid(claim)).values(**values)).rowcount != 1:
-        raise LeaseLost(leased.loss(tx, claim))
+        raise LeaseLost(leased.lease_lost_message(tx, claim))
 
 
-def renew(tx: Transaction, leased: Leased[Claimed], claim: Claimed, lease_seconds: float, **values: object) -> None:
+def renew(tx: Transaction, leased: LeasedTable[ClaimT], claim: ClaimT, lease_seconds: float, **values: object) -> None:
     """Keep the row of a claim for another `lease_seconds`; an expired lease is resumed.
 
     Raises:
@@ -98,12 +98,12 @@ def renew(tx: Transaction, leased: Leased[Claimed], claim: Claimed, lease_second
     """
     table = leased.table.c
     expiries = table[leased.expiries]
-    alive = case((table.state == RUNNING, expiries), else_=func.greatest(expiries - 1, 0))
-    values = {leased.expiries: alive} | values
+    corrected_expiries = case((table.state == RUNNING, expiries), else_=func.greatest(expiries - 1, 0))
+    values = {leased.expiries: corrected_expiries} | values
     write(tx, leased, claim, state=RUNNING, lease_until=now + timedelta(seconds=lease_seconds), **values)
 
 
-def end(tx: Transaction, leased: Leased[Claimed], claim: Claimed, state: str, **values: object) -> None:
+def end(tx: Transaction, leased: LeasedTable[ClaimT], claim: ClaimT, state: str, **values: object) -> None:
     """End the row of a claim in a final state.
 
     Raises:
@@ -114,8 +114,8 @@ def end(tx: Transaction, leased: Leased[Claimed], claim: Claimed, state: str, **
 
 def release(
     tx: Transaction,
-    leased: Leased[Claimed],
-    claim: Claimed,
+    leased: LeasedTable[ClaimT],
+    claim: ClaimT,
     reason: str | None,
     delay_seconds: float = 0.0,
     **values: object,
@@ -139,7 +139,7 @@ def release(
     )
 
 
-def recovery(leased: Leased[Claimed]) -> TextClause:
+def recovery(leased: LeasedTable[ClaimT]) -> TextClause:
     """Return the statement that puts rows with expired leases back into the queue.
 
     It waits for no lock: a worker that froze in the middle of a transaction has its row locked, and the recovery of all
@@ -156,7 +156,7 @@ def recovery(leased: Leased[Claimed]) -> TextClause:
         )
         UPDATE {table}
         SET state = '{leased.waiting}', lease_until = NULL, {expiries} = {expiries}
-            + CASE WHEN lease_until > pg_postmaster_start_time() + {RECONNECT} THEN 1 ELSE 0 END
+            + CASE WHEN lease_until > pg_postmaster_start_time() + {RECONNECT_GRACE} THEN 1 ELSE 0 END
         FROM stalled
         WHERE {" AND ".join(f"{table}.{name} = stalled.{name}" for name in key)}
     """)  # noqa: S608 - the names are those of relex' own tables
@@ -164,19 +164,20 @@ def recovery(leased: Leased[Claimed]) -> TextClause:
 
 def try_lock_sweep(tx: Transaction) -> bool:
     """Try to lock the sweep until the transaction ends; return False if another worker has the lock."""
-    tx.execute(LIMIT_IDLE, {"timeout": SWEEP_IDLE_TIMEOUT})
+    tx.execute(SET_IDLE_TIMEOUT, {"timeout": SWEEP_IDLE_TIMEOUT})
     return bool(tx.scalar(TRY_LOCK_SWEEP))
 
 
 def lock_sweep(tx: Transaction) -> None:
     """Lock the sweep until the transaction ends; wait for one that is running."""
-    tx.execute(LIMIT_IDLE, {"timeout": SWEEP_IDLE_TIMEOUT})
+    tx.execute(SET_IDLE_TIMEOUT, {"timeout": SWEEP_IDLE_TIMEOUT})
     tx.execute(LOCK_SWEEP)
 
 
-def limit_waits(tx: Transaction, timeout: str) -> None:
-    """Limit how long a statement of the transaction waits for a lock; `timeout` is such as '5s'.
+def set_lock_timeout(tx: Transaction, timeout: str) -> None:
+    """Limit how long a statement of the transaction waits for a lock.
 
-    A statement that waits longer raises :class:`relex.errors.LockTimeout`.
+    `timeout` is a Postgres duration, such as '5s'; a statement that waits longer raises
+    :class:`relex.errors.LockTimeout`.
     """
-    tx.execute(LIMIT_WAITS, {"timeout": timeout})
+    tx.execute(SET_LOCK_TIMEOUT, {"timeout": timeout})

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Row, Select, func, insert, select, text, u
 from relex.db import leases
 from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
-from relex.db.leases import Leased
+from relex.db.leases import LeasedTable
 from relex.db.tables import fencing_tokens, runs
 from relex.domain.runs import RunId, RunState, TrainingRun
 from relex.errors import LeaseLost, RunNotFound
@@ -29,7 +29,7 @@ CLAIM = text(f"""
         ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     UPDATE runs
-    SET {leases.CLAIMED}, error = NULL, started_at = COALESCE(started_at, clock_timestamp())
+    SET {leases.CLAIM_ASSIGNMENTS}, error = NULL, started_at = COALESCE(started_at, clock_timestamp())
     FROM picked WHERE runs.id = picked.id
     RETURNING runs.id
 """)  # noqa: S608 - the interpolated text is a constant
@@ -52,13 +52,15 @@ def _row(run: TrainingRun) -> ColumnElement[bool]:
     return runs.c.id == run.id
 
 
-def _loss(tx: Transaction, run: TrainingRun) -> str:
+def _lease_lost_message(tx: Transaction, run: TrainingRun) -> str:
     state = _get(tx, run.id).state
     return f"{run.id}: {'another worker has this run' if state is RunState.RUNNING else state}"
 
 
-LEASED = Leased[TrainingRun](runs, RunState.QUEUED, expiries="attempt", row=_row, loss=_loss)
-RECOVER = leases.recovery(LEASED)
+LEASED_RUNS = LeasedTable[TrainingRun](
+    runs, RunState.QUEUED, expiries="attempt", row=_row, lease_lost_message=_lease_lost_message
+)
+RECOVER = leases.recovery(LEASED_RUNS)
 
 
 def insert_run(tx: Transaction, name: str, config: Mapping[str, Any], folder: str) -> RunId:
@@ -91,7 +93,7 @@ def cancel(tx: Transaction, run: TrainingRun) -> bool:
     Raises:
         LockTimeout: the worker that is registering is frozen.
     """
-    leases.limit_waits(tx, CANCEL_TIMEOUT)
+    leases.set_lock_timeout(tx, CANCEL_TIMEOUT)
     values = {
         "state": RunState.CANCELLED,
         "token": fencing_tokens.next_value(),
@@ -109,8 +111,8 @@ def lock_run(tx: Transaction, run: TrainingRun) -> None:
     Raises:
         LeaseLost: another worker has claimed it, or it was cancelled.
     """
-    if tx.scalar(select(runs.c.id).where(LEASED.is_valid(run)).with_for_update()) is None:
-        raise LeaseLost(_loss(tx, run))
+    if tx.scalar(select(runs.c.id).where(LEASED_RUNS.is_valid(run)).with_for_update()) is None:
+        raise LeaseLost(_lease_lost_message(tx, run))
 
 
 def model_of(tx: Transaction, run: TrainingRun) -> str | None:
@@ -128,7 +130,7 @@ def renew(tx: Transaction, run: TrainingRun, lease_seconds: float, progress: Map
     step = int(progress.get("step", 0))
     values = {"progress": dict(progress), "furthest": func.greatest(runs.c.furthest, step)}
     reset = {"attempt": 0} if step > _furthest(tx, run) else {}
-    leases.renew(tx, LEASED, run, lease_seconds, **values, **reset)
+    leases.renew(tx, LEASED_RUNS, run, lease_seconds, **values, **reset)
 
 
 def complete(tx: Transaction, run: TrainingRun, model: str, progress: Mapping[str, Any]) -> None:
@@ -137,7 +139,7 @@ def complete(tx: Transaction, run: TrainingRun, model: str, progress: Mapping[st
     Raises:
         LeaseLost: another worker has claimed it, or it was cancelled.
     """
-    leases.end(tx, LEASED, run, RunState.DONE, model=model, progress=dict(progress), error=None)
+    leases.end(tx, LEASED_RUNS, run, RunState.DONE, model=model, progress=dict(progress), error=None)
 
 
 def fail(tx: Transaction, run: TrainingRun, error: str) -> None:
@@ -146,7 +148,7 @@ def fail(tx: Transaction, run: TrainingRun, error: str) -> None:
     Raises:
         LeaseLost: another worker has claimed it, or it was cancelled.
     """
-    leases.end(tx, LEASED, run, RunState.FAILED, error=error)
+    leases.end(tx, LEASED_RUNS, run, RunState.FAILED, error=error)
 
 
 def release(tx: Transaction, run: TrainingRun, reason: str | None = None, *, delay_seconds: float = 0.0) -> None:
@@ -157,7 +159,7 @@ def release(tx: Transaction, run: TrainingRun, reason: str | None = None, *, del
     Raises:
         LeaseLost: another worker has claimed it, or it was cancelled.
     """
-    leases.release(tx, LEASED, run, reason, delay_seconds)
+    leases.release(tx, LEASED_RUNS, run, reason, delay_seconds)
 
 
 def recover(tx: Transaction) -> int:
@@ -166,7 +168,7 @@ def recover(tx: Transaction) -> int:
     return recovered - tx.execute(GIVE_UP, {"attempts": ATTEMPTS}).rowcount
 
 
-def ended(tx: Transaction, ids: Iterable[str]) -> set[str]:
+def find_ended(tx: Transaction, ids: Iterable[str]) -> set[str]:
     """Return which of these ids are runs that have ended; the others run, wait, or do not exist."""
     rows = tx.execute(select(runs.c.id, runs.c.state).where(runs.c.id.in_(list(ids))))
     return {row.id for row in rows if RunState(row.state).ended}

@@ -1,11 +1,11 @@
-"""Shards as rows: cut, claim, complete, release, recover.
+"""Shards as rows: create, claim, complete, release, recover.
 
     pending --claim--> running --complete--> done
        ^                  |    --fail------> failed
        +--release---------+
        +--lease expires---+
     pending or running --job ends early--> cancelled    (jobs.py)
-    failed or cancelled --retry--> pending    (job_control.py)
+    failed or cancelled --retry--> pending    (job_updates.py)
 
 Renewal, release and refusal of claims are the same for training runs: :mod:`relex.db.leases`.
 
@@ -20,7 +20,7 @@ from sqlalchemy import ColumnElement, and_, exists, insert, select, text
 
 from relex.db import leases, predictions
 from relex.db.connection import Transaction
-from relex.db.leases import Leased
+from relex.db.leases import LeasedTable
 from relex.db.tables import row_errors, shards
 from relex.domain.examples import Outcome
 from relex.domain.jobs import JobId, Shard, ShardState
@@ -32,18 +32,20 @@ def _row(shard: Shard) -> ColumnElement[bool]:
     return and_(table.job_id == shard.job_id, table.first_row == shard.first_row, table.end_row == shard.end_row)
 
 
-def _loss(_: Transaction, shard: Shard) -> str:
+def _lease_lost_message(_: Transaction, shard: Shard) -> str:
     return (
         f"{shard.job_id} rows {shard.first_row} to {shard.end_row}: another worker has this shard, or it was cancelled"
     )
 
 
-LEASED = Leased[Shard](shards, ShardState.PENDING, expiries="crashes", row=_row, loss=_loss)
+LEASED_SHARDS = LeasedTable[Shard](
+    shards, ShardState.PENDING, expiries="crashes", row=_row, lease_lost_message=_lease_lost_message
+)
 
-# The order of jobs: the highest priority first, then the job served longest ago, so that a small job behind a million
-# rows does not wait for them. In the order of the partial index Postgres reads only its first entry, whatever the
-# statistics of the table: it must never scan the shards that are done.
-TURNS = text("""
+# The order of jobs: the highest priority first; jobs of equal priority take turns (round robin), so that a small job
+# behind a million rows does not wait for them. In the order of the partial index Postgres reads only its first entry,
+# whatever the statistics of the table: it must never scan the shards that are done.
+JOBS_IN_ORDER = text("""
     SELECT id FROM jobs
     WHERE finished_at IS NULL AND paused_at IS NULL AND model <> ALL(:unloadable) AND (
         SELECT first_row FROM shards
@@ -63,7 +65,7 @@ CLAIM = text(f"""
         WHERE id = (SELECT id FROM jobs WHERE id = :job_id FOR NO KEY UPDATE SKIP LOCKED)
     )
     UPDATE shards
-    SET {leases.CLAIMED}, started_at = clock_timestamp()
+    SET {leases.CLAIM_ASSIGNMENTS}, started_at = clock_timestamp()
     FROM jobs
     WHERE jobs.id = :job_id AND paused_at IS NULL AND job_id = :job_id AND first_row = (
         SELECT first_row FROM shards
@@ -88,15 +90,15 @@ CLAIMABLE = text("""
 MAX_COUNTED = 1000
 """Maximum number of shards of one job that are counted as claimable."""
 
-CUT = text("""
+CREATE_SHARDS = text("""
     INSERT INTO shards (job_id, first_row, end_row)
     SELECT :job_id, first, LEAST(first + :step, :rows) FROM generate_series(0, :rows - 1, :step) AS first
 """)
 
 
-def cut(tx: Transaction, job_id: JobId, rows: int, shard_rows: int) -> int:
-    """Cut the examples of a job into pending shards of `shard_rows` rows; return the number of shards."""
-    return tx.execute(CUT, {"job_id": job_id, "rows": rows, "step": shard_rows}).rowcount
+def create_shards(tx: Transaction, job_id: JobId, rows: int, shard_rows: int) -> int:
+    """Divide the rows of a job into pending shards of `shard_rows` rows; return the number of shards."""
+    return tx.execute(CREATE_SHARDS, {"job_id": job_id, "rows": rows, "step": shard_rows}).rowcount
 
 
 def claim(tx: Transaction, worker: str, lease_seconds: float, unloadable: Collection[str] = ()) -> Shard | None:
@@ -104,7 +106,7 @@ def claim(tx: Transaction, worker: str, lease_seconds: float, unloadable: Collec
 
     Jobs of the model versions in `unloadable` are left to other workers.
     """
-    for job_id in tx.scalars(TURNS, {"unloadable": list(unloadable)}).all():
+    for job_id in tx.scalars(JOBS_IN_ORDER, {"unloadable": list(unloadable)}).all():
         row = tx.execute(CLAIM, {"job_id": job_id, "worker": worker, "lease_seconds": lease_seconds}).one_or_none()
         if row is not None:
             return Shard(*row)
@@ -117,7 +119,7 @@ def renew(tx: Transaction, shard: Shard, lease_seconds: float) -> None:
     Raises:
         LeaseLost: another worker has claimed it, or its job was cancelled.
     """
-    leases.renew(tx, LEASED, shard, lease_seconds)
+    leases.renew(tx, LEASED_SHARDS, shard, lease_seconds)
 
 
 def complete(tx: Transaction, shard: Shard, outcome: Outcome) -> None:
@@ -128,7 +130,7 @@ def complete(tx: Transaction, shard: Shard, outcome: Outcome) -> None:
     """
     truncated_rows = sum(prediction.truncated for prediction in (*outcome.scored, *outcome.reused))
     values = {"truncated_rows": truncated_rows, "reused": len(outcome.reused), "error": None}
-    leases.end(tx, LEASED, shard, ShardState.DONE, **values)
+    leases.end(tx, LEASED_SHARDS, shard, ShardState.DONE, **values)
     predictions.copy_in(tx, shard.job_id, outcome)
     if outcome.errors:
         rows = [
@@ -146,7 +148,7 @@ def release(tx: Transaction, shard: Shard, reason: str, *, delay_seconds: float 
     Raises:
         LeaseLost: another worker has claimed it, or its job was cancelled.
     """
-    leases.release(tx, LEASED, shard, reason, delay_seconds, attempt=shard.attempt + failed)
+    leases.release(tx, LEASED_SHARDS, shard, reason, delay_seconds, attempt=shard.attempt + failed)
 
 
 def fail(tx: Transaction, shard: Shard, reason: str) -> None:
@@ -155,7 +157,7 @@ def fail(tx: Transaction, shard: Shard, reason: str) -> None:
     Raises:
         LeaseLost: another worker has claimed it, or its job was cancelled.
     """
-    leases.end(tx, LEASED, shard, ShardState.FAILED, error=reason, attempt=shard.attempt + 1)
+    leases.end(tx, LEASED_SHARDS, shard, ShardState.FAILED, error=reason, attempt=shard.attempt + 1)
 
 
 def is_done(tx: Transaction, shard: Shard) -> bool:
@@ -171,7 +173,7 @@ def claimable(tx: Transaction, unloadable: Collection[str] = ()) -> int:
 
 CRASHES_BEFORE_HALVING = 2
 
-RECOVER = leases.recovery(LEASED)
+RECOVER = leases.recovery(LEASED_SHARDS)
 
 # `crashes > 0` matches the partial index, so no sweep scans all pending shards.
 # A shard that crashed twice may contain a row that kills the process: it is halved until that row is alone.
@@ -205,7 +207,8 @@ QUARANTINE_ROW = text("""
         RETURNING shards.job_id, shards.first_row
     )
     INSERT INTO row_errors (job_id, row_no, code, message)
-    SELECT job_id, first_row, 'crashed', 'scoring this row alone ended the worker process ' || :crashes || ' times'
+    SELECT job_id, first_row, 'crashed',
+        'the worker process crashed ' || :crashes || ' times while scoring only this row'
     FROM quarantined
 """)
 

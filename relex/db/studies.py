@@ -40,7 +40,7 @@ def ensure_schema(database: Database) -> None:
     """Create the schema for Optuna's tables if it does not exist.
 
     Raises:
-        RelexError: the role has no right to create a schema.
+        RelexError: the role has no privilege to create a schema.
     """
     with exclusive_transaction(database, SCHEMA) as tx:
         if not tx.scalar(SCHEMA_EXISTS):

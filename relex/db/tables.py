@@ -91,6 +91,7 @@ jobs = Table(
     Column("idempotency_key", Text, nullable=False, unique=True),
     Column("file_name", Text, nullable=False),
     Column("file_sha256", Text, nullable=False),
+    Column("columns", JSONB(none_as_null=True)),
     Column("model", Text, ForeignKey("model_versions.model"), nullable=False),
     Column("total", Integer, nullable=False),
     Column("rejected", Integer, nullable=False),
@@ -124,6 +125,7 @@ examples = Table(
     Column("object_type", Text, nullable=False),
     Column("label", Text),
     Column("source", Text),
+    Column("input_cells", Text),
 )
 
 shards = Table(

@@ -5,11 +5,12 @@ the two cannot contradict each other.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
 
 from relex.errors import InvalidInput
 from relex.hints import jobs as hints
@@ -93,6 +94,8 @@ class NewJob:
     fresh: bool = False
     priority: int = 0
     max_failed: int | None = None
+    columns: Mapping[str, Any] | None = None
+    """What is recorded of the columns of its file (`relex.domain.inputs`); None if nothing is."""
 
 
 @dataclass(frozen=True, slots=True)

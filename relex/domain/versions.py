@@ -1,7 +1,7 @@
 """Model versions, their scores, and their training files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from relex.domain.runs import RunId
@@ -36,8 +36,8 @@ class TrainingFile:
     sha256: str
     path: str | None = None
     """Path of the file; None for an imported checkpoint."""
-    encoding: str = "utf-8"
-    """Text encoding of the file."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """How the file was read, where that was said (`relex.files.options`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Pack:
 def pack_best_fit(encoded: Sequence[EncodedExample], total: int) -> Iterator[list[EncodedExample]]:
     """Yield groups of examples that fill `total` tokens as well as possible, longest first.
 
-    Each pack repeatedly takes the longest example that fits (best fit decreasing); packs are about 98 % full. An
+    Each pack repeatedly takes the longest example that fits (best fit decreasing); packs are about 98% full. An
     example longer than `total` is alone.
     """
     remaining = sorted(encoded, key=_length)

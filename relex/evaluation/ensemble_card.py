@@ -74,7 +74,7 @@ def ensemble_card(facts: EnsembleFacts) -> str:
         "between two marked entities of a Korean sentence. Read by `relex submit` like any other.\n\n"
         + (f"**{caveat[0].upper()}{caveat[1:]}.**\n\n" if caveat else "")
         + f"## Scores on {facts.file_name} ({counted(facts.examples, 'example')})\n\n"
-        "| x100, with 95 % bootstrap intervals | micro-F1 | AUPRC | average precision |\n|---|---|---|---|\n"
+        "| x100, with 95% bootstrap intervals | micro-F1 | AUPRC | average precision |\n|---|---|---|---|\n"
         + "\n".join([*members, *votes])
         + "".join(f"\n\n{words} (this vote): {score:.2f}" for words, score in facts.further_scores)
         + "\n\nThe weighted vote is evaluated on each half of the rows with weights that were fitted on the other.\n\n"

@@ -27,7 +27,7 @@ Draws = NDArray[np.int32]
 
 
 def interval(scores: Resampled) -> tuple[float, float]:
-    """Return the 95 % interval of the resamples, by percentiles."""
+    """Return the 95% CI of the resamples, by percentiles."""
     low, high = np.percentile(scores, [2.5, 97.5])
     return float(low), float(high)
 

@@ -34,7 +34,7 @@ class Evaluation:
 
     micro_f1: float
     micro_f1_interval: tuple[float, float]
-    """95 % interval of the bootstrap."""
+    """95% CI of the bootstrap."""
     auprc: float
     average_precision: float
     """The same mean by the step rule instead of the trapezoid rule, which overrates sparse curves a little."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One score, x100, and its 95 % bootstrap interval."""
+    """One score, x100, and its 95% bootstrap interval."""
 
     value: float
     interval: tuple[float, float]
@@ -80,7 +80,7 @@ class Difference:
 
     value: float
     interval: tuple[float, float]
-    """95 % interval of the resamples."""
+    """95% CI of the resamples."""
     p_value: float
 
 

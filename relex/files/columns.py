@@ -1,82 +1,90 @@
-"""The columns that relex reads, and the checks of the header and of single cells."""
+"""The columns that relex reads, the other names that they go by, and the checks of single cells."""
 
+import re
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from relex.errors import MAX_SHOWN_CHARS, InvalidCsv, did_you_mean, quoted, shortened
+from relex.errors import did_you_mean, quoted
+from relex.files.options import TARGETS, ReadOptions
 from relex.files.problems import RowProblem
-from relex.hints import tables as hints
 from relex.labels import RELATIONS
 
 ID, SENTENCE, SUBJECT, OBJECT = "id", "sentence", "subject_entity", "object_entity"
 LABEL, SOURCE = "label", "source"
-REQUIRED = (ID, SENTENCE, SUBJECT, OBJECT)
-KNOWN = (*REQUIRED, LABEL, SOURCE)
+REQUIRED = (SENTENCE, SUBJECT, OBJECT)
+KNOWN = (ID, *REQUIRED, LABEL, SOURCE)
+ENTITIES = {SUBJECT: "subject", OBJECT: "object"}
+"""The columns of entities, and the beginning of the names of columns that hold one part of an entity each."""
+PARTS = ("word", "start", "end", "type")
 
 NAMES_SHOWN = 8
 """Maximum number of columns that a message names."""
 OTHER_NAMES = {
-    "guid": ID,
-    "아이디": ID,
-    "번호": ID,
-    "text": SENTENCE,
-    "문장": SENTENCE,
-    "subject": SUBJECT,
-    "주어": SUBJECT,
-    "주체": SUBJECT,
-    "object": OBJECT,
-    "목적어": OBJECT,
-    "객체": OBJECT,
-    "relation": LABEL,
-    "라벨": LABEL,
-    "레이블": LABEL,
-    "관계": LABEL,
-    "출처": SOURCE,
+    ID: "guid uid customid idx index rowid 아이디 번호 식별자 일련번호",
+    SENTENCE: "text sent sentencetext content context 문장 본문 텍스트 원문 내용",
+    SUBJECT: "subject subj subjentity head headentity entity1 e1 주체 주어 주체개체 주어개체",
+    OBJECT: "object obj objentity tail tailentity entity2 e2 객체 목적어 대상 객체개체 목적어개체",
+    LABEL: "relation rel relationlabel gold goldlabel 라벨 레이블 관계 정답",
+    SOURCE: "출처",
 }
-"""Other common names of these columns; they are not read, but the message suggests the right one."""
+"""Other common names of these columns, without spaces, underscores, hyphens and dots, in lower case."""
+ENTITY_NAMES = {
+    "subject": "subject subj subjectentity head headentity entity1 e1 주체 주어",
+    "object": "object obj objectentity tail tailentity entity2 e2 객체 목적어",
+}
+PART_NAMES = {
+    "word": "word text name mention surface 단어 이름 텍스트",
+    "start": "start startidx startindex startoffset begin 시작 시작위치",
+    "end": "end endidx endindex endoffset 끝 끝위치 종료",
+    "type": "type entitytype tag ner nertype 유형 타입 종류",
+}
+MAX_NAME_CHARS = 100
+SPACERS = re.compile(r"[\s_.\-]+")
+
+TARGETS_BY_NAME = {
+    **{name: target for target, names in OTHER_NAMES.items() for name in names.split()},
+    **{
+        entity + part: f"{role}_{target}"
+        for role, entities in ENTITY_NAMES.items()
+        for entity in entities.split()
+        for target, parts in PART_NAMES.items()
+        for part in parts.split()
+    },
+    **{SPACERS.sub("", target): target for target in TARGETS},
+}
+"""The target of `--columns` that a simplified name stands for."""
 
 KNOWN_RELATIONS = frozenset(RELATIONS)
 
 
-def check_names(file: str, line: int, names: Sequence[str]) -> None:
-    """Refuse a header that repeats a column or lacks one.
-
-    Raises:
-        InvalidCsv: with suggestions for misspelled names.
-    """
-    repeated = sorted(column for column, times in Counter(names).items() if column and times > 1)
-    if repeated:
-        column = shortened(repeated[0])
-        raise InvalidCsv(f"{file}: line {line}: column {column} appears twice; remove one")
-    missing = [column for column in REQUIRED if column not in names]
-    if missing:
-        unknown = [column for column in names if column not in KNOWN]
-        guesses = [f"{shortened(column)}{_suggestion(column, missing)}" for column in unknown[:NAMES_SHOWN]]
-        guesses += ["..."] if len(unknown) > NAMES_SHOWN else []
-        rest = f"; not known: {', '.join(guesses)}" if guesses else ""
-        raise InvalidCsv(f"{file}: line {line}: no column {', '.join(missing)}{rest}\n{hints.columns(KNOWN)}")
+def simplified(name: str) -> str:
+    """Return the name of a column without what differs between spellings: case, spaces, underscores, hyphens, dots."""
+    return SPACERS.sub("", unicodedata.normalize("NFC", name[:MAX_NAME_CHARS]).lower())
 
 
-def _suggestion(column: str, missing: Sequence[str]) -> str:
-    name = OTHER_NAMES.get(unicodedata.normalize("NFC", column[:MAX_SHOWN_CHARS]).lower())
-    return f" (did you mean {name}?)" if name else did_you_mean(column, missing)
+def target_of(name: str) -> str | None:
+    """Return the target that a column's name usually means, or None."""
+    return name if name in TARGETS else TARGETS_BY_NAME.get(simplified(name))
+
+
+def count_known(names: Sequence[str], options: ReadOptions) -> int:
+    """Count the names of a header that mean something: those that the user maps count most."""
+    mapped = set(options.columns.values())
+    return sum(
+        len(TARGETS) if name in mapped else 2 if name in KNOWN else target_of(name) is not None for name in names
+    )
 
 
 class BadCell(Exception):
     """An invalid cell; :meth:`problem` adds its place, which only the record knows."""
 
-    def __init__(
-        self, code: str, message: str, hint: str = "", marked: tuple[str, str] = ("", ""), *, other_end: bool = False
-    ) -> None:
+    def __init__(self, code: str, message: str, hint: str = "", marked: tuple[str, str] = ("", "")) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
         self.marked = marked
-        self.other_end = other_end
-        """Whether the cell would be valid if `end_idx` were read the other way (inclusive or exclusive)."""
 
     def problem(self, line: int, id_: str | None, column: str) -> RowProblem:
         """Return the problem with its place in the file."""

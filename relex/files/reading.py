@@ -1,7 +1,5 @@
-"""Reading a checked file: its valid records as examples, and copies of selected records, as a split needs them."""
+"""Reading a file: its valid records as examples, and copies of selected records, as a split needs them."""
 
-import codecs
-import csv
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,91 +8,140 @@ from relex.domain.examples import Example
 from relex.errors import InvalidCsv, counted
 from relex.files.atomic import atomic_write
 from relex.files.columns import LABEL
-from relex.files.problems import FileFacts, describe_problems
-from relex.files.records import open_table
-from relex.files.rows import check_records
-from relex.files.text import sha256_of
-from relex.files.validation import check_csv
+from relex.files.csv_writer import CsvWriter
+from relex.files.facts import FileFacts, Reading, describe_problems, option_hints
+from relex.files.forms.tables import open_table
+from relex.files.inputs import InputFile, open_input
+from relex.files.options import AUTO, ReadOptions
+from relex.files.validation import Tally, check
+
+StoredRow = tuple[Example, str | None]
+"""An example, and the cells of its row that cannot be rebuilt from it (`relex.domain.inputs`)."""
 
 
-def read_examples(path: Path, facts: FileFacts) -> Iterator[Example]:
-    """Stream the records that :func:`relex.files.validation.check_csv` accepted, in the file's order.
+class Misread(Exception):
+    """A file that is not as its first rows suggested: a row is invalid, or the majority follows other conventions."""
+
+
+def read_rows(file: InputFile, reading: Reading, tally: Tally, *, skip_invalid: bool) -> Iterator[StoredRow]:
+    """Stream a file's valid records in its order, while they are checked.
+
+    Args:
+        file: the file.
+        reading: how its first rows, or all of them, are read.
+        tally: the counts of this pass; whole after the last row.
+        skip_invalid: whether invalid records are left out.
+
+    Raises:
+        Misread: a record is invalid and may not be left out, or `reading` is not what most rows follow. Nothing that
+            was read may be used then.
+        InvalidCsv: the file changed since it was opened.
+    """
+    columns = reading.columns
+    rebuilders = columns.rebuilders()
+    with open_table(file.path, file.name, file.form) as table:
+        for record, checked in tally.count(table, reading):
+            if isinstance(checked, Example):
+                yield checked, columns.unusual(rebuilders, checked, record.fields)
+            elif not skip_invalid:
+                raise Misread
+    if tally.votes.conventions(reading.conventions) != reading.conventions:
+        raise Misread
+    file.require_unchanged()
+
+
+def read_examples(path: Path, facts: FileFacts, options: ReadOptions = AUTO) -> Iterator[Example]:
+    """Stream the records that a check accepted, in the file's order.
 
     Args:
         path: the file.
         facts: the result of the check, whose conventions are used again.
+        options: with which it was checked.
 
     Raises:
         InvalidCsv: the file is not the one that was checked. This is detected at the end, so nothing that was read
             may be used before the last example was returned.
     """
-    with open_table(path, facts.codec) as table:
-        for _, checked in check_records(table, facts.conventions):
-            if isinstance(checked, Example):
-                yield checked
-    if sha256_of(path) != facts.sha256:
-        raise InvalidCsv(f"{path.name}: changed after it was checked; try again")
+    with open_input(path, options) as file:
+        if file.form != facts.form:
+            raise file.changed()
+        yield from read_checked(file, facts)
 
 
-def read_labeled_examples(path: Path, encoding: str = "utf-8") -> list[Example]:
+def read_checked(file: InputFile, facts: FileFacts) -> Iterator[Example]:
+    """Stream the records of an open file that its check accepted.
+
+    Raises:
+        InvalidCsv: the file is not the one that was checked.
+    """
+    try:
+        for example, _ in read_rows(file, facts.reading, Tally(), skip_invalid=True):
+            yield example
+    except Misread:
+        raise file.changed() from None
+    if file.sha256 != facts.sha256:
+        raise file.changed()
+
+
+def read_labeled_examples(path: Path, options: ReadOptions = AUTO) -> list[Example]:
     """Read all examples of a file, each with a gold label, as training needs them.
 
     Raises:
         InvalidCsv: the file or a record is invalid, or a record has no label.
     """
-    return list(read_examples(path, check_labeled(path, encoding)))
+    with open_input(path, options) as file:
+        return list(read_checked(file, check_labeled(file)))
 
 
-def read_all_examples(path: Path, encoding: str = "utf-8") -> list[Example]:
+def read_all_examples(path: Path, options: ReadOptions = AUTO) -> list[Example]:
     """Read all examples of a file, with or without labels.
 
     Raises:
         InvalidCsv: the file or a record is invalid.
     """
-    return list(read_examples(path, _check_all(path, encoding)))
+    with open_input(path, options) as file:
+        return list(read_checked(file, _check_all(file)))
 
 
-def check_labeled(path: Path, encoding: str = "utf-8") -> FileFacts:
+def check_labeled(file: InputFile) -> FileFacts:
     """Check that every record of a file is valid and has a gold label.
 
     Raises:
         InvalidCsv: the file or a record is invalid, or a record has no label.
     """
-    facts = _check_all(path, encoding)
+    facts = _check_all(file)
     if facts.labeled < facts.rows:
         rows = f"{counted(facts.rows, 'row')} {'has' if facts.rows == 1 else 'have'}"
         missing = f"{facts.rows - facts.labeled:,} of {rows} no gold label in column {LABEL}"
-        raise InvalidCsv(f"{path.name}: {missing}{''.join(f' ({note})' for note in facts.notes)}")
+        raise InvalidCsv(f"{file.name}: {missing}{''.join(f' ({note})' for note in facts.notes)}")
     return facts
 
 
-def _check_all(path: Path, encoding: str) -> FileFacts:
-    facts = check_csv(path, encoding)
+def _check_all(file: InputFile) -> FileFacts:
+    facts = check(file)
     if facts.rejected:
-        raise InvalidCsv(describe_problems(facts, path.name))
+        raise InvalidCsv(f"{describe_problems(facts, file.name)}{option_hints(facts)}")
     return facts
 
 
-def copy_records(path: Path, facts: FileFacts, sides: Mapping[Path, Collection[int]]) -> None:
-    """Copy selected records of a checked file to new files in UTF-8, with all their columns and in file order.
+def copy_records(file: InputFile, sides: Mapping[Path, Collection[int]]) -> None:
+    """Copy selected records of a checked file to new CSVs in UTF-8, with all their columns and in file order.
 
     Args:
-        path: the file.
-        facts: the result of the check; no record may have been rejected.
+        file: the file; no record may be invalid.
         sides: positions of the records of each new file, counted from 0.
 
     Raises:
         RelexError: a folder cannot be written to; then none of the new files exists.
     """
     with ExitStack() as stack:
-        table = stack.enter_context(open_table(path, facts.codec))
+        table = stack.enter_context(open_table(file.path, file.name, file.form))
         writers = []
         for target, positions in sides.items():
-            text = codecs.getwriter("utf-8")(stack.enter_context(atomic_write(target)))
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(table.header.names)
+            writer = CsvWriter(stack.enter_context(atomic_write(target)))
+            writer.write_row(table.names)
             writers.append((frozenset(positions), writer))
         for position, record in enumerate(table.records):
             for positions, writer in writers:
                 if position in positions:
-                    writer.writerow(record.fields)
+                    writer.write_row(record.fields)

@@ -5,8 +5,6 @@ is UTF-8 with BOM, because Excel needs the BOM to show Hangul. An existing file 
 one that the user has fixed by hand.
 """
 
-import codecs
-import csv
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,8 +12,9 @@ from types import TracebackType
 
 from relex.errors import RelexError
 from relex.files.atomic import publish_beside, staging_file
+from relex.files.csv_writer import CsvWriter
+from relex.files.forms.form import Record
 from relex.files.problems import RowProblem
-from relex.files.records import Header, Record
 
 LINE, PROBLEM = "line", "problem"
 
@@ -28,17 +27,17 @@ class RejectedFile:
 
     Args:
         path: the file to write; None writes nothing.
-        header: of the file that is checked; its columns `line` and `problem` of an earlier check are left out.
+        names: of the file's columns; `line` and `problem` of an earlier check are left out.
     """
 
-    def __init__(self, path: Path | None, header: Header) -> None:
+    def __init__(self, path: Path | None, names: Sequence[str]) -> None:
         self.path = path
         self.written: Path | None = None
         """The file that was written; None before."""
         self.error = ""
         """Why the file cannot be written; empty if nothing failed."""
-        self.names = header.names
-        self.columns = [index for index, name in enumerate(header.names) if name not in (LINE, PROBLEM)]
+        self.names = names
+        self.columns = [index for index, name in enumerate(names) if name not in (LINE, PROBLEM)]
         self.stack = ExitStack()
         self.staging: Path | None = None
 
@@ -59,7 +58,7 @@ class RejectedFile:
         try:
             if self.staging is None:
                 self._begin(self.path)
-            self.writer.writerow([record.line, "; ".join(map(_describe, problems)), *fields])
+            self.writer.write_row([record.number, "; ".join(map(_describe, problems)), *fields])
         except (RelexError, OSError) as exc:
             self._fail(exc)
 
@@ -75,9 +74,8 @@ class RejectedFile:
 
     def _begin(self, path: Path) -> None:
         self.staging, self.file = self.stack.enter_context(staging_file(path))
-        text = codecs.getwriter("utf-8-sig")(self.file, "backslashreplace")
-        self.writer = csv.writer(text, lineterminator="\n")
-        self.writer.writerow([LINE, PROBLEM, *(self.names[index] for index in self.columns)])
+        self.writer = CsvWriter(self.file, bom=True, errors="backslashreplace")
+        self.writer.write_row([LINE, PROBLEM, *(self.names[index] for index in self.columns)])
 
     def _fail(self, exc: RelexError | OSError) -> None:
         self.error = str(exc.strerror if isinstance(exc, OSError) else exc).removeprefix(

@@ -4,15 +4,16 @@ Ids come from strangers, and a spreadsheet runs a cell like `=HYPERLINK(...)` as
 `'`; a cell that began with `'` is escaped too, so removing one leading `'` restores every cell.
 """
 
-import codecs
 import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from relex.domain.examples import Example, Prediction
 from relex.files.atomic import atomic_write
-from relex.files.records import MAX_FIELD
+from relex.files.csv_writer import CsvWriter
+from relex.files.forms.form import MAX_FIELD
 
 GUARD = "'"
 FORMULA_STARTS = (
@@ -49,9 +50,9 @@ def write_spreadsheet(source: Path, path: Path) -> None:
         RelexError: the folder cannot be written to or the disk is full.
     """
     csv.field_size_limit(MAX_FIELD)
-    with source.open(encoding="utf-8", newline="") as file, atomic_write(path) as target:
-        writer = csv.writer(codecs.getwriter("utf-8-sig")(target), lineterminator="\r\n")
-        writer.writerows([escape_formula(cell) for cell in record] for record in csv.reader(file, strict=True))
+    with source.open(encoding="utf-8-sig", newline="") as file, atomic_write(path) as target:
+        records = csv.reader(file, strict=True)
+        CsvWriter.for_eyes(target).write_rows(map(escape_formula, record) for record in records)
 
 
 def write_predictions(path: Path, blocks: Iterable[bytes | bytearray | memoryview]) -> int:
@@ -65,10 +66,12 @@ def write_predictions(path: Path, blocks: Iterable[bytes | bytearray | memoryvie
             `blocks` raises.
     """
     with atomic_write(path) as file:
-        written = file.write(PREDICTION_HEADER)
-        for block in blocks:
-            written += file.write(block)
-    return written
+        return write_prediction_blocks(file, blocks)
+
+
+def write_prediction_blocks(file: BinaryIO, blocks: Iterable[bytes | bytearray | memoryview]) -> int:
+    """Write the same to an open file."""
+    return file.write(PREDICTION_HEADER) + sum(map(file.write, blocks))
 
 
 def write_errors(path: Path, errors: Iterable[tuple[str, str, str]]) -> None:
@@ -81,7 +84,7 @@ def write_errors(path: Path, errors: Iterable[tuple[str, str, str]]) -> None:
 
 
 def write_labeled_predictions(path: Path, examples: Iterable[Example], predictions: Iterable[Prediction]) -> None:
-    """Write labeled examples with their predictions, both in the same order.
+    """Write labeled examples with their predictions, both in the same order, for Excel as :func:`write_flips`.
 
     Raises:
         RelexError: as for :func:`write_predictions`.
@@ -90,24 +93,28 @@ def write_labeled_predictions(path: Path, examples: Iterable[Example], predictio
         (*_cells(example), prediction.label, json.dumps(prediction.probabilities))
         for example, prediction in zip(examples, predictions, strict=True)
     )
-    _write_rows(path, LABELED_HEADER, rows)
+    _write_rows(path, LABELED_HEADER, rows, for_eyes=True)
 
 
 def write_flips(path: Path, flips: Iterable[tuple[Example, str, str, str]]) -> None:
     """Write examples that two models label differently: the labels of A and B, and which is right (A, B or neither).
 
+    The file has a BOM and CRLF, so that a double click opens it in Excel with its Hangul.
+
     Raises:
         RelexError: as for :func:`write_predictions`.
     """
-    _write_rows(path, FLIP_HEADER, ((*_cells(example), *labels) for example, *labels in flips))
+    _write_rows(path, FLIP_HEADER, ((*_cells(example), *labels) for example, *labels in flips), for_eyes=True)
 
 
 def _cells(example: Example) -> tuple[str | None, ...]:
     return (example.id, example.sentence, example.subject.text, example.object.text, example.label)
 
 
-def _write_rows(path: Path, header: Iterable[str], rows: Iterable[Iterable[str | None]]) -> None:
+def _write_rows(
+    path: Path, header: Iterable[object], rows: Iterable[Iterable[object]], *, for_eyes: bool = False
+) -> None:
     with atomic_write(path) as file:
-        writer = csv.writer(codecs.getwriter("utf-8")(file), lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        writer = CsvWriter.for_eyes(file) if for_eyes else CsvWriter(file)
+        writer.write_row(header)
+        writer.write_rows(rows)

@@ -14,6 +14,8 @@ from relex.benchmark.plan import Plan
 from relex.benchmark.report import Report
 from relex.domain.examples import Example
 from relex.errors import counted
+from relex.files.inputs import input_name
+from relex.files.options import AUTO, ReadOptions
 from relex.files.reading import read_all_examples
 
 
@@ -24,16 +26,16 @@ class RunBenchmark(Protocol):
         """Let every engine of the plan score the examples, and call `report` with a line for each step."""
 
 
-def bench(path: Path, rows: int, plan: Plan, report: Callable[[str], None], encoding: str = "utf-8") -> Report:
-    """Measure the plan's engines on the first `rows` rows of a CSV, with or without labels.
+def bench(path: Path, rows: int, plan: Plan, report: Callable[[str], None], options: ReadOptions = AUTO) -> Report:
+    """Measure the plan's engines on the first `rows` rows of a file, with or without labels.
 
     Raises:
         InvalidCsv: the file cannot be used, or a row has problems.
         InvalidConfig, InvalidInput, BadCheckpoint: as the benchmark does.
     """
     started = perf_counter()
-    examples = read_all_examples(path, encoding)
+    examples = read_all_examples(path, options)
     reading = len(examples) / (perf_counter() - started)
     if len(examples) < rows:
-        report(f"{path.name} has only {counted(len(examples), 'row')}")
+        report(f"{input_name(path)} has only {counted(len(examples), 'row')}")
     return replace(lazy.load_benchmark()(plan, examples[:rows], report), reading=reading)

@@ -8,7 +8,7 @@ the worker that holds one is refused, and its result is discarded. A paused job 
 claimed. A retry queues the failed and cancelled shards of an ended job, and on request the rows that ended as errors.
 """
 
-from relex.db import ids, job_control, runs
+from relex.db import ids, job_updates, runs
 from relex.db.connection import Database, Transaction
 from relex.db.jobs import lock_job
 from relex.domain.jobs import JobState, MaxFailed, Progress
@@ -99,7 +99,7 @@ def cancel_job(tx: Transaction, job_ref: str) -> Progress:
     progress = lock_job(tx, job_ref)
     if progress.state.ended:
         raise RelexError(f"{progress.job.id} is {progress.state} already: there is nothing to cancel")
-    if not job_control.cancel(tx, progress.job):  # a worker was faster and is about to close it
+    if not job_updates.cancel(tx, progress.job):  # a worker was faster and is about to close it
         raise RelexError(f"{progress.job.id}: every shard has ended already, there is nothing to cancel")
     return lock_job(tx, progress.job.id)
 
@@ -111,7 +111,7 @@ def pause_job(tx: Transaction, job_ref: str) -> Progress:
         raise RelexError(f"{progress.job.id} is {progress.state} already: there is nothing to pause")
     if progress.job.paused_at:
         raise RelexError(f"{progress.job.id} is paused already; {hints.resume(progress.job.id)}")
-    job_control.pause(tx, progress.job)
+    job_updates.pause(tx, progress.job)
     return lock_job(tx, progress.job.id)
 
 
@@ -121,7 +121,7 @@ def resume_job(tx: Transaction, job_ref: str) -> Progress:
     if progress.state is not JobState.PAUSED:
         hint = f"; {progress.retry_hint}" if progress.state.ended and progress.unscored else ""
         raise RelexError(f"{progress.job.id} is {progress.state}: only a paused job can be resumed{hint}")
-    job_control.resume(tx, progress.job)
+    job_updates.resume(tx, progress.job)
     return lock_job(tx, progress.job.id)
 
 
@@ -130,7 +130,7 @@ def prioritize_job(tx: Transaction, job_ref: str, priority: int) -> Progress:
     progress = lock_job(tx, job_ref)
     if progress.state.ended:
         raise RelexError(f"{progress.job.id} is {progress.state} already: its priority changes nothing")
-    job_control.prioritize(tx, progress.job, priority)
+    job_updates.prioritize(tx, progress.job, priority)
     return lock_job(tx, progress.job.id)
 
 
@@ -139,7 +139,7 @@ def retry_job(tx: Transaction, job_ref: str, *, rows: bool, budget: MaxFailed | 
     progress = lock_job(tx, job_ref)
     max_failed = progress.job.max_failed if budget is None else budget.rows(progress.job.total)
     _refuse_retry(progress, max_failed, rows=rows)
-    job_control.retry(tx, progress.job, rows=rows, max_failed=max_failed)
+    job_updates.retry(tx, progress.job, rows=rows, max_failed=max_failed)
     return lock_job(tx, progress.job.id)
 
 
@@ -164,7 +164,7 @@ def adjust_job(tx: Transaction, job_ref: str, priority: int | None, budget: MaxF
         options = [f"--{name.replace('_', '-')}" for name, value in requested.items() if value is not None]
         changes = "change" if len(options) > 1 else "changes"
         return (f"{job.id} is {progress.state} already: {' and '.join(options)} {changes} nothing",)
-    job_control.adjust(tx, job, **new)
+    job_updates.adjust(tx, job, **new)
     words = {"priority": "priority", "max_failed": "error budget"}
     return tuple(
         f"{job.id} has the {words[name]} {value} now, before {getattr(job, name)}" for name, value in new.items()

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relex.datasets.describe import Description, describe
-from relex.datasets.split import Split, grouped, stratified
+from relex.datasets.split import Split, grouped_split, stratified_split
 from relex.encoding.plain_text import token_counts
 from relex.files.atomic import new_files
-from relex.files.reading import check_labeled, copy_records, read_all_examples, read_examples
-from relex.files.text import shown_path
+from relex.files.inputs import open_input
+from relex.files.options import AUTO, ReadOptions
+from relex.files.paths import shown_path
+from relex.files.reading import check_labeled, copy_records, read_all_examples, read_checked
 from relex.registry.model_versions import SHIPPED
 
 DEFAULT_TOKENIZER = SHIPPED / "starter" / "tokenizer.json"
@@ -27,7 +29,7 @@ class SplitFiles:
 
 
 def split_file(
-    path: Path, out: Path, *, by_group: bool, valid_share: float, seed: int, encoding: str = "utf-8"
+    path: Path, out: Path, *, by_group: bool, valid_share: float, seed: int, options: ReadOptions = AUTO
 ) -> SplitFiles:
     """Write `train_data.csv` and `valid_data.csv`, whose records together are those of the file.
 
@@ -37,40 +39,41 @@ def split_file(
         by_group: keep rows that share a sentence or an entity word on one side; otherwise keep every label's share.
         valid_share: the validation side's share of the rows, between 0 and 1.
         seed: the same seed gives the same split.
-        encoding: of the file.
+        options: how the file is read.
 
     Raises:
         InvalidCsv: the file has bad rows, rows without label, or too few rows of a label.
         InvalidInput: valid_share is not between 0 and 1.
         RelexError: other files go by these names, or the folder cannot be written to.
     """
-    facts = check_labeled(path, encoding)
-    examples = list(read_examples(path, facts))
-    if by_group:
-        split = grouped(examples, valid_share, seed)
-    else:
-        split = stratified([str(example.label) for example in examples], valid_share, seed)
     train, valid = "train_data.csv", "valid_data.csv"
-    with new_files(out) as staging:
-        copy_records(path, facts, {staging / train: split.train, staging / valid: split.valid})
+    with open_input(path, options) as file:
+        facts = check_labeled(file)
+        examples = list(read_checked(file, facts))
+        if by_group:
+            split = grouped_split(examples, valid_share, seed)
+        else:
+            split = stratified_split([str(example.label) for example in examples], valid_share, seed)
+        with new_files(out) as staging:
+            copy_records(file, {staging / train: split.train, staging / valid: split.valid})
     return SplitFiles(out / train, out / valid, split, facts.notes)
 
 
 def describe_files(
-    paths: Sequence[Path], tokenizer_file: Path = DEFAULT_TOKENIZER, encoding: str = "utf-8"
+    paths: Sequence[Path], tokenizer_file: Path = DEFAULT_TOKENIZER, options: ReadOptions = AUTO
 ) -> Description:
     """Describe the contents of files, and compare each with the first.
 
     Args:
         paths: CSVs without bad rows, with or without labels.
         tokenizer_file: a tokenizer.json, for the lengths in tokens.
-        encoding: of the files.
+        options: how the files are read.
 
     Raises:
         InvalidCsv: a file has bad rows or none.
         InvalidInput: the tokenizer cannot be read.
     """
-    files = {shown_path(path): read_all_examples(path, encoding) for path in paths}
+    files = {shown_path(path): read_all_examples(path, options) for path in paths}
     tokens = {
         name: token_counts(tokenizer_file, [example.sentence for example in examples])
         for name, examples in files.items()

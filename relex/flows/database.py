@@ -46,19 +46,19 @@ def open_database(settings: Settings, client: str = "relex") -> Iterator[Databas
 
 
 def upgrade(settings: Settings, roles: Mapping[Part, str]) -> tuple[str, str]:
-    """Upgrade the tables, register the checkpoints that came with relex, and grant rights to roles.
+    """Upgrade the tables, register the checkpoints that came with relex, and grant privileges to roles.
 
     Returns:
         The database's name without its password, and the revision reached.
 
     Raises:
         ServiceUnreachable: Postgres does not answer or cannot be started.
-        InvalidInput, RelexError: as :func:`upgrade_tables` and :func:`grant_rights`.
+        InvalidInput, RelexError: as :func:`upgrade_tables` and :func:`grant_privileges`.
     """
     with _connected(settings, "relex") as database:
         _prepare(database, settings)
         for part, role in roles.items():
-            grant_rights(database, part, role)
+            grant_privileges(database, part, role)
         return database.name, schema.latest_revision()
 
 
@@ -102,8 +102,8 @@ def upgrade_tables(database: Database) -> None:
         ) from None
 
 
-def grant_rights(database: Database, part: Part, role: str) -> None:
-    """Grant a role the rights that its part needs, and revoke all others in relex's tables.
+def grant_privileges(database: Database, part: Part, role: str) -> None:
+    """Grant a role the privileges that its part needs, and revoke all others in relex's tables.
 
     Raises:
         InvalidInput: the role does not exist, owns the tables, or is a superuser.
@@ -128,7 +128,7 @@ def _grant_error(refused: GrantRefused, database: Database, part: Part, role: st
     match refused.objection:
         case Objection.NOT_OWNER:
             owner = refused.subject
-            return RelexError(f"{database.name}: only the owner of the tables, {owner}, can grant rights in them")
+            return RelexError(f"{database.name}: only the owner of the tables, {owner}, can grant privileges in them")
         case Objection.NO_ROLE:
             statement = f"CREATE ROLE {role} LOGIN PASSWORD ..."
             return InvalidInput(f"{database.name} has no role {role}: create it with {statement}")

@@ -1,30 +1,50 @@
-"""Exporting a job to files: predictions, the order of the labels, and a manifest of their origin."""
+"""Exporting a job to files: its results in a layout and a format, the order of the labels, and a manifest of all."""
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from relex.db import examples, jobs
 from relex.db import model_versions as table
+from relex.db import results
 from relex.db.connection import Database, Transaction
-from relex.domain.jobs import JOB_ID, JobId, JobState, Progress
+from relex.domain.jobs import JOB_ID, Job, JobId, JobState, Progress
+from relex.domain.results import ALL_RESULTS, Selection
 from relex.domain.versions import ModelVersion
-from relex.errors import JobNotDone, RelexError, counted
-from relex.files.atomic import digest_of, new_files, write_json
-from relex.files.writing import write_errors, write_predictions, write_spreadsheet
-from relex.hints import jobs as hints
+from relex.errors import RelexError
+from relex.files.atomic import atomic_write, digest_of, new_files, write_json
+from relex.files.layouts import Format, Layout
+from relex.files.writing import write_errors, write_spreadsheet
+from relex.flows.results import count_rows, find_exportable, write_to
 from relex.times import format_iso
 
 SEAL = "sha256_of_the_rest"
 """The key of a manifest's own digest."""
+MANIFEST = ".manifest.json"
 
-ENDINGS = (".csv", ".errors.csv", ".labels.json", ".excel.csv", ".errors.excel.csv")
-"""Endings of the names of the files beside a manifest."""
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What an export holds, and how."""
+
+    layout: Layout = Layout.SUBMISSION
+    format: Format = Format.CSV
+    selection: Selection = ALL_RESULTS
+    partial: bool = False
+    """Export the predictions of a job that is not done."""
+    excel: bool = False
+    """Copy each CSV for a spreadsheet, with its formulas escaped."""
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the file has the layout and the format that exports always had."""
+        return (self.layout, self.format) == (Layout.SUBMISSION, Format.CSV)
+
+
+DEFAULT = ExportOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,77 +60,105 @@ class Export:
     spreadsheets: tuple[Path, ...]
     """Copies of the CSVs for spreadsheets, if they were requested."""
     rows: int
-    """Number of predictions written."""
+    """Number of rows written."""
     failed: int
+    """Number of rows of the job that could not be scored."""
 
 
-def export(database: Database, job_ref: str, out: Path, *, partial: bool = False, excel: bool = False) -> Export:
-    """Write a job's predictions, labels and manifest to `out`, from one snapshot of the database.
+class _Names:
+    """The names of the files of an export: those of two layouts or formats of one job do not collide."""
 
-    Each file is written elsewhere and then moved, the manifest last: a folder with a manifest is complete. With `excel`
-    each CSV has a copy beside it that a spreadsheet opens without harm. An earlier export of the job is replaced
-    if its files are as its manifest says; no other file is.
+    def __init__(self, job: Job, options: ExportOptions) -> None:
+        job_id = _file_name(job.id)
+        stem = job_id if options.layout is Layout.SUBMISSION else f"{job_id}.{options.layout}"
+        self.data = f"{stem}.{options.format}"
+        self.labels = f"{job_id}.labels.json"
+        self.errors = f"{job_id}.errors.csv"
+        self.copies = {self.data: f"{stem}.excel.csv", self.errors: f"{job_id}.errors.excel.csv"}
+        """Names of the copies for spreadsheets, by the name of the CSV."""
+        self.manifest = f"{job_id if options.is_default else self.data}{MANIFEST}"
+        self.manifests = f"{job_id}*{MANIFEST}"
+        """A pattern for the manifests of all exports of the job."""
+
+    @property
+    def all(self) -> list[str]:
+        """All names but that of the manifest."""
+        return [self.data, self.labels, self.errors, *self.copies.values()]
+
+
+def export(database: Database, job_ref: str, out: Path, options: ExportOptions = DEFAULT) -> Export:
+    """Write a job's results, labels and manifest to `out`, from one snapshot of the database.
+
+    Each file is written elsewhere and then moved, the manifest last: a folder with a manifest is complete. An earlier
+    export of the job in the same layout and format is replaced if its files are as its manifest says; no other file is.
 
     Raises:
-        JobNotFound: nothing goes by this id, or several do.
-        JobNotDone: rows are still to be scored and `partial` is false.
-        RelexError: the folder cannot be written to, or another file goes by one of the names.
+        JobNotFound, JobNotDone: as :func:`relex.flows.results.find_exportable`.
+        InvalidInput: the selection names a label that the model does not have.
+        RelexError: the folder cannot be written to, another file goes by one of the names, or the format needs a
+            library that is not installed, or cannot hold the results.
     """
     with database.transaction(snapshot=True) as tx:
-        progress = jobs.progress(tx, jobs.find(tx, job_ref))
-        job = progress.job
-        if progress.state is not JobState.DONE and not partial:
-            raise JobNotDone(
-                f"{job.id} is {progress.state}: {progress.done:,} of {counted(job.total, 'row')}; "
-                f"{_hint_for_remaining(progress)}{hints.export_partial()}"
-            )
-        base = out / _file_name(job.id)
-        manifest = base.with_suffix(".manifest.json")
-        with new_files(out, _vouched(manifest), last=manifest.name) as staging:
-            names = _write(tx, staging, progress, excel=excel)
-            write_json(staging / manifest.name, _manifest(progress, table.find(tx, job.model), staging))
-    rows = progress.done - progress.failed
+        progress = find_exportable(tx, job_ref, partial=options.partial)
+        names = _Names(progress.job, options)
+        rows = count_rows(tx, progress, options.layout, options.selection)
+        with new_files(out, _vouched(out, names), last=names.manifest) as staging:
+            _write(tx, staging, names, progress, options)
+            written = sorted(path.name for path in staging.iterdir())
+            version = table.find(tx, progress.job.model)
+            write_json(staging / names.manifest, _manifest(progress, version, options, rows, staging))
     return Export(
-        job.file_name,
-        base.with_suffix(".csv"),
-        base.with_suffix(".labels.json"),
-        manifest,
-        base.with_suffix(".errors.csv") if progress.failed else None,
-        tuple(path for path in map(base.with_suffix, (".excel.csv", ".errors.excel.csv")) if path.name in names),
+        progress.job.file_name,
+        out / names.data,
+        out / names.labels,
+        out / names.manifest,
+        out / names.errors if progress.failed else None,
+        tuple(out / copy for copy in names.copies.values() if copy in written),
         rows,
         progress.failed,
     )
 
 
-def _write(tx: Transaction, folder: Path, progress: Progress, *, excel: bool) -> list[str]:
-    """Write all but the manifest, and return the names."""
-    job = progress.job
-    base = folder / _file_name(job.id)
-    predictions = base.with_suffix(".csv")
-    # Closed whatever happens: a COPY that is left in the middle holds the connection, and no rollback would end.
-    with closing(examples.copy_out(tx, job.id)) as blocks:
-        write_predictions(predictions, blocks)
-    errors = base.with_suffix(".errors.csv") if progress.failed else None
-    if errors:
-        write_errors(errors, examples.errors_of(tx, job.id))
-    write_json(base.with_suffix(".labels.json"), list(table.find(tx, job.model).labels))
-    for path in filter(None, (predictions, errors) if excel else ()):
-        write_spreadsheet(path, path.with_suffix(".excel.csv"))
-    return sorted(path.name for path in folder.iterdir())
+def export_to_stream(database: Database, job_ref: str, file: BinaryIO, options: ExportOptions) -> int:
+    """Write a job's results alone to an open file, and return the number of rows; raises as :func:`export`."""
+    with database.transaction(snapshot=True) as tx:
+        progress = find_exportable(tx, job_ref, partial=options.partial)
+        write_to(tx, progress, file, options.layout, options.format, options.selection)
+        return count_rows(tx, progress, options.layout, options.selection)
 
 
-def _vouched(manifest: Path) -> Mapping[str, str]:
-    """Return the digests of an earlier export to the same folder, by file name, including its manifest's."""
+def _write(tx: Transaction, folder: Path, names: _Names, progress: Progress, options: ExportOptions) -> None:
+    """Write all but the manifest."""
+    with atomic_write(folder / names.data) as file:
+        write_to(tx, progress, file, options.layout, options.format, options.selection)
+    if progress.failed:
+        write_errors(folder / names.errors, results.errors_of(tx, progress.job.id))
+    write_json(folder / names.labels, list(table.find(tx, progress.job.model).labels))
+    for name, copy in names.copies.items() if options.excel else ():
+        if (folder / name).exists():
+            write_spreadsheet(folder / name, folder / copy)
+
+
+def _vouched(out: Path, names: _Names) -> dict[str, str]:
+    """Return the digests, by name, of files that an export of this job wrote and nobody has changed since.
+
+    Exports of one job share the labels and the errors, so the manifest of any of them vouches for these.
+    """
+    manifests = {path.name: _files_of(path) for path in out.glob(names.manifests)}
+    claims = {(name, digest) for files in manifests.values() for name, digest in files.items()}
+    own = [names.manifest] if manifests.get(names.manifest) else []
+    digests = {name: str(digest_of(out / name)) for name in [*names.all, *own]}
+    return {name: digest for name, digest in digests.items() if name in own or (name, digest) in claims}
+
+
+def _files_of(manifest: Path) -> dict[str, str]:
+    """Return the digests of a manifest's files by their names; none if somebody has edited it."""
     try:
         content = dict(json.loads(manifest.read_text("utf-8")))
-        files = dict(content["files"])
-        if content.pop(SEAL) != _sealed(content)[SEAL]:  # somebody edited it
-            return {}
+        files = {str(name): str(digest) for name, digest in dict(content["files"]).items()}
+        return files if content.pop(SEAL) == _sealed(content)[SEAL] else {}
     except (OSError, ValueError, TypeError, KeyError):
         return {}
-    job_id = manifest.name.partition(".")[0]
-    names = [f"{job_id}{ending}" for ending in ENDINGS]
-    return {name: str(files[name]) for name in names if name in files} | {manifest.name: str(digest_of(manifest))}
 
 
 def _file_name(job_id: JobId) -> str:
@@ -120,22 +168,23 @@ def _file_name(job_id: JobId) -> str:
     return job_id
 
 
-def _hint_for_remaining(progress: Progress) -> str:
-    """Return the hint that leads to the remaining rows; empty if nothing does."""
-    if progress.state is JobState.PAUSED:
-        return f"{hints.resume(progress.job.id)}, "
-    if not progress.state.ended:
-        return f"{hints.follow(progress.job.id)}, "
-    return f"{progress.retry_hint}, " if progress.unscored else ""
-
-
-def _manifest(progress: Progress, model: ModelVersion, folder: Path) -> Mapping[str, Any]:
-    job = progress.job
+def _manifest(
+    progress: Progress, model: ModelVersion, options: ExportOptions, rows: int, folder: Path
+) -> Mapping[str, Any]:
+    job, selection = progress.job, options.selection
     return _sealed(
         {
             "job": job.id,
             "state": progress.state,
             "partial": progress.state is not JobState.DONE,
+            "layout": options.layout,
+            "format": options.format,
+            "filters": {
+                "labels": list(selection.labels),
+                "min_confidence": selection.min_confidence,
+                "doubtful": selection.limit,
+            },
+            "sort": "margin" if selection.by_margin else "input",
             "input": {"file": job.file_name, "sha256": job.file_sha256},
             "model": {"version": str(model), "sha256": dict(model.digests), "exact": job.exact},
             "fresh": job.fresh,
@@ -146,6 +195,7 @@ def _manifest(progress: Progress, model: ModelVersion, folder: Path) -> Mapping[
                 "failed": progress.failed,
                 "reused": progress.reused,
                 "truncated_rows": progress.truncated_rows,
+                "exported": rows,
             },
             "files": {path.name: digest_of(path) for path in sorted(folder.iterdir())},
             "submitted_at": format_iso(job.created_at),

@@ -14,7 +14,7 @@ STEP_ROWS = 20_000
 def to_purge(database: Database, age: timedelta) -> Sequence[Job]:
     """Return the jobs that ended longer ago than `age`, oldest first; nothing is deleted."""
     with database.transaction() as tx:
-        return deletion.expired(tx, age)
+        return deletion.find_expired(tx, age)
 
 
 def purge(
@@ -42,7 +42,7 @@ def purge(
     if jobs:
         approve(jobs)
     with database.transaction() as tx:
-        marked = deletion.marked(tx)
+        marked = deletion.find_marked(tx)
     for job in jobs:
         with database.transaction() as tx:
             marked += [job] * deletion.mark(tx, job, age)

@@ -39,7 +39,7 @@ def sweep(database: Database, unloadable: Collection[str] = ()) -> Waiting:
     require_latest_revision(database)
     _recover(database)
     with database.transaction() as tx:
-        ended = jobs.ended(tx)
+        ended = jobs.find_unclosed(tx)
     for job_id in ended:
         close(database, job_id)
     with database.transaction() as tx:
@@ -50,7 +50,7 @@ def _recover(database: Database) -> None:
     """Return the work of stalled workers to the queue, unless another process does so at this moment."""
     try:
         with database.transaction() as tx:
-            leases.limit_waits(tx, LOCK_TIMEOUT)
+            leases.set_lock_timeout(tx, LOCK_TIMEOUT)
             if leases.try_lock_sweep(tx):
                 recovered = shards.recover(tx), runs.recover(tx)
                 if any(recovered):

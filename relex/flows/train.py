@@ -18,6 +18,7 @@ from relex.domain.examples import Example
 from relex.domain.runs import RunId, TrainingRun
 from relex.domain.versions import FP32, ModelVersion, Scores
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
+from relex.files.inputs import open_input
 from relex.files.reading import check_labeled, read_labeled_examples
 from relex.flows.lease import Lease, LeaseTerms, Stopped, retry_until_written
 from relex.flows.training_overlap import SeenRows, seen_rows
@@ -98,7 +99,8 @@ def queue(database: Database, config: TrainingConfig) -> RunId:
         InvalidCsv: a data file has bad rows or rows without a label: reported now rather than when the run starts.
     """
     for path in (config.data.train, config.data.valid):
-        check_labeled(path, config.data.encoding)
+        with open_input(path, config.data.reading) as file:
+            check_labeled(file)
     with database.transaction() as tx:
         return runs.insert_run(tx, config.name, config.to_dict(), str(Path.cwd()))
 
@@ -179,7 +181,7 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> None:
     terms = LeaseTerms(lease_seconds, stall_seconds, means.stopping, on_stall=means.on_stall)
     with Lease(renew, terms) as lease:
         paths = (config.data.train, config.data.valid)
-        train, valid = (read_labeled_examples(path, config.data.encoding) for path in paths)
+        train, valid = (read_labeled_examples(path, config.data.reading) for path in paths)
         means.trainer.train(config, train, valid, folder, report, scratch_dir(means.settings, run.id))
         _check_parity(means.parity_check, folder, valid)
     with Lease(renew, terms):  # a lease of its own: the evaluation may take as long as any other step
@@ -210,7 +212,7 @@ def _train(database: Database, run: TrainingRun, means: _Means) -> None:
 
 
 def _check_parity(parity_check: ParityCheck, folder: Path, valid: Sequence[Example]) -> None:
-    """Compare 16 bit with float32; a check that fails must not cost a training of hours."""
+    """Run the bf16 parity check; one that fails must not cost a training of hours."""
     try:
         parity_check(folder, valid)
     except (RelexError, OSError, RuntimeError) as error:
@@ -218,12 +220,12 @@ def _check_parity(parity_check: ParityCheck, folder: Path, valid: Sequence[Examp
 
 
 def _facts(folder: Path, config: TrainingConfig) -> model_versions.CheckpointFacts:
-    """Return what is registered of the checkpoint, with the path and the encoding of its training file."""
+    """Return what is registered of the checkpoint, with the path of its training file and how that is read."""
     facts = model_versions.facts_of(folder)
     if not facts.trained_on:
         return facts
-    path, encoding = str(config.data.train.resolve()), config.data.encoding
-    return replace(facts, trained_on=[replace(file, path=path, encoding=encoding) for file in facts.trained_on])
+    path, options = str(config.data.train.resolve()), config.data.reading.texts()
+    return replace(facts, trained_on=[replace(file, path=path, options=options) for file in facts.trained_on])
 
 
 def _candidate(config: TrainingConfig, facts: model_versions.CheckpointFacts) -> Candidate:

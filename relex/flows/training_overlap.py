@@ -1,7 +1,7 @@
 """The check whether a model was trained on the rows that it is evaluated on.
 
-A version knows the digests of its training files, if relex trained it. Rows are compared where such a file still lies
-where it was read, unchanged; a checkpoint that was made elsewhere can only be recognized by the file as a whole.
+A version that relex trained records the digests of its training files. Rows are compared only if such a file is still
+at its original path and unchanged. Otherwise only the digest of the whole file can match.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,9 @@ from pathlib import Path
 from relex.domain.examples import Entity, Example
 from relex.domain.versions import ModelVersion, TrainingFile
 from relex.errors import RelexError, printable
+from relex.files.options import ReadOptions
+from relex.files.paths import sha256_of
 from relex.files.reading import read_all_examples
-from relex.files.text import sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +32,25 @@ class SeenRows:
 def seen_rows(version: ModelVersion, data_sha256: str, examples: Sequence[Example]) -> tuple[SeenRows, ...]:
     """Report whether a version was trained on examples of the file with this digest; empty if it was not."""
     if version.trained_on is None:
-        return (
-            SeenRows(
-                f"{version} does not say what it was trained on: if these rows were, its scores are too high", False
-            ),
-        )
+        unknown = f"{version} has no record of its training data; if it includes these rows, the scores are inflated"
+        return (SeenRows(unknown, False),)
     if any(file.sha256 == data_sha256 for file in version.trained_on):
-        return (SeenRows(f"{version} was trained on this file: its scores say nothing about other rows", True),)
-    return tuple(seen for file in version.trained_on for seen in _compared(version, file, examples))
+        return (SeenRows(f"{version} was trained on this file: its scores do not show how it generalizes", True),)
+    return tuple(seen for file in version.trained_on for seen in _compare_rows(version, file, examples))
 
 
-def _compared(version: ModelVersion, file: TrainingFile, examples: Sequence[Example]) -> Sequence[SeenRows]:
+def _compare_rows(version: ModelVersion, file: TrainingFile, examples: Sequence[Example]) -> Sequence[SeenRows]:
     trained_on = _read(file)
     name = printable(file.name)
     if trained_on is None:
-        return [
-            SeenRows(
-                f"{version} was trained on {name}, which is no longer at its path: its rows are not compared", False
-            )
-        ]
+        gone = f"{version} was trained on {name}, which is missing or changed: its rows are not compared"
+        return [SeenRows(gone, False)]
     contents = {_content(example) for example in trained_on}
     seen = sum(_content(example) in contents for example in examples)
     if not seen:
         return []
-    share = f"{seen:,} of {len(examples):,} rows here are rows of {name}, on which {version} was trained"
-    return [SeenRows(f"{share}: its scores are too high", True)]
+    share = f"{seen:,} of {len(examples):,} rows also occur in {name}, which {version} was trained on"
+    return [SeenRows(f"{share}: the scores are inflated", True)]
 
 
 def _read(file: TrainingFile) -> list[Example] | None:
@@ -63,7 +58,7 @@ def _read(file: TrainingFile) -> list[Example] | None:
     try:
         if file.path is None or sha256_of(Path(file.path)) != file.sha256:
             return None
-        return read_all_examples(Path(file.path), file.encoding)
+        return read_all_examples(Path(file.path), ReadOptions.parse(**file.options))
     except (OSError, RelexError):
         return None
 

@@ -94,9 +94,9 @@ def tune(
         Transient: Postgres or the model hub cannot be reached; the same call continues the study.
     """
     config = plan.config
-    encoding = config.data.encoding
-    train, valid = (read_labeled_examples(path, encoding) for path in (config.data.train, config.data.valid))
-    target = read_all_examples(config.validation.like, encoding) if config.validation.like else []
+    reading = config.data.reading
+    train, valid = (read_labeled_examples(path, reading) for path in (config.data.train, config.data.valid))
+    target = read_all_examples(config.validation.like, reading) if config.validation.like else []
     made_from = _study_digest(plan, digest_of(config, train, valid, target))
     name = options.study or f"{config.name}-{made_from[:8]}"
     if not re.fullmatch(STUDY_NAME, name):

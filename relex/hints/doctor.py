@@ -187,7 +187,7 @@ def copy_model(folder: Path) -> str:
 
 
 def start_worker(*, broker: bool) -> str:
-    """Return the command that starts a worker for the waiting work."""
+    """Return the command that starts a worker for the queued work."""
     return "relex worker" if broker else "relex status @last  # it starts a background process"
 
 

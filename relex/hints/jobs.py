@@ -77,6 +77,21 @@ def export_row_errors(job_id: str) -> str:
     return f"`relex export {job_id} --out outputs` writes them with the reasons"
 
 
+def fewer_rows(rows: int) -> str:
+    """Say how to export rows that do not fit into a worksheet: the most doubtful ones, or all in another format."""
+    return f"`--doubtful {rows}` takes the closest decisions, or write all of them: `--format csv`"
+
+
+def csv_instead() -> str:
+    """Say which option of `relex export` writes cells of any length."""
+    return "`--format csv` writes it whole"
+
+
+def export_to_folder() -> str:
+    """Say which option of `relex export` writes files instead of standard output."""
+    return "`--out outputs` writes files"
+
+
 def submit_again() -> str:
     """Say how to submit a file again."""
     return "`--again` makes a new job"
@@ -135,7 +150,27 @@ def one_process() -> str:
     return "without it one process works in the foreground: `relex worker`"
 
 
+def entity(role: str) -> str:
+    """Show an example of an entity of `relex predict`."""
+    return f"as in `--{role} 비틀즈:ORG`"
+
+
+def occurrence(role: str, entity: str) -> str:
+    """Say how to name one of several places of a word; the option replaces the one that was typed."""
+    return f"hint: `--{role} {quote(entity)}` takes the first"
+
+
+def list_types() -> str:
+    """Say how to list the entity types."""
+    return "`relex labels` lists them"
+
+
 # Model versions
+
+
+def list_labels() -> str:
+    """Say how to list the relations."""
+    return "`relex labels` lists them"
 
 
 def list_models() -> str:
@@ -204,9 +239,9 @@ def upgrade_tables() -> str:
     return f"`{UPGRADE}` upgrades them"
 
 
-def grant_rights() -> str:
-    """Say how the owner of the tables grants a role its rights."""
-    return f"their owner grants this role its rights: `{UPGRADE} --help`"
+def grant_privileges() -> str:
+    """Say how the owner of the tables grants a role its privileges."""
+    return f"their owner grants this role its privileges: `{UPGRADE} --help`"
 
 
 def update_relex() -> str:

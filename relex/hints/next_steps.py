@@ -13,9 +13,9 @@ def export(job_id: str) -> str:
     return f"hint: relex export {job_id} --out outputs"
 
 
-def export_for_spreadsheets(job_id: str, folder: object) -> str:
-    """Name the command that also writes copies which a spreadsheet shows correctly."""
-    return f"hint: relex export {job_id} --out {quote(str(folder))} --excel"
+def export_for_review(job_id: str, folder: object) -> str:
+    """Name the command that writes a workbook with the rows themselves beside their predictions."""
+    return f"hint: relex export {job_id} --out {quote(str(folder))} --layout review --format xlsx"
 
 
 def retry_rows(job_id: str) -> str:

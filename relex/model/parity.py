@@ -17,7 +17,7 @@ MIN_AGREEMENT = 99.0
 MAX_F1_LOSS = 0.3
 """Maximum loss of micro-F1 in points."""
 MIN_EXAMPLES = 200
-"""Minimum number of examples; fewer could not distinguish 99 % from 97 %."""
+"""Minimum number of examples; fewer could not distinguish 99% from 97%."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Parity:
         conclusion = "scored in 16 bit where the device has it" if self.passed else "always scored in float32"
         return (
             f"On {self.examples:,} labeled examples (the parity check needs {MIN_EXAMPLES}) {self.dtype} gives "
-            f"{self.agreement:.2f} % of the labels that float32 gives (at least {MIN_AGREEMENT:g}), micro-F1 "
+            f"{self.agreement:.2f}% of the labels that float32 gives (at least {MIN_AGREEMENT:g}), micro-F1 "
             f"{self.micro_f1:.2f} against {self.micro_f1_exact:.2f} (at most {MAX_F1_LOSS:g} less), and probabilities "
             f"that differ by {self.largest_difference:.4f} at most: {conclusion}. `--exact` always computes in float32."
         )

@@ -1,6 +1,6 @@
 """The tokenizer of a backbone: exactly what its files say.
 
-transformers builds some tokenizers anew from their vocabulary, by the name of a class in a configuration. With a name
+transformers rebuilds some tokenizers from their vocabulary, by the name of a class in a configuration. With a name
 that does not fit, nearly every Korean word becomes unknown, and nothing fails. Therefore a tokenizer.json is always
 loaded as it is.
 """
@@ -31,7 +31,7 @@ USUAL_NAMES = {
 }
 """Names of the special tokens for folders that do not say them."""
 MAX_UNKNOWN_SHARE = 0.25
-"""A tokenizer that knows Korean leaves less than 2 % of KLUE-RE's tokens unknown; a wrong one nearly all."""
+"""A tokenizer that knows Korean leaves less than 2% of KLUE-RE's tokens unknown; a wrong one nearly all."""
 
 
 def backbone_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:
@@ -39,8 +39,8 @@ def backbone_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:
 
     Raises:
         ModelNotFound, ServiceUnreachable, RelexError: as for `backbone_folder`.
-        InvalidConfig: it cannot be read, is not a fast tokenizer, which alone maps tokens to characters, or has no
-            padding token.
+        InvalidConfig: it cannot be read, is empty, is not a fast tokenizer, which alone maps tokens to characters, or
+            has no padding token.
     """
     folder = backbone_folder(name_or_path)
     try:
@@ -50,6 +50,8 @@ def backbone_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:
         raise InvalidConfig(f"tokenizer of {name_or_path}: {reason}; choose another backbone") from exc
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise InvalidConfig(f"tokenizer of {name_or_path}: not a fast tokenizer; choose a backbone that has one")
+    if not tokenizer.get_vocab().keys() - tokenizer.all_special_tokens:
+        raise InvalidConfig(f"tokenizer of {name_or_path}: no vocabulary; copy the whole folder, with {TOKENIZER}")
     if tokenizer.pad_token_id is None:
         raise InvalidConfig(f"tokenizer of {name_or_path}: no padding token; name it in {TOKENIZER_CONFIG} (pad_token)")
     return tokenizer
@@ -73,8 +75,8 @@ def _special_tokens(folder: Path, backend: Tokenizer) -> dict[str, str]:
         value = named.get(role)
         content = value["content"] if isinstance(value, dict) else value
         candidates = (content,) if content else usual
-        if known := [token for token in candidates if backend.token_to_id(token) is not None]:
-            tokens[role] = known[0]
+        if in_vocabulary := [token for token in candidates if backend.token_to_id(token) is not None]:
+            tokens[role] = in_vocabulary[0]
     return tokens
 
 
@@ -97,11 +99,12 @@ def check_known(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], name: 
     """
     if tokenizer.unk_token_id is None:
         return
+    tokenizer.backend_tokenizer.no_padding()
     encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
     ids = [number for encoding in encodings for number in encoding.ids]
     share = ids.count(tokenizer.unk_token_id) / max(len(ids), 1)
     if share > MAX_UNKNOWN_SHARE:
         raise InvalidConfig(
-            f"tokenizer of {name}: {share:.0%} of the tokens of the training rows are unknown "
+            f"tokenizer of {name}: {100 * share:.0f} % of the tokens of the training rows are unknown "
             f"({tokenizer.unk_token}); choose a backbone whose vocabulary knows Korean"
         )

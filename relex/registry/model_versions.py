@@ -68,7 +68,7 @@ def shipped_is_registered(database: Database) -> bool:
     """Return whether all checkpoints that came with this relex are registered in the database."""
     with database.transaction() as tx:
         registered = [version.digests for version in table.every(tx)]
-    return all(folder.digests(checkpoint) in registered for checkpoint in _shipped())
+    return all(folder.digests(checkpoint) in registered for checkpoint in shipped())
 
 
 def register_shipped(database: Database, settings: Settings) -> None:
@@ -76,7 +76,7 @@ def register_shipped(database: Database, settings: Settings) -> None:
 
     One becomes current if no version or an older shipped one is current; a version made here stays current.
     """
-    for checkpoint in _shipped():
+    for checkpoint in shipped():
         facts = facts_of(checkpoint)
         with database.transaction() as tx, staging_folder(settings, checkpoint.name) as copy:
             version = table.register(
@@ -211,7 +211,8 @@ def trained_on(checkpoint: Path) -> tuple[TrainingFile, ...] | None:
         return None
 
 
-def _shipped() -> list[Path]:
+def shipped() -> list[Path]:
+    """Return the folders of the checkpoints that came with relex."""
     return sorted(config.parent for config in SHIPPED.glob("*/config.json"))
 
 

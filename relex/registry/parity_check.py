@@ -15,7 +15,7 @@ from relex.model.folder import classifiers
 from relex.model.parity import Parity, read_parity, write_parity
 
 MAX_EXAMPLES = 2048
-"""Maximum number of examples scored; enough to distinguish 99 % from 99.5 %."""
+"""Maximum number of examples scored; enough to distinguish 99% from 99.5%."""
 
 
 def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto") -> None:
@@ -39,15 +39,15 @@ def check_parity(folder: Path, examples: Sequence[Example], device: str = "auto"
         if read_parity(classifier) is None:
             scorer = Scorer(classifier, device, half)
             if scorer.dtype is half:  # a padded encoder supports only float32
-                exact = _scored(Scorer(classifier, device, torch.float32), sample)
-                write_parity(classifier, _compared(name_of(half), sample, _scored(scorer, sample), exact))
+                exact = _score(Scorer(classifier, device, torch.float32), sample)
+                write_parity(classifier, _compare(name_of(half), sample, _score(scorer, sample), exact))
 
 
-def _scored(scorer: Scorer, examples: Sequence[Example]) -> list[Prediction]:
+def _score(scorer: Scorer, examples: Sequence[Example]) -> list[Prediction]:
     return all_predicted(chain.from_iterable(scorer.score(examples)), examples)
 
 
-def _compared(
+def _compare(
     dtype: str, examples: Sequence[Example], predictions: Sequence[Prediction], exact: Sequence[Prediction]
 ) -> Parity:
     gold = [str(example.label) for example in sorted(examples, key=lambda example: example.row_no)]

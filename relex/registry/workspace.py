@@ -66,7 +66,7 @@ def remove_stale_workspaces(database: Database, settings: Settings) -> None:
     paths = list(_folder(settings).glob("*"))
     by_id = [(path.name.strip(".").partition(".")[0], path) for path in paths]
     with database.transaction() as tx:
-        ended = runs.ended(tx, {run_id for run_id, _ in by_id})
+        ended = runs.find_ended(tx, {run_id for run_id, _ in by_id})
     for run_id, path in by_id:
         if run_id in ended or _is_abandoned(path):
             shutil.rmtree(path, ignore_errors=True)

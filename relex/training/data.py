@@ -19,7 +19,7 @@ from relex.training.epoch_examples import EpochExamples
 LENGTH_STEP = 8
 """Batches are padded to a multiple of this many tokens, because on a CPU torch keeps compiled code for every shape.
 
-On KLUE-RE this leaves 16 of 100 lengths for 6 % more padded tokens: the memory of a small model in bf16 grows from 1.0
+On KLUE-RE this leaves 16 of 100 lengths for 6% more padded tokens: the memory of a small model in bf16 grows from 1.0
 to 1.4 GB instead of 2.2 GB."""
 
 

@@ -22,6 +22,7 @@ from relex.domain.examples import Example
 from relex.encoding.tokens import Encoder
 from relex.errors import InvalidConfig
 from relex.labels import RELATIONS
+from relex.model.checkpoint import WeightFormat
 from relex.model.classifier import RelationClassifier
 from relex.model.devices import half_precision
 from relex.training import distributed
@@ -232,7 +233,7 @@ def train_classifier(
     data = to_training_data(config, train, gold, encoder, tokenizer)
     states = Scratch(scratch, digest_of(config, train, validation.examples, validation.target))
     precision = run_trainer(config, model, data, evaluator, history, states)
-    network.to(save_dtype(config)).float()
+    weight_format(config).round(model)
     return TrainedClassifier(model, tokenizer, evaluator, history, precision)
 
 
@@ -260,7 +261,6 @@ def to_training_data(
     )
 
 
-def save_dtype(config: TrainingConfig) -> torch.dtype:
-    """Return the type in which a recipe saves its weights."""
-    dtype: torch.dtype = getattr(torch, config.save.dtype)
-    return dtype
+def weight_format(config: TrainingConfig) -> WeightFormat:
+    """Return how a recipe saves its weights."""
+    return WeightFormat(getattr(torch, config.save.dtype), int8_words=config.save.word_table == "int8")

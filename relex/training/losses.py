@@ -1,6 +1,6 @@
 """The training losses: cross entropy, focal loss and R-Drop.
 
-29 % of KLUE-RE is no_relation and some labels have only 8 rows; the focal loss is meant for such imbalance.
+29% of KLUE-RE is no_relation and some labels have only 8 rows; the focal loss is meant for such imbalance.
 """
 
 from collections.abc import Mapping, Sequence

@@ -115,7 +115,7 @@ def _scores(facts: TrainingFacts) -> str:
     return (
         f"## Scores on {facts.config.data.valid.name} ({len(facts.valid):,} examples)\n\n"
         "| metric (x100) | value |\n|---|---|\n"
-        f"| micro-F1 without no_relation | {evaluation.micro_f1:.2f} (95 % bootstrap {low:.2f} to {high:.2f}) |\n"
+        f"| micro-F1 without no_relation | {evaluation.micro_f1:.2f} (95% CI {low:.2f} to {high:.2f}) |\n"
         f"| AUPRC, mean over all labels | {evaluation.auprc:.2f} |\n"
         f"| mean average precision | {evaluation.average_precision:.2f} |\n"
         f"{rows}\n"
@@ -131,7 +131,7 @@ def further_scores(generalization: GeneralizationScores, config: TrainingConfig)
         details = (
             f"PSI {reweighted.psi:.2f}, {describe_psi(reweighted.psi)}; "
             f"effective sample size {reweighted.effective_rows:,.0f}; "
-            f"{100 * reweighted.unreached:.0f} % of its rows match no example here"
+            f"{100 * reweighted.unreached:.0f}% of its rows match no example here"
         )
         name = f"micro-F1 reweighted to the mix of {config.validation.like.name} ({details})"
         scores.append((name, reweighted.micro_f1))
@@ -166,7 +166,7 @@ def _weaknesses(facts: TrainingFacts) -> str:
         "## Known weaknesses\n\n"
         f"- Lowest F1 among the labels with at least {RARE} validation examples: {', '.join(weakest) or 'none'}.\n"
         f"- Fewer than {RARE} validation examples, so their scores are uncertain: {', '.join(rare) or 'none'}.\n"
-        f"- In {share:.0f} % of the validation examples the words of both entities are entities of the training file. "
+        f"- In {share:.0f}% of the validation examples the words of both entities are entities of the training file. "
         "A model that remembers names scores higher there than on unseen names: expect lower scores on other data.\n"
         f"- A sentence longer than the window of {facts.config.input.max_length} tokens loses words far from both "
         "entities.\n"

@@ -40,7 +40,7 @@ def main(order_file: str) -> int:
     config = TrainingConfig.from_dict(order.config)
     try:
         paths = (config.data.train, config.data.valid)
-        train_examples, valid = (read_labeled_examples(path, config.data.encoding) for path in paths)
+        train_examples, valid = (read_labeled_examples(path, config.data.reading) for path in paths)
         with distributed.process_group(order.device, reports / "meeting"):
             arguments = Path(order.folder), report, Path(order.scratch)
             outcome = train(config, train_examples, valid, *arguments, device=order.device)

@@ -15,13 +15,13 @@ from transformers.utils.logging import disable_progress_bar
 
 from relex.domain.examples import Example
 from relex.evaluation.metrics import Evaluation, evaluation
+from relex.files.paths import sha256_of
 from relex.files.reading import read_all_examples
-from relex.files.text import sha256_of
 from relex.model.checkpoint import save
 from relex.model.devices import resolve_device
 from relex.model.folder import METRICS, MODEL_CARD, TRAIN_CONFIG
 from relex.training import distributed
-from relex.training.fitting import save_dtype, train_classifier
+from relex.training.fitting import train_classifier, weight_format
 from relex.training.folds import train_folds
 from relex.training.history import Report
 from relex.training.model_card import TrainingFacts, metrics_json, model_card
@@ -63,7 +63,7 @@ def train(  # noqa: PLR0913 - every training needs all of them
     """
     # transformers draws progress bars while it reads and writes weights; a worker's log is not a terminal.
     disable_progress_bar()
-    target = read_all_examples(config.validation.like, config.data.encoding) if config.validation.like else []
+    target = read_all_examples(config.validation.like, config.data.reading) if config.validation.like else []
     validation = Validation(valid, str(config.data.valid), trained_on=train, target=target)
     with nullcontext(scratch) if scratch else tempfile.TemporaryDirectory() as work_folder:
         paths = TrainingPaths(folder, Path(work_folder), device)
@@ -101,7 +101,7 @@ def _train_one(
     texts = {METRICS: metrics_json(facts), TRAIN_CONFIG: config.to_yaml(), MODEL_CARD: model_card(facts)}
     if distributed.is_first():
         paths.folder.parent.mkdir(parents=True, exist_ok=True)
-        save(paths.folder, model, trained.tokenizer, texts, save_dtype(config))
+        save(paths.folder, model, trained.tokenizer, texts, weight_format(config))
     return TrainingOutcome(scores.micro_f1, scores.auprc, len(history.epochs))
 
 

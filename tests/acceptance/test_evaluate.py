@@ -51,27 +51,6 @@ def test_models_that_vote_are_a_model_like_any_other(trained):
     assert "tiny@1 is named twice" in trained.said
 
 
-def test_an_ensemble_is_compared_with_the_current_version_on_a_file_that_it_has_not_scored(trained):
-    lines = (trained.folder / "data" / "valid_data.csv").read_text("utf-8").splitlines(keepends=True)
-    (trained.folder / "small.csv").write_text("".join(lines[:41]), "utf-8")
-    before = next(each["model"] for each in trained.run_json("models") if each["current"])
-    trained.run("models", "promote", "folded")
-    try:
-        found = trained.run_json("ensemble", "tiny", "other", "--on", "small.csv", "--name", "pair")
-    finally:
-        trained.run("models", "promote", before)
-    assert len(found["jobs"]) == 2
-    jobs = {each["model"]: each for each in trained.run_json("jobs")[:3]}
-    assert jobs.keys() == {"tiny@1", "other@1", "folded@1"}
-    assert {(each["state"], each["total"]) for each in jobs.values()} == {("done", 40)}
-    rival = next(each for each in trained.run_json("models") if each["model"] == "folded@1")
-    (score,) = (each for each in rival["scores"] if each["data_sha256"] == found["sha256"])
-    own = next(each["headline"]["micro_f1"]["value"] for each in found["votes"] if each["vote"] == "soft")
-    assert found["current"] is (own > score["micro_f1"])
-    sign = ">" if found["current"] else "<="
-    assert found["reason"] == f"{own:.2f} {sign} {score['micro_f1']:.2f} micro-F1 on small.csv, against folded@1"
-
-
 def test_what_cannot_be_evaluated_is_refused_before_anything_is_queued(team):
     assert team.run("evaluate", "nobody", "--on", "data/test_data.csv", expected=3) == ""
     assert "no gold label in column label" in team.said

@@ -1,16 +1,18 @@
 """What a message about a file advises works when it is typed as printed."""
 
-import bz2
 import gzip
-import json
-import lzma
 import re
-import shutil
+import shlex
 import subprocess
+import sys
 
 import pytest
 
+from relex.hints import tables as hints
 from tests.corpus import csvs
+from tests.files.real_forms import AMBIGUOUS
+from tests.files.real_life import whole_rows, workbook
+from tests.processes import ROOT
 
 HEADER = csvs.HEADER + ",label"
 ROWS = csvs.table(csvs.row("1") + ",per:title", csvs.row("2") + ",per:titel", header=HEADER)
@@ -31,75 +33,145 @@ COMMANDS = (
 )
 
 
-def typed(command, said):
-    """Type the command of the last line as it stands there; the CSV that it makes."""
-    (line,) = re.findall(r"hint: .*: (.*)", said.lines[-1])
-    subprocess.run(["bash", "-c", line], cwd=command.folder, check=True, timeout=60)
-    return line.rpartition("> ")[2] if " > " in line else line.split()[-1]
+def options_of(said):
+    """The ways that the last line advises, each as the words that it adds to the command."""
+    advice = said.lines[-1].removeprefix("hint: ").partition(" reads")[0].partition(" takes")[0]
+    return [shlex.split(way) for way in advice.split(" or ")]
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda each: "-".join(each[:2]))
-@pytest.mark.parametrize("encoding", ["cp949", "utf-16", "utf-16-le"])
-def test_every_command_that_reads_a_csv_takes_the_encoding_that_it_advises(command, arguments, encoding):
-    (command.folder / "june.csv").write_bytes(ROWS.encode(encoding))
-    said = command.refuses(*arguments)
-    (advised,) = re.findall(r"hint: --encoding (\S+) reads it; or convert it: iconv ", said.lines[-1])
-    assert advised == encoding
-    assert BAD_ROW in command.refuses(*arguments, "--encoding", advised).lines
+def test_every_command_that_reads_a_table_takes_the_encoding_that_it_advises(command, arguments):
+    (command.folder / "june.csv").write_bytes(ROWS.encode("utf-16-le"))
+    (advised,) = options_of(command.refuses(*arguments))
+    assert advised == ["--encoding", "utf-16-le"]
+    assert BAD_ROW in command.refuses(*arguments, *advised).lines
 
 
-@pytest.mark.parametrize("encoding", ["cp949", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-@pytest.mark.hint("tables.encoding")
-def test_one_file_among_others_can_be_converted(command, encoding):
-    (command.folder / "june's.csv").write_bytes(ROWS.encode(encoding))
-    converted = typed(command, command.refuses("submit", "june's.csv")).strip("'").replace("'\"'\"'", "'")
-    assert BAD_ROW in command.refuses("submit", converted).lines
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda each: "-".join(each[:2]))
+@pytest.mark.parametrize("pack", [lambda text: text.encode("cp949"), lambda text: gzip.compress(text.encode("utf-16"))])
+def test_every_command_recognizes_the_form_of_a_table(command, arguments, pack):
+    (command.folder / "june.csv").write_bytes(pack(ROWS))
+    assert BAD_ROW in command.refuses(*arguments).lines
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda each: "-".join(each[:2]))
+def test_every_command_takes_the_other_options(command, arguments):
+    text = ROWS.replace("sentence,", "말,").replace("'start_idx': 11, 'end_idx': 13", "'start_idx': 12, 'end_idx': 14")
+    text = text.replace("'start_idx': 0, 'end_idx': 5", "'start_idx': 1, 'end_idx': 6")
+    (command.folder / "june.csv").write_text(text, "utf-8")
+    options = ("--columns", "sentence=말", "--offsets", "one-based", "--occurrence", "first", "--format", "csv")
+    assert BAD_ROW in command.refuses(*arguments, *options, "--delimiter", ",").lines
+
+
+def moved(cell, by):
+    """The cell of an entity with other offsets."""
+    return re.sub(r"(?<=_idx': )\d+", lambda match: str(int(match[0]) + by), cell)
+
+
+def good(*rows, header=csvs.HEADER):
+    return csvs.table(*rows, header=header).encode()
+
+
+FLAT = "subject_start,subject_end,subject_type,object_start,object_end,object_type"
+WORDS = "sentence,subject_word,subject_type,object_word,object_type"
+SOLVED = {
+    "an encoding that was said wrongly": (("--encoding", "cp949"), good(csvs.row("1"))),
+    "utf-16 without a mark": ((), good(csvs.row("1")).decode().encode("utf-16-be")),
+    "utf-16 that was called cp949": (("--encoding", "cp949"), good(csvs.row("1")).decode().encode("utf-16")),
+    "utf-8 or cp949": ((), AMBIGUOUS.encode("cp949")),
+    "a workbook that was called a CSV": (("--format", "csv"), workbook(("a", [csvs.HEADER.split(","), *whole_rows()]))),
+    "a CSV that was called Parquet": (("--format", "parquet"), good(csvs.row("1"))),
+    "an empty sheet": ((), workbook(("비었음", []), ("내 자료", [csvs.HEADER.split(","), *whole_rows()]))),
+    "no such sheet": (("--sheet", "x"), workbook(("내 자료", [csvs.HEADER.split(","), *whole_rows()]))),
+    "misspelled columns": ((), good(csvs.row("1"), header="id,sentense,subject_entty,object_entity")),
+    "a column that may be two": (
+        (),
+        good(f"{csvs.SENTENCE},{csvs.row('1')}", header=f"text,{csvs.HEADER.replace('sentence', '문장')}"),
+    ),
+    "offsets from one": (
+        (),
+        good(csvs.row("1", csvs.SENTENCE, moved(csvs.SUBJECT, 1), moved(csvs.OBJECT, 1))),
+    ),
+    "offsets in UTF-16": (
+        (),
+        good(csvs.row("1", "😀😀 " + csvs.SENTENCE, moved(csvs.SUBJECT, 5), moved(csvs.OBJECT, 5))),
+    ),
+    "offsets without words": ((), f"sentence,{FLAT}\n{csvs.SENTENCE},11,13,ORG,0,5,PER\n".encode()),
+    "a word that occurs twice": (
+        (),
+        good("비틀즈와 비틀즈의 링고,비틀즈,ORG,링고,PER", header=WORDS),
+    ),
+}
+"""Options and a file that is refused with them, until what the hint says is typed instead."""
+
+
+HINTED = {
+    "an encoding that was said wrongly": pytest.mark.hint("tables.encoding"),
+    "a workbook that was called a CSV": pytest.mark.hint("tables.format_"),
+    "an empty sheet": pytest.mark.hint("tables.sheet"),
+    "misspelled columns": pytest.mark.hint("tables.map_columns"),
+    "a column that may be two": pytest.mark.hint("tables.choose_column"),
+    "offsets from one": pytest.mark.hint("tables.offsets"),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=HINTED.get(name, ())) for name in SOLVED])
+def test_what_a_hint_says_reads_the_file_that_provoked_it(command, broker_url, monkeypatch, name):
+    monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
+    options, content = SOLVED[name]
+    (command.folder / "june.csv").write_bytes(content)
+    ways = options_of(command.refuses("submit", "june.csv", *options))
+    for way in ways:
+        kept = () if way[0] in options else options
+        assert command.run("submit", "june.csv", *kept, *way).code == 0, way
+    assert ways
+
+
+@pytest.mark.hint("tables.columns")
+@pytest.mark.parametrize("header", ["id,말,갑,을", "id,말,subject_entity,을"])
+def test_columns_of_unknown_names_are_mapped(command, broker_url, monkeypatch, header):
+    monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
+    (command.folder / "june.csv").write_bytes(good(csvs.row("1"), header=header))
+    advice = command.refuses("submit", "june.csv").lines[-1].removeprefix("hint: say which column is which: ")
+    names = [name for name in header.split(",") if name in "말갑을"]
+    for number, name in enumerate(names, 1):
+        advice = advice.replace(f"COLUMN{number}", name)
+    assert command.run("submit", "june.csv", *advice.split()).code == 0
 
 
 def test_advice_about_encodings_does_not_go_in_a_circle(command):
     content = ROWS.replace("노래", "@@").encode()
     (command.folder / "june.csv").write_bytes(content.replace(b"@@", b"\xff\xfe\x80"))
-    for encoding in ("utf-8", "cp949"):
-        hint = command.refuses("submit", "june.csv", "--encoding", encoding).lines[-1]
+    for options in ((), ("--encoding", "utf-8"), ("--encoding", "cp949")):
+        hint = command.refuses("submit", "june.csv", *options).lines[-1]
         assert hint == "hint: fix that line, or name the encoding that the file was saved in, as in --encoding cp949"
-    (command.folder / "june.csv").write_bytes(ROWS.encode())
-    assert command.refuses("submit", "june.csv", "--encoding", "cp949").lines[-1] == "hint: --encoding utf-8 reads it"
 
 
-@pytest.mark.parametrize(
-    ("program", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress), ("xz", lzma.compress), ("zstd", None)]
-)
 @pytest.mark.hint("tables.unpack")
-def test_what_is_packed_can_be_unpacked(command, program, pack):
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
-    packed = pack(ROWS.encode()) if pack else subprocess.check_output([program], input=ROWS.encode())
-    (command.folder / "june.csv").write_bytes(packed)
-    said = command.refuses("submit", "june.csv")
-    assert said.lines[-2] == f"error: june.csv: this is {program}, not a CSV"
-    assert BAD_ROW in command.refuses("submit", typed(command, said)).lines
+def test_a_workbook_that_is_packed_can_be_unpacked(command):
+    rows = [csvs.HEADER.split(","), *whole_rows()[:1], ["7", "x", "y", "{}"]]
+    (command.folder / "june's.xlsx.gz").write_bytes(gzip.compress(workbook(("a", rows))))
+    said = command.refuses("submit", "june's.xlsx.gz")
+    assert said.lines[-2] == "error: june's.xlsx.gz: a workbook inside gzip"
+    line = said.lines[-1].removeprefix("hint: unpack it first: ")
+    subprocess.run(["bash", "-c", line], cwd=command.folder, check=True, timeout=60)
+    (unpacked,) = command.folder.glob("*.unpacked")
+    assert "  row 3, id 7  subject_entity: " in command.refuses("submit", unpacked.name).err
 
 
-@pytest.mark.parametrize("lines", [False, True])
-@pytest.mark.hint("tables.from_json")
-def test_json_becomes_a_csv(command, lines):
-    rows = [
-        {
-            "id": f"0{number}",
-            "sentence": csvs.SENTENCE,
-            "subject_entity": {"word": "비틀즈", "start_idx": 11, "end_idx": 13, "type": "ORG"},
-            "object_entity": {"word": "조지 해리슨", "start_idx": 0, "end_idx": 5, "type": "PER"},
-            "label": label,
-        }
-        for number, label in enumerate(("per:title", "per:titel"))
-    ]
-    text = "\n".join(map(json.dumps, rows)) if lines else json.dumps(rows, indent=1)
-    (command.folder / "my rows.json").write_text(text, "utf-8")
-    said = command.refuses("submit", "my rows.json")
-    assert said.lines[-2] == f"error: my rows.json: this is JSON{' Lines' if lines else ''}, not a CSV"
-    typed(command, said)
-    report = command.refuses("submit", "my rows.from-json.csv").lines
-    assert BAD_ROW.replace("id 2", "id 01") in report
+def test_the_page_about_types_is_there():
+    assert (ROOT / hints.TYPES_PAGE).is_file()
+
+
+@pytest.mark.hint("tables.install_pyarrow")
+def test_pyarrow_is_what_reads_parquet_where_it_is_installed(command, monkeypatch):
+    (command.folder / "june.parquet").write_bytes(b"PAR1....")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    said = command.refuses("submit", "june.parquet")
+    assert said.lines[0] == "error: june.parquet: reading Parquet needs pyarrow"
+    *python, option, action, package = shlex.split(said.lines[1].removeprefix("hint: install it: "))
+    assert (option, action) == ("pip", "install")
+    subprocess.run([*python, "pip", "show", "--quiet", package.partition("==")[0]], check=True, timeout=60)
 
 
 @pytest.mark.parametrize(

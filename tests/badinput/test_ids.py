@@ -41,7 +41,7 @@ def ask(request, command, two):
 @pytest.mark.parametrize(("id_", "called"), ids.NO_JOB.items(), ids=lambda text: ascii(text)[:20])
 def test_an_id_of_nothing(ask, id_, called):
     newest_first = ", ".join(reversed(ask.two))
-    several = f"error: {id_} matches several jobs: {newest_first}; type more of the id"
+    several = f"error: {id_} matches several jobs: {newest_first}; use a longer prefix"
     assert ask(id_) == [several if called is None else f"error: no job has the id {called}; `relex jobs` lists them"]
 
 

@@ -15,9 +15,10 @@ from relex.errors import InvalidConfig, InvalidCsv, did_you_mean, printable, quo
 from relex.files import entities
 from relex.files.columns import BadCell
 from relex.files.entities import read_entity
-from relex.files.problems import describe_problems
+from relex.files.facts import describe_problems
+from relex.files.options import ReadOptions
 from relex.files.reading import read_examples
-from relex.files.validation import check_csv
+from relex.files.validation import check_table
 from relex.labels import ENTITY_TYPES, RELATIONS
 from relex.training.recipe.config import TrainingConfig, load_config
 from tests.corpus import csvs, recipes
@@ -88,13 +89,14 @@ def written(rows):
 def test_a_file_is_read_exactly_or_refused_in_words(tmp_path, content, encoding):
     path = tmp_path / "june.csv"
     path.write_bytes(content)
-    facts, refusal = tried(InvalidCsv, check_csv, path, encoding, tmp_path / "bad.csv")
+    options = ReadOptions(encoding=encoding)
+    facts, refusal = tried(InvalidCsv, check_table, path, options, tmp_path / "bad.csv")
     if facts is None:
         assert refusal.startswith("june.csv: ")
         assert [line.startswith("hint: ") for line in refusal.split("\n")] in ([False], [False, True])
         assert len(refusal) < 1_000
         return
-    examples = list(read_examples(path, facts))
+    examples = list(read_examples(path, facts, options))
     assert facts.accepted + facts.rejected == facts.rows
     assert [example.row_no for example in examples] == list(range(facts.accepted))
     assert len({example.id for example in examples}) == facts.accepted

@@ -8,16 +8,16 @@ import pytest
 
 from relex.errors import RelexError
 from relex.files.reading import read_examples
-from relex.files.validation import check_csv
+from relex.files.validation import check_table
 from relex.flows.lease import LeaseTerms
 from relex.flows.pending_rows import MAX_MESSAGE_CHARS
 from relex.flows.score import Worker, score_next
-from relex.flows.submit import SubmitOptions, submit
+from relex.flows.submit import SubmitOptions
 from relex.inference.ensemble import open_scorer
 from relex.registry.model_versions import SHIPPED
 from tests.corpus.checkpoints import config
 from tests.corpus.csvs import OBJECT, SENTENCE, SUBJECT, row, table
-from tests.factories import FakeScorer
+from tests.factories import FakeScorer, submit_file
 
 FAR = " 그리고" * 300
 WORD = " ".join("가" * 200)
@@ -58,9 +58,9 @@ def scored(command, database):
     def run(rows, scorer):
         path = command.folder / "rows.csv"
         path.write_text(table(*rows), "utf-8")
-        facts = check_csv(path)
+        facts = check_table(path)
         assert facts.accepted == len(rows), facts.problems
-        job = submit(database, path, facts, SubmitOptions(fresh=True), 512).job_id
+        job = submit_file(database, path, SubmitOptions(fresh=True)).job_id
         assert score_next(database, Worker("me", lambda *_: scorer, LeaseTerms(60, 60, lambda: False)))
         assert command.run("export", job, "--out", "out").code == 0
         errors = command.folder / "out" / f"{job}.errors.csv"
@@ -126,7 +126,7 @@ def test_the_shipped_model_scores_all_that_can_be_scored(scored, model):
 @pytest.mark.parametrize("name", ["a-megabyte", "long", "far-apart"])
 def test_a_sentence_that_is_too_long_keeps_both_entities(tmp_path, model, name):
     (tmp_path / "rows.csv").write_text(table(ROWS["good"], ROWS[name]), "utf-8")
-    facts = check_csv(tmp_path / "rows.csv")
+    facts = check_table(tmp_path / "rows.csv")
     short, long = model._encoder.encode(list(read_examples(tmp_path / "rows.csv", facts)))
     assert (short.truncated, long.truncated) == (False, True)
     assert long.input_ids[slice(*long.subject)] == short.input_ids[slice(*short.subject)]

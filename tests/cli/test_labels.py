@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 
 from cli.labels import labels_command
-from relex.files.validation import check_csv
+from relex.files.validation import check_table
 from relex.label_examples import ENTITY_TYPE_EXAMPLES, RELATION_EXAMPLES
 from relex.labels import ENTITY_TYPES, RELATIONS
 
@@ -45,7 +45,7 @@ def test_json_has_every_example_as_a_row_that_submit_takes(tmp_path):
         for each in data["relations"]:
             entities = (json.dumps(each[role], ensure_ascii=False) for role in ("subject", "object"))
             rows.writerow([each["relation"], each["sentence"], *entities, each["relation"]])
-    facts = check_csv(tmp_path / "examples.csv")
+    facts = check_table(tmp_path / "examples.csv")
     assert (facts.accepted, facts.labeled, facts.notes) == (30, 30, ())
 
 

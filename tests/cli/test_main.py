@@ -103,7 +103,7 @@ def types(capsys, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error", "command"),
     [
-        (["submit"], "error: missing argument 'CSV'", "relex submit"),
+        (["submit"], "error: missing argument 'FILE...'", "relex submit"),
         (["export"], "error: missing option '--out'", "relex export"),
         (["submt"], "error: no such command 'submt' (did you mean submit?)", "relex"),
         (["jobs", "-n", "0"], "error: invalid value for '-n': 0 is not in the range x>=1", "relex jobs"),

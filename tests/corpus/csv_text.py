@@ -12,7 +12,7 @@ OBJECT = "{'word': '조지 해리슨', 'start_idx': 0, 'end_idx': 5, 'type': 'PE
 HEADER = "id,sentence,subject_entity,object_entity"
 
 
-NO_COLUMNS = "no column id, sentence, subject_entity, object_entity"
+NO_COLUMNS = "no column sentence, subject_entity, object_entity"
 
 
 NESTED = '{"a":' * 3_000

@@ -19,7 +19,7 @@ def test_bars_are_as_long_as_their_shares():
     assert third == pytest.approx(first / 2, abs=0.1)
     assert fourth == 0
     assert [rect.get("class") for rect in svg.iter("rect")] == ["file0", "file2"] * 2
-    assert words(svg) == ["a", "50.0 %", "10.0 %", "b", "25.0 %", "0.0 %"]
+    assert words(svg) == ["a", "50.0%", "10.0%", "b", "25.0%", "0.0%"]
 
 
 def test_cells_are_as_strong_as_their_shares():
@@ -44,7 +44,7 @@ def test_outlines_are_as_high_as_their_shares():
     assert bottom - first[5][1] == pytest.approx(PLOT_HEIGHT / 3)
     assert bottom - second[1][1] == bottom - second[-2][1] == pytest.approx(PLOT_HEIGHT * 0.5 / 0.75)
     assert first[-2][1] == first[-1][1] == bottom
-    assert {"75.0 % of the rows", "128", "160"} <= set(words(svg))
+    assert {"75.0% of the rows", "128", "160"} <= set(words(svg))
     lines = [float(line.get("x1")) for line in svg.iter("line")]
     assert lines == pytest.approx([first[1 + 2 * 8][0], first[1 + 2 * 10][0]], abs=0.1)  # 128 / 16, 160 / 16
 

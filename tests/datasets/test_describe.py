@@ -11,7 +11,7 @@ from relex.datasets.describe import CHARACTERS, TOKENS, Conflict, describe, meas
 from relex.domain.mix import psi
 from relex.errors import InvalidCsv
 from relex.files.reading import read_examples
-from relex.files.validation import check_csv
+from relex.files.validation import check_table
 from tests.factories import example
 
 
@@ -112,7 +112,7 @@ def test_every_length_falls_into_the_bin_that_names_it(scale):
 
 def test_what_is_known_of_klue_re(klue):
     names = ["train_data.csv", "valid_data.csv", "test_data.csv"]
-    description = describe({name: list(read_examples(klue / name, check_csv(klue / name))) for name in names})
+    description = describe({name: list(read_examples(klue / name, check_table(klue / name))) for name in names})
     train, valid, test = description.files
     assert (train.rows, valid.rows, test.rows, test.labeled) == (25_976, 6_494, 7_765, 0)
     assert (train.duplicates, train.conflicts) == (33, 5)

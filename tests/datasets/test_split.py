@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sklearn.model_selection import train_test_split
 
-from relex.datasets.split import grouped, stratified
+from relex.datasets.split import grouped_split, stratified_split
 from relex.errors import InvalidCsv, InvalidInput
 from relex.files.reading import read_labeled_examples
 from tests.factories import example
@@ -45,7 +45,7 @@ def texts(examples, rows):
 
 
 def test_stratified_is_scikit_learns_split():
-    split = stratified(LABELS, 0.2, seed=7)
+    split = stratified_split(LABELS, 0.2, seed=7)
     train, valid = train_test_split(range(100), test_size=0.2, stratify=LABELS, random_state=7)
     assert split.train == tuple(sorted(train))
     assert split.valid == tuple(sorted(valid))
@@ -54,40 +54,40 @@ def test_stratified_is_scikit_learns_split():
     assert split.largest_group == 1
 
 
-@pytest.mark.parametrize("rule", [stratified, grouped])
+@pytest.mark.parametrize("rule", [stratified_split, grouped_split])
 def test_the_seed_decides(rule, crowd):
-    rows = LABELS if rule is stratified else crowd
+    rows = LABELS if rule is stratified_split else crowd
     assert rule(rows, seed=1) == rule(rows, seed=1)
     assert rule(rows, seed=1).valid != rule(rows, seed=2).valid
 
 
 def test_a_label_with_one_row_is_named():
     with pytest.raises(InvalidCsv, match=r"only one row has the label org:dissolved, per:religion: .* add a row"):
-        stratified([*LABELS, "per:religion", "org:dissolved"])
+        stratified_split([*LABELS, "per:religion", "org:dissolved"])
 
 
 def test_fewer_validation_rows_than_labels_are_refused():
     with pytest.raises(InvalidCsv, match=r"6 rows with 3 labels cannot be split at 0.2"):
-        stratified(["a", "a", "b", "b", "c", "c"], 0.2)
+        stratified_split(["a", "a", "b", "b", "c", "c"], 0.2)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.2, 20.0])
 def test_a_share_lies_between_0_and_1(share, crowd):
     with pytest.raises(InvalidInput, match="is not a share of the rows"):
-        stratified(LABELS, share)
+        stratified_split(LABELS, share)
     with pytest.raises(InvalidInput, match="is not a share of the rows"):
-        grouped(crowd, share)
+        grouped_split(crowd, share)
 
 
 def test_grouped_sides_share_no_text_and_lose_no_row(crowd):
-    split = grouped(crowd, 0.2)
+    split = grouped_split(crowd, 0.2)
     assert sorted(split.train + split.valid) == list(range(len(crowd)))
     assert not texts(crowd, split.train) & texts(crowd, split.valid)
     assert split.largest_group > 10, "the crowd must hang together for this to mean anything"
 
 
 def test_grouped_fills_every_labels_share_and_no_more(crowd):
-    split = grouped(crowd, 0.2)
+    split = grouped_split(crowd, 0.2)
     counts = Counter(item.label for item in crowd)
     for label, count in counts.items():
         assert 0.8 * 0.2 * count < split.valid_labels[label] <= round(0.2 * count)
@@ -102,7 +102,7 @@ def test_what_hangs_together_over_others_stays_together(seed):
         linked(2, "나", "사", "오"),  # shares the sentence of row 1
     ]
     free = [linked(row, f"s{row}", f"a{row}", f"b{row}") for row in range(3, 10)]
-    split = grouped(chain + free, 0.5, seed)
+    split = grouped_split(chain + free, 0.5, seed)
     assert split.largest_group == 3
     assert len({row in split.valid for row in range(3)}) == 1
     assert len(split.valid) == 5
@@ -111,17 +111,17 @@ def test_what_hangs_together_over_others_stays_together(seed):
 def test_one_group_cannot_be_split():
     tied = [linked(row, f"문장 {row}", "서울", f"객체 {row}") for row in range(10)]
     with pytest.raises(InvalidCsv, match=r"10 rows are connected .* up to 10, .* split without groups"):
-        grouped(tied)
+        grouped_split(tied)
 
 
 def test_an_example_without_label_is_named(crowd):
     with pytest.raises(InvalidCsv, match="id id-3 has no label"):
-        grouped([*crowd[:3], example(3)])
+        grouped_split([*crowd[:3], example(3)])
 
 
 def test_the_figures_that_the_docstring_says(klue):
     examples = read_labeled_examples(klue / "train_data.csv")
-    split = grouped(examples)
+    split = grouped_split(examples)
     assert (len(split.train), len(split.valid), split.largest_group) == (20_913, 5_063, 15_818)
     assert split.valid_labels["org:member_of"] == 299 - 61
     assert not texts(examples, split.train) & texts(examples, split.valid)

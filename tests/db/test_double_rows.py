@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from psycopg import errors
 
-from relex.db import examples, jobs, shards
+from relex.db import examples, jobs, results, shards
 from relex.db.connection import driver
 from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import JobState, NewJob
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
-from tests.factories import FakeScorer, example, make_job, prediction, register_model
+from tests.factories import FakeScorer, example, make_job, prediction, register_model, without_cells
 from tests.job_steps import assert_books_balance
 
 
@@ -38,14 +38,14 @@ def test_an_error_that_passes_on_equal_rows_leaves_each_row_one_result(database,
     items = [replace(example(0), row_no=row_no, id=f"id-{row_no}") for row_no in range(4)] + [example(4), example(5)]
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("key", "a.csv", "0" * 64, model, len(items), 0, fresh=fresh))
-        examples.copy_in(tx, job_id, items)
-        shards.cut(tx, job_id, len(items), 8)
+        examples.copy_in(tx, job_id, without_cells(items))
+        shards.create_shards(tx, job_id, len(items), 8)
     scorer = Passing(bad, times)
     assert score_next(database, Worker("me", lambda *_: scorer, LeaseTerms(60, 60, lambda: False)))
     assert_books_balance(database)
     with database.transaction() as tx:
         progress = jobs.progress(tx, jobs.find(tx, job_id))
-        ids = [id_ for id_, *_ in examples.errors_of(tx, job_id)]
+        ids = [id_ for id_, *_ in results.errors_of(tx, job_id)]
     assert (progress.state, progress.done, len(ids)) == (JobState.DONE, 6, progress.failed)
     assert not set(ids) & {"id-4", "id-5"}
 

@@ -10,7 +10,7 @@ import pytest
 from psycopg.pq import Conninfo
 from sqlalchemy import make_url
 
-from relex.db import examples, jobs
+from relex.db import jobs, results
 from relex.db.connection import VALUE_FORMATS, Database
 from relex.embedded.users import use
 from relex.environment import isolate
@@ -44,7 +44,7 @@ def exported(database, job):
     with database.transaction() as tx:
         progress = jobs.progress(tx, jobs.find(tx, job.id))
         assert (progress.done, progress.since.tzinfo) != (0, None)
-        return b"".join(map(bytes, examples.copy_out(tx, job.id)))
+        return b"".join(map(bytes, results.copy_csv(tx, job.id)))
 
 
 @pytest.mark.parametrize("snapshot", [False, True])

@@ -129,7 +129,7 @@ def fall_stalled_in_a_sweep(database):
     with database.transaction() as stalled:
         assert leases.try_lock_sweep(stalled)
         wait_until(lambda: sweep(database).shards == 1)
-        jobs.ended(stalled)
+        jobs.find_unclosed(stalled)
 
 
 def job_of(tx):

@@ -11,7 +11,7 @@ from relex.encoding.markers import Scheme, mark, marker_tokens
 from relex.encoding.plain_text import _encoded
 from relex.encoding.tokens import Encoder
 from relex.files.reading import read_examples, read_labeled_examples
-from relex.files.validation import check_csv
+from relex.files.validation import check_table
 from relex.model.checkpoint import load
 from relex.model.markers import add_markers
 from relex.registry.model_versions import SHIPPED
@@ -182,7 +182,7 @@ def test_the_case_of_a_public_bug_report(starter):
     path = ROOT.parent / "shared" / "cases" / "a24_control_tokens.csv"
     if not path.is_file():
         pytest.skip("the cases are not here")
-    examples = list(read_examples(path, check_csv(path)))
+    examples = list(read_examples(path, check_table(path)))
     markers = starter.tokenizer.convert_tokens_to_ids(marker_tokens(starter._scheme))
     controls = {*starter.tokenizer.all_special_ids, *markers} - {starter.tokenizer.unk_token_id}
     for encoded in starter.encode(examples):

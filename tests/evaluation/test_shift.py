@@ -10,7 +10,7 @@ from relex.domain.mix import describe_psi, psi, type_pair, type_pair_and_source
 from relex.errors import InvalidInput
 from relex.evaluation.shift import BOUND, weights
 from relex.files.reading import read_examples
-from relex.files.validation import check_csv
+from relex.files.validation import check_table
 from tests.factories import example
 
 
@@ -104,7 +104,7 @@ def test_a_missing_source_is_a_category_of_its_own():
 @pytest.fixture(scope="module")
 def real(klue):
     paths = [klue / name for name in ("valid_data.csv", "test_data.csv")]
-    return [list(read_examples(path, check_csv(path))) for path in paths]
+    return [list(read_examples(path, check_table(path))) for path in paths]
 
 
 def test_the_shift_of_klue_re(real):

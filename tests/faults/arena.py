@@ -17,11 +17,11 @@ from relex.db import jobs, migrate
 from relex.db.connection import Database
 from relex.domain.jobs import JobId, Progress
 from relex.errors import DatabaseUnreachable, ServiceUnreachable
-from relex.files.validation import check_csv
-from relex.flows.submit import SubmitOptions, submit
+from relex.files.validation import check_table
+from relex.flows.submit import SubmitOptions
 from relex.registry import model_versions
 from relex.settings import Settings
-from tests.factories import register_model
+from tests.factories import register_model, submit_file
 from tests.faults import truth
 from tests.faults.fleet import TERMS, Fleet
 from tests.faults.proxy import Action, Moment, Trap, Traps
@@ -115,8 +115,8 @@ class Arena:
     def submit(self, path: Path | None = None, shards: int = 12, options: SubmitOptions = PLAINLY) -> JobId:
         """Queue a file in about so many shards, and ring as the command does."""
         path = path or self.file()
-        facts = check_csv(path, options.encoding)
-        queued = submit(self.database, path, facts, options, -(-facts.accepted // shards))
+        rows = check_table(path).accepted
+        queued = submit_file(self.database, path, options, -(-rows // shards))
         self.ring(queued.shards)
         return queued.job_id
 

@@ -9,7 +9,7 @@ from relex.db.connection import Database
 from relex.domain.examples import Example
 from relex.domain.jobs import JobId, JobState
 from relex.errors import DatabaseUnreachable
-from relex.flows.export import export
+from relex.flows.export import ExportOptions, export
 from relex.flows.status import job_status
 from tests.faults import truth
 
@@ -101,7 +101,7 @@ def _end_of(database: Database, job: JobId, deadline: float, result: Result) -> 
 def _compare(database: Database, folder: Path, each: Expected, result: Result) -> None:
     result.lost += _count(database, LOST, each.job) - len(each.missing)
     result.doubled += _count(database, DOUBLED, each.job)
-    files = export(database, each.job, folder, partial=each.state is not JobState.DONE)
+    files = export(database, each.job, folder, ExportOptions(partial=each.state is not JobState.DONE))
     found = files.predictions.read_bytes()
     without = each.failed | each.missing
     due = each.undisturbed or truth.exported(item for item in each.examples if item.row_no not in without)

@@ -6,6 +6,7 @@ import pytest
 
 from relex.domain.examples import Entity
 from relex.files.columns import BadCell
+from relex.files.conventions import Conventions
 from relex.files.entities import check_apart, read_entity
 
 SENTENCE = "조지 해리슨이 쓰고 비틀즈가 1969년 앨범에 담은 노래다."
@@ -154,7 +155,7 @@ def test_decomposed_text_is_composed_and_offsets_move_along(form, counted_in, se
     shown = unicodedata.normalize("NFD" if counted_in == NFD else "NFC", "비틀즈")
     start = counted_in.index(shown)
     assert read_entity(str(cell(word, start, start + len(shown) - 1)), sentence) == BEATLES
-    exclusive = read_entity(str(cell(word, start, start + len(shown))), sentence, end_exclusive=True)
+    exclusive = read_entity(str(cell(word, start, start + len(shown))), sentence, Conventions(end_exclusive=True))
     assert exclusive == BEATLES
 
 

@@ -1,13 +1,14 @@
 import pytest
 
 from relex.errors import InvalidCsv
+from relex.files.options import ReadOptions
 from relex.files.reading import read_examples
-from relex.files.validation import check_csv
+from relex.files.validation import check_table
 
 
-def refusal(path, encoding="utf-8"):
+def refusal(path, encoding=None):
     with pytest.raises(InvalidCsv) as caught:
-        check_csv(path, encoding)
+        check_table(path, ReadOptions(encoding=encoding))
     return str(caught.value)
 
 
@@ -27,22 +28,30 @@ def refusal(path, encoding="utf-8"):
 @pytest.mark.parametrize("lineterminator", ["\n", "\r\n", "\r"])
 def test_encodings_and_line_ends(save, row, written, report, shown, lineterminator):
     path = save([row(), row()], written, lineterminator)
-    facts = check_csv(path, report)
-    assert (facts.encoding, facts.rows, facts.rejected, facts.size) == (shown, 2, 0, path.stat().st_size)
-    assert [example.sentence for example in read_examples(path, facts)] == [row()["sentence"]] * 2
+    facts = check_table(path, ReadOptions(encoding=report))
+    assert (facts.form.encoding, facts.rows, facts.rejected, facts.size) == (shown, 2, 0, path.stat().st_size)
+    assert [example.sentence for example in read_examples(path, facts, ReadOptions(encoding=report))] == [
+        row()["sentence"]
+    ] * 2
 
 
 def test_the_bom_stays_out_of_a_quoted_header(save, row):
     path = save([row()], "utf-8-sig")
     path.write_bytes(path.read_bytes().replace(b"id,", b'"id",', 1))
-    assert check_csv(path).accepted == 1
+    assert check_table(path).accepted == 1
 
 
-def test_korean_excel_is_recognised(save, row):
-    path = save([row(), row(), row()], "cp949")
-    first, hint = refusal(path).split("\n")
-    assert first == "june.csv: line 2: byte 0xc1 is not utf-8"
-    assert hint.startswith("hint: --encoding cp949 reads it; or convert it: iconv -f CP949 -t UTF-8 -- ")
+@pytest.mark.parametrize("encoding", ["cp949", "utf-16", "utf-16-le", "utf-32"])
+def test_an_encoding_is_recognized(save, row, encoding):
+    path = save([row(), row(), row()], encoding)
+    if encoding == "utf-16-le":
+        assert refusal(path).split("\n") == [
+            "june.csv: this is UTF-16 without its mark",
+            "hint: --encoding utf-16-le reads it",
+        ]
+        return
+    facts = check_table(path)
+    assert (facts.form.codec, facts.accepted) == (encoding, 3)
 
 
 def test_a_broken_byte_far_into_the_file_is_found(save, row):
@@ -51,7 +60,7 @@ def test_a_broken_byte_far_into_the_file_is_found(save, row):
     assert len(path.read_bytes()) > 2 * (1 << 20)
     raw[8_000] = raw[8_000].replace("노래".encode(), b"\xff", 1)
     path.write_bytes(b"\n".join(raw))
-    (problem,) = check_csv(path).problems
+    (problem,) = check_table(path).problems
     assert (problem.line, problem.id, problem.code, problem.message) == (
         8001,
         "7999",
@@ -63,7 +72,7 @@ def test_a_broken_byte_far_into_the_file_is_found(save, row):
 def test_a_file_cut_within_a_character(save, row):
     path = save([row()])
     path.write_bytes(path.read_bytes() + "1,가".encode()[:-1])
-    (problem,) = check_csv(path).problems
+    (problem,) = check_table(path).problems
     assert (problem.line, problem.message) == (3, "byte 0xea is not utf-8")
 
 
@@ -92,11 +101,11 @@ def test_utf16_without_its_mark(save, row):
             b"id,sentense,subject_entity,x\n",
             "line 1: no column sentence, object_entity; not known: sentense (did you mean sentence?), x",
         ),
-        (b"just some text\n", "no column id, sentence, subject_entity, object_entity"),
-        (b'"id,sentence\n', "no column id"),
+        (b"just some text\n", "no column sentence, subject_entity, object_entity"),
+        (b'"id,sentence\n', "no column sentence"),
         (b"PK\x03\x04....", "a zip archive"),
-        (b"\x1f\x8b\x08", "this is gzip, not a CSV"),
-        ("id,sentence".encode("utf-16"), "hint: --encoding utf-16 reads it"),
+        (b"\x1f\x8b\x08", "gzip cannot unpack it"),
+        ("id,sentence".encode("utf-16"), "line 1: no column subject_entity, object_entity"),
     ],
 )
 def test_files_that_are_refused_whole(tmp_path, content, said):
@@ -112,11 +121,12 @@ def test_what_cannot_be_opened(tmp_path):
         "none.csv: cannot be read: No such file or directory; check the name and the folder"
     )
     assert "cannot be read" in refusal(tmp_path)
-    assert "unknown encoding 'cp9499'" in refusal(tmp_path, "cp9499")
-    assert "unknown encoding 'rot13'" in refusal(tmp_path, "rot13")
+    (tmp_path / "june.csv").touch()
+    assert "unknown encoding 'cp9499'" in refusal(tmp_path / "june.csv", "cp9499")
+    assert "unknown encoding 'rot13'" in refusal(tmp_path / "june.csv", "rot13")
 
 
 def test_a_line_without_end_is_refused(save, row, monkeypatch):
     path = save([row()])
-    monkeypatch.setattr("relex.files.records.MAX_LINE", 100)
+    monkeypatch.setattr("relex.files.forms.form.MAX_LINE", 100)
     assert "a line is longer than 100 characters" in refusal(path)

@@ -1,9 +1,12 @@
+import csv
 import errno
+import io
 
 import pytest
 
 from relex.domain.examples import Prediction
 from relex.errors import RelexError
+from relex.files.csv_writer import CsvWriter
 from relex.files.writing import write_errors, write_flips, write_labeled_predictions, write_predictions
 from tests.factories import example
 
@@ -22,17 +25,18 @@ def test_errors_are_quoted_where_needed(tmp_path):
     assert (tmp_path / "errors.csv").read_text("utf-8") == 'id,code,message\n7,poison,"쉼표, ""따옴표"""\n'
 
 
-def test_evaluated_examples_and_flips_have_their_words_and_labels(tmp_path):
+def test_evaluated_examples_and_flips_have_their_words_and_labels_and_open_in_excel(tmp_path):
+    """A double click on a CSV shows Hangul only with a BOM; Excel's own line ends are CRLF."""
     cells = "id-1,회사1의 대표는 김1이다.,회사1,김1,per:title"
     write_labeled_predictions(
         tmp_path / "gold.csv", [example(1, "per:title")], [Prediction(1, "per:spouse", (0.25, 0.75))]
     )
-    assert (tmp_path / "gold.csv").read_text("utf-8") == (
-        f'id,sentence,subject,object,gold,pred_label,probs\n{cells},per:spouse,"[0.25, 0.75]"\n'
+    assert (tmp_path / "gold.csv").read_bytes().decode() == (
+        f'\ufeffid,sentence,subject,object,gold,pred_label,probs\r\n{cells},per:spouse,"[0.25, 0.75]"\r\n'
     )
     write_flips(tmp_path / "flips.csv", [(example(1, "per:title"), "per:title", "per:spouse", "A")])
-    assert (tmp_path / "flips.csv").read_text("utf-8") == (
-        f"id,sentence,subject,object,gold,A,B,right\n{cells},per:title,per:spouse,A\n"
+    assert (tmp_path / "flips.csv").read_bytes().decode() == (
+        f"\ufeffid,sentence,subject,object,gold,A,B,right\r\n{cells},per:title,per:spouse,A\r\n"
     )
 
 
@@ -76,3 +80,12 @@ def test_a_written_file_has_ordinary_rights(tmp_path):
     ordinary.touch()
     write_predictions(tmp_path / "out.csv", [])
     assert (tmp_path / "out.csv").stat().st_mode == ordinary.stat().st_mode
+
+
+def test_a_lone_carriage_return_is_quoted_with_any_line_end():
+    """Python's writer of "\n" lines leaves it bare, and every reader takes it for the end of a line."""
+    rows = [["a\rb", "c"], ["\r", ""], ["d\r\n", "e\n"]]
+    for writer_of in (CsvWriter, CsvWriter.for_eyes):
+        file = io.BytesIO()
+        writer_of(file).write_rows(rows)
+        assert list(csv.reader(io.StringIO(file.getvalue().decode("utf-8-sig"), newline=""))) == rows

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from relex.db import model_versions as versions
-from relex.files.text import sha256_of
+from relex.files.paths import sha256_of
 from relex.labels import RELATIONS
 from relex.model import folder
 from tests.processes import ROOT

@@ -24,7 +24,10 @@ from relex.registry.importing import import_folder
 from relex.registry.model_versions import checkpoint_folder, version_dir
 from relex.registry.promotion import Decision
 from relex.settings import Settings
-from tests.factories import FakeScorer, example, prediction
+from tests.command_line import run_command
+from tests.factories import FakeScorer, example, prediction, without_cells, write_csv
+from tests.job_steps import scoring
+from tests.processes import environment
 
 ROWS = 60
 FILE = "0" * 64
@@ -77,8 +80,8 @@ def scored(database, settings):
             job_id = jobs.insert_job(tx, NewJob(f"{name}-{first}", "gold.csv", FILE, str(version), ROWS, 0))
             rows = (example(first + row) for row in range(ROWS))
             gold = (replace(row, row_no=row.row_no - first, label=prediction(row).label) for row in rows)
-            examples.copy_in(tx, job_id, gold)
-            shards.cut(tx, job_id, ROWS, 16)
+            examples.copy_in(tx, job_id, without_cells(gold))
+            shards.create_shards(tx, job_id, ROWS, 16)
         while score_next(database, Worker("fake", lambda model, _: SCORERS[model], LeaseTerms(60, 600, lambda: False))):
             pass
         return job_id
@@ -124,8 +127,8 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
     registered = register(database, settings, evaluation_report, Vote.SOFT, "both")
     assert registered.version.trained_on == tuple(files)
     text = "\n".join(map(render, ensemble_parts(evaluation_report)))
-    assert "note: even@1 was trained on a.csv, which is no longer at its path: its rows are not compared" in text
-    assert "warning: odd@1 was trained on this file: its scores say nothing about other rows" in text
+    assert "note: even@1 was trained on a.csv, which is missing or changed: its rows are not compared" in text
+    assert "warning: odd@1 was trained on this file: its scores do not show how it generalizes" in text
     assert ensemble_data(evaluation_report, registered)["precision"] == "fp32"
     generalization = Settings(home=tmp_path / "elsewhere")
     place = version_dir(settings, registered.version)
@@ -170,6 +173,31 @@ def test_only_what_beats_the_current_version_on_the_same_file_becomes_current(da
     registered = register(database, settings, evaluation_report, Vote.SOFT, "both")
     assert (registered.decision.promoted, current(database)) == (True, "both@1")
     assert registered.decision.reason == "100.00 > 99.00 micro-F1 on gold.csv, against rival@1"
+
+
+def test_the_command_scores_the_file_with_the_current_version_too_and_compares(
+    database, settings, scored, broker_url, tmp_path
+):
+    """Nobody has scored this file with `good` before, so the command queues a job for it, as for the members."""
+    for name in ("even", "odd", "good"):
+        scored(name)
+    with database.transaction() as tx:
+        model_versions.promote(tx, model_versions.find(tx, "good@1"))
+    rows = [replace(each, label=prediction(each).label) for each in map(example, range(ROWS))]
+    write_csv(tmp_path / "gold.csv", rows)
+    env = environment(database_url=database.url, broker_url=broker_url, home=settings.home)
+    words = ("ensemble", "even", "odd", "--on", "gold.csv", "--name", "both", "--json")
+    with scoring(database.url, lambda model, _: SCORERS[model]):
+        done = run_command(*words, env=env, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    with database.transaction() as tx:
+        newest = {job.model: job.file_sha256 for job in jobs.newest(tx, 3)}
+        rival = model_versions.find(tx, "good@1").score_on(found["sha256"])
+    assert newest == dict.fromkeys(("even@1", "odd@1", "good@1"), found["sha256"])
+    assert rival.micro_f1 < 100
+    assert found["reason"] == f"100.00 > {rival.micro_f1:.2f} micro-F1 on gold.csv, against good@1"
+    assert (found["current"], current(database)) == (True, "both@1")
 
 
 def test_the_same_ensemble_is_evaluated_again_by_another_file(database, settings, scored):
@@ -239,8 +267,8 @@ def test_jobs_of_other_rows_and_unended_jobs_are_refused(database, scored):
         evaluate_ensemble(database, load_evaluator(), [even, scored("odd", first=7)])
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("open", "gold.csv", FILE, "odd@1", ROWS, 0))
-        examples.copy_in(tx, job_id, map(example, range(ROWS)))
-        shards.cut(tx, job_id, ROWS, 16)
+        examples.copy_in(tx, job_id, without_cells(map(example, range(ROWS))))
+        shards.create_shards(tx, job_id, ROWS, 16)
     with pytest.raises(JobNotDone):
         evaluate_ensemble(database, load_evaluator(), [even, job_id])
 

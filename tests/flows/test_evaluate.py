@@ -14,7 +14,7 @@ from relex.domain.jobs import NewJob
 from relex.domain.versions import TrainingFile
 from relex.errors import InvalidInput, JobNotDone, ModelNotFound, RelexError
 from relex.evaluation.metrics import auprc, micro_f1
-from relex.files.text import sha256_of
+from relex.files.paths import sha256_of
 from relex.flows.compare import (
     Change,
     compare,
@@ -31,7 +31,7 @@ from relex.labels import RELATIONS
 from relex.lazy import load_evaluator
 from relex.model import folder
 from relex.settings import Settings
-from tests.factories import FakeScorer, example, prediction
+from tests.factories import FakeScorer, example, prediction, without_cells
 from tests.faults.truth import HEADER, cell
 
 ROWS = 60
@@ -75,8 +75,8 @@ def queued(database, name, labels=RELATIONS, first=0):
     with database.transaction() as tx:
         version = model_versions.register(tx, name, labels, {"config.json": name})
         job_id = jobs.insert_job(tx, NewJob(f"{name}-{first}", "gold.csv", "0" * 64, str(version), ROWS, 0))
-        examples.copy_in(tx, job_id, (replace(labeled(first + n), row_no=n) for n in range(ROWS)))
-        shards.cut(tx, job_id, ROWS, 16)
+        examples.copy_in(tx, job_id, without_cells(replace(labeled(first + n), row_no=n) for n in range(ROWS)))
+        shards.create_shards(tx, job_id, ROWS, 16)
     return job_id
 
 
@@ -94,7 +94,7 @@ def stored(database, name):
 
 
 def rows_of(path):
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -164,19 +164,19 @@ def warned(database, job_id, trained_on):
 def test_who_was_trained_on_the_rows_is_not_praised_without_a_word(database, tmp_path):
     job_id = scored(database, "one")
     assert warned(database, job_id, None) == [
-        "note: one@1 does not say what it was trained on: if these rows were, its scores are too high"
+        "note: one@1 has no record of its training data; if it includes these rows, the scores are inflated"
     ]
     others = training_file(tmp_path / "others.csv", range(100, 110))
     assert warned(database, job_id, [others]) == []
     some = training_file(tmp_path / "some.csv", range(55, 70))
-    shared = "warning: 5 of 60 rows here are rows of some.csv, on which one@1 was trained: its scores are too high"
+    shared = "warning: 5 of 60 rows also occur in some.csv, which one@1 was trained on: the scores are inflated"
     assert warned(database, job_id, [others, some]) == [shared]
     same = TrainingFile("gold.csv", "0" * 64)
     assert warned(database, job_id, [others, some, same]) == [
-        "warning: one@1 was trained on this file: its scores say nothing about other rows"
+        "warning: one@1 was trained on this file: its scores do not show how it generalizes"
     ]
     (tmp_path / "some.csv").write_text("changed")
-    gone = ["note: one@1 was trained on {}, which is no longer at its path: its rows are not compared"] * 2
+    gone = ["note: one@1 was trained on {}, which is missing or changed: its rows are not compared"] * 2
     found = warned(database, job_id, [some, replace(others, path=None)])
     assert found == [each.format(name) for each, name in zip(gone, ("some.csv", "others.csv"), strict=True)]
 
@@ -190,7 +190,7 @@ def test_a_comparison_warns_of_both(database, tmp_path):
     found = compare(database, load_evaluator(), Settings(home=tmp_path), job_ids)
     assert [(each.certain, str(each)[:24]) for each in found.seen] == [
         (True, "warning: one@1 was train"),
-        (False, "note: other@1 does not s"),
+        (False, "note: other@1 has no rec"),
     ]
     text = "\n".join(map(render, comparison_parts(found)))
     assert all(str(each) in text for each in found.seen)

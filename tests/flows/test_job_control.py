@@ -2,7 +2,7 @@
 
 import pytest
 
-from relex.db import examples, jobs, shards
+from relex.db import jobs, results, shards
 from relex.domain.examples import Outcome
 from relex.domain.jobs import JobState
 from relex.errors import JobNotFound, LeaseLost, RelexError
@@ -210,7 +210,7 @@ def test_rows_that_failed_are_cut_out_and_scored_again(database):
     assert (ended.state, ended.done, ended.failed) == (JobState.DONE, 12, 1)
     assert {row: by for row, by in written(database).items() if row in before} == before
     with database.transaction() as tx:
-        assert [id_ for id_, *_ in examples.errors_of(tx, job.id)] == ["id-4"]
+        assert [id_ for id_, *_ in results.errors_of(tx, job.id)] == ["id-4"]
 
 
 def test_a_worker_that_held_a_shard_before_the_retry_doubles_nothing(database):

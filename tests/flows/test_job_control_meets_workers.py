@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from relex.db import deletion, examples, jobs, leases, shards
+from relex.db import deletion, jobs, leases, results, shards
 from relex.domain.examples import Outcome
 from relex.domain.jobs import JobState
 from relex.errors import LeaseLost, RelexError, Transient
@@ -219,7 +219,7 @@ def test_commands_and_workers_together_lose_and_double_nothing(database, seed):
     for job in made:
         bring_to_its_end(database, job)
         with database.transaction() as tx:
-            lines = b"".join(map(bytes, examples.copy_out(tx, job.id))).decode().splitlines()
+            lines = b"".join(map(bytes, results.copy_csv(tx, job.id))).decode().splitlines()
         assert [line.split(",")[:2] for line in lines] == [[f"id-{n}", prediction(example(n)).label] for n in range(60)]
     assert_books_balance(database)
 

@@ -8,7 +8,7 @@ from tests.factories import make_job
 
 DONE = 3000
 ASKED = {
-    "turns": (shards.TURNS, {"unloadable": ["other@1"]}),
+    "turns": (shards.JOBS_IN_ORDER, {"unloadable": ["other@1"]}),
     "claim": (shards.CLAIM, {"worker": "worker", "lease_seconds": 60}),
     "claimable": (shards.CLAIMABLE, {"limit": 10, "unloadable": ["other@1"]}),
     "ended": (jobs.ENDED, {}),

@@ -56,7 +56,7 @@ def test_a_small_job_behind_a_large_one_waits_for_a_few_shards_only(database, wo
     with database.transaction() as tx:  # 200,000 rows; nobody reads them here
         tx.exec_driver_sql("DELETE FROM shards")
         tx.exec_driver_sql("UPDATE jobs SET total = 200000")
-        shards.cut(tx, large.id, 200_000, 512)
+        shards.create_shards(tx, large.id, 200_000, 512)
     held = [claim(database) for _ in range(workers)]
     assert {shard.job_id for shard in held} == {large.id}
     small = make_job(database, rows=100, shard_rows=20, key="small")

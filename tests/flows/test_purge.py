@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from relex.db import deletion, examples, ids, jobs, shards
+from relex.db import deletion, ids, jobs, results, shards
 from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import NewJob
 from relex.errors import DatabaseUnreachable, NotFound
@@ -99,8 +99,8 @@ def test_an_export_that_has_begun_reads_all_rows_of_its_moment(database):
     with database.transaction(snapshot=True) as tx:
         before = jobs.progress(tx, jobs.find(tx, job.id))
         purge(database, MONTH, lambda _: None, step_rows=4)
-        lines = b"".join(map(bytes, examples.copy_out(tx, job.id))).splitlines()
-        assert (len(lines), len(list(examples.errors_of(tx, job.id)))) == (before.done - before.failed, before.failed)
+        lines = b"".join(map(bytes, results.copy_csv(tx, job.id))).splitlines()
+        assert (len(lines), len(list(results.errors_of(tx, job.id)))) == (before.done - before.failed, before.failed)
         assert before.failed == 3
     with database.transaction() as tx, pytest.raises(NotFound):
         jobs.find(tx, job.id)

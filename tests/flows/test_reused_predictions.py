@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from relex.db import examples, jobs, model_versions, predictions, shards
+from relex.db import examples, jobs, model_versions, predictions, results, shards
 from relex.domain.jobs import JobState, NewJob
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
 from relex.labels import RELATIONS
-from tests.factories import FakeScorer, example, prediction, register_model
+from tests.factories import FakeScorer, example, prediction, register_model, without_cells
 
 
 class Counting(FakeScorer):
@@ -38,8 +38,8 @@ def queued(database):
         with database.transaction() as tx:
             new = NewJob(f"key-{len(made)}", "a.csv", "0" * 64, model, len(items), 0, **wishes)
             job_id = jobs.insert_job(tx, new)
-            examples.copy_in(tx, job_id, (replace(item, row_no=n) for n, item in enumerate(items)))
-            shards.cut(tx, job_id, len(items), shard_rows)
+            examples.copy_in(tx, job_id, without_cells((replace(item, row_no=n) for n, item in enumerate(items))))
+            shards.create_shards(tx, job_id, len(items), shard_rows)
         return job_id
 
     return queue
@@ -57,7 +57,7 @@ def scored(database, queued):
         with database.transaction() as tx:
             found = jobs.progress(tx, jobs.find(tx, job_id))
             stored = tx.exec_driver_sql("SELECT count(*) FROM predictions WHERE job_id = %s", (job_id,)).scalar()
-            lines = b"".join(map(bytes, examples.copy_out(tx, job_id))).decode().splitlines()
+            lines = b"".join(map(bytes, results.copy_csv(tx, job_id))).decode().splitlines()
         assert stored + found.failed == found.done == len(items)
         assert stored == len(lines)
         return found, scorer.asked, lines
@@ -183,7 +183,7 @@ def test_every_twin_of_a_bad_row_has_its_own_error(database, scored):
     found, _, _ = scored([*ITEMS, *ITEMS], bad=bad, shard_rows=20)
     assert (found.state, found.failed, found.reused) == (JobState.DONE, 4, 8)
     with database.transaction() as tx:
-        assert [id_ for id_, *_ in examples.errors_of(tx, found.job.id)] == ["id-3", "id-5"] * 2
+        assert [id_ for id_, *_ in results.errors_of(tx, found.job.id)] == ["id-3", "id-5"] * 2
 
 
 def test_deleting_a_job_takes_its_answers_along_and_leaves_what_they_reused(database, scored):
@@ -191,7 +191,7 @@ def test_deleting_a_job_takes_its_answers_along_and_leaves_what_they_reused(data
     second, _, _ = scored(ITEMS)
     with database.transaction() as tx:
         tx.exec_driver_sql("DELETE FROM jobs WHERE id = %s", (first.job.id,))
-        assert b"".join(map(bytes, examples.copy_out(tx, second.job.id))).decode().splitlines() == lines
+        assert b"".join(map(bytes, results.copy_csv(tx, second.job.id))).decode().splitlines() == lines
     third, asked, again = scored(ITEMS)
     assert (third.reused, len(asked), again) == (0, 10, lines)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relex.db import examples, model_versions
+from relex.db import model_versions, results
 from relex.domain.examples import RowError
 from relex.domain.jobs import JobState
 from relex.errors import BadCheckpoint, RelexError, Transient
@@ -20,7 +20,7 @@ def worker(scorer, stopping=lambda: False):
 
 def exported(database, job):
     with database.transaction() as tx:
-        return b"".join(map(bytes, examples.copy_out(tx, job.id))).decode().splitlines()
+        return b"".join(map(bytes, results.copy_csv(tx, job.id))).decode().splitlines()
 
 
 class Poisoned(FakeScorer):
@@ -60,7 +60,7 @@ def test_a_bad_row_is_recorded_and_the_others_are_scored(database, error, code):
     ended = progress(database, job)
     assert (ended.state, ended.done, ended.failed) == (JobState.DONE, 10, 1)
     with database.transaction() as tx:
-        assert [(id_, code) for id_, code, _ in examples.errors_of(tx, job.id)] == [("id-3", code)]
+        assert [(id_, code) for id_, code, _ in results.errors_of(tx, job.id)] == [("id-3", code)]
 
 
 def test_a_broken_device_blames_no_row_and_fails_the_shard_in_the_end(database):
@@ -138,7 +138,7 @@ def test_unfit_rows_that_the_scorer_names_cost_nothing(database):
     assert score_next(database, worker(scorer))
     assert (progress(database, job).state, progress(database, job).failed, scorer.calls) == (JobState.DONE, 2, 1)
     with database.transaction() as tx:
-        assert [id_ for id_, *_ in examples.errors_of(tx, job.id)] == ["id-0", "id-17"]
+        assert [id_ for id_, *_ in results.errors_of(tx, job.id)] == ["id-0", "id-17"]
 
 
 def test_a_device_that_breaks_beside_an_unfit_row_blames_no_other(database):

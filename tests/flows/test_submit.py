@@ -1,16 +1,14 @@
 """What makes two submits the same work, and what a job says its workers."""
 
-import csv
 from datetime import timedelta
 
 import pytest
 
 from relex.db import deletion, jobs, shards
 from relex.domain.jobs import JobState, MaxFailed
-from relex.files.validation import check_csv
 from relex.flows import control
-from relex.flows.submit import SubmitOptions, submit
-from tests.factories import example, register_model
+from relex.flows.submit import SubmitOptions
+from tests.factories import example, register_model, submit_file, write_csv
 
 
 @pytest.fixture
@@ -18,22 +16,12 @@ def submitted(database, tmp_path):
     """Submit a small file with some options: `submitted(exact=True)`."""
     register_model(database)
     path = tmp_path / "a.csv"
-    write(path, [example(n) for n in range(3)])
+    write_csv(path, [example(n) for n in range(3)])
 
     def with_options(**options):
-        return submit(database, path, check_csv(path), SubmitOptions(**options), 512)
+        return submit_file(database, path, SubmitOptions(**options))
 
     return with_options
-
-
-def write(path, examples):
-    def cell(entity):
-        return repr({"word": entity.text, "start_idx": entity.start, "end_idx": entity.end - 1, "type": entity.type})
-
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "sentence", "subject_entity", "object_entity"])
-        writer.writerows([each.id, each.sentence, cell(each.subject), cell(each.object)] for each in examples)
 
 
 def test_an_exact_job_is_other_work(submitted):

@@ -11,7 +11,7 @@ from relex.db import model_versions as versions
 from relex.domain.runs import RunState
 from relex.domain.versions import Scores
 from relex.errors import InvalidCsv, RelexError
-from relex.files.text import sha256_of
+from relex.files.paths import sha256_of
 from relex.flows import train as flow
 from relex.flows import training_overlap
 from relex.flows.train import queue, train_next
@@ -73,11 +73,11 @@ def test_a_version_knows_its_training_file_and_a_promotion_on_its_rows_is_logged
         tx.exec_driver_sql("UPDATE model_versions SET trained_on = %s", (files,))
     monkeypatch.setattr(training_overlap, "sha256_of", lambda _: file.sha256)
     train(FakeTrainer(60))
-    report = "75 of 75 rows here are rows of both.csv, on which tiny@1 was trained: its scores are too high"
+    report = "75 of 75 rows also occur in both.csv, which tiny@1 was trained on: the scores are inflated"
     assert [record.message for record in caplog.records if "was trained" in record.message] == [report]
     assert current(database) == "tiny@2"
     train(FakeTrainer(70, data=file.sha256))
-    assert "tiny@3 was trained on this file: its scores say nothing about other rows" in caplog.text
+    assert "tiny@3 was trained on this file: its scores do not show how it generalizes" in caplog.text
 
 
 def test_a_rival_scored_in_another_precision_is_evaluated_now(database, train):

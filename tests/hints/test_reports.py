@@ -84,7 +84,7 @@ def ends(url, end):
     database.close()
 
 
-def test_a_resubmission_with_other_wishes_changes_the_open_job(person):
+def test_a_resubmission_with_other_options_changes_the_open_job(person):
     first = person.types("relex", "submit", CSV, "--priority", "3", "--max-failed", "5").out
     again = person.types("relex", "submit", CSV, "--priority", "-7", "--max-failed", "10%")
     job = first.strip()
@@ -105,7 +105,7 @@ def test_a_resubmission_with_a_smaller_budget_than_is_spent_ends_the_job(person)
     assert person.state(job) == "failed"
 
 
-def test_a_resubmission_of_an_ended_job_says_that_wishes_change_nothing(person):
+def test_a_resubmission_of_an_ended_job_says_that_options_change_nothing(person):
     job = person.types("relex", "submit", CSV).out.strip()
     with person.worker():
         person.types("relex", "status", "--watch")

@@ -177,3 +177,72 @@ def of_a_budget_that_is_none(person):
     said = person.types("relex", "submit", "data/test_data.csv", "--max-failed", "few", code=2)
     person.follows(said, hints.error_budget())
     assert person.progress("@last").job.max_failed == 0  # half a percent of sixty rows
+
+
+SENTENCE = "비틀즈는 런던에서 활동했다. 비틀즈다."
+MARKS = ("--subject", "비틀즈:ORG@2", "--object", "런던:LOC")
+
+
+@provokes(hints.entity)
+def of_an_entity_without_a_type(person):
+    said = person.types("relex", "predict", SENTENCE, *MARKS, "--object", "런던", code=3)
+    example = hints.entity("object")
+    (typed,) = person.follows(said, example, code=3)  # its word stands twice in this sentence
+    assert typed.shows("'비틀즈' is in the sentence 2 times")
+
+
+@provokes(hints.occurrence)
+def of_a_word_that_stands_twice(person):
+    said = person.types("relex", "predict", SENTENCE, *MARKS, "--subject", "비틀즈:ORG", code=3)
+    (typed,) = person.follows(said, hints.occurrence("subject", "비틀즈:ORG@1"))
+    assert typed.out.startswith("[비틀즈]는 (런던)에서")
+
+
+@provokes(hints.list_types)
+def of_an_unknown_entity_type(person):
+    said = person.types("relex", "predict", SENTENCE, *MARKS, "--object", "런던:CITY", code=3)
+    (listed,) = person.follows(said, hints.list_types())
+    assert listed.shows("LOC")
+
+
+@provokes(hints.list_labels)
+def of_a_label_that_no_model_has(person):
+    person.ended()
+    for words in (("show",), ("export", "--out", "outputs")):
+        said = person.types("relex", *words, "--label", "per:titel", code=3)
+        (listed,) = person.follows(said, hints.list_labels())
+        assert listed.shows("per:title")
+
+
+@provokes(hints.fewer_rows)
+def of_more_rows_than_a_worksheet_has(person):
+    job = person.ended()
+    person.patch.setattr("relex.files.workbook.MAX_ROWS", 10)
+    said = person.types("relex", "export", "--format", "xlsx", "--out", "outputs", code=1)
+    few, everything = person.follows(said, hints.fewer_rows(9))
+    assert few.shows("9 rows")
+    assert everything.shows("10 rows")
+    assert {path.name for path in (person.folder / "outputs").glob(f"{job}.????")} == {f"{job}.xlsx"}
+    assert (person.folder / "outputs" / f"{job}.csv").is_file()
+
+
+@provokes(hints.csv_instead)
+def of_a_sentence_that_is_longer_than_an_excel_cell(person):
+    job = person.ended()
+    with person.database.transaction() as tx:
+        tx.exec_driver_sql("UPDATE examples SET sentence = sentence || repeat('가', 40000) WHERE row_no = 3")
+    words = ("export", "--layout", "review", "--out", "outputs")
+    said = person.types("relex", *words, "--format", "xlsx", code=1)
+    assert said.shows("row 4: the sentence has 40,0")
+    person.follows(said, hints.csv_instead())
+    assert "가" * 40000 in (person.folder / "outputs" / f"{job}.review.csv").read_text("utf-8")
+
+
+@provokes(hints.export_to_folder)
+def of_a_workbook_for_a_terminal(person):
+    job = person.ended()
+    person.patch.setattr("cli.export._is_terminal", lambda: True)
+    said = person.types("relex", "export", "--format", "xlsx", "--out", "-", code=2)
+    assert said.shows("a terminal cannot show xlsx")
+    person.follows(said, hints.export_to_folder())
+    assert (person.folder / "outputs" / f"{job}.xlsx").is_file()

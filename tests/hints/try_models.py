@@ -91,7 +91,7 @@ def of_a_change_without_a_value(person):
 @provokes(hints.follow)
 def of_ctrl_c_while_a_run_is_watched(person):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cli.progress.time.sleep", pressed)
+        patch.setattr("relex.flows.follow.time.sleep", pressed)
         said = person.types("relex", "train", "--config", "scratch", "--watch", code=130)
     run = said.out.strip()
     assert said.err.count(f"{run} is still queued") == 1

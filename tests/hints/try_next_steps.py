@@ -52,13 +52,14 @@ def of_a_job_that_is_done(person):
     assert (person.folder / "outputs" / f"{job}.csv").is_file()
 
 
-@provokes(next_steps.export_for_spreadsheets)
+@provokes(next_steps.export_for_review)
 def of_an_exported_job(person):
     job = person.ended()
     said = person.types("relex", "export", "--out", "my outputs")
-    (copied,) = person.follows(said, next_steps.export_for_spreadsheets(job, "my outputs"))
-    assert (person.folder / "my outputs" / f"{job}.excel.csv").is_file()
-    assert "hint:" not in copied.err
+    (written,) = person.follows(said, next_steps.export_for_review(job, "my outputs"))
+    assert (person.folder / "my outputs" / f"{job}.review.xlsx").is_file()
+    assert (person.folder / "my outputs" / f"{job}.csv").is_file()
+    assert "hint:" not in written.err
 
 
 @provokes(next_steps.retry_rows)

@@ -116,7 +116,7 @@ def of_a_command_where_nobody_upgraded(person):
     person.types(*shlex.split(hints.UPGRADE))
 
 
-@provokes(hints.grant_rights)
+@provokes(hints.grant_privileges)
 def of_a_role_without_rights(person):
     role = f"relex_hints_{os.getpid()}"
     owner = person.database.url
@@ -127,7 +127,7 @@ def of_a_role_without_rights(person):
         url = make_url(owner).set(username=role, drivername="postgresql")
         person.patch.setenv("RELEX_DATABASE_URL", url.render_as_string(hide_password=False))
         said = person.types("relex", "jobs", code=1)
-        (shown,) = person.follows(said, hints.grant_rights())
+        (shown,) = person.follows(said, hints.grant_privileges())
         assert shown.shows("--client")
         person.patch.setenv("RELEX_DATABASE_URL", owner)
         person.types("relex", "db", "upgrade", "--client", role)

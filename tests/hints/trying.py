@@ -139,7 +139,7 @@ class Person:
         def pressed(_):
             raise KeyboardInterrupt
 
-        self.patch.setattr("cli.progress.time.sleep", pressed)
+        self.patch.setattr("relex.flows.follow.time.sleep", pressed)
 
 
 class Became(Exception):

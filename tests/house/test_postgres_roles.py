@@ -17,7 +17,7 @@ ROLES = """
     SELECT rolname, rolpassword LIKE 'SCRAM-SHA-256$%', rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication
     FROM pg_authid WHERE rolname LIKE 'relex%' ORDER BY rolname
 """
-RIGHTS = """
+PRIVILEGES = """
     SELECT has_database_privilege(%(role)s, current_database(), 'CONNECT'),
         has_database_privilege(%(role)s, current_database(), 'CREATE'),
         has_database_privilege(%(role)s, current_database(), 'TEMP'),
@@ -46,5 +46,5 @@ def test_the_roles_that_postgres_makes_are_enough_and_no_more(tmp_path):
                 "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
             ).fetchall() == [("relex_owner",)]
             for name in roles.values():
-                rights = connection.execute(RIGHTS, {"role": name}).fetchone()
-                assert rights == (True, False, False, False)
+                privileges = connection.execute(PRIVILEGES, {"role": name}).fetchone()
+                assert privileges == (True, False, False, False)

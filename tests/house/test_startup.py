@@ -8,7 +8,18 @@ import pytest
 
 from tests.processes import ROOT, environment
 
-HEAVY = {"torch", "transformers", "celery", "pandas", "numpy", "sklearn", "alembic", "pydantic"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "celery",
+    "pandas",
+    "numpy",
+    "sklearn",
+    "alembic",
+    "pydantic",
+    "pyarrow",
+    "xlsxwriter",
+}
 NUMERIC = {"torch", "transformers", "pandas", "numpy"}
 SCRIPT = """
 import json, sys
@@ -53,6 +64,8 @@ def test_only_commands_that_need_them_load_heavy_libraries(outcomes, tmp_path):
         "runs": (["runs"], {}),
         "cancel": (["cancel", "j-nothing"], {}),
         "export": (["export", "j-nothing", "--out", "never"], {}),
+        "show": (["show", "j-nothing"], {}),
+        "predict": (["predict", "비틀즈", "--subject", "비틀즈:ORG", "--object", "런던:LOC"], {}),
     }
     not_numeric = {
         "submit": (["submit", "nothing.csv"], {}),
@@ -60,7 +73,9 @@ def test_only_commands_that_need_them_load_heavy_libraries(outcomes, tmp_path):
         "bench": (["bench", "--input", "nothing.csv"], {}),
     }
     found = outcomes(light | not_numeric)
-    expected = dict.fromkeys(("status", "cancel", "export"), "JobNotFound") | dict.fromkeys(not_numeric, "Invalid")
+    expected = dict.fromkeys(("status", "cancel", "export", "show"), "JobNotFound") | dict.fromkeys(
+        ("predict", *not_numeric), "Invalid"
+    )
     expected |= {"health": "is not there", "doctor": "None", "jobs": "None", "runs": "None"}
     assert {name: found[name][0] for name, words in expected.items() if words not in found[name][0]} == {}
     assert {name: sorted(HEAVY & set(found[name][1])) for name in light if HEAVY & set(found[name][1])} == {}

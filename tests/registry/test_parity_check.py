@@ -56,7 +56,7 @@ def test_what_was_measured_is_part_of_the_checkpoint(folder):
     write_parity(folder, GOOD)
     assert read_parity(folder) == GOOD
     assert digests(folder).keys() - before.keys() == {PARITY}
-    assert "99.60 % of the labels" in (folder / MODEL_CARD).read_text("utf-8")
+    assert "99.60% of the labels" in (folder / MODEL_CARD).read_text("utf-8")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"dtype": "bfloat16"}', json.dumps(asdict(GOOD) | {"agreement": "99"})])

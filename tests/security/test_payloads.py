@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModel, BertConfig, BertTokenizerFast
 
 from relex.errors import BadCheckpoint, InvalidConfig, InvalidCsv
-from relex.files.validation import check_csv
+from relex.files.validation import check_table
 from relex.model import pickled
 from relex.model.checkpoint import load
 from relex.model.classifier import RelationClassifier
@@ -209,14 +209,14 @@ def test_a_pickle_as_recipe_or_csv_is_refused(trap, tmp_path):
     with pytest.raises(InvalidConfig, match=r"evil\.pkl"):
         load_config(str(evil))
     with pytest.raises(InvalidCsv, match=r"evil\.pkl"):
-        check_csv(evil)
+        check_table(evil)
 
 
 def test_an_entity_cannot_run_code(trap, tmp_path):
     path = tmp_path / "evil.csv"
     entity = f"__import__('os').mkdir('{trap.mark}')"
     path.write_text(f'id,sentence,subject_entity,object_entity\n1,가,"{entity}","{entity}"\n', "utf-8")
-    facts = check_csv(path)
+    facts = check_table(path)
     assert (facts.rows, facts.rejected) == (1, 1)
 
 

@@ -9,21 +9,19 @@ from sqlalchemy import make_url
 
 from relex.db import jobs, model_versions, runs
 from relex.db.connection import Database
-from relex.db.grants import RIGHTS, SEQUENCES, Part
+from relex.db.grants import PRIVILEGES, SEQUENCES, Part
 from relex.db.tables import metadata
 from relex.domain.versions import Scores
 from relex.errors import InvalidInput, RelexError
-from relex.files.validation import check_csv
-from relex.flows.database import grant_rights
+from relex.flows.database import grant_privileges
 from relex.flows.export import export
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
-from relex.flows.submit import SubmitOptions, submit
 from relex.flows.sweep import sweep
 from relex.labels import RELATIONS
 from relex.registry.model_versions import SHIPPED
 from tests.command_line import run_command
-from tests.factories import FakeScorer, make_job, register_model
+from tests.factories import FakeScorer, make_job, register_model, submit_file
 from tests.processes import ROOT, environment
 
 PASSWORD = "for-tests-only"
@@ -76,7 +74,7 @@ def roles(database, database_url):
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), PASSWORD))
         try:
             for part, name in names.items():
-                grant_rights(database, part, name)
+                grant_privileges(database, part, name)
             yield {
                 part: make_url(database_url).set(username=name, password=PASSWORD).render_as_string(hide_password=False)
                 for part, name in names.items()
@@ -95,8 +93,8 @@ def databases(roles):
 
 
 def test_every_table_and_sequence_is_thought_of():
-    for rights in RIGHTS.values():
-        assert rights.keys() == {*metadata.tables, "alembic_version"}
+    for privileges in PRIVILEGES.values():
+        assert privileges.keys() == {*metadata.tables, "alembic_version"}
     assert set(SEQUENCES) == set(metadata._sequences)
 
 
@@ -116,7 +114,7 @@ def test_a_client_submits_a_worker_scores_and_the_client_exports(databases, data
     client, worker = databases[Part.CLIENT], databases[Part.WORKER]
     register_model(database)
     path = ROOT / "data" / "test_data.csv"
-    done = submit(client, path, check_csv(path), SubmitOptions(), 16)
+    done = submit_file(client, path, shard_rows=16)
     assert sweep(client).shards == 4
     assert sweep(worker).shards == 4
     terms = LeaseTerms(30, 300, lambda: False)
@@ -186,11 +184,11 @@ def test_a_run_is_queued_by_a_client_and_executed_by_a_worker(databases):
         assert runs.claim(tx, "worker", 30).name == "tiny"
 
 
-def test_rights_are_taken_as_well_as_given(databases, database, roles):
+def test_privileges_are_revoked_as_well_as_granted(databases, database, roles):
     role = make_url(roles[Part.CLIENT]).username
     with database.transaction() as tx:
         tx.exec_driver_sql(f"GRANT ALL ON predictions TO {role}")
-    grant_rights(database, Part.CLIENT, role)
+    grant_privileges(database, Part.CLIENT, role)
     with (
         pytest.raises(RelexError, match="permission denied for table predictions"),
         databases[Part.CLIENT].transaction() as tx,
@@ -201,17 +199,17 @@ def test_rights_are_taken_as_well_as_given(databases, database, roles):
 @pytest.mark.parametrize("role", ["nobody-of-this-name", "x; DROP TABLE jobs", ""])
 def test_a_role_that_is_not_there_is_reported(database, role):
     with pytest.raises(InvalidInput, match="has no role"):
-        grant_rights(database, Part.CLIENT, role)
+        grant_privileges(database, Part.CLIENT, role)
 
 
 def test_the_owner_is_not_made_less(database, database_url):
     with pytest.raises(InvalidInput, match="a role of its own"):
-        grant_rights(database, Part.WORKER, make_url(database_url).username)
+        grant_privileges(database, Part.WORKER, make_url(database_url).username)
 
 
 def test_only_the_owner_grants(databases, database_url):
     with pytest.raises(RelexError, match=f"only the owner of the tables, {make_url(database_url).username}, can grant"):
-        grant_rights(databases[Part.WORKER], Part.CLIENT, "nobody_in_particular")
+        grant_privileges(databases[Part.WORKER], Part.CLIENT, "nobody_in_particular")
 
 
 def test_a_schema_where_everybody_may_make_tables_is_reported(database, roles):
@@ -219,7 +217,7 @@ def test_a_schema_where_everybody_may_make_tables_is_reported(database, roles):
         tx.exec_driver_sql("GRANT CREATE ON SCHEMA public TO PUBLIC")
     try:
         with pytest.raises(RelexError, match="REVOKE CREATE ON SCHEMA public FROM PUBLIC"):
-            grant_rights(database, Part.CLIENT, make_url(roles[Part.CLIENT]).username)
+            grant_privileges(database, Part.CLIENT, make_url(roles[Part.CLIENT]).username)
     finally:
         with database.transaction() as tx:
             tx.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")

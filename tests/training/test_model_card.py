@@ -73,7 +73,7 @@ def test_metrics_hold_both_scores_the_labels_and_the_supports(facts):
 
 def test_the_card_names_scores_data_training_and_command(facts):
     card = model_card(facts)
-    assert f"| {facts.evaluation.micro_f1:.2f} (95 %" in card
+    assert f"| {facts.evaluation.micro_f1:.2f} (95% CI " in card
     assert f"| {facts.evaluation.auprc:.2f} |" in card
     assert "started from klue/roberta-small, 5.2 million parameters" in card
     assert "4 epochs in 1.5 minutes on 2 CPU cores (fp32); epoch 3 had the best micro_f1" in card
@@ -86,7 +86,7 @@ def test_the_card_names_scores_data_training_and_command(facts):
 
 def test_the_card_says_where_the_model_is_weak(facts):
     card = model_card(facts)
-    assert "In 25 % of the validation examples the words of both entities are entities of the training file" in card
+    assert "In 25% of the validation examples the words of both entities are entities of the training file" in card
     assert "validation examples: none." in card
     assert "per:religion (20)" in card
     assert "| per:religion | 0.0 | 0.0 | 0.0 | 20 |" in card
@@ -120,7 +120,7 @@ def test_what_is_to_be_expected_generalization_is_reported_with_how_far_to_trust
     assert (validation["reweighted"]["micro_f1"], validation["reweighted"]["psi"]) == (61.25, 0.64)
     assert validation["unseen_entities"] == {"examples": 77, "micro_f1": 48.5}
     card = model_card(facts)
-    details = "PSI 0.64, large shift; effective sample size 1,200; 3 % "
+    details = "PSI 0.64, large shift; effective sample size 1,200; 3% "
     assert f"| micro-F1 reweighted to the mix of target.csv ({details}" in card
     assert "| micro-F1 on the 77 examples with unseen sentence and entity words | 48.50 |" in card
 

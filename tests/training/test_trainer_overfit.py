@@ -29,7 +29,7 @@ def rows():
 
 
 def steps_to_learn(recipe, rows):
-    """Steps over all rows at once, without dropout, until more than 95 % are right."""
+    """Steps over all rows at once, without dropout, until more than 95% are right."""
     torch.manual_seed(recipe.train.seed)
     model, tokenizer = build_classifier(recipe, rows)
     model.eval()

@@ -5,7 +5,7 @@ import signal
 import pytest
 from redis import Redis
 
-from relex.db import examples
+from relex.db import results
 from relex.domain.jobs import JobState
 from relex.environment import isolate
 from relex.errors import ServiceUnreachable
@@ -49,7 +49,7 @@ def assert_all_scored_once(database, job):
     ended = progress(database, job)
     assert (ended.done, ended.failed) == (job.total, 0)
     with database.transaction() as tx:
-        lines = b"".join(map(bytes, examples.copy_out(tx, job.id))).decode().splitlines()
+        lines = b"".join(map(bytes, results.copy_csv(tx, job.id))).decode().splitlines()
     assert [line.split(",")[:2] for line in lines] == [
         [f"id-{n}", prediction(example(n)).label] for n in range(job.total)
     ]

@@ -216,12 +216,12 @@ def test_a_worker_that_is_older_than_the_tables_of_its_database_ends(worker, dat
     assert ["newer relex" in line["message"] for line in lines(log) if line["level"] == "ERROR"] == [True]
 
 
-def test_a_worker_is_well_while_it_works_and_its_file_goes_with_it(worker, database, job, tmp_path):
+def test_a_worker_is_healthy_while_it_works_and_its_file_goes_with_it(worker, database, job, tmp_path):
     file = tmp_path / "health"
     settings = Settings(health_file=file, sweep_seconds=0.3)
     with worker("--health-file", str(file)) as process:
         wait_until(lambda: running(database, job) == 1 and file.exists())
-        assert "well" in health(settings)
+        assert "healthy" in health(settings)
         done = run_command("health", "--file", file, env=environment(), cwd=tmp_path)
         assert (done.returncode, done.stderr) == (0, "")
         process.send_signal(signal.SIGTERM)
@@ -234,7 +234,7 @@ def test_a_worker_is_well_while_it_works_and_its_file_goes_with_it(worker, datab
 
 
 @pytest.mark.usefixtures("job")
-def test_a_worker_whose_process_hangs_is_not_well(worker, log, tmp_path):
+def test_a_worker_whose_process_hangs_is_not_healthy(worker, log, tmp_path):
     file = tmp_path / "health"
     changes = {"scorer": "tests.worker.test_operations:HangingScorer", "stall_seconds": 1, "health_file": file}
     with worker(**changes):

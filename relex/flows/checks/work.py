@@ -14,7 +14,7 @@ from relex.settings import Settings
 
 
 def work(database: Database, settings: Settings) -> Iterator[CheckResult]:
-    """Check the model versions, the waiting work, and shards that are released repeatedly."""
+    """Check the model versions, the queued work, and shards that are released repeatedly."""
     yield from _models(database, settings)
     yield _waiting(database, settings)
     with database.transaction() as tx:

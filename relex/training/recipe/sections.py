@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from relex.encoding.markers import Scheme
 from relex.encoding.windows import Overflow
-from relex.errors import InvalidCsv, did_you_mean
-from relex.files.text import codec_named
+from relex.errors import InvalidCsv, InvalidInput, did_you_mean
+from relex.files.forms.encodings import codec_named
+from relex.files.options import READ_OPTIONS, ReadOptions
 from relex.labels import RELATIONS
 
 Scheduler = Literal[
@@ -184,17 +185,43 @@ class DataSettings(Section):
     """Path of the training file."""
     valid: Path = Field(strict=False)
     """Path of the validation file, which chooses the best epoch and gives the scores."""
-    encoding: str = "utf-8"
-    """Encoding of these files and of `validation.like`, such as cp949."""
+    encoding: str | None = None
+    """Encoding of these files and of `validation.like`, such as cp949; null if the files show it."""
+    delimiter: str | None = None
+    """Separator of their columns, such as `;` or `tab`; null if the files show it."""
+    format: str | None = None
+    """Their format: csv, jsonl, json, parquet or xlsx; null if the files show it."""
+    sheet: str | None = None
+    """Sheet of a workbook; null for the first one."""
+    columns: str | None = None
+    """Names of their columns, such as `sentence=문장,subject_entity=주체`; null for the usual names."""
+    occurrence: str | None = None
+    """`first` takes the first place of a word that has no offsets and occurs several times."""
+    offsets: str | None = None
+    """How offsets are counted: inclusive, exclusive, one-based, utf-16 or bytes; null if the files show it."""
 
     @field_validator("encoding")
     @classmethod
-    def _is_known(cls, encoding: str) -> str:
+    def _is_known(cls, encoding: str | None) -> str | None:
         try:
-            codec_named(encoding)
+            codec_named(encoding or "utf-8")
         except InvalidCsv as exc:
             raise ValueError(f"should be an encoding: {exc}") from exc
         return encoding
+
+    @field_validator(*READ_OPTIONS)
+    @classmethod
+    def _can_be_parsed(cls, text: str | None, info: ValidationInfo) -> str | None:
+        try:
+            ReadOptions.parse(**{str(info.field_name): text})
+        except InvalidInput as exc:
+            raise ValueError(f"should be as in --{exc}") from exc
+        return text
+
+    @property
+    def reading(self) -> ReadOptions:
+        """How the files are read."""
+        return ReadOptions.parse(**{name: getattr(self, name) for name in READ_OPTIONS})
 
 
 class SaveSettings(Section):
@@ -202,3 +229,5 @@ class SaveSettings(Section):
 
     dtype: Literal["float32", "float16"] = "float32"
     """Type of the saved weights: `float16` halves the file; scoring has its own precision."""
+    word_table: Literal["as_dtype", "int8"] = "as_dtype"
+    """Type of the saved word table: `int8` with a scale for each word halves a float16 one."""

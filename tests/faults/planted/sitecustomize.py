@@ -9,20 +9,20 @@ from sqlalchemy import ColumnElement, and_, text
 
 import cli.submit
 from relex.db import shards
-from relex.db.leases import Leased
+from relex.db.leases import LeasedTable
 from relex.domain.jobs import Shard
 from relex.flows.submit import Submission
 from relex.settings import Settings
 from worker.dispatch import notify_scorers
 
 
-def _held_by_anybody(leased: Leased[Shard], shard: Shard) -> ColumnElement[bool]:
+def _held_by_anybody(leased: LeasedTable[Shard], shard: Shard) -> ColumnElement[bool]:
     return and_(leased.row(shard), leased.table.c.state.in_(["running", "pending"]))
 
 
 def no_fencing() -> None:
     """A worker writes to a shard whatever its token."""
-    Leased.is_valid = _held_by_anybody  # type: ignore[assignment, method-assign]
+    LeasedTable.is_valid = _held_by_anybody  # type: ignore[assignment, method-assign]
 
 
 def no_lease() -> None:
@@ -34,7 +34,7 @@ def early_doorbell() -> None:
     """A submit rings first and commits then."""
     submit = cli.submit.submit
 
-    def ring_and_submit(*arguments: object) -> Submission:
+    def ring_and_submit(*arguments: object) -> list[Submission]:
         notify_scorers(Settings.from_env(), 1)
         return submit(*arguments)  # type: ignore[arg-type]
 

@@ -1,0 +1,92 @@
+"""Results of a job as a person or a program asks for them: which rows, in which order, and what is known of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from relex.domain.examples import RowError, RowResult
+
+TRUNCATED, REUSED = "truncated", "reused"
+"""Flags of a result; a row without a prediction has the code of its error as a flag."""
+
+
+def confidence(probabilities: Sequence[float]) -> float:
+    """Return how far a prediction may be believed, from 0 to 1: today its highest probability.
+
+    Whatever shows a confidence calls this function. It may only rise with the highest probability, because Postgres
+    filters by that: see :func:`minimum_probability`.
+    """
+    return max(probabilities)
+
+
+def minimum_probability(minimum_confidence: float) -> float:
+    """Return the highest probability that a prediction of this :func:`confidence` has at least."""
+    return minimum_confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A choice of results and their order; without arguments all of them, in the order of the input."""
+
+    labels: tuple[str, ...] = ()
+    """Predicted labels to keep; empty for all."""
+    min_confidence: float | None = None
+    """Minimum :func:`confidence` to keep."""
+    by_margin: bool = False
+    """Whether the smallest margin comes first; results without a prediction come last."""
+    limit: int | None = None
+    """Number of results to keep, the first in this order."""
+
+    @property
+    def filters(self) -> bool:
+        """Whether results may be left out; those without a prediction then are."""
+        return bool(self.labels) or self.min_confidence is not None or self.limit is not None
+
+
+ALL_RESULTS = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One accepted row with its prediction, or with the code of its error."""
+
+    id: str
+    inputs: tuple[str, ...] = ()
+    """Cells of the input's columns; empty where they were not asked for."""
+    label: str | None = None
+    """Predicted label; None for a row that could not be scored."""
+    probabilities: tuple[float, ...] = ()
+    """One for each label in the model's order; empty for a row that could not be scored."""
+    second_label: str | None = None
+    """Label of the second highest probability."""
+    margin: float | None = None
+    """Highest probability less the second highest: a small one is a close decision."""
+    flags: tuple[str, ...] = ()
+    """What a reader should know: the code of the error, `truncated`, `reused`."""
+
+    @property
+    def confidence(self) -> float | None:
+        """The :func:`confidence` of the prediction, if there is one."""
+        return confidence(self.probabilities) if self.probabilities else None
+
+
+def flags(*, error_code: str | None = None, truncated: bool = False, reused: bool = False) -> tuple[str, ...]:
+    """Return the flags of a result."""
+    marks = (error_code, TRUNCATED if truncated else None, REUSED if reused else None)
+    return tuple(mark for mark in marks if mark)
+
+
+def result_of(id_: str, result: RowResult, labels: Sequence[str]) -> Result:
+    """Return the result of a scorer with its runner-up; `labels` is the order of the probabilities."""
+    if isinstance(result, RowError):
+        return Result(id_, flags=flags(error_code=result.code))
+    best = labels.index(result.label)
+    probabilities = result.probabilities
+    second = max((place for place in range(len(labels)) if place != best), key=probabilities.__getitem__)
+    return Result(
+        id_,
+        label=result.label,
+        probabilities=probabilities,
+        second_label=labels[second],
+        margin=probabilities[best] - probabilities[second],
+        flags=flags(truncated=result.truncated),
+    )

@@ -1,0 +1,122 @@
+"""Layouts of results: which columns a file of results has, and what the cell of each is."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from relex.domain.results import Result
+
+PRED_LABEL, PROBS = "pred_label", "probs"
+CUSTOM_ID = "custom_id"
+"""Name of the id in JSON Lines, as OpenAI's Batch files have it."""
+
+Cell = str | float | tuple[float, ...] | None
+"""A text, a number, the probabilities in the model's order, or nothing."""
+
+
+class Layout(StrEnum):
+    """A layout of results."""
+
+    SUBMISSION = "submission"
+    """The id, the predicted label, and the probabilities in one cell."""
+    REVIEW = "review"
+    """All columns of the input, then what a person needs to look through the predictions."""
+    WIDE = "wide"
+    """The id, the predicted label, and a column of probabilities for each label."""
+
+
+class Format(StrEnum):
+    """A format of files of results."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    XLSX = "xlsx"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a terminal can show such a file."""
+        return self in (Format.CSV, Format.JSONL)
+
+
+class Kind(StrEnum):
+    """The kind of cells that a column holds."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    PROBABILITIES = "probabilities"
+
+
+class Column(NamedTuple):
+    """A column of a file of results."""
+
+    name: str
+    value: Callable[[Result], Cell]
+    kind: Kind = Kind.TEXT
+
+
+ID = Column("id", lambda result: result.id)
+BATCH_ID = Column(CUSTOM_ID, lambda result: result.id)
+LABEL = Column(PRED_LABEL, lambda result: result.label)
+PROBABILITIES = Column(PROBS, lambda result: result.probabilities, Kind.PROBABILITIES)
+REVIEW = (
+    LABEL,
+    Column("confidence", lambda result: result.confidence, Kind.NUMBER),
+    Column("second_label", lambda result: result.second_label),
+    Column("margin", lambda result: result.margin, Kind.NUMBER),
+    Column("flags", lambda result: " ".join(result.flags)),
+)
+"""Columns of a review behind those of the input."""
+
+
+def columns_of(layout: Layout, labels: Sequence[str], inputs: Sequence[str] = ()) -> list[Column]:
+    """Return the columns of a layout.
+
+    Args:
+        layout: the layout.
+        labels: the labels in the order of the probabilities.
+        inputs: names of the input's columns, for a review.
+    """
+    if layout is Layout.REVIEW:
+        return [*(_input(name, index) for index, name in enumerate(inputs)), *REVIEW]
+    if layout is Layout.WIDE:
+        return [ID, LABEL, *(_probability(label, index) for index, label in enumerate(labels))]
+    return [ID, LABEL, PROBABILITIES]
+
+
+def _input(name: str, index: int) -> Column:
+    return Column(name, lambda result: result.inputs[index])
+
+
+def _probability(label: str, index: int) -> Column:
+    return Column(label, lambda result: result.probabilities[index] if result.probabilities else None, Kind.NUMBER)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTable:
+    """Results on their way into a file; `results` is iterated over once."""
+
+    layout: Layout
+    labels: Sequence[str]
+    """Labels in the order of the probabilities."""
+    inputs: Sequence[str]
+    """Names of the input's columns, for a review."""
+    rows: int
+    """Number of results."""
+    results: Iterable[Result]
+    origin: Mapping[str, str]
+    """Where the results come from, for formats that hold such facts."""
+    created_at: datetime
+    """Time that a workbook states, so that the same results make the same bytes."""
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns of the layout."""
+        return columns_of(self.layout, self.labels, self.inputs)
+
+
+def probabilities_text(probabilities: Sequence[float]) -> str:
+    """Return probabilities as a JSON list without spaces, as Postgres writes it."""
+    return f"[{','.join(map(repr, probabilities))}]"

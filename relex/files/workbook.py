@@ -1,0 +1,97 @@
+"""Files of results as Excel workbooks; the only module that knows XlsxWriter.
+
+A text is always written as a text: an id such as `=HYPERLINK(...)`, `007` or a web address stays what it is.
+"""
+
+from collections.abc import Sequence
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from relex.errors import RelexError, counted
+from relex.files.layouts import Cell, Column, Kind, ResultTable, probabilities_text
+from relex.hints import jobs as hints
+
+MAX_ROWS = 1_048_576
+"""Rows of a worksheet, the heading included."""
+MAX_CELL_UNITS = 32_767
+"""Characters of a cell; one outside the basic plane, such as an emoji, counts twice."""
+
+OPTIONS = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_numbers": False,
+    "strings_to_urls": False,
+    "use_zip64": True,
+}
+EVERYWHERE = f"A1:XFD{MAX_ROWS}"
+WIDTHS = {"sentence": 60, "subject_entity": 24, "object_entity": 24, "pred_label": 28, "second_label": 28}
+"""Widths of columns in characters; others have that of their name."""
+MIN_WIDTH = 10
+MARGIN_WIDTH = 4
+"""Characters beside a heading, for the button of its filter."""
+
+
+class PlainWorksheet(Worksheet):  # type: ignore[misc] # it ships no types
+    """A worksheet that writes every text escaped; XlsxWriter takes `<r>...</r>` for markup of its own."""
+
+    def _xml_rich_inline_string(self, string: str, attributes: Sequence[tuple[str, object]] = ()) -> None:
+        self._xml_inline_string(string, True, attributes)
+
+
+def write_workbook(file: BinaryIO, table: ResultTable) -> None:
+    """Write results as a workbook of one worksheet, with headings that stay in place and can filter.
+
+    Raises:
+        RelexError: there are more rows, or more characters in a cell, than Excel takes.
+    """
+    if table.rows >= MAX_ROWS:
+        raise RelexError(
+            f"{counted(table.rows, 'row')} and a heading do not fit into the {MAX_ROWS:,} rows of an Excel worksheet; "
+            f"{hints.fewer_rows(MAX_ROWS - 1)}"
+        )
+    with TemporaryDirectory() as folder:
+        workbook = Workbook(file, OPTIONS | {"tmpdir": folder})
+        _describe(workbook, table)
+        _fill(workbook, table)
+        workbook.close()  # a workbook that failed is never closed, because that would write what it has
+
+
+def _describe(workbook: Workbook, table: ResultTable) -> None:
+    """Set the properties of the file: where the results come from, and a time that does not change."""
+    origin = "\n".join(f"{name}: {text}" for name, text in table.origin.items())
+    workbook.set_properties({"comments": origin, "created": table.created_at.replace(tzinfo=None)})
+
+
+def _fill(workbook: Workbook, table: ResultTable) -> None:
+    columns = table.columns
+    worksheet = workbook.add_worksheet(table.layout, PlainWorksheet)
+    bold, number = workbook.add_format({"bold": True}), workbook.add_format({"num_format": "0.0000"})
+    worksheet.freeze_panes(1, 0)
+    worksheet.ignore_errors({"number_stored_as_text": EVERYWHERE})  # no green corner at each id
+    for place, column in enumerate(columns):
+        width = WIDTHS.get(column.name, max(MIN_WIDTH, len(column.name) + MARGIN_WIDTH))
+        worksheet.set_column(place, place, width, number if column.kind is Kind.NUMBER else None)
+        worksheet.write_string(0, place, column.name, bold)
+    try:
+        for row, result in enumerate(table.results, 1):
+            for place, column in enumerate(columns):
+                _write_cell(worksheet, row, place, column, column.value(result))
+    except BaseException:
+        worksheet.row_data_fh.close()  # only a workbook that is closed does it
+        raise
+    worksheet.autofilter(0, 0, table.rows, len(columns) - 1)
+
+
+def _write_cell(worksheet: Worksheet, row: int, place: int, column: Column, cell: Cell) -> None:
+    if isinstance(cell, float):
+        worksheet.write_number(row, place, cell)
+    elif cell:
+        text = probabilities_text(cell) if isinstance(cell, tuple) else cell
+        if worksheet.write_string(row, place, text):  # it has cut the text
+            raise RelexError(
+                f"row {row:,}: the {column.name} has {len(text):,} characters, more than the {MAX_CELL_UNITS:,} of an "
+                f"Excel cell; {hints.csv_instead()}"
+            )
