@@ -33,20 +33,23 @@ TINY = {
     "max_position_embeddings": 514,
 }
 NAME = "klue/roberta-tiny"
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+KLUE_SPECIAL = ("[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]")
+INPUT_SCHEMES = "@ * # ^ PER ORG LOC DAT POH NOH"
+"""What the input schemes write beside the words of a sentence."""
 
 
 @cache
 def sentences():
     with (ROOT / "data" / "train_data.csv").open(encoding="utf-8") as file:
-        return [row["sentence"] for row in csv.DictReader(file)]
+        return [*(row["sentence"] for row in csv.DictReader(file)), INPUT_SCHEMES]
 
 
 @cache
-def vocabulary():
+def vocabulary(special=SPECIAL):
     """Every character of the sample data, at a word's start and inside it."""
     letters = sorted({letter for text in sentences() for letter in text if not letter.isspace()})
-    return "\n".join([*SPECIAL, *letters, *(f"##{letter}" for letter in letters)]) + "\n"
+    return "\n".join([*special, *letters, *(f"##{letter}" for letter in letters)]) + "\n"
 
 
 @cache
@@ -121,16 +124,17 @@ def text(content):
     return json.dumps(content, ensure_ascii=False).encode()
 
 
-def klue(filled=None, kind="pytorch_model.bin"):
+def klue(filled=None, kind="pytorch_model.bin", special=KLUE_SPECIAL):
     """klue/roberta-*: RoBERTa with BERT's tokenizer, in tokenizer.json and in vocab.txt, and a head for masks."""
-    size = len(vocabulary().splitlines())
-    fields = {"vocab_size": size, "pad_token_id": 0, "type_vocab_size": 1}
-    weights, config = state("roberta", AutoModelForMaskedLM, filled, **fields)
+    words = vocabulary(special)
+    ids = {"pad_token_id": special.index("[PAD]"), "bos_token_id": 0, "eos_token_id": special.index("[SEP]")}
+    fields = {"vocab_size": len(words.splitlines()), "type_vocab_size": 1}
+    weights, config = state("roberta", AutoModelForMaskedLM, filled, **fields, **ids)
     names = {"tokenizer_class": "BertTokenizer", "do_lower_case": False, "model_max_length": 512}
     files = {
         "config.json": text(config | {"tokenizer_class": "BertTokenizer"}),
-        "vocab.txt": vocabulary().encode(),
-        "tokenizer.json": _tokenizer_json(),
+        "vocab.txt": words.encode(),
+        "tokenizer.json": _tokenizer_json(words),
         "tokenizer_config.json": text(names),
         "special_tokens_map.json": text({"pad_token": "[PAD]", "unk_token": "[UNK]", "mask_token": "[MASK]"}),
     }
@@ -206,15 +210,15 @@ LAYOUTS = {
     "skt/kobert-base-v1": kobert,
     "skt/A.X-Encoder-base": ax_encoder,
     "kakaobank/kf-deberta-base": kf_deberta,
-    "pretrained/backbone": lambda: klue(kind="model.safetensors"),
+    "pretrained/backbone": lambda: klue(kind="model.safetensors", special=SPECIAL),
 }
 
 
 @cache
-def _tokenizer_json():
+def _tokenizer_json(words):
     with TemporaryDirectory() as folder:
         path = Path(folder) / "vocab.txt"
-        path.write_text(vocabulary(), "utf-8")
+        path.write_text(words, "utf-8")
         backend: Tokenizer = BertTokenizerFast(vocab=str(path), do_lower_case=False).backend_tokenizer
         return backend.to_str().encode()
 

@@ -4,6 +4,7 @@ import unicodedata
 
 import pytest
 import torch
+from sentencepiece import SentencePieceProcessor
 from transformers import AutoModel
 
 from relex.encoding.batches import collate
@@ -13,9 +14,10 @@ from relex.model.checkpoint import load
 from relex.model.devices import half_precision
 from relex.model.packed.network import can_pack
 from relex.model.parity import read_parity
+from relex.model.tokenizer import backbone_tokenizer
 from relex.registry.parity_check import check_parity
 from relex.training.trainer import train
-from tests.model import families
+from tests.model import families, layouts
 from tests.processes import ROOT
 from tests.tiny_training import config
 
@@ -65,6 +67,16 @@ def test_the_tokenizer_knows_the_words_and_their_places(trained, rows):
         for role in ("subject", "object"):
             read = encoder.tokenizer.decode(encoded.input_ids[slice(*getattr(encoded, role))])
             assert squeezed(read) == squeezed(getattr(example, role).text)
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name.endswith("SentencePiece")])
+def test_a_sentencepiece_model_splits_as_its_own_library_does(tmp_path, name):
+    backbone = families.write(FAMILIES[name](), tmp_path / "backbone")
+    [file] = (tmp_path / "backbone").glob("*.model")
+    library = SentencePieceProcessor(model_file=str(file))
+    tokenizer = backbone_tokenizer(backbone)
+    for text in layouts.sentences()[:40]:
+        assert tokenizer.tokenize(text) == library.encode(text, out_type=str)
 
 
 def squeezed(text):
