@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer, BertTokenizerFast, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
 
 from relex.errors import InvalidConfig
 from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, read_json
@@ -21,7 +21,7 @@ LOCAL_ONLY = {"local_files_only": True, "trust_remote_code": False}
 """No network, and no Python code of a model's folder: transformers would ask on the terminal whether to run it."""
 SPECIAL_TOKENS_MAP = "special_tokens_map.json"
 VOCABULARY = "vocab.txt"
-WORDPIECE_CLASSES = frozenset({"BertTokenizer", "BertTokenizerFast", "PreTrainedTokenizerFast"})
+WORDPIECE_CLASSES = frozenset({"BertTokenizer", "PreTrainedTokenizerFast"})
 """Names in a configuration that leave a vocab.txt to be BERT's; others name a reader of their own."""
 USUAL_NAMES = {
     "pad_token": ("[PAD]", "<pad>"),
@@ -66,7 +66,7 @@ def _open(folder: Path) -> Any:
         return PreTrainedTokenizerFast(tokenizer_object=backend, **_special_tokens(folder, backend))
     if pieces := sentencepiece_file(folder):
         return sentencepiece_tokenizer(pieces)
-    reader = BertTokenizerFast if _is_wordpiece(folder) else AutoTokenizer
+    reader: Any = BertTokenizer if _is_wordpiece(folder) else AutoTokenizer
     return reader.from_pretrained(folder, **_casing(folder), **LOCAL_ONLY)
 
 

@@ -36,6 +36,7 @@ ENCODERS = {
 MODERN = ModernBertConfig(**SMALL | {"num_hidden_layers": 6}, local_attention=8, max_position_embeddings=162)
 PACKED = ENCODERS | {"modernbert": MODERN}
 HALF = half_precision(torch.device("cpu"))
+VARIANTS = [*(("bert", pooling) for pooling in Pooling), ("modernbert", Pooling.MEAN)]
 DTYPES = [torch.float32, *([HALF] if HALF else [])]
 
 
@@ -67,7 +68,7 @@ def test_a_pack_gives_what_the_plain_network_gives(tmp_path, build, tokenizer, m
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("variant", [*(("bert", pooling) for pooling in Pooling), ("modernbert", Pooling.MEAN)], ids=str)
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_the_same_bits_among_any_neighbours(tmp_path, build, tokenizer, many, variant, dtype):
     kind, pooling = variant
     save(tmp_path / "model", build(PACKED[kind], pooling=pooling), tokenizer, {})

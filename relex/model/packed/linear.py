@@ -1,9 +1,9 @@
 """Prepacked linear layers for a CPU.
 
 The weights are prepacked for oneDNN and for one number of tokens, which is a fifth faster in float32 than torch's
-packing in every call. GELU, the gate and the residual sum are fused into the product. Wide products are split in two:
-on a core with AMX two halves of 1,536 inputs take three quarters of the time of 3,072 (docs/measurements/speed.md).
-The operators are those of torch's own compiler (torch._inductor); torch is pinned.
+packing in every call. GELU, the factor of a gated block and the residual sum are fused into the product. Wide products
+are split in two: on a core with AMX two halves of 1,536 inputs take three quarters of the time of 3,072
+(docs/measurements/speed.md). The operators are those of torch's own compiler (torch._inductor); torch is pinned.
 """
 
 from collections.abc import Iterable
@@ -79,19 +79,19 @@ class AddNorm(nn.Module):
 
 
 class GatedFeedForward(nn.Module):
-    """A feed-forward block of ModernBERT, W_o (GELU(W_i x) * W_g x): GeGLU (Shazeer 2020)."""
+    """A feed-forward block of ModernBERT, W_o (GELU(W_i x) * W_f x): GeGLU (Shazeer 2020)."""
 
     def __init__(self, both: nn.Linear, out: nn.Linear, tokens: int) -> None:
         super().__init__()
         weights = both.weight.chunk(2)
         biases = [None, None] if both.bias is None else both.bias.chunk(2)
         self._in = PrepackedLinear(weights[0], biases[0], tokens, gelu=True)
-        self._gate = PrepackedLinear(weights[1], biases[1], tokens)
+        self._factor = PrepackedLinear(weights[1], biases[1], tokens)
         self._out = PrepackedLinear(out.weight, out.bias, tokens)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Compute the block. Shape: [..., H] to [..., H]."""
-        outputs: Tensor = self._out(self._gate.times(self._in(inputs), inputs))
+        outputs: Tensor = self._out(self._factor.times(self._in(inputs), inputs))
         return outputs
 
 
@@ -129,7 +129,7 @@ def _is_add_norm(module: nn.Module) -> bool:
 
 
 def _is_gated_feed_forward(module: nn.Module) -> bool:
-    """Return whether a module is a feed-forward block with a gate and GELU, by ModernBERT's names."""
+    """Return whether a module is a gated feed-forward block with GELU, by ModernBERT's names."""
     return hasattr(module, "Wi") and isinstance(getattr(module, "act", None), GELUActivation)
 
 
