@@ -52,7 +52,7 @@ def test_a_vocab_txt_is_berts_whatever_the_encoder(tmp_path, kind, named):
 def test_a_vocab_txt_of_another_tokenizer_is_not_taken_for_berts(tmp_path, named):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "tokenizer_class": named}))
     (tmp_path / "vocab.txt").write_text(layouts.vocabulary(), "utf-8")
-    with pytest.raises(InvalidConfig, match="choose another backbone|choose a backbone that has one"):
+    with pytest.raises(InvalidConfig, match=r"choose another backbone|choose a backbone that has one"):
         backbone_tokenizer(str(tmp_path))
 
 
