@@ -29,6 +29,7 @@ from relex.model.folder import WEIGHTS, labels_in_order
 from relex.model.hub import Progress, backbone_folder, weights_folder
 from relex.model.markers import add_embedded_markers
 from relex.model.pooling import pooling_module
+from relex.model.positions import max_tokens
 from relex.model.tokenizer import LOCAL_ONLY
 from relex.model.word_table import is_packed, unpack_tables
 
@@ -152,8 +153,8 @@ class RelationClassifier(PreTrainedModel):
     def _with_backbone(
         cls, backbone: PreTrainedModel, model_config: ModelConfig, tokenizer: PreTrainedTokenizerFast
     ) -> "RelationClassifier":
-        positions = getattr(backbone.config, "max_position_embeddings", model_config.max_length)
-        if model_config.max_length > positions:
+        positions = max_tokens(backbone.config)
+        if positions is not None and model_config.max_length > positions:
             raise InvalidConfig(f"max_length {model_config.max_length}: the backbone has only {positions} positions")
         model = cls(RelationConfig.make(backbone.config, model_config), backbone)
         add_embedded_markers(model.backbone, tokenizer, model_config.scheme)
