@@ -80,10 +80,26 @@ def columns_of(layout: Layout, labels: Sequence[str], inputs: Sequence[str] = ()
         inputs: names of the input's columns, for a review.
     """
     if layout is Layout.REVIEW:
-        return [*(_input(name, index) for index, name in enumerate(inputs)), *REVIEW]
+        return [*(_input(name, index) for index, name in enumerate(distinct_names(inputs))), *REVIEW]
     if layout is Layout.WIDE:
         return [ID, LABEL, *(_probability(label, index) for index, label in enumerate(labels))]
     return [ID, LABEL, PROBABILITIES]
+
+
+def distinct_names(inputs: Sequence[str]) -> list[str]:
+    """Return the names of the input's columns in a review.
+
+    A name that a column of the review or an earlier one has, as in the review of a review, gets `input_` before it.
+    """
+    taken = {column.name for column in REVIEW}
+    names = []
+    for name in inputs:
+        distinct = name
+        while distinct in taken:
+            distinct = f"input_{distinct}"
+        taken.add(distinct)
+        names.append(distinct)
+    return names
 
 
 def _input(name: str, index: int) -> Column:
