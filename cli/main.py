@@ -29,7 +29,7 @@ DEBUG = "--debug"
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Score": {
         "predict": ("cli.predict", "Show the likeliest relations of one sentence."),
-        "submit": ("cli.submit", "Check a CSV and queue its rows for scoring."),
+        "submit": ("cli.submit", "Check a table and queue its rows for scoring."),
         "status": ("cli.status", "Show the progress of a job or a training run."),
         "show": ("cli.show", "Show the first or the most doubtful predictions of a job."),
         "export": ("cli.export", "Write a job's results as CSV, JSON Lines, Parquet or a workbook."),
@@ -46,8 +46,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "tune": ("cli.tune", "Tune the settings of a recipe and write the best recipe."),
         "runs": ("cli.jobs", "List the newest training runs."),
         "models": ("cli.models", "List, promote and import model versions."),
-        "evaluate": ("cli.evaluate", "Evaluate a model version on a labeled CSV."),
-        "compare": ("cli.evaluate", "Compare two model versions on a labeled CSV."),
+        "evaluate": ("cli.evaluate", "Evaluate a model version on a labeled file."),
+        "compare": ("cli.evaluate", "Compare two model versions on a labeled file."),
         "ensemble": ("cli.evaluate", "Combine model versions by voting."),
     },
     "Data": {
@@ -116,7 +116,7 @@ class Commands(click.Group):
     DEBUG, is_flag=True, expose_value=False, help="Show full tracebacks. Accepted before or after the command."
 )
 def relex() -> None:
-    """Predict the relation between two entities in each Korean sentence of a CSV.
+    """Predict the relation between two entities in each Korean sentence of a table.
 
     Exit codes: 0 ok, 1 failed, 2 usage, 3 invalid input, 4 service unreachable, 5 not found,
     6 done with failed rows, 130 interrupted, 143 terminated.
