@@ -4,6 +4,7 @@ A command's module is imported when the command is called, so `relex status` doe
 `relex --help` nor the completion of a command's name imports any.
 """
 
+import inspect
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from cli.exit_codes import ExitCode
 from relex.environment import isolate
 from relex.errors import RelexError, UnexpectedError, did_you_mean, printable
 from relex.hints import jobs as hints
+from relex.hints import next_steps
 
 SETTINGS = "relex.settings:Settings"
 """By name: its libraries are searched for after `isolate` has removed the current folder from the path."""
@@ -185,7 +187,15 @@ def _print_usage_error(error: click.ClickException) -> None:
     message = error.format_message().rstrip(".")
     click.echo(f"error: {_printable_lines(message[:1].lower() + message[1:])}", err=True)
     if isinstance(error, click.UsageError) and error.ctx:
-        click.echo(f"hint: {hints.show_help(error.ctx.command_path)}", err=True)
+        click.echo(_usage_hint(error, error.ctx), err=True)
+
+
+def _usage_hint(error: click.UsageError, ctx: click.Context) -> str:
+    """Return the example of a command that lacks a parameter, and for other mistakes the way to its help."""
+    example = inspect.cleandoc(ctx.command.help or "").partition("Example: ")[2]
+    if isinstance(error, click.MissingParameter) and example:
+        return next_steps.example(example)
+    return f"hint: {hints.show_help(ctx.command_path)}"
 
 
 def _message(error: RelexError | UnexpectedError | OSError) -> str:
