@@ -72,7 +72,9 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
     With --excel there is also a copy of each CSV, where a ' stands before a cell that a spreadsheet would run as a
     formula, and before one that began with a '. Programs should read JOB.csv, which holds the ids unchanged.
 
-    Example: relex export --layout review --format xlsx --out outputs/
+    To look through the predictions, write a workbook: --layout review --format xlsx.
+
+    Example: relex export --out outputs/
     """  # noqa: D301 - click wants the character itself, not the two of a raw string
     console = stderr_console(quiet=quiet)
     export_options = _options(**options)

@@ -69,7 +69,7 @@ def _data(example: Example, prediction: Prediction, model: LoadedModel) -> dict[
 
 
 def _entity(entity: Entity) -> dict[str, Any]:
-    """Return an entity as a CSV holds it: `end_idx` is inclusive."""
+    """Return an entity as a column of a table holds it: `end_idx` is inclusive."""
     return {"word": entity.text, "start_idx": entity.start, "end_idx": entity.end - 1, "type": entity.type}
 
 
