@@ -161,7 +161,7 @@ def test_a_workbook_that_is_packed_can_be_unpacked(command):
 
 
 @pytest.mark.hint("tables.entity_types")
-def test_an_unknown_type_is_answered_once_with_the_types(command, broker_url, monkeypatch):
+def test_the_types_are_listed_once_for_a_file_with_unknown_ones(command, broker_url, monkeypatch):
     monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
     header, line = WORDS.replace("object_type", "객체 유형"), "비틀즈의 링고,비틀즈,ORG,링고,"
     (command.folder / "june.csv").write_text("".join(f"{each}\n" for each in (header, *[f"{line}동물"] * 2)), "utf-8")
