@@ -30,7 +30,7 @@ from relex.db.connection import Database
 from relex.domain.jobs import JobState
 from relex.errors import InvalidCsv, counted, printable
 from relex.files.atomic import require_writable
-from relex.files.facts import FileFacts, describe_problems, option_hints
+from relex.files.facts import FileFacts, describe_problems, file_hints
 from relex.files.inputs import InputFile, open_inputs
 from relex.files.options import ReadOptions
 from relex.files.validation import check
@@ -158,7 +158,7 @@ class _ReadingReport:
         if facts.rejected and not self._skip_invalid:
             skip = f"      {hints.skip_invalid()}" if facts.accepted else ""
             where = f"nothing was uploaded; {_where(facts, rejected)}{skip}"
-            raise InvalidCsv(f"{describe_problems(facts, file.name)}\n{where}{option_hints(facts)}")
+            raise InvalidCsv(f"{describe_problems(facts, file.name)}\n{where}{file_hints(facts)}")
         if facts.rejected:
             skipped = f"{counted(facts.rejected, 'invalid row')} {'is' if facts.rejected == 1 else 'are'} skipped"
             self.console.print(f"note: {skipped}; {_where(facts, rejected)}")

@@ -45,9 +45,14 @@ class ColumnMapping:
         by_position = {position: target for target, position in self.columns.items()}
         return [by_position.get(position) for position in range(len(self.names))]
 
-    def name_of(self, target: str) -> str:
-        """Return how the file calls the column of a target; of an entity in several columns, that of its first part."""
-        parts = (f"{ENTITIES.get(target, target)}_{part}" for part in PARTS)
+    def name_of(self, target: str, part: str = "") -> str:
+        """Return how the file calls the column of a target; of an entity in several columns, that of a part.
+
+        Args:
+            target: such as `subject_entity`.
+            part: one of `PARTS`; by default the first one that has a column.
+        """
+        parts = (f"{ENTITIES.get(target, target)}_{each}" for each in (part, *PARTS))
         position = next((self.columns[each] for each in (target, *parts) if each in self.columns), None)
         return target if position is None else self.names[position]
 

@@ -11,10 +11,11 @@ from relex.files.conventions import Conventions
 from relex.files.forms.form import Form
 from relex.files.problems import RowProblem
 from relex.hints import tables as hints
+from relex.labels import ENTITY_TYPES
 
 MAX_PROBLEMS_SHOWN = 5
-OPTIONS_FOR = {"several-places": hints.FIRST_OCCURRENCE}
-"""Hints by code of a problem, for those that an option solves."""
+HINTS_FOR = {"several-places": hints.FIRST_OCCURRENCE, "unknown-type": hints.entity_types(ENTITY_TYPES)}
+"""Hints by code of a problem, for those that all rows have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +93,10 @@ def describe_problems(facts: FileFacts, name: str) -> str:
     return "\n".join([*lines, f"  ... {more:,} more      {counts}" if more else f"  {counts}"])
 
 
-def option_hints(facts: FileFacts) -> str:
-    """Return the hints for problems of the whole file that an option solves, each after a line end; often none."""
+def file_hints(facts: FileFacts) -> str:
+    """Return the hints that solve the problems of many rows at once, each after a line end; often none."""
     lines = [hints.offsets(facts.units)] if facts.units else []
-    lines += [hint for code, hint in OPTIONS_FOR.items() if code in facts.problem_counts]
+    lines += [hint for code, hint in HINTS_FOR.items() if code in facts.problem_counts]
     return "".join(f"\n{hint}" for hint in lines)
 
 

@@ -61,10 +61,13 @@ ID = Column("id", lambda result: result.id)
 BATCH_ID = Column(CUSTOM_ID, lambda result: result.id)
 LABEL = Column(PRED_LABEL, lambda result: result.label)
 PROBABILITIES = Column(PROBS, lambda result: result.probabilities, Kind.PROBABILITIES)
+SECOND_LABEL = Column("second_label", lambda result: result.second_label)
+PREDICTED_LABELS = (LABEL, SECOND_LABEL)
+"""Columns that hold one of the model's labels."""
 REVIEW = (
     LABEL,
     Column("confidence", lambda result: result.confidence, Kind.NUMBER),
-    Column("second_label", lambda result: result.second_label),
+    SECOND_LABEL,
     Column("margin", lambda result: result.margin, Kind.NUMBER),
     Column("flags", lambda result: " ".join(result.flags)),
 )

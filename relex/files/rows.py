@@ -113,7 +113,7 @@ class _CellReader:
         try:
             return reader(*args, **kwargs)
         except BadCell as error:
-            self.problems.append(error.problem(self.line, self.id, shortened(self.mapping.name_of(column))))
+            self.problems.append(error.problem(self.line, self.id, shortened(self.mapping.name_of(column, error.part))))
             return None
 
 

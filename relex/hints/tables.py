@@ -62,6 +62,11 @@ def offsets(names: Sequence[str]) -> str:
     return f"hint: {' or '.join(f'--offsets {name}' for name in names)} reads it"
 
 
+def entity_types(names: Sequence[str]) -> str:
+    """Return the hint for a file with an entity type that relex does not know."""
+    return f"hint: the types are {', '.join(names)}; `relex labels` shows what each means"
+
+
 def sheet(name: str) -> str:
     """Return the hint that names a sheet of a workbook."""
     return f"hint: --sheet {_shell_word(name)} reads that one"

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from relex.hints import tables as hints
+from relex.labels import ENTITY_TYPES
 from tests.corpus import csvs
 from tests.files.real_forms import AMBIGUOUS
 from tests.files.real_life import whole_rows, workbook
@@ -157,6 +158,38 @@ def test_a_workbook_that_is_packed_can_be_unpacked(command):
     subprocess.run(["bash", "-c", line], cwd=command.folder, check=True, timeout=60)
     (unpacked,) = command.folder.glob("*.unpacked")
     assert "  row 3, id 7  subject_entity: " in command.refuses("submit", unpacked.name).err
+
+
+@pytest.mark.hint("tables.entity_types")
+def test_the_types_are_listed_once_for_a_file_with_unknown_ones(command, broker_url, monkeypatch):
+    monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
+    header, line = WORDS.replace("object_type", "객체 유형"), "비틀즈의 링고,비틀즈,ORG,링고,"
+    (command.folder / "june.csv").write_text("".join(f"{each}\n" for each in (header, *[f"{line}동물"] * 2)), "utf-8")
+    for arguments in (("submit", "june.csv"), ("data", "describe", "june.csv")):
+        said = command.refuses(*arguments)
+        assert "  line 2, id 0  객체 유형: unknown type '동물'" in said.lines
+        assert sum(each.startswith("hint: ") for each in said.lines) == 1
+        assert said.lines[-1] == hints.entity_types(ENTITY_TYPES)
+    listed, shown = re.fullmatch("hint: the types are (.+); `relex (.+)` shows .+", said.lines[-1]).groups()
+    assert all(f"\n{type_} " in command.run(shown).out for type_ in listed.split(", "))
+    (command.folder / "june.csv").write_text(f"{header}\n{line}{listed.split(', ')[0]}\n", "utf-8")
+    assert command.run("submit", "june.csv").code == 0
+
+
+FLAT_ROW = {"sentence": "비틀즈의 링고", "subject_word": "비틀즈", "subject_start": "0", "subject_end": "2"} | {
+    "subject_type": "ORG",
+    "object_word": "링고",
+    "object_start": "5",
+    "object_end": "6",
+    "object_type": "PER",
+}
+
+
+@pytest.mark.parametrize("column", [name for name in FLAT_ROW if name.endswith(("start", "end", "type"))])
+def test_a_problem_of_a_part_names_the_column_of_that_part(command, column):
+    wrong = FLAT_ROW | {column: "x"}
+    (command.folder / "june.csv").write_text(f"{','.join(wrong)}\n{','.join(wrong.values())}\n", "utf-8")
+    assert f"  line 2, id 0  {column}: " in command.refuses("submit", "june.csv").err
 
 
 def test_the_page_about_types_is_there():

@@ -131,7 +131,7 @@ def test_a_command_without_what_it_requires_shows_its_example(types, words):
     first, *_, last = err.splitlines()
     assert (code, out, first.startswith("error: missing ")) == (2, "", True)
     assert last == f"hint: {TREE[words].help.partition('Example: ')[2].strip()}"
-    _, *arguments = shlex.split(last.removeprefix("hint: "))
+    _, *arguments = shlex.split(last.removeprefix("hint: ").partition(" > ")[0])
     assert tuple(arguments[: len(words)]) == words
     TREE[words].make_context(words[-1], arguments[len(words) :])  # raises if it lacks something
 
