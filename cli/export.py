@@ -63,8 +63,8 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
 
     probs is in the order of the .labels.json beside it. confidence is the highest probability, margin its distance to
     the second highest; flags has the code of a row's error, truncated and reused, separated by spaces. JSON Lines have
-    custom_id, and probs as an object by label. Parquet needs pyarrow, which the extra `parquet` installs. A workbook
-    has room for 1,048,575 rows.
+    custom_id and, but for a review, probs as an object by label. Parquet needs pyarrow, which the extra `parquet`
+    installs. A workbook has room for 1,048,575 rows.
 
     --label, --min-confidence and --doubtful leave rows out, also those that could not be scored. --doubtful and
     --sort margin put the closest decisions first.

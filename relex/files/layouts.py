@@ -92,17 +92,15 @@ def columns_of(layout: Layout, labels: Sequence[str], inputs: Sequence[str] = ()
 def distinct_names(inputs: Sequence[str]) -> list[str]:
     """Return the names of the input's columns in a review.
 
-    A name that a column of the review or an earlier one has, as in the review of a review, gets `input_` before it.
+    A name that one of relex's own columns or an earlier one has, as in the review of a review, gets `input_` before it.
     """
-    taken = {column.name for column in REVIEW}
-    names = []
+    names = [CUSTOM_ID, *(column.name for column in REVIEW)]
     for name in inputs:
         distinct = name
-        while distinct in taken:
+        while distinct in names:
             distinct = f"input_{distinct}"
-        taken.add(distinct)
         names.append(distinct)
-    return names
+    return names[1 + len(REVIEW) :]
 
 
 def _input(name: str, index: int) -> Column:

@@ -127,9 +127,13 @@ def test_a_review_may_be_submitted_again(rows_of, tmp_path):
 
 def test_a_column_of_the_input_that_is_named_like_one_of_a_review_keeps_its_cells():
     """As in the review of a review: each name stands once, and relex's own are those that programs look for."""
-    names = [column.name for column in columns_of(Layout.REVIEW, RELATIONS, ["id", "flags", "input_flags", "flags"])]
-    assert names[:4] == ["id", "input_flags", "input_input_flags", "input_input_input_flags"]
-    assert names[4:] == ["pred_label", "confidence", "second_label", "margin", "flags"]
+    names = [
+        column.name
+        for column in columns_of(Layout.REVIEW, RELATIONS, ["id", "custom_id", "flags", "input_flags", "flags"])
+    ]
+    assert names[:3] == ["id", "input_custom_id", "input_flags"]
+    assert names[3:5] == ["input_input_flags", "input_input_input_flags"]
+    assert names[5:] == ["pred_label", "confidence", "second_label", "margin", "flags"]
 
 
 def test_wide_has_a_column_for_each_label(rows_of):

@@ -1,5 +1,7 @@
 """What submit leaves in Postgres: the rows of good files, every cell as it came in, and nothing of a bad one."""
 
+import csv
+
 import pytest
 
 from relex.db.inputs import input_columns
@@ -7,10 +9,14 @@ from relex.domain.jobs import JobId
 from relex.errors import InvalidCsv
 from relex.files.forms.tables import open_table
 from relex.files.inputs import open_input, open_inputs
+from relex.files.layouts import Layout, distinct_names
 from relex.files.options import AUTO, ReadOptions
+from relex.flows.export import ExportOptions, export
+from relex.flows.lease import LeaseTerms
+from relex.flows.score import Worker, score_next
 from relex.flows.submit import SubmitOptions, look_over, submit
 from tests.corpus import csvs
-from tests.factories import register_model, submit_file
+from tests.factories import FakeScorer, register_model, submit_file
 from tests.files.real_columns import COLUMNS
 from tests.files.real_entities import ENTITIES
 from tests.files.real_forms import FORMS
@@ -61,6 +67,23 @@ def test_the_cells_of_a_file_come_back_byte_for_byte(ready, tmp_path, file):
     with open_input(path, reading) as opened, open_table(opened.path, opened.name, opened.form) as table:
         wanted = [tuple(record.fields) for record in table.records]
         assert read_back(ready, job_id) == (tuple(table.names), wanted)
+
+
+@pytest.mark.parametrize("file", TAKEN, ids=str)
+def test_a_review_begins_with_the_columns_of_its_file_byte_for_byte(ready, tmp_path, file):
+    path = tmp_path / f"june{file.suffix}"
+    path.write_bytes(file.content)
+    reading = ReadOptions.parse(**file.options)
+    job_id = submit_file(ready, path, reading=reading).job_id
+    while score_next(ready, Worker("fake", lambda *_: FakeScorer(), LeaseTerms(60, 600, lambda: False))):
+        pass
+    written = export(ready, job_id, tmp_path / "out", ExportOptions(layout=Layout.REVIEW)).predictions
+    with open_input(path, reading) as opened, open_table(opened.path, opened.name, opened.form) as table:
+        names, expected = distinct_names(table.names), [record.fields for record in table.records]
+    with written.open(encoding="utf-8-sig", newline="") as review:
+        header, *rows = csv.reader(review)
+    assert header[: len(names)] == names
+    assert [row[: len(names)] for row in rows] == expected
 
 
 @pytest.mark.parametrize("label", ["100", "per:title"])
