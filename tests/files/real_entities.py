@@ -130,11 +130,6 @@ ENTITIES = (
         refused="unknown type 'ANIMAL'",
     ),
     RealFile(
-        "Korean names of other proper nouns",
-        separated(FLAT, flat_rows(types={"PER": "직책", "ORG": "제품", "LOC": "작품"})).encode(),
-        note="types 직책, 제품, 작품 are taken as POH, POH, POH",
-    ),
-    RealFile(
         "decomposed text",
         separated(WHOLE, decomposed_rows()).encode(),
         note="decomposed text (NFD, as macOS writes it) in 3 rows",
