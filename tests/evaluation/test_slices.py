@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from relex.domain.mix import length
 from relex.errors import InvalidInput
 from relex.evaluation.metrics import micro_f1
 from relex.evaluation.reports import Confusion
@@ -58,7 +59,7 @@ def plain_scores(examples, predicted, name_of):
     [
         (by_type_pair, lambda each: f"{each.subject.type}-{each.object.type}"),
         (by_source, lambda each: each.source or "no source"),
-        (by_length, length),
+        (by_length, lambda each: length(len(each.sentence))),
     ],
 )
 def test_a_slice_is_scored_by_its_own_rows(examples, predicted, slices, name_of):
