@@ -1,6 +1,6 @@
 """How far relex's statements about its own predictions hold, on halves of a labeled file.
 
-One half of the rows calibrates and the other one is judged, on many random splits; "shifted" halves are drawn again so
+One half of the rows calibrates and the other one evaluates, on many random splits; "shifted" halves are drawn again so
 that their type pairs and sources have the mix of an unlabelled file. Printed are the expected calibration error (ECE,
 15 bins of equal width) of the confidence, the error of the estimated scores with the coverage of their intervals, and
 how often a promised error was broken.
@@ -76,13 +76,13 @@ def main() -> None:
 
 
 def print_tables(rows: Predicted, target: Sequence[Example], splits: int) -> None:
-    """Judge all statements on random halves of the rows, and on halves with the target's mix."""
+    """Evaluate all statements on random halves of the rows, and on halves with the target's mix."""
     figures: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     for seed in range(splits):
         first, second = halves(rows, seed)
         calibration = fit_calibration(first.examples, first.probabilities, first.labels, [], "", seed=seed)
-        for name, judged in (("as it is", second), ("shifted", shifted(second, target, seed))):
-            for figure, value in judge(calibration, judged, is_shifted=name == "shifted"):
+        for name, evaluated in (("as it is", second), ("shifted", shifted(second, target, seed))):
+            for figure, value in figures_of(calibration, evaluated, is_shifted=name == "shifted"):
                 figures[figure, name].append(value)
     print(f"| over {splits} splits | as it is | shifted |\n|---|---|---|")  # noqa: T201 - a script's output
     for figure in dict.fromkeys(figure for figure, _ in figures):
@@ -102,7 +102,7 @@ def shifted(rows: Predicted, target: Sequence[Example], seed: int) -> Predicted:
     return rows.at(np.random.default_rng(seed).choice(len(values), len(values), p=values / values.sum()))
 
 
-def judge(calibration: Calibration, rows: Predicted, *, is_shifted: bool) -> Iterator[tuple[str, float]]:
+def figures_of(calibration: Calibration, rows: Predicted, *, is_shifted: bool) -> Iterator[tuple[str, float]]:
     """Yield each figure's name and its value on these rows."""
     confidence = rows.probabilities.max(axis=1)
     yield "ECE of the highest probability", calibration_error(IDENTITY, confidence, rows.right)

@@ -63,12 +63,12 @@ def promise(rows: ValidationRows, max_error: float, target: Mapping[str, int] | 
             f"no error can be promised: the validation rows of this job's kind are worth {effective:,.0f} equally "
             f"weighted rows, and a promise needs {MIN_EFFECTIVE_ROWS}"
         )
-    found = _search(np.array(rows.confidence), 1.0 - np.array(rows.right, float), weights, max_error)
-    if found is None:
+    choice = _search(np.array(rows.confidence), 1.0 - np.array(rows.right, float), weights, max_error)
+    if choice is None:
         raise RelexError(
             f"no threshold keeps the error below {max_error:.0%}: even the most confident rows may break it"
         )
-    threshold, bound, accepted = found
+    threshold, bound, accepted = choice
     return Promise(
         max_error=max_error,
         threshold=threshold,
@@ -92,17 +92,17 @@ def _search(
     """Return threshold, bound and number of accepted rows; None if no step keeps the error."""
     steps = ceil(log2(len(confidence)))
     level = DELTA / steps
-    low, high, found = 0, len(confidence), None
+    low, high, choice = 0, len(confidence), None
     for _ in range(steps):
         middle = (low + high) // 2
         # Rows of equal confidence are accepted together.
         count = int(np.searchsorted(-confidence, -confidence[middle], "right"))
         bound = upper_bound(wrong[:count], weights[:count], level)
         if bound <= max_error:
-            low, found = middle, (float(confidence[middle]), bound, count)
+            low, choice = middle, (float(confidence[middle]), bound, count)
         else:
             high = middle
-    return found
+    return choice
 
 
 def upper_bound(wrong: NDArray[np.float64], weights: NDArray[np.float64], level: float) -> float:

@@ -42,9 +42,9 @@ def test_unequal_weights_are_worth_fewer_rows():
 def test_a_promise_is_kept_on_other_rows_of_the_same_kind(max_error):
     broken = 0
     for seed in range(40):
-        found = promise(drawn(6000, seed), max_error)
-        assert found.bound <= max_error
-        broken += error(drawn(50_000, 1000 + seed), found.threshold) > max_error
+        choice = promise(drawn(6000, seed), max_error)
+        assert choice.bound <= max_error
+        broken += error(drawn(50_000, 1000 + seed), choice.threshold) > max_error
     assert broken <= 2
 
 
@@ -52,20 +52,20 @@ def test_a_promise_for_another_mix_needs_weights():
     """The plain rule breaks where the harder rows become frequent, the weighted one does not."""
     plain = weighted = 0
     for seed in range(40):
-        rows, judged = drawn(6000, seed, (0.8, 0.2)), drawn(50_000, 1000 + seed, (0.1, 0.9))
-        plain += error(judged, promise(rows, 0.15).threshold) > 0.15
-        found = promise(rows, 0.15, {"a": 10, "b": 90})
-        weighted += error(judged, found.threshold) > 0.15
-        assert found.weighted
-        assert found.effective_rows < 2000
+        rows, later = drawn(6000, seed, (0.8, 0.2)), drawn(50_000, 1000 + seed, (0.1, 0.9))
+        plain += error(later, promise(rows, 0.15).threshold) > 0.15
+        choice = promise(rows, 0.15, {"a": 10, "b": 90})
+        weighted += error(later, choice.threshold) > 0.15
+        assert choice.weighted
+        assert choice.effective_rows < 2000
     assert plain > 20
     assert weighted <= 2
 
 
 def test_rows_of_equal_confidence_are_accepted_together():
     rows = ValidationRows((0.9,) * 500 + (0.5,) * 500, (True,) * 500 + (False,) * 500, (0,) * 1000, ("a",))
-    found = promise(rows, 0.05)
-    assert (found.threshold, found.coverage) == (0.9, 0.5)
+    choice = promise(rows, 0.05)
+    assert (choice.threshold, choice.coverage) == (0.9, 0.5)
 
 
 def test_too_few_rows_of_the_jobs_kind_promise_nothing():
