@@ -106,8 +106,8 @@ class RelationClassifier(PreTrainedModel):
         if weights.is_file() and has_scales(weights):
             kwargs = {"config": AutoConfig.from_pretrained(name), "state_dict": from_saved(load_file(weights))} | kwargs
             name = None
-        opened: RelationClassifier = super().from_pretrained(name, *model_args, **kwargs)
-        return opened
+        model: RelationClassifier = super().from_pretrained(name, *model_args, **kwargs)
+        return model
 
     @classmethod
     def from_backbone(
