@@ -20,9 +20,7 @@ from relex.encoding.tokens import Encoder
 from relex.errors import BadCheckpoint
 from relex.model.classifier import RelationClassifier, RelationConfig
 from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check, swap_in
-from relex.model.weights import SavedTypes, from_saved, to_saved
 
-EXACT = SavedTypes()
 MAX_REASON_LENGTH = 500
 """Maximum number of characters of a library's error: some name every tensor."""
 
@@ -43,7 +41,7 @@ def save(
     model: RelationClassifier,
     tokenizer: PreTrainedTokenizerFast,
     texts: Mapping[str, str],
-    types: SavedTypes = EXACT,
+    dtype: torch.dtype = torch.float32,
 ) -> None:
     """Save a checkpoint; an existing folder is replaced only when the new one is complete.
 
@@ -52,12 +50,12 @@ def save(
         model: the model, on any device.
         tokenizer: the tokenizer with the model's markers.
         texts: the texts of the files for people (`folder.FOR_PEOPLE`), by name.
-        types: the types of the saved weights.
+        dtype: type of the saved weights; 16 bits halve the file and round the weights.
     """
     sibling = folder.with_name(f".{folder.name}.{uuid4().hex}")
     sibling.mkdir()
     try:
-        _write(sibling, model, tokenizer, texts, types)
+        _write(sibling, model, tokenizer, texts, dtype)
         swap_in(sibling, folder)
     finally:
         shutil.rmtree(sibling, ignore_errors=True)
@@ -74,7 +72,7 @@ def load(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = 
         config = RelationConfig.from_pretrained(folder, local_files_only=True)
         with no_init_weights():
             model = RelationClassifier(config)
-        model.load_state_dict(from_saved(load_file(folder / WEIGHTS)), strict=True, assign=True)
+        model.load_state_dict(load_file(folder / WEIGHTS), strict=True, assign=True)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         _check_tokenizer(model, tokenizer)
     except Exception as exc:  # a damaged tokenizer.json raises Exception itself
@@ -110,10 +108,11 @@ def _write(
     model: RelationClassifier,
     tokenizer: PreTrainedTokenizerFast,
     texts: Mapping[str, str],
-    types: SavedTypes,
+    dtype: torch.dtype,
 ) -> None:
+    state = {name: tensor.to(device="cpu", dtype=dtype).contiguous() for name, tensor in model.state_dict().items()}
     model.config.save_pretrained(folder)
-    save_file(to_saved(model, types), folder / WEIGHTS, metadata={"format": "pt"})
+    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
     # safetensors makes the file readable by its owner only; a worker may be another user.
     (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)
     tokenizer.save_pretrained(folder)

@@ -5,12 +5,10 @@ checkpoint contains the whole configuration of the backbone and needs neither it
 """
 
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -25,12 +23,11 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from relex.encoding.tokens import Encoder
 from relex.errors import BadCheckpoint, InvalidConfig
 from relex.model.config import ModelConfig
-from relex.model.folder import WEIGHTS, labels_in_order
+from relex.model.folder import labels_in_order
 from relex.model.hub import Progress, backbone_folder, weights_folder
 from relex.model.markers import add_embedded_markers
 from relex.model.pooling import pooling_module
 from relex.model.tokenizer import LOCAL_ONLY
-from relex.model.weights import from_saved, has_scales
 
 
 class RelationConfig(PretrainedConfig):
@@ -96,18 +93,6 @@ class RelationClassifier(PreTrainedModel):
         # RoBERTa has only one segment and would fail on a second; some backbones have no segments.
         self.has_segments = getattr(backbone_config, "type_vocab_size", 0) > 1
         PreTrainedModel.post_init(self)
-
-    @classmethod
-    def from_pretrained(
-        cls, pretrained_model_name_or_path: Any, *model_args: Any, **kwargs: Any
-    ) -> "RelationClassifier":
-        """Open a checkpoint folder with transformers, which does not know embeddings in 8 bits."""
-        name, weights = pretrained_model_name_or_path, Path(pretrained_model_name_or_path or "") / WEIGHTS
-        if weights.is_file() and has_scales(weights):
-            kwargs = {"config": AutoConfig.from_pretrained(name), "state_dict": from_saved(load_file(weights))} | kwargs
-            name = None
-        model: RelationClassifier = super().from_pretrained(name, *model_args, **kwargs)
-        return model
 
     @classmethod
     def from_backbone(

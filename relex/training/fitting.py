@@ -23,7 +23,6 @@ from relex.errors import InvalidConfig
 from relex.labels import RELATIONS
 from relex.model.classifier import RelationClassifier
 from relex.model.devices import half_precision
-from relex.model.weights import SavedTypes, round_weights
 from relex.training import distributed
 from relex.training.callbacks import PREFIX, CheckpointCallback
 from relex.training.data import Collator, EpochOrder, TrainingData
@@ -218,7 +217,7 @@ def train_classifier(
     data = to_training_data(config, train, gold, encoder, tokenizer)
     states = Scratch(scratch, digest_of(config, train, validation.examples, validation.target))
     precision = run_trainer(config, model, data, evaluator, history, states)
-    round_weights(model, saved_types(config))
+    network.to(save_dtype(config)).float()
     return TrainedClassifier(model, tokenizer, evaluator, history, precision)
 
 
@@ -242,6 +241,7 @@ def to_training_data(
     return TrainingData(encoded, gold, tokenizer.pad_token_id, encoder.encode_masked(train))
 
 
-def saved_types(config: TrainingConfig) -> SavedTypes:
-    """Return the types in which a recipe saves its weights."""
-    return SavedTypes(getattr(torch, config.save.dtype), config.save.int8_embeddings)
+def save_dtype(config: TrainingConfig) -> torch.dtype:
+    """Return the type in which a recipe saves its weights."""
+    dtype: torch.dtype = getattr(torch, config.save.dtype)
+    return dtype

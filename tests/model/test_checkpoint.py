@@ -15,7 +15,6 @@ from relex.labels import RELATIONS
 from relex.model.checkpoint import load, save
 from relex.model.config import Pooling
 from relex.model.folder import READ_BY_SCORING, digests, read_labels, verify
-from relex.model.weights import SavedTypes, round_weights
 
 TEXTS = {"metrics.json": "{}\n", "README.md": "# 모델\n", "train_config.yaml": "name: x\n"}
 ROBERTA = RobertaConfig(
@@ -77,7 +76,7 @@ def test_ordinary_tools_open_it(saved, examples, tokenizer):
 def test_sixteen_bit_halves_the_file_and_hardly_moves_the_logits(saved, tokenizer, examples):
     model, folder = saved
     half = folder.with_name("half")
-    save(half, model, tokenizer, TEXTS, SavedTypes(torch.bfloat16))
+    save(half, model, tokenizer, TEXTS, dtype=torch.bfloat16)
     weights = "model.safetensors"
     assert (half / weights).stat().st_size < 0.65 * (folder / weights).stat().st_size
     assert {tensor.dtype for tensor in load_file(half / weights).values()} == {torch.bfloat16}
@@ -87,40 +86,6 @@ def test_sixteen_bit_halves_the_file_and_hardly_moves_the_logits(saved, tokenize
     assert load(half, dtype=torch.bfloat16).model.dtype == torch.bfloat16
     encoded = loaded.encoder.encode(examples)
     torch.testing.assert_close(logits(loaded.model, encoded), logits(model, encoded), atol=0.02, rtol=0)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_embeddings_in_8_bits_hardly_move_the_logits(saved, tokenizer, examples, dtype):
-    model, folder = saved
-    small, types = folder.with_name("small"), SavedTypes(dtype, int8_embeddings=True)
-    save(small, model, tokenizer, TEXTS, types)
-    table = load_file(small / "model.safetensors")["backbone.embeddings.word_embeddings.weight"]
-    assert (table.dtype, table.abs().max().item()) == (torch.int8, 127)
-    loaded = load(small)
-    rows = model.backbone.get_input_embeddings().weight
-    steps = rows.abs().amax(1, keepdim=True) / 127
-    assert ((loaded.model.backbone.get_input_embeddings().weight - rows).abs() <= 0.501 * steps).all()
-    encoded = loaded.encoder.encode(examples)
-    torch.testing.assert_close(logits(loaded.model, encoded), logits(model, encoded), atol=0.02, rtol=0)
-    opened = AutoModelForSequenceClassification.from_pretrained(small, dtype=torch.float32)
-    assert torch.equal(logits(opened, encoded), logits(loaded.model, encoded))
-
-
-def test_rounded_weights_are_those_of_the_checkpoint(saved, tokenizer):
-    model, folder = saved
-    types = SavedTypes(torch.float16, int8_embeddings=True)
-    save(folder.with_name("small"), model, tokenizer, TEXTS, types)
-    round_weights(model, types)
-    loaded = load(folder.with_name("small")).model.state_dict()
-    assert all(torch.equal(loaded[name], tensor) for name, tensor in model.state_dict().items())
-
-
-def test_a_token_without_weight_stays_so(saved, tokenizer):
-    model, _ = saved
-    with torch.no_grad():
-        model.backbone.get_input_embeddings().weight[5] = 0
-    round_weights(model, SavedTypes(int8_embeddings=True))
-    assert not model.backbone.get_input_embeddings().weight[5].any()
 
 
 def test_a_failed_save_leaves_the_old_checkpoint_and_no_rubbish(saved, tokenizer):

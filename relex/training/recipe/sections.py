@@ -215,5 +215,3 @@ class SaveSettings(Section):
 
     dtype: Literal["float32", "float16"] = "float32"
     """Type of the saved weights: `float16` halves the file; scoring has its own precision."""
-    int8_embeddings: bool = False
-    """Save the word embeddings in 8 bits with a scale for each token: half of their size in `float16`."""
