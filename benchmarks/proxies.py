@@ -11,12 +11,11 @@ training file lacks.
 import argparse
 import random
 import sys
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from relex.domain.examples import Example
-from relex.encoding.markers import replace_entities
+from relex.encoding.entity_words import EntityWords, replace_entities
 from relex.errors import RelexError
 from relex.evaluation import intervals
 from relex.evaluation.metrics import auprc, micro_f1
@@ -50,15 +49,11 @@ def main() -> None:
 def with_other_words(examples: Sequence[Example], trained_on: Sequence[Example], seed: int = 0) -> list[Example]:
     """Replace the entities of every example by other words of their types that the training file lacks."""
     trained_words = {entity.text for example in trained_on for entity in (example.subject, example.object)}
-    words: defaultdict[str, set[str]] = defaultdict(set)
-    for entity in (entity for example in examples for entity in (example.subject, example.object)):
-        if entity.text not in trained_words:
-            words[entity.type].add(entity.text)
-    choices = {kind: sorted(texts) for kind, texts in words.items()}
+    words = EntityWords(examples, without=trained_words)
     generator = random.Random(seed)  # noqa: S311 - no secret
     return [
         replace_entities(
-            example, *(generator.choice(choices[entity.type]) for entity in (example.subject, example.object))
+            example, words.draw(example.subject.type, generator), words.draw(example.object.type, generator)
         )
         for example in examples
     ]

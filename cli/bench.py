@@ -140,7 +140,7 @@ def bench_parts(report: Report) -> list[Part]:
     lines = [
         f"{report.network}; {rows}; {report.device}, {counted(report.threads, 'thread')}, {load}",
         f"ceiling, GFLOP/s in products of {report.ceiling_tokens:,} tokens: {ceilings}",
-        f"reading the CSV: {report.reading:,.0f} rows/s, which no engine's time includes",
+        f"reading the file: {report.reading:,.0f} rows/s, which no engine's time includes",
         f"ratios are relative to {BASELINE}",
     ]
     table = Table(COLUMNS, [_row(result_data(report, result)) for result in report.results])

@@ -63,8 +63,8 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
 
     probs is in the order of the .labels.json beside it. confidence is the highest probability, margin its distance to
     the second highest; flags has the code of a row's error, truncated and reused, separated by spaces. JSON Lines have
-    custom_id, and probs as an object by label. Parquet needs pyarrow, which the extra `parquet` installs. A workbook
-    has room for 1,048,575 rows.
+    custom_id and, but for a review, probs as an object by label. Parquet needs pyarrow, which the extra `parquet`
+    installs. A workbook has room for 1,048,575 rows.
 
     --label, --min-confidence and --doubtful leave rows out, also those that could not be scored. --doubtful and
     --sort margin put the closest decisions first.
@@ -72,7 +72,9 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
     With --excel there is also a copy of each CSV, where a ' stands before a cell that a spreadsheet would run as a
     formula, and before one that began with a '. Programs should read JOB.csv, which holds the ids unchanged.
 
-    Example: relex export --layout review --format xlsx --out outputs/
+    To look through the predictions, write a workbook: --layout review --format xlsx.
+
+    Example: relex export --out outputs/
     """  # noqa: D301 - click wants the character itself, not the two of a raw string
     console = stderr_console(quiet=quiet)
     export_options = _options(**options)

@@ -19,7 +19,7 @@ def labels_command(*, as_json: bool) -> None:
     """List the 30 relations and the six entity types: what each means, with an example in Korean and in English.
 
     In the examples [square brackets] enclose the subject and (parentheses) the object. With --json the examples
-    are unmarked, and entities use the CSV column format.
+    are unmarked, and entities are written as in a column of a table.
 
     Example: relex labels
     """
@@ -27,6 +27,7 @@ def labels_command(*, as_json: bool) -> None:
         click.echo(json.dumps(_data(), ensure_ascii=False))
         return
     _print_table("Relation", "Meaning, with [subject] and (object)", RELATION_EXAMPLES)
+    click.echo()
     _print_table("Type", "Meaning, with the [entity]", ENTITY_TYPE_EXAMPLES)
 
 
@@ -69,6 +70,6 @@ def _common(key: str, name: str, example: LabelExample) -> dict[str, str]:
 
 
 def _entity(example: LabelExample, marks: str, type_: str) -> dict[str, Any]:
-    """Return an entity in the CSV column format: `end_idx` is inclusive."""
+    """Return an entity as in a column of a table: `end_idx` is inclusive."""
     start, end = example.span(marks)
     return {"word": example.sentence[start:end], "start_idx": start, "end_idx": end - 1, "type": type_}

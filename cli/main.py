@@ -4,6 +4,7 @@ A command's module is imported when the command is called, so `relex status` doe
 `relex --help` nor the completion of a command's name imports any.
 """
 
+import inspect
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from cli.exit_codes import ExitCode
 from relex.environment import isolate
 from relex.errors import RelexError, UnexpectedError, did_you_mean, printable
 from relex.hints import jobs as hints
+from relex.hints import next_steps
 
 SETTINGS = "relex.settings:Settings"
 """By name: its libraries are searched for after `isolate` has removed the current folder from the path."""
@@ -29,7 +31,7 @@ DEBUG = "--debug"
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Score": {
         "predict": ("cli.predict", "Show the likeliest relations of one sentence."),
-        "submit": ("cli.submit", "Check a CSV and queue its rows for scoring."),
+        "submit": ("cli.submit", "Check a table and queue its rows for scoring."),
         "status": ("cli.status", "Show the progress of a job or a training run."),
         "show": ("cli.show", "Show the first or the most doubtful predictions of a job."),
         "export": ("cli.export", "Write a job's results as CSV, JSON Lines, Parquet or a workbook."),
@@ -46,8 +48,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "tune": ("cli.tune", "Tune the settings of a recipe and write the best recipe."),
         "runs": ("cli.jobs", "List the newest training runs."),
         "models": ("cli.models", "List, promote and import model versions."),
-        "evaluate": ("cli.evaluate", "Evaluate a model version on a labeled CSV."),
-        "compare": ("cli.evaluate", "Compare two model versions on a labeled CSV."),
+        "evaluate": ("cli.evaluate", "Evaluate a model version on a labeled file."),
+        "compare": ("cli.evaluate", "Compare two model versions on a labeled file."),
         "ensemble": ("cli.evaluate", "Combine model versions by voting."),
     },
     "Data": {
@@ -116,7 +118,7 @@ class Commands(click.Group):
     DEBUG, is_flag=True, expose_value=False, help="Show full tracebacks. Accepted before or after the command."
 )
 def relex() -> None:
-    """Predict the relation between two entities in each Korean sentence of a CSV.
+    """Predict the relation between two entities in each Korean sentence of a table.
 
     Exit codes: 0 ok, 1 failed, 2 usage, 3 invalid input, 4 service unreachable, 5 not found,
     6 done with failed rows, 130 interrupted, 143 terminated.
@@ -185,7 +187,15 @@ def _print_usage_error(error: click.ClickException) -> None:
     message = error.format_message().rstrip(".")
     click.echo(f"error: {_printable_lines(message[:1].lower() + message[1:])}", err=True)
     if isinstance(error, click.UsageError) and error.ctx:
-        click.echo(f"hint: {hints.show_help(error.ctx.command_path)}", err=True)
+        click.echo(_usage_hint(error, error.ctx), err=True)
+
+
+def _usage_hint(error: click.UsageError, ctx: click.Context) -> str:
+    """Return the example of a command that lacks a parameter, and for other mistakes the way to its help."""
+    example = inspect.cleandoc(ctx.command.help or "").partition("Example: ")[2]
+    if isinstance(error, click.MissingParameter) and example:
+        return next_steps.example(example)
+    return f"hint: {hints.show_help(ctx.command_path)}"
 
 
 def _message(error: RelexError | UnexpectedError | OSError) -> str:

@@ -38,9 +38,9 @@ NARROW = 60
 def predict_command(sentence: str, subject: str, object_: str, model: str | None, *, as_json: bool) -> None:
     """Show the likeliest relations between two words of SENTENCE.
 
-    TYPE is PER, ORG, LOC, DAT, POH or NOH. Where the word stands in the sentence several times, @2 takes the second
-    place. Without --model no database is needed: the model that comes with relex answers, also where another version
-    is current. With --json it prints all 30 probabilities.
+    TYPE is PER, ORG, LOC, DAT, POH or NOH, or a usual name of one, such as PERSON or 기관. Where the word stands in
+    the sentence several times, @2 takes the second place. Without --model no database is needed: the model that comes
+    with relex answers, also where another version is current. With --json it prints all 30 probabilities.
 
     Example: relex predict "비틀즈는 런던에서 활동했다." --subject 비틀즈:ORG --object 런던:LOC
     """
@@ -69,7 +69,7 @@ def _data(example: Example, prediction: Prediction, model: LoadedModel) -> dict[
 
 
 def _entity(entity: Entity) -> dict[str, Any]:
-    """Return an entity as a CSV holds it: `end_idx` is inclusive."""
+    """Return an entity as a column of a table holds it: `end_idx` is inclusive."""
     return {"word": entity.text, "start_idx": entity.start, "end_idx": entity.end - 1, "type": entity.type}
 
 

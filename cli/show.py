@@ -1,5 +1,7 @@
 """`relex show`: the first results of a job as a small table."""
 
+from collections.abc import Sequence
+
 import click
 
 from cli.context import open_app
@@ -27,16 +29,17 @@ def show_command(job_ref: str, limit: int, labels: tuple[str, ...], *, doubtful:
     """
     with open_app() as (_, database):
         results = first_results(database, job_ref, Selection(labels, by_margin=doubtful, limit=limit))
-    print_parts([_table(results)])
+    print_parts([results_table(results)])
 
 
-def _table(results: list[Result]) -> Table:
+def results_table(results: Sequence[Result]) -> Table:
+    """Return the table of some results; the relation is what was asked for, so no terminal shortens it."""
     columns = (
-        Column("sentence", rank=1, min_width=16),
-        Column("subject", min_width=8),
-        Column("object", min_width=8),
-        Column("relation", min_width=14),
-        number("confidence"),
+        Column("sentence", rank=3, min_width=16),
+        Column("subject", rank=1, min_width=len("subject")),
+        Column("object", rank=1, min_width=len("object")),
+        Column("relation"),
+        number("confidence", rank=2),
     )
     return Table(columns, [_row(result) for result in results])
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from relex.db.connection import Database
 from relex.domain.jobs import JobState
 from relex.errors import InvalidCsv, counted, printable
 from relex.files.atomic import require_writable
-from relex.files.facts import FileFacts, describe_problems, option_hints
+from relex.files.facts import FileFacts, describe_problems, file_hints
 from relex.files.inputs import InputFile, open_inputs
 from relex.files.options import ReadOptions
 from relex.files.validation import check
@@ -82,22 +81,35 @@ def submit_command(
     if out:
         require_writable(out)
     with open_inputs(_expanded(tables), reading) as files:
-        check_rows = partial(_check, skip_invalid=submit_options.skip_invalid, console=console)
-        with console.status(Text(f"Reading {printable(', '.join(file.name for file in files))}")):
-            checked = look_over(files, check_rows)
+        report = _ReadingReport(console, skip_invalid=submit_options.skip_invalid, named=len(files) > 1)
+        with console.status(Text("Reading")):
+            checked = look_over(files, report.check)
         with open_app() as (settings, database):
             with console.status(Text("Uploading")):
-                submissions = submit(database, checked, submit_options, settings.shard_rows, check_rows)
-            for file, submission in zip(files, submissions, strict=True):
-                _print_reading(file, submission, console, named=len(files) > 1)
-                _print_submission(submission, settings, console)
-                click.echo(json.dumps(_data(submission, file)) if as_json else submission.job_id)
-            # For existing jobs too: their workers may be dead.
-            notify_scorers(settings, max(sum(each.shards for each in submissions), 1), console)
+                submissions = submit(database, checked, submit_options, settings.shard_rows, report.check)
+            _print_jobs(files, submissions, report, settings, as_json=as_json)
             if follow or out:
                 _finish(settings, database, submissions, out, console)
             elif not as_json:
                 _print_next_step(submissions[-1], console)
+
+
+def _print_jobs(
+    files: Sequence[InputFile],
+    submissions: Sequence[Submission],
+    report: "_ReadingReport",
+    settings: Settings,
+    *,
+    as_json: bool,
+) -> None:
+    """Print how each file was read and its job, and notify workers."""
+    for file, submission in zip(files, submissions, strict=True):
+        report.print(file, submission.total + submission.rejected, submission.notes)
+        _print_submission(submission, settings, report.console)
+    # For existing jobs too: their workers may be dead.
+    notify_scorers(settings, max(sum(each.shards for each in submissions), 1), report.console)
+    for file, submission in zip(files, submissions, strict=True):
+        click.echo(json.dumps(_data(submission, file)) if as_json else submission.job_id)
 
 
 def _expanded(tables: Sequence[Path]) -> list[Path]:
@@ -125,20 +137,42 @@ def _finish(
         exit_with(progress, console, shown=True)
 
 
-def _check(file: InputFile, *, skip_invalid: bool, console: Console) -> FileFacts:
-    """Check all rows of a file; the invalid ones are written to a file of their own."""
-    rejected = Settings.from_env().output_path(f"{Path(file.name).stem[:MAX_STEM]}.rejected.csv")
-    facts = check(file, rejected)
-    if facts.rejected and not skip_invalid:
-        for note in facts.notes:
-            console.print(f"note: {note}")
-        skip = f"      {hints.skip_invalid()}" if facts.accepted else ""
-        where = f"nothing was uploaded; {_where(facts, rejected)}{skip}"
-        raise InvalidCsv(f"{describe_problems(facts, file.name)}\n{where}{option_hints(facts)}")
-    if facts.rejected:
-        skipped = "1 invalid row is skipped" if facts.rejected == 1 else f"{facts.rejected:,} invalid rows are skipped"
-        console.print(f"note: {skipped}; {_where(facts, rejected)}")
-    return facts
+class _ReadingReport:
+    """A report on how each file is read, which is printed once: when all its rows were read, or are refused."""
+
+    def __init__(self, console: Console, *, skip_invalid: bool, named: bool) -> None:
+        self.console = console
+        self._skip_invalid = skip_invalid
+        self._named = named
+        self._printed: list[InputFile] = []
+
+    def check(self, file: InputFile) -> FileFacts:
+        """Check all rows of a file; the invalid ones are written to a file of their own.
+
+        Raises:
+            InvalidCsv: there are invalid rows, and they may not be skipped.
+        """
+        rejected = Settings.from_env().output_path(f"{Path(file.name).stem[:MAX_STEM]}.rejected.csv")
+        facts = check(file, rejected)
+        self.print(file, facts.rows, facts.notes)
+        if facts.rejected and not self._skip_invalid:
+            skip = f"      {hints.skip_invalid()}" if facts.accepted else ""
+            where = f"nothing was uploaded; {_where(facts, rejected)}{skip}"
+            raise InvalidCsv(f"{describe_problems(facts, file.name)}\n{where}{file_hints(facts)}")
+        if facts.rejected:
+            skipped = f"{counted(facts.rejected, 'invalid row')} {'is' if facts.rejected == 1 else 'are'} skipped"
+            self.console.print(f"note: {skipped}; {_where(facts, rejected)}")
+        return facts
+
+    def print(self, file: InputFile, rows: int, notes: Sequence[str]) -> None:
+        """Say how a file was read, unless that was said before."""
+        if any(file is each for each in self._printed):
+            return
+        self._printed.append(file)
+        read = f"{file.name}: read" if self._named else "Read"
+        self.console.print(printable(f"{read} as {file.form}: {counted(rows, 'row')}, {decimal(file.size)}"))
+        for note in notes:
+            self.console.print(f"note: {note}")
 
 
 def _where(facts: FileFacts, wanted: Path) -> str:
@@ -146,15 +180,6 @@ def _where(facts: FileFacts, wanted: Path) -> str:
     if facts.rejected_to:
         return f"all of them: {printable(str(facts.rejected_to))}"
     return f"they are in no file: {printable(str(wanted))} cannot be written: {facts.rejected_error}"
-
-
-def _print_reading(file: InputFile, submission: Submission, console: Console, *, named: bool) -> None:
-    """Say how a file was read."""
-    read = f"{printable(file.name)}: read" if named else "Read"
-    rows = counted(submission.total + submission.rejected, "row")
-    console.print(printable(f"{read} as {file.form}: {rows}, {decimal(file.size)}"))
-    for note in submission.notes:
-        console.print(f"note: {note}")
 
 
 def _print_submission(submission: Submission, settings: Settings, console: Console) -> None:

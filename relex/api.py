@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Literal
 from relex.domain.jobs import Progress
 from relex.domain.results import ALL_RESULTS, Selection, result_of
 from relex.errors import InvalidCsv, InvalidInput, ServiceUnreachable, counted
-from relex.files.facts import FileFacts, describe_problems
+from relex.files.facts import FileFacts, describe_problems, file_hints
 from relex.files.inputs import InputFile, open_inputs
 from relex.files.layouts import Layout, columns_of
 from relex.files.options import AUTO, ReadOptions
@@ -49,8 +49,6 @@ __all__ = ["Client", "Model", "ReadOptions", "Selection", "SubmitOptions", "conn
 FrameLayout = Literal["wide", "review"]
 FRAME = "DataFrame"
 """What a DataFrame is called in messages, and as the file of a job."""
-AS_WRITTEN = ReadOptions(encoding="utf-8", format="csv", delimiter=",")
-"""How a DataFrame is read after it was written as a CSV."""
 
 
 def connect(database_url: str | None = None, broker_url: str | None = None, home: str | Path | None = None) -> "Client":
@@ -129,7 +127,7 @@ class Client:
         Args:
             source: a file in any form that `relex submit` reads, or a DataFrame.
             options: how the rows are scored.
-            reading: how the file is read, where that is not recognized.
+            reading: how the columns and offsets are read, and the form of a file, where that is not recognized.
 
         Raises:
             InvalidCsv: rows are invalid and `options.skip_invalid` is false, or all are.
@@ -138,7 +136,7 @@ class Client:
         options = options or SubmitOptions()
         if not isinstance(source, str | Path):
             with _as_csv(source) as path:
-                return self._submit(path, options, AS_WRITTEN)
+                return self._submit(path, options, _as_written(reading))
         return self._submit(Path(source), options, reading)
 
     def status(self, job: str = "@last") -> Progress:
@@ -196,7 +194,7 @@ class Client:
         def check_rows(file: InputFile) -> FileFacts:
             facts = check(file)
             if facts.rejected and not options.skip_invalid:
-                raise InvalidCsv(describe_problems(facts, file.name))
+                raise InvalidCsv(f"{describe_problems(facts, file.name)}{file_hints(facts)}")
             return facts
 
         with open_inputs([path], reading) as files:
@@ -234,13 +232,16 @@ class Model:
         """The labels in the model's order."""
         return self._loaded.labels
 
-    def predict(self, frame: "pd.DataFrame", layout: FrameLayout = "wide") -> "pd.DataFrame":
+    def predict(
+        self, frame: "pd.DataFrame", layout: FrameLayout = "wide", reading: ReadOptions = AUTO
+    ) -> "pd.DataFrame":
         """Return a row for each row of a DataFrame, with its index.
 
         Args:
             frame: with the columns of a CSV; an entity may be a dict.
             layout: `wide`, or `review`, which adds columns to those of the frame. A row that could not be scored has
                 no probabilities; in a review its flags say why.
+            reading: how its columns and offsets are read, where that is not recognized.
 
         Raises:
             InvalidCsv: a row is invalid.
@@ -248,13 +249,18 @@ class Model:
         from relex.files.frames import to_frame  # noqa: PLC0415 - it imports pandas
 
         with _as_csv(frame) as path:
-            examples = read_all_examples(path, AS_WRITTEN)
+            examples = read_all_examples(path, _as_written(reading))
         if len(examples) != len(frame):
             raise InvalidInput(f"{FRAME}: {counted(len(frame) - len(examples), 'row')} without any content")
         scored = zip(examples, self._loaded.predict(examples), strict=True)
         results = [result_of(example.id, result, self.labels) for example, result in scored]
         predicted = to_frame(columns_of(Layout(layout), self.labels), results).set_index(frame.index)
         return predicted if layout == "wide" else frame.assign(**predicted)
+
+
+def _as_written(reading: ReadOptions) -> ReadOptions:
+    """Return how a DataFrame is read after it was written as a CSV; its columns and offsets are as the user says."""
+    return replace(reading, encoding="utf-8", format="csv", delimiter=",")
 
 
 @contextmanager

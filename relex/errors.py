@@ -36,7 +36,7 @@ class InvalidInput(RelexError):
 
 
 class InvalidCsv(InvalidInput):
-    """A CSV that is invalid as a whole or in some of its rows."""
+    """A table that is invalid as a whole or in some of its rows."""
 
 
 class InvalidConfig(InvalidInput):

@@ -71,7 +71,7 @@ class Report:
     ceiling_flops: Mapping[str, float]
     """Operations per second that bare matrix products reach, by precision."""
     reading: float = 0.0
-    """Rows per second from CSV to examples, which no engine's time includes."""
+    """Rows per second from the file to examples, which no engine's time includes."""
 
 
 def report_data(report: Report) -> dict[str, Any]:

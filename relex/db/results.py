@@ -47,7 +47,7 @@ REVIEW_TYPES = ("text", "float4", "text", "bool", "bool")
 
 # Postgres writes the CSV itself: no row passes through Python. A real's shortest text reads back to the same bits.
 # The rows are sorted before they become text, because a sort of texts would carry twice as much.
-CSV_ROWS = sql.SQL("SELECT id, label, array_to_json(probabilities) FROM ({rows}) AS sorted ORDER BY margin, row_no")
+CSV_ROWS = sql.SQL("SELECT id, label, array_to_json(probabilities) FROM ({rows}) AS sorted ORDER BY {order}")
 
 
 def copy_csv(
@@ -62,9 +62,10 @@ def copy_csv(
         selection: which predictions, in which order.
     """
     query = _Query(job_id, labels, selection)
-    key = query.margin if selection.by_margin else sql.SQL("0")
-    rows = query.select(sql.SQL("{} AS margin, row_no, {}").format(key, PREDICTION))
-    with _copy(tx, CSV_ROWS.format(rows=rows), "CSV") as copy:
+    columns, order = sql.SQL("row_no, {}").format(PREDICTION), sql.SQL("row_no")
+    if selection.by_margin:
+        columns, order = sql.SQL("{} AS margin, {}").format(query.margin, columns), sql.SQL("margin, row_no")
+    with _copy(tx, CSV_ROWS.format(rows=query.select(columns), order=order), "CSV") as copy:
         yield from copy
 
 

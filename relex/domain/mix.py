@@ -26,6 +26,16 @@ def type_pair_and_source(example: Example) -> str:
     return f"{type_pair(example)} {source(example)}"
 
 
+LENGTHS = ((50, "up to 50"), (100, "51 to 100"), (150, "101 to 150"), (200, "151 to 200"))
+"""Maximum number of characters of a category of lengths, and its name; fixed, so that files can be compared."""
+LONGER = "over 200"
+
+
+def length(characters: int) -> str:
+    """Return the category of a sentence's length."""
+    return next((name for limit, name in LENGTHS if characters <= limit), LONGER)
+
+
 def psi(expected: Mapping[str, int], actual: Mapping[str, int]) -> float:
     """Compute the population stability index of two counts by category: the sum of (q - p) ln(q / p).
 

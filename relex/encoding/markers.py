@@ -5,7 +5,7 @@ entity's word has to be searched, which occurs more than once in one sentence ou
 ranges.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
@@ -126,21 +126,3 @@ def _around(entity: Entity, scheme: Scheme, *, is_subject: bool) -> tuple[str, s
         case Scheme.TYPED_PUNCT_MARKER:
             outer, inner = "@*" if is_subject else "#^"
             return f"{outer} {inner} {entity.type} {inner} ", f" {outer}"
-
-
-def replace_entities(example: Example, subject: str, object_: str) -> Example:
-    """Return the example with other words for its entities, which must not overlap.
-
-    A model that has memorized names is right about rows that it cannot read; with other words it has to read the
-    sentence. In training this prevents memorizing, and on labeled rows it measures how much was memorized.
-    """
-    words = {example.subject: subject, example.object: object_}
-    sentence, copied, moved = "", 0, {}
-    for entity in sorted(words, key=lambda entity: entity.start):
-        sentence += example.sentence[copied : entity.start]
-        word = words[entity]
-        moved[entity] = Entity(word, len(sentence), len(sentence) + len(word), entity.type)
-        sentence += word
-        copied = entity.end
-    sentence += example.sentence[copied:]
-    return replace(example, sentence=sentence, subject=moved[example.subject], object=moved[example.object])

@@ -48,8 +48,16 @@ def weights(
     Raises:
         InvalidInput: the files have no category in common.
     """
-    categories = [by(example) for example in examples]
-    here, there = _shares(categories), _shares([by(example) for example in target])
+    return weigh([by(example) for example in examples], Counter(by(example) for example in target))
+
+
+def weigh(categories: Sequence[str], target: Mapping[str, int]) -> Weighting:
+    """Compute the same weights from the category of each example and the target's rows by category.
+
+    Raises:
+        InvalidInput: no example has a category of the target.
+    """
+    here, there = _shares(Counter(categories)), _shares(target)
     if not here.keys() & there.keys():
         raise InvalidInput("no example has a type pair and source of the target file; weigh by something coarser")
     ratios = {category: there.get(category, 0.0) / share for category, share in here.items()}
@@ -65,8 +73,9 @@ def weights(
     )
 
 
-def _shares(categories: Sequence[str]) -> dict[str, float]:
-    return {category: count / len(categories) for category, count in Counter(categories).most_common()}
+def _shares(counts: Mapping[str, int]) -> dict[str, float]:
+    total = sum(counts.values())
+    return {category: count / total for category, count in Counter(counts).most_common()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
 from relex.domain.examples import Example
-from relex.domain.mix import source, type_pair
+from relex.domain.mix import LENGTHS, LONGER, length, source, type_pair
 from relex.evaluation.metrics import micro_f1
 from relex.evaluation.reports import Confusion, SliceScore
 from relex.labels import NO_RELATION
-
-LENGTHS = ((50, "up to 50"), (100, "51 to 100"), (150, "101 to 150"), (200, "151 to 200"))
-"""Maximum number of characters of a slice, and its name; fixed, so that two files can be compared."""
-LONGER = "over 200"
 
 
 def by_type_pair(examples: Sequence[Example], predicted: Sequence[str]) -> tuple[SliceScore, ...]:
@@ -26,14 +22,14 @@ def by_source(examples: Sequence[Example], predicted: Sequence[str]) -> tuple[Sl
 
 def by_length(examples: Sequence[Example], predicted: Sequence[str]) -> tuple[SliceScore, ...]:
     """Score each range of sentence lengths, the shortest first."""
-    scores = {score.name: score for score in _scores(examples, predicted, length)}
+    scores = {
+        score.name: score for score in _scores(examples, predicted, lambda example: length(len(example.sentence)))
+    }
     return tuple(scores[name] for name in [*(name for _, name in LENGTHS), LONGER] if name in scores)
 
 
-def length(example: Example) -> str:
-    """Return the name of the slice of an example's length."""
-    characters = len(example.sentence)
-    return next((name for limit, name in LENGTHS if characters <= limit), LONGER)
+def _length(example: Example) -> str:
+    return length(len(example.sentence))
 
 
 def confusions(gold: Sequence[str], predicted: Sequence[str]) -> tuple[Confusion, ...]:

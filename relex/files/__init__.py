@@ -1,1 +1,1 @@
-"""Reading and writing CSV files: the only package that knows column names and inclusive end offsets."""
+"""Reading tables of every form and writing results: the only package that knows the columns of files."""

@@ -77,14 +77,25 @@ def count_known(names: Sequence[str], options: ReadOptions) -> int:
 
 
 class BadCell(Exception):
-    """An invalid cell; :meth:`problem` adds its place, which only the record knows."""
+    """An invalid cell; :meth:`problem` adds its place, which only the record knows.
 
-    def __init__(self, code: str, message: str, hint: str = "", marked: tuple[str, str] = ("", "")) -> None:
+    Args:
+        code: the kind of problem, in kebab-case.
+        message: what is wrong.
+        hint: what would be right.
+        marked: an excerpt of the sentence, and its underline.
+        part: which part of an entity is wrong, one of `PARTS`; empty if it is no single one.
+    """
+
+    def __init__(
+        self, code: str, message: str, hint: str = "", marked: tuple[str, str] = ("", ""), part: str = ""
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
         self.marked = marked
+        self.part = part
 
     def problem(self, line: int, id_: str | None, column: str) -> RowProblem:
         """Return the problem with its place in the file."""

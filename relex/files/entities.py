@@ -94,7 +94,8 @@ def check_apart(subject: Entity, object_: Entity) -> None:
 def _other_type(name: str, votes: Votes) -> str:
     type_ = usual_type(name)
     if type_ is None:
-        raise BadCell("unknown-type", unknown("type", name, ENTITY_TYPES) if name.strip() else "the type is empty")
+        message = unknown("type", name, ENTITY_TYPES) if name.strip() else "the type is empty"
+        raise BadCell("unknown-type", message, part="type")
     votes.types.setdefault(name, type_)
     return type_
 
@@ -165,7 +166,7 @@ def _from_parts(cells: tuple[str, ...]) -> RawEntity:
     word = words[0] if words else None
     if word is not None and not start and not end:
         return RawEntity(word, None, type_)
-    return RawEntity(word, (_whole_number(start, "the start"), _whole_number(end, "the end")), type_)
+    return RawEntity(word, (_whole_number(start, "the start", "start"), _whole_number(end, "the end", "end")), type_)
 
 
 def _usual_name(values: Mapping[Any, Any], key: str) -> str | None:
@@ -180,7 +181,7 @@ def _text(values: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _whole_number(value: Any, key: str) -> int:
+def _whole_number(value: Any, key: str, part: str = "") -> int:
     """Return a whole number; text and floats without a fraction are accepted, as spreadsheets write them."""
     written = value
     if isinstance(value, str):
@@ -192,7 +193,7 @@ def _whole_number(value: Any, key: str) -> int:
     if isinstance(value, float) and value.is_integer() and abs(value) < MAX_FLOAT:
         return int(value)
     if type(value) is not int:  # isinstance would let True pass as a number
-        raise BadCell("broken-entity", f"{key} must be a whole number, not {quoted(repr(written))}")
+        raise BadCell("broken-entity", f"{key} must be a whole number, not {quoted(repr(written))}", part=part)
     return value
 
 

@@ -6,33 +6,34 @@ from pathlib import Path
 
 from relex.domain.inputs import RecordedColumns
 from relex.errors import shortened
+from relex.files.column_mapping import ColumnMapping
 from relex.files.conventions import Conventions
 from relex.files.forms.form import Form
-from relex.files.layout import Layout
 from relex.files.problems import RowProblem
 from relex.hints import tables as hints
+from relex.labels import ENTITY_TYPES
 
 MAX_PROBLEMS_SHOWN = 5
-OPTIONS_FOR = {"several-places": hints.FIRST_OCCURRENCE}
-"""Hints by code of a problem, for those that an option solves."""
+HINTS_FOR = {"several-places": hints.FIRST_OCCURRENCE, "unknown-type": hints.entity_types(ENTITY_TYPES)}
+"""Hints by code of a problem, for those that all rows have in common."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How the cells of a file are read: which column holds what, and by which conventions."""
 
-    layout: Layout
+    mapping: ColumnMapping
     conventions: Conventions
 
     @property
     def columns(self) -> RecordedColumns:
         """What is recorded of the columns, so that the cells can be rebuilt."""
         return RecordedColumns(
-            names=self.layout.names,
-            roles=tuple(self.layout.roles),
+            names=self.mapping.names,
+            roles=tuple(self.mapping.roles),
             placeholder=self.conventions.placeholder or "",
             end_exclusive=self.conventions.end_exclusive,
-            as_json=self.layout.as_json,
+            as_json=self.mapping.as_json,
         )
 
 
@@ -92,10 +93,10 @@ def describe_problems(facts: FileFacts, name: str) -> str:
     return "\n".join([*lines, f"  ... {more:,} more      {counts}" if more else f"  {counts}"])
 
 
-def option_hints(facts: FileFacts) -> str:
-    """Return the hints for problems of the whole file that an option solves, each after a line end; often none."""
+def file_hints(facts: FileFacts) -> str:
+    """Return the hints that solve the problems of many rows at once, each after a line end; often none."""
     lines = [hints.offsets(facts.units)] if facts.units else []
-    lines += [hint for code, hint in OPTIONS_FOR.items() if code in facts.problem_counts]
+    lines += [hint for code, hint in HINTS_FOR.items() if code in facts.problem_counts]
     return "".join(f"\n{hint}" for hint in lines)
 
 

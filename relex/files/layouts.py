@@ -61,10 +61,13 @@ ID = Column("id", lambda result: result.id)
 BATCH_ID = Column(CUSTOM_ID, lambda result: result.id)
 LABEL = Column(PRED_LABEL, lambda result: result.label)
 PROBABILITIES = Column(PROBS, lambda result: result.probabilities, Kind.PROBABILITIES)
+SECOND_LABEL = Column("second_label", lambda result: result.second_label)
+PREDICTED_LABELS = (LABEL, SECOND_LABEL)
+"""Columns that hold one of the model's labels."""
 REVIEW = (
     LABEL,
     Column("confidence", lambda result: result.confidence, Kind.NUMBER),
-    Column("second_label", lambda result: result.second_label),
+    SECOND_LABEL,
     Column("margin", lambda result: result.margin, Kind.NUMBER),
     Column("flags", lambda result: " ".join(result.flags)),
 )
@@ -80,10 +83,24 @@ def columns_of(layout: Layout, labels: Sequence[str], inputs: Sequence[str] = ()
         inputs: names of the input's columns, for a review.
     """
     if layout is Layout.REVIEW:
-        return [*(_input(name, index) for index, name in enumerate(inputs)), *REVIEW]
+        return [*(_input(name, index) for index, name in enumerate(distinct_names(inputs))), *REVIEW]
     if layout is Layout.WIDE:
         return [ID, LABEL, *(_probability(label, index) for index, label in enumerate(labels))]
     return [ID, LABEL, PROBABILITIES]
+
+
+def distinct_names(inputs: Sequence[str]) -> list[str]:
+    """Return the names of the input's columns in a review.
+
+    A name that one of relex's own columns or an earlier one has, as in the review of a review, gets `input_` before it.
+    """
+    names = [CUSTOM_ID, *(column.name for column in REVIEW)]
+    for name in inputs:
+        distinct = name
+        while distinct in names:
+            distinct = f"input_{distinct}"
+        names.append(distinct)
+    return names[1 + len(REVIEW) :]
 
 
 def _input(name: str, index: int) -> Column:

@@ -9,7 +9,7 @@ from relex.errors import InvalidCsv, counted
 from relex.files.atomic import atomic_write
 from relex.files.columns import LABEL
 from relex.files.csv_writer import CsvWriter
-from relex.files.facts import FileFacts, Reading, describe_problems, option_hints
+from relex.files.facts import FileFacts, Reading, describe_problems, file_hints
 from relex.files.forms.tables import open_table
 from relex.files.inputs import InputFile, open_input
 from relex.files.options import AUTO, ReadOptions
@@ -120,7 +120,7 @@ def check_labeled(file: InputFile) -> FileFacts:
 def _check_all(file: InputFile) -> FileFacts:
     facts = check(file)
     if facts.rejected:
-        raise InvalidCsv(f"{describe_problems(facts, file.name)}{option_hints(facts)}")
+        raise InvalidCsv(f"{describe_problems(facts, file.name)}{file_hints(facts)}")
     return facts
 
 

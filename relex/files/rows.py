@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from relex.domain.examples import Example
 from relex.errors import Transient, counted, quoted, shortened
+from relex.files.column_mapping import ColumnMapping
 from relex.files.columns import (
     ID,
     LABEL,
@@ -26,7 +27,6 @@ from relex.files.conventions import Conventions, Votes
 from relex.files.entities import check_apart, read_entity
 from relex.files.forms.encodings import broken_byte
 from relex.files.forms.form import INVISIBLE, Record, Table
-from relex.files.layout import Layout
 from relex.files.lookalikes import composed
 from relex.files.problems import RowProblem
 
@@ -76,7 +76,7 @@ class SeenIds(AbstractContextManager["SeenIds"]):
 
 
 def check_records(
-    table: Table, layout: Layout, conventions: Conventions, votes: Votes | None = None
+    table: Table, mapping: ColumnMapping, conventions: Conventions, votes: Votes | None = None
 ) -> Iterator[tuple[Record, CheckedRecord]]:
     """Yield each record with its example or its problems; `row_no` counts the examples from 0.
 
@@ -84,13 +84,13 @@ def check_records(
 
     Args:
         table: an open file of which only the header was read.
-        layout: which column holds what.
+        mapping: which column holds what.
         conventions: how its cells are read (a label column may have empty cells: those examples have no label).
         votes: counts of rows that agree or disagree with the conventions; updated here.
     """
     row_no = 0
     with SeenIds() as seen:
-        checker = _RecordChecker(table, layout, conventions, seen, Votes() if votes is None else votes)
+        checker = _RecordChecker(table, mapping, conventions, seen, Votes() if votes is None else votes)
         for index, record in enumerate(table.records):
             checked = checker.check(record, index, row_no)
             row_no += isinstance(checked, Example)
@@ -100,10 +100,10 @@ def check_records(
 class _CellReader:
     """A reader of the cells of one record that collects their problems."""
 
-    def __init__(self, line: int, id_: str, layout: Layout) -> None:
+    def __init__(self, line: int, id_: str, mapping: ColumnMapping) -> None:
         self.line = line
         self.id = id_
-        self.layout = layout
+        self.mapping = mapping
         self.problems: list[RowProblem] = []
 
     def read(
@@ -113,21 +113,23 @@ class _CellReader:
         try:
             return reader(*args, **kwargs)
         except BadCell as error:
-            self.problems.append(error.problem(self.line, self.id, shortened(self.layout.name_of(column))))
+            self.problems.append(error.problem(self.line, self.id, shortened(self.mapping.name_of(column, error.part))))
             return None
 
 
 class _RecordChecker:
     """The checks of the records of one file."""
 
-    def __init__(self, table: Table, layout: Layout, conventions: Conventions, seen: SeenIds, votes: Votes) -> None:
+    def __init__(
+        self, table: Table, mapping: ColumnMapping, conventions: Conventions, seen: SeenIds, votes: Votes
+    ) -> None:
         self.form = table.form
         self.names = table.names
-        self.layout = layout
+        self.mapping = mapping
         self.pick_id, self.pick_sentence, self.pick_label, self.pick_source = map(
-            layout.pick, (ID, SENTENCE, LABEL, SOURCE)
+            mapping.pick, (ID, SENTENCE, LABEL, SOURCE)
         )
-        self.pick_subject, self.pick_object = map(layout.pick_entity, (SUBJECT, OBJECT))
+        self.pick_subject, self.pick_object = map(mapping.pick_entity, (SUBJECT, OBJECT))
         self.conventions = conventions
         self.seen = seen
         self.votes = votes
@@ -161,10 +163,10 @@ class _RecordChecker:
         if problem:
             return (problem,)
         fields = [*record.fields, ""]
-        id_ = str(index) if self.layout.numbered else self.pick_id(fields)
+        id_ = str(index) if self.mapping.numbered else self.pick_id(fields)
         sentence, label_cell, source = self.pick_sentence(fields), self.pick_label(fields), self.pick_source(fields)
-        cells = _CellReader(record.number, id_, self.layout)
-        if not self.layout.numbered:
+        cells = _CellReader(record.number, id_, self.mapping)
+        if not self.mapping.numbered:
             cells.read(ID, self._check_id, id_, record.number)
         cells.read(SOURCE, check_text, source)
         self.votes.add_label(label_cell)

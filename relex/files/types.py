@@ -9,7 +9,8 @@ OTHER_TYPES = {
     "ORG": "organization organisation org og 기관 조직 단체 회사 기관명",
     "LOC": "location place loc lc gpe 장소 지명 지역 위치",
     "DAT": "date dat dt 날짜 일자",
-    "POH": "poh misc 기타고유명사",
+    "POH": "poh misc product work work_of_art title 작품 작품명 제품 제품명 상품 상품명 "
+    "직책 직함 직위 직업 기타고유명사",
     "NOH": "noh number num qt 숫자 수량",
 }
 """Other names of each type, in lower case: those of CoNLL, OntoNotes, the Korean TTA standard, and Korean words."""

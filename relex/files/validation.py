@@ -8,13 +8,13 @@ from pathlib import Path
 
 from relex.domain.examples import Example
 from relex.errors import InvalidCsv, counted
+from relex.files.column_mapping import find_columns
 from relex.files.columns import LABEL
 from relex.files.conventions import Conventions, Votes
 from relex.files.facts import FileFacts, Reading
 from relex.files.forms.form import Record, Table
 from relex.files.forms.tables import open_table
 from relex.files.inputs import InputFile, open_input
-from relex.files.layout import find_layout
 from relex.files.options import AUTO, ReadOptions
 from relex.files.problems import RowProblem
 from relex.files.rejected import RejectedFile
@@ -92,10 +92,10 @@ def survey(file: InputFile) -> Survey:
             sample = list(_first(table.records))
             place = f"{file.form.unit} {table.header}"
             whole = [record.fields for record in sample if len(record.fields) == len(table.names)]
-            layout = find_layout(file.name, place, table.names, whole, file.options)
+            mapping = find_columns(file.name, place, table.names, whole, file.options)
             if not sample:
                 raise InvalidCsv(f"{file.name}: there are no rows under the header")
-            reading = Reading(layout, conventions)
+            reading = Reading(mapping, conventions)
             tally = Tally()
             for _ in tally.count(replace(table, records=iter(sample)), reading):
                 pass
@@ -103,7 +103,7 @@ def survey(file: InputFile) -> Survey:
         if majority == conventions:
             break
         conventions = majority
-    return Survey(Reading(layout, conventions), valid=not tally.rejected)
+    return Survey(Reading(mapping, conventions), valid=not tally.rejected)
 
 
 def _first(records: Iterator[Record]) -> Iterator[Record]:
@@ -132,7 +132,7 @@ class Tally:
     def count(self, table: Table, reading: Reading) -> Iterator[tuple[Record, CheckedRecord]]:
         """Yield each record with its example or its problems, and count it."""
         self.table = table
-        for record, checked in check_records(table, reading.layout, reading.conventions, self.votes):
+        for record, checked in check_records(table, reading.mapping, reading.conventions, self.votes):
             if isinstance(checked, Example):
                 self.accepted += 1
                 self.labeled += checked.label is not None
@@ -144,7 +144,7 @@ class Tally:
 
     def facts(self, file: InputFile, reading: Reading) -> FileFacts:
         """Return the facts of the file after the pass."""
-        cells = self.votes.notes(reading.conventions, reading.layout.name_of(LABEL))
+        cells = self.votes.notes(reading.conventions, reading.mapping.name_of(LABEL))
         blank = _blank_rows(self.table) if self.table else []
         return FileFacts(
             sha256=file.sha256,
@@ -157,7 +157,7 @@ class Tally:
             problem_counts=dict(self.codes.most_common()),
             problems=tuple(self.problems),
             reading=reading,
-            notes=(*file.form.notes, *cells, *reading.layout.notes(), *blank),
+            notes=(*file.form.notes, *reading.mapping.notes(), *cells, *blank),
         )
 
 

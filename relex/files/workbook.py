@@ -3,7 +3,8 @@
 A text is always written as a text: an id such as `=HYPERLINK(...)`, `007` or a web address stays what it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
@@ -11,7 +12,8 @@ from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from relex.errors import RelexError, counted
-from relex.files.layouts import Cell, Column, Kind, ResultTable, probabilities_text
+from relex.files.layouts import PREDICTED_LABELS, Cell, Column, Kind, ResultTable, probabilities_text
+from relex.files.problems import width
 from relex.hints import jobs as hints
 
 MAX_ROWS = 1_048_576
@@ -27,9 +29,14 @@ OPTIONS = {
     "use_zip64": True,
 }
 EVERYWHERE = f"A1:XFD{MAX_ROWS}"
-WIDTHS = {"sentence": 60, "subject_entity": 24, "object_entity": 24, "pred_label": 28, "second_label": 28}
-"""Widths of columns in characters; others have that of their name."""
 MIN_WIDTH = 10
+"""Minimum width of a column, in the cells of a terminal: a Hangul syllable takes two."""
+MAX_WIDTH = 60
+"""Maximum width of a column of text, for a sentence."""
+DATA_WIDTH = 24
+"""Maximum width of a column of dicts, which begin with the word of their entity."""
+SAMPLE_ROWS = 100
+"""Number of rows whose texts decide the widths."""
 MARGIN_WIDTH = 4
 """Characters beside a heading, for the button of its filter."""
 
@@ -66,23 +73,33 @@ def _describe(workbook: Workbook, table: ResultTable) -> None:
 
 
 def _fill(workbook: Workbook, table: ResultTable) -> None:
-    columns = table.columns
+    columns, results = table.columns, iter(table.results)
+    sample = list(islice(results, SAMPLE_ROWS))
     worksheet = workbook.add_worksheet(table.layout, PlainWorksheet)
     bold, number = workbook.add_format({"bold": True}), workbook.add_format({"num_format": "0.0000"})
     worksheet.freeze_panes(1, 0)
     worksheet.ignore_errors({"number_stored_as_text": EVERYWHERE})  # no green corner at each id
     for place, column in enumerate(columns):
-        width = WIDTHS.get(column.name, max(MIN_WIDTH, len(column.name) + MARGIN_WIDTH))
-        worksheet.set_column(place, place, width, number if column.kind is Kind.NUMBER else None)
+        texts = table.labels if column in PREDICTED_LABELS else map(column.value, sample)
+        worksheet.set_column(place, place, _width(column.name, texts), number if column.kind is Kind.NUMBER else None)
         worksheet.write_string(0, place, column.name, bold)
     try:
-        for row, result in enumerate(table.results, 1):
+        for row, result in enumerate(chain(sample, results), 1):
             for place, column in enumerate(columns):
                 _write_cell(worksheet, row, place, column, column.value(result))
     except BaseException:
         worksheet.row_data_fh.close()  # only a workbook that is closed does it
         raise
     worksheet.autofilter(0, 0, table.rows, len(columns) - 1)
+
+
+def _width(heading: str, cells: Iterable[Cell]) -> int:
+    """Return the width of a column whose first cells are these; numbers and probabilities do not count."""
+    widths = [MIN_WIDTH, width(heading) + MARGIN_WIDTH]
+    for text in (cell for cell in cells if isinstance(cell, str)):
+        most = DATA_WIDTH if text.startswith("{") else MAX_WIDTH
+        widths.append(min(width(text[:MAX_WIDTH]), most))
+    return min(max(widths), MAX_WIDTH)
 
 
 def _write_cell(worksheet: Worksheet, row: int, place: int, column: Column, cell: Cell) -> None:

@@ -15,6 +15,7 @@ from relex.files.columns import BadCell
 from relex.files.entities import check_apart
 from relex.files.lookalikes import composed, difference
 from relex.files.problems import marked
+from relex.files.types import usual_type
 from relex.flows.score import Scorer
 from relex.hints import jobs as hints
 from relex.labels import ENTITY_TYPES
@@ -109,10 +110,10 @@ def _locate(sentence: str, role: str, text: str) -> Entity:
     match = ENTITY.fullmatch(composed(text))
     if match is None:
         raise InvalidInput(f"--{role} {quoted(text)}: write WORD:TYPE, {hints.entity(role)}")
-    word, type_ = match["word"], match["type"]
-    if type_ not in ENTITY_TYPES:
-        suggestion = did_you_mean(type_.upper(), ENTITY_TYPES)
-        raise InvalidInput(f"--{role}: unknown type {quoted(type_)}{suggestion}; {hints.list_types()}")
+    word, type_ = match["word"], usual_type(match["type"])
+    if type_ is None:
+        suggestion = did_you_mean(match["type"].upper(), ENTITY_TYPES)
+        raise InvalidInput(f"--{role}: unknown type {quoted(match['type'])}{suggestion}; {hints.list_types()}")
     places = [match.start() for match in re.finditer(f"(?={re.escape(word)})", sentence)]
     if not places:
         detail = difference(word, sentence, 0) or "check its spelling and its spaces"

@@ -23,6 +23,11 @@ def retry_rows(job_id: str) -> str:
     return f"hint: relex retry {job_id} --rows"
 
 
+def example(command: str) -> str:
+    """Name a command line that has all that a command needs."""
+    return f"hint: {command}"
+
+
 def list_models() -> str:
     """Name the command that shows the scores of model versions, and which one is current."""
     return "hint: relex models"

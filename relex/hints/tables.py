@@ -24,27 +24,26 @@ WITHOUT_TYPES = f"hint: the model needs them; {TYPES_PAGE} shows how to get them
 FIRST_OCCURRENCE = "hint: --occurrence first takes the first place of each word"
 
 
-def shell_word(text: str) -> str:
+def _shell_word(text: str) -> str:
     """Quote text for a shell where it needs that; Hangul does not."""
     return text if re.fullmatch(r"[\w@%+=:,./-]+", text) else shlex.quote(text)
 
 
-def columns(names: Sequence[str]) -> str:
-    """Return the hint for a header without the columns that relex needs."""
-    return (
-        f"hint: relex reads the columns {', '.join(names)}; name yours with --columns, as in --columns sentence=COLUMN"
-    )
+def columns(targets: Sequence[str]) -> str:
+    """Return the hint for a header without columns that relex needs; a person fills in the names in capitals."""
+    mapping = ",".join(f"{target}=COLUMN{number}" for number, target in enumerate(targets, 1))
+    return f"hint: say which column is which: --columns {mapping}"
 
 
 def map_columns(pairs: Sequence[tuple[str, str]]) -> str:
     """Return the hint that maps columns of a file to those of relex."""
     mapping = ",".join(f"{target}={column}" for target, column in pairs)
-    return f"hint: --columns {shell_word(mapping)} reads it"
+    return f"hint: --columns {_shell_word(mapping)} reads it"
 
 
 def choose_column(target: str, names: Sequence[str]) -> str:
     """Return the hint for a file in which several columns may be the same one."""
-    ways = " or ".join(f"--columns {shell_word(f'{target}={name}')}" for name in names)
+    ways = " or ".join(f"--columns {_shell_word(f'{target}={name}')}" for name in names)
     return f"hint: {ways} reads it"
 
 
@@ -63,15 +62,20 @@ def offsets(names: Sequence[str]) -> str:
     return f"hint: {' or '.join(f'--offsets {name}' for name in names)} reads it"
 
 
+def entity_types(names: Sequence[str]) -> str:
+    """Return the hint for a file with an entity type that relex does not know."""
+    return f"hint: the types are {', '.join(names)}; `relex labels` shows what each means"
+
+
 def sheet(name: str) -> str:
     """Return the hint that names a sheet of a workbook."""
-    return f"hint: --sheet {shell_word(name)} reads that one"
+    return f"hint: --sheet {_shell_word(name)} reads that one"
 
 
 def unpack(program: str, path: Path) -> str:
     """Return the hint with the command that unpacks a compressed file."""
     target = path.with_name(path.name.partition(".")[0] + ".unpacked")
-    return f"hint: unpack it first: {program} -dc < {shell_word(str(path))} > {shell_word(str(target))}"
+    return f"hint: unpack it first: {program} -dc < {_shell_word(str(path))} > {_shell_word(str(target))}"
 
 
 def install_pyarrow() -> str:

@@ -1,6 +1,6 @@
 """The two networks from encoded examples to probabilities: packed, or padded to the longest example.
 
-Packing is used for encoders that support it (:func:`relex.model.packed.can_pack`), padding for all others.
+Packing is used for encoders that support it (:func:`relex.model.packed.network.can_pack`), padding for all others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from relex.encoding.batches import batch_by_token_budget, collate
 from relex.encoding.packing import collate_packed, pack_best_fit
 from relex.encoding.tokens import EncodedExample
 from relex.model.checkpoint import LoadedCheckpoint
-from relex.model.packed import PackedClassifier, can_pack
+from relex.model.packed.network import PackedClassifier, can_pack
 
 PACKED_TOKENS = {"cpu": 512, "cuda": 16_384}
 """Tokens in a pack: on a CPU what fits into a core's cache, on a GPU what keeps it busy."""

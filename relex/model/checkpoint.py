@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import torch
@@ -20,6 +21,7 @@ from relex.encoding.tokens import Encoder
 from relex.errors import BadCheckpoint
 from relex.model.classifier import RelationClassifier, RelationConfig
 from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, check, swap_in
+from relex.model.word_table import pack_table, round_table, table_name, unpack_tables
 
 MAX_REASON_LENGTH = 500
 """Maximum number of characters of a library's error: some name every tensor."""
@@ -36,12 +38,42 @@ class LoadedCheckpoint:
     pad_token_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class WeightFormat:
+    """How the weights of a checkpoint are saved; a loaded model has float32 weights in any case."""
+
+    dtype: torch.dtype = torch.float32
+    """Type of the weights; 16 bits halve the file and round the weights."""
+    int8_words: bool = False
+    """Whether the word table has 8 bits (`word_table`)."""
+
+    def round(self, model: RelationClassifier) -> None:
+        """Round the weights in place to what the file will hold."""
+        network: nn.Module = model  # transformers' own `to` has no types
+        network.to(self.dtype).float()
+        if self.int8_words:
+            round_table(model.backbone.get_input_embeddings())
+
+    def state(self, model: RelationClassifier) -> dict[str, torch.Tensor]:
+        """Return the tensors of the file."""
+        state = {name: tensor.to("cpu", self.dtype).contiguous() for name, tensor in model.state_dict().items()}
+        if not self.int8_words:
+            return state
+        table = model.backbone.get_input_embeddings()
+        name = table_name(model, table)
+        weight: Any = table.weight
+        return pack_table(state | {name: weight.detach().cpu()}, name)
+
+
+FLOAT32 = WeightFormat()
+
+
 def save(
     folder: Path,
     model: RelationClassifier,
     tokenizer: PreTrainedTokenizerFast,
     texts: Mapping[str, str],
-    dtype: torch.dtype = torch.float32,
+    weight_format: WeightFormat = FLOAT32,
 ) -> None:
     """Save a checkpoint; an existing folder is replaced only when the new one is complete.
 
@@ -50,12 +82,12 @@ def save(
         model: the model, on any device.
         tokenizer: the tokenizer with the model's markers.
         texts: the texts of the files for people (`folder.FOR_PEOPLE`), by name.
-        dtype: type of the saved weights; 16 bits halve the file and round the weights.
+        weight_format: how the weights are saved.
     """
     sibling = folder.with_name(f".{folder.name}.{uuid4().hex}")
     sibling.mkdir()
     try:
-        _write(sibling, model, tokenizer, texts, dtype)
+        _write(sibling, model, tokenizer, texts, weight_format)
         swap_in(sibling, folder)
     finally:
         shutil.rmtree(sibling, ignore_errors=True)
@@ -72,7 +104,7 @@ def load(folder: Path, device: str | torch.device = "cpu", dtype: torch.dtype = 
         config = RelationConfig.from_pretrained(folder, local_files_only=True)
         with no_init_weights():
             model = RelationClassifier(config)
-        model.load_state_dict(load_file(folder / WEIGHTS), strict=True, assign=True)
+        model.load_state_dict(unpack_tables(load_file(folder / WEIGHTS)), strict=True, assign=True)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         _check_tokenizer(model, tokenizer)
     except Exception as exc:  # a damaged tokenizer.json raises Exception itself
@@ -108,11 +140,10 @@ def _write(
     model: RelationClassifier,
     tokenizer: PreTrainedTokenizerFast,
     texts: Mapping[str, str],
-    dtype: torch.dtype,
+    weight_format: WeightFormat,
 ) -> None:
-    state = {name: tensor.to(device="cpu", dtype=dtype).contiguous() for name, tensor in model.state_dict().items()}
     model.config.save_pretrained(folder)
-    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    save_file(weight_format.state(model), folder / WEIGHTS, metadata={"format": "pt"})
     # safetensors makes the file readable by its owner only; a worker may be another user.
     (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)
     tokenizer.save_pretrained(folder)

@@ -5,10 +5,12 @@ checkpoint contains the whole configuration of the backbone and needs neither it
 """
 
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -23,11 +25,13 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from relex.encoding.tokens import Encoder
 from relex.errors import BadCheckpoint, InvalidConfig
 from relex.model.config import ModelConfig
-from relex.model.folder import labels_in_order
+from relex.model.folder import WEIGHTS, labels_in_order
 from relex.model.hub import Progress, backbone_folder, weights_folder
 from relex.model.markers import add_embedded_markers
 from relex.model.pooling import pooling_module
+from relex.model.positions import max_tokens
 from relex.model.tokenizer import LOCAL_ONLY
+from relex.model.word_table import is_packed, unpack_tables
 
 
 class RelationConfig(PretrainedConfig):
@@ -95,6 +99,18 @@ class RelationClassifier(PreTrainedModel):
         PreTrainedModel.post_init(self)
 
     @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """Open a checkpoint folder as transformers' own tools do; a word table in 8 bits is unpacked.
+
+        `model.checkpoint.load` also checks the folder and opens the tokenizer.
+        """
+        classifier = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        weights = Path(pretrained_model_name_or_path) / WEIGHTS
+        if isinstance(classifier, cls) and weights.is_file() and is_packed(state := load_file(weights)):
+            classifier.load_state_dict(unpack_tables(state), strict=True)
+        return classifier
+
+    @classmethod
     def from_backbone(
         cls,
         name_or_path: str,
@@ -137,8 +153,8 @@ class RelationClassifier(PreTrainedModel):
     def _with_backbone(
         cls, backbone: PreTrainedModel, model_config: ModelConfig, tokenizer: PreTrainedTokenizerFast
     ) -> "RelationClassifier":
-        positions = getattr(backbone.config, "max_position_embeddings", model_config.max_length)
-        if model_config.max_length > positions:
+        positions = max_tokens(backbone.config)
+        if positions is not None and model_config.max_length > positions:
             raise InvalidConfig(f"max_length {model_config.max_length}: the backbone has only {positions} positions")
         model = cls(RelationConfig.make(backbone.config, model_config), backbone)
         add_embedded_markers(model.backbone, tokenizer, model_config.scheme)

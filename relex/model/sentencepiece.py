@@ -19,7 +19,7 @@ from transformers.convert_slow_tokenizer import generate_merges
 from relex.errors import InvalidConfig
 from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, read_json
 
-BERT_LIKE = frozenset({"bert", "distilbert", "electra"})
+BERT_LIKE = frozenset({"bert", "distilbert", "electra", "modernbert"})
 """Model types with [CLS] text [SEP]; others with SentencePiece have tokenizers in transformers."""
 SPACE = "▁"
 UNIGRAM, BYTE_PAIRS = 1, 2

@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
 
 from relex.errors import InvalidConfig
-from relex.model.folder import TOKENIZER, TOKENIZER_CONFIG, read_json
+from relex.model.folder import CONFIG, TOKENIZER, TOKENIZER_CONFIG, read_json
 from relex.model.hub import backbone_folder
 from relex.model.sentencepiece import sentencepiece_file, sentencepiece_tokenizer
 
 LOCAL_ONLY = {"local_files_only": True, "trust_remote_code": False}
 """No network, and no Python code of a model's folder: transformers would ask on the terminal whether to run it."""
 SPECIAL_TOKENS_MAP = "special_tokens_map.json"
+VOCABULARY = "vocab.txt"
+WORDPIECE_CLASSES = frozenset({"BertTokenizer", "PreTrainedTokenizerFast"})
+"""Names in a configuration that leave a vocab.txt to be BERT's; others name a reader of their own."""
 USUAL_NAMES = {
     "pad_token": ("[PAD]", "<pad>"),
     "unk_token": ("[UNK]", "<unk>"),
@@ -66,7 +69,18 @@ def _open(folder: Path) -> Any:
         return PreTrainedTokenizerFast(tokenizer_object=backend, **_special_tokens(folder, backend))
     if pieces := sentencepiece_file(folder):
         return sentencepiece_tokenizer(pieces)
-    return AutoTokenizer.from_pretrained(folder, **_casing(folder), **LOCAL_ONLY)
+    reader: Any = BertTokenizer if _is_wordpiece(folder) else AutoTokenizer
+    return reader.from_pretrained(folder, **_casing(folder), **LOCAL_ONLY)
+
+
+def _is_wordpiece(folder: Path) -> bool:
+    """Return whether a folder without a tokenizer.json has BERT's vocabulary, whatever the type of its encoder.
+
+    transformers would look for the files of the encoder's usual tokenizer, and open an empty one.
+    """
+    configs = [read_json(folder / name) for name in (CONFIG, TOKENIZER_CONFIG) if (folder / name).is_file()]
+    named = {config.get("tokenizer_class") for config in configs} - {None}
+    return (folder / VOCABULARY).is_file() and named <= WORDPIECE_CLASSES
 
 
 def _special_tokens(folder: Path, backend: Tokenizer) -> dict[str, str]:
@@ -88,7 +102,7 @@ def _casing(folder: Path) -> dict[str, bool]:
 
     transformers' default is meant for English: it lowers the case, and splits syllables as it strips accents.
     """
-    if not (folder / "vocab.txt").is_file():
+    if not (folder / VOCABULARY).is_file():
         return {}
     config = read_json(folder / TOKENIZER_CONFIG) if (folder / TOKENIZER_CONFIG).is_file() else {}
     return {} if "do_lower_case" in config else {"do_lower_case": False}

@@ -1,7 +1,7 @@
 """Memory of a training on a CPU: glibc keeps freed memory for the next step.
 
 By default glibc returns every large tensor to the kernel, which clears the same pages again for the next one. With
-tensors above 32 MB (a batch of 64 with 150 tokens) this takes a third of the time of a step.
+tensors above 32 MB (a batch of 64 with 150 tokens) this takes a quarter of the time of a step.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Training data: encoded examples with their labels, the collator, and the sampler.
+"""The batches of a training: the collator and the sampler.
 
 The order of an epoch depends only on the seed and the epoch. A resumed run therefore sees the same batches as an
 uninterrupted one, and with several GPUs every process computes the same batches.
@@ -14,37 +14,13 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from relex.encoding.batches import collate
-from relex.encoding.tokens import EncodedExample
-from relex.labels import RELATIONS
+from relex.training.epoch_examples import EpochExamples
 
 LENGTH_STEP = 8
 """Batches are padded to a multiple of this many tokens, because on a CPU torch keeps compiled code for every shape.
 
 On KLUE-RE this leaves 16 of 100 lengths for 6% more padded tokens: the memory of a small model in bf16 grows from 1.0
 to 1.4 GB instead of 2.2 GB."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingData:
-    """The encoded training examples and their labels."""
-
-    encoded: Sequence[EncodedExample]
-    gold: Sequence[str]
-    pad_token_id: int
-    hidden: Sequence[EncodedExample] = ()
-    """The same examples with their entities masked; empty if the recipe masks none."""
-
-    def items(self) -> list[dict[str, Any]]:
-        """Return the items for the collator: the examples, the filler of `EpochOrder`, the masked examples."""
-        examples, hidden = self._labeled(self.encoded), self._labeled(self.hidden)
-        return [*examples, examples[0] | {"counts": False}, *hidden]
-
-    def _labeled(self, encoded: Sequence[EncodedExample]) -> list[dict[str, Any]]:
-        index = {label: number for number, label in enumerate(RELATIONS)}
-        return [
-            {"encoded": item, "gold": index[label], "counts": True}
-            for item, label in zip(encoded, self.gold, strict=False)
-        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +65,20 @@ class EpochOrder:
     The batches come in random order, independent of their length; an incomplete one comes last.
     """
 
-    def __init__(
-        self, lengths: Sequence[int], batch_size: int, seed: int, *, fill: bool = False, hide: float = 0.0
-    ) -> None:
+    def __init__(self, examples: EpochExamples, batch_size: int, seed: int, *, fill: bool = False) -> None:
         """Prepare the order.
 
         Args:
-            lengths: number of tokens of each example.
+            examples: the examples, which may have other lengths in each epoch.
             batch_size: examples in a batch, over all processes.
             seed: the seed of the recipe.
-            fill: fill the incomplete batch with the position after the last example, so that several processes can
-                share it. accelerate would fill it with examples of the epoch's first batch.
-            hide: share of the examples that are masked in an epoch; their positions follow the filler.
+            fill: fill the incomplete batch with the position of the filler, so that several processes can share it.
+                accelerate would fill it with examples of the epoch's first batch.
         """
-        self._lengths = lengths
-        self._fillers = -len(lengths) % batch_size if fill else 0
+        self._examples = examples
+        self._fillers = -examples.count % batch_size if fill else 0
         self._batch_size = batch_size
         self._seed = seed
-        self._hide = hide
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -114,28 +86,21 @@ class EpochOrder:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths) + self._fillers
+        return self._examples.count + self._fillers
 
     def __iter__(self) -> Iterator[int]:
+        lengths = self._examples.start_epoch(self._epoch)
         generator = np.random.default_rng([self._seed, self._epoch])
-        shuffled = generator.permutation(len(self._lengths)).tolist()
+        shuffled = generator.permutation(len(lengths)).tolist()
         batches: list[list[int]] = []
         for pool in _pieces(shuffled, POOL_BATCHES * self._batch_size):
-            batches += _pieces(sorted(pool, key=self._lengths.__getitem__), self._batch_size)
+            batches += _pieces(sorted(pool, key=lengths.__getitem__), self._batch_size)
         short = [batches.pop()] if len(batches[-1]) < self._batch_size else []
-        forms = self._forms()
         for index in generator.permutation(len(batches)):
-            yield from (forms[position] for position in batches[index])
+            yield from batches[index]
         for batch in short:
-            yield from (forms[position] for position in batch)
-        yield from [len(self._lengths)] * self._fillers
-
-    def _forms(self) -> list[int]:
-        """Return each example's position in this epoch: its own, or that of its masked form."""
-        count = len(self._lengths)
-        hidden = np.random.default_rng([self._seed, self._epoch, 1]).random(count) < self._hide
-        forms: list[int] = (np.arange(count) + hidden * (count + 1)).tolist()
-        return forms
+            yield from batch
+        yield from [self._examples.count] * self._fillers
 
 
 def _pieces(positions: list[int], size: int) -> list[list[int]]:

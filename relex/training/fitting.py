@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from tensorboardX import SummaryWriter
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from transformers import PreTrainedTokenizerFast, PrinterCallback, Trainer, TrainingArguments, set_seed
 from transformers.integrations.integration_utils import TensorBoardCallback
 
@@ -21,16 +22,20 @@ from relex.domain.examples import Example
 from relex.encoding.tokens import Encoder
 from relex.errors import InvalidConfig
 from relex.labels import RELATIONS
+from relex.model.checkpoint import WeightFormat
 from relex.model.classifier import RelationClassifier
 from relex.model.devices import half_precision
 from relex.training import distributed
 from relex.training.callbacks import PREFIX, CheckpointCallback
-from relex.training.data import Collator, EpochOrder, TrainingData
+from relex.training.data import Collator, EpochOrder
+from relex.training.epoch_examples import EntityReplacer, EpochExamples, TrainingData
 from relex.training.fast_cpu import fast_training
 from relex.training.history import Report, TrainingHistory
 from relex.training.losses import FocalLoss, RDropLoss, loss_function
 from relex.training.model_factory import build_classifier
+from relex.training.parameter_groups import parameter_groups
 from relex.training.recipe.config import TrainingConfig
+from relex.training.recipe.sections import TrainSettings
 from relex.training.validation import ClassifierEvaluator, Validation, gold_labels
 from relex.training.workspace import Scratch, digest_of
 
@@ -60,23 +65,18 @@ def run_trainer(
     if state:
         history.restore(state[1])
     arguments = _arguments(config, scratch.folder, model.device)
-    lengths = [len(item.input_ids) for item in data.encoded]
-    order = EpochOrder(
-        lengths,
-        config.train.batch_size,
-        config.train.seed,
-        fill=distributed.world_size() > 1,
-        hide=config.train.entity_mask_prob,
-    )
+    examples = EpochExamples(data, config.train)
+    order = EpochOrder(examples, config.train.batch_size, config.train.seed, fill=distributed.world_size() > 1)
     trainer = _RelationTrainer(
         model=model,
         args=arguments,
-        train_dataset=data.items(),
+        train_dataset=examples,
         data_collator=Collator(data.pad_token_id, config.input.max_length),
         callbacks=[CheckpointCallback(history, scratch, order, config.train.save_minutes)],
         loss=loss_function(config.loss, RELATIONS),
         order=order,
         evaluator=evaluator,
+        settings=config.train,
     )
     trainer.remove_callback(PrinterCallback)
     if not history.finished:
@@ -96,15 +96,31 @@ def run_trainer(
 
 
 class _RelationTrainer(Trainer):
-    """transformers' Trainer with relex's loss, sampler and scores."""
+    """transformers' Trainer with relex's loss, sampler, learning rates and scores."""
 
     def __init__(
-        self, *, loss: FocalLoss | RDropLoss, order: EpochOrder, evaluator: ClassifierEvaluator, **parts: Any
+        self,
+        *,
+        loss: FocalLoss | RDropLoss,
+        order: EpochOrder,
+        evaluator: ClassifierEvaluator,
+        settings: TrainSettings,
+        **parts: Any,
     ) -> None:
         super().__init__(**parts)
+        self._settings = settings
         self._loss = loss.to(self.args.device)
         self._order = order
         self._evaluator = evaluator
+
+    def create_optimizer(self, model: Any = None) -> Optimizer:
+        """Create the optimizer of transformers, with a learning rate for each part of the classifier."""
+        if self.optimizer is None:
+            network: Any = self.model  # transformers allows None until the training begins
+            groups = parameter_groups(network, self._settings, self.get_decay_parameter_names(network))
+            optimizer_class, options = self.get_optimizer_cls_and_kwargs(self.args, network)
+            self.optimizer = optimizer_class(groups, **options)
+        return self.optimizer
 
     def compute_loss(
         self,
@@ -217,7 +233,7 @@ def train_classifier(
     data = to_training_data(config, train, gold, encoder, tokenizer)
     states = Scratch(scratch, digest_of(config, train, validation.examples, validation.target))
     precision = run_trainer(config, model, data, evaluator, history, states)
-    network.to(save_dtype(config)).float()
+    weight_format(config).round(model)
     return TrainedClassifier(model, tokenizer, evaluator, history, precision)
 
 
@@ -233,15 +249,18 @@ def to_training_data(
     Raises:
         InvalidConfig: entities are to be masked, and the backbone's tokenizer has no mask token.
     """
-    encoded = encoder.encode(train)
-    if not config.train.entity_mask_prob:
-        return TrainingData(encoded, gold, tokenizer.pad_token_id)
-    if tokenizer.mask_token is None:
+    settings = config.train
+    if settings.entity_mask_prob and tokenizer.mask_token is None:
         raise InvalidConfig("train.entity_mask_prob: the backbone's tokenizer has no mask token; set it to 0")
-    return TrainingData(encoded, gold, tokenizer.pad_token_id, encoder.encode_masked(train))
+    return TrainingData(
+        encoder.encode(train),
+        gold,
+        tokenizer.pad_token_id,
+        encoder.encode_masked(train) if settings.entity_mask_prob else (),
+        EntityReplacer(train, encoder, settings.seed) if settings.entity_replace_prob else None,
+    )
 
 
-def save_dtype(config: TrainingConfig) -> torch.dtype:
-    """Return the type in which a recipe saves its weights."""
-    dtype: torch.dtype = getattr(torch, config.save.dtype)
-    return dtype
+def weight_format(config: TrainingConfig) -> WeightFormat:
+    """Return how a recipe saves its weights."""
+    return WeightFormat(getattr(torch, config.save.dtype), int8_words=config.save.word_table == "int8")

@@ -27,7 +27,7 @@ from relex.model.devices import resolve_device
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.model.folder import METRICS, MODEL_CARD, TRAIN_CONFIG, read_metrics
 from relex.training import distributed
-from relex.training.fitting import save_dtype, train_classifier
+from relex.training.fitting import train_classifier, weight_format
 from relex.training.history import Report
 from relex.training.model_card import data_entry, further_scores, license_text
 from relex.training.recipe.config import TrainingConfig
@@ -112,7 +112,7 @@ def _train_fold(config: TrainingConfig, fold: _Fold, report: Report, device: tor
     training = {"history": history.epochs, "best_epoch": history.best_epoch, "seconds": history.seconds}
     texts = {METRICS: json.dumps({"training": training}, indent=2) + "\n"}
     if distributed.is_first():
-        save(fold.checkpoint, trained.model, trained.tokenizer, texts, save_dtype(config))
+        save(fold.checkpoint, trained.model, trained.tokenizer, texts, weight_format(config))
     distributed.wait_for_all()
     if distributed.is_first():  # all processes have read the best weights by now
         Scratch(scratch, made_from="").forget()

@@ -21,7 +21,7 @@ from relex.model.checkpoint import save
 from relex.model.devices import resolve_device
 from relex.model.folder import METRICS, MODEL_CARD, TRAIN_CONFIG
 from relex.training import distributed
-from relex.training.fitting import save_dtype, train_classifier
+from relex.training.fitting import train_classifier, weight_format
 from relex.training.folds import train_folds
 from relex.training.history import Report
 from relex.training.model_card import TrainingFacts, metrics_json, model_card
@@ -101,7 +101,7 @@ def _train_one(
     texts = {METRICS: metrics_json(facts), TRAIN_CONFIG: config.to_yaml(), MODEL_CARD: model_card(facts)}
     if distributed.is_first():
         paths.folder.parent.mkdir(parents=True, exist_ok=True)
-        save(paths.folder, model, trained.tokenizer, texts, save_dtype(config))
+        save(paths.folder, model, trained.tokenizer, texts, weight_format(config))
     return TrainingOutcome(scores.micro_f1, scores.auprc, len(history.epochs))
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 from itertools import islice
 
+import pandas as pd
 import pytest
 
 from relex.flows.status import job_status
@@ -32,6 +33,25 @@ def assert_complete(folder, job, ids):
         assert abs(sum(probabilities) - 1) < 1e-4
         assert row["pred_label"] == labels[probabilities.index(max(probabilities))]
     return rows
+
+
+OWN_ROWS = [
+    ["가수 김하늘은 푸른소리의 대표이다.", "김하늘", "인물", "푸른소리", "기관"],
+    ["시인 허난설헌은; 강릉에서 태어났다.", "허난설헌", "인물", "강릉", "장소"],
+]
+
+
+def test_a_table_as_people_have_it_becomes_a_workbook_in_two_commands(laptop):
+    """CP949 with semicolons, Korean names, words without offsets, no ids: what Excel in Korea saves."""
+    with (laptop.folder / "자료.csv").open("w", encoding="cp949", newline="") as file:
+        csv.writer(file, delimiter=";").writerows([["문장", "주체", "주체_유형", "객체", "객체_유형"], *OWN_ROWS])
+    laptop.env |= {"RELEX_SCORER": FAKE}
+    job = laptop.run("submit", "자료.csv", "--follow")
+    laptop.run("export", "--layout", "review", "--format", "xlsx", "--out", "out")
+    review = pd.read_excel(laptop.folder / "out" / f"{job}.review.xlsx", engine="calamine", dtype=object)
+    assert list(review)[5:] == ["pred_label", "confidence", "second_label", "margin", "flags"]
+    assert review.iloc[:, :5].to_numpy().tolist() == OWN_ROWS
+    assert set(review["pred_label"]) <= set(RELATIONS)
 
 
 def test_a_laptop_without_services_scores_a_file(laptop):

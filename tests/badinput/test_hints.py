@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from relex.hints import tables as hints
+from relex.labels import ENTITY_TYPES
 from tests.corpus import csvs
 from tests.files.real_forms import AMBIGUOUS
 from tests.files.real_life import whole_rows, workbook
@@ -105,7 +106,17 @@ SOLVED = {
 """Options and a file that is refused with them, until what the hint says is typed instead."""
 
 
-@pytest.mark.parametrize("name", SOLVED)
+HINTED = {
+    "an encoding that was said wrongly": pytest.mark.hint("tables.encoding"),
+    "a workbook that was called a CSV": pytest.mark.hint("tables.format_"),
+    "an empty sheet": pytest.mark.hint("tables.sheet"),
+    "misspelled columns": pytest.mark.hint("tables.map_columns"),
+    "a column that may be two": pytest.mark.hint("tables.choose_column"),
+    "offsets from one": pytest.mark.hint("tables.offsets"),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=HINTED.get(name, ())) for name in SOLVED])
 def test_what_a_hint_says_reads_the_file_that_provoked_it(command, broker_url, monkeypatch, name):
     monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
     options, content = SOLVED[name]
@@ -117,6 +128,18 @@ def test_what_a_hint_says_reads_the_file_that_provoked_it(command, broker_url, m
     assert ways
 
 
+@pytest.mark.hint("tables.columns")
+@pytest.mark.parametrize("header", ["id,말,갑,을", "id,말,subject_entity,을"])
+def test_columns_of_unknown_names_are_mapped(command, broker_url, monkeypatch, header):
+    monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
+    (command.folder / "june.csv").write_bytes(good(csvs.row("1"), header=header))
+    advice = command.refuses("submit", "june.csv").lines[-1].removeprefix("hint: say which column is which: ")
+    names = [name for name in header.split(",") if name in "말갑을"]
+    for number, name in enumerate(names, 1):
+        advice = advice.replace(f"COLUMN{number}", name)
+    assert command.run("submit", "june.csv", *advice.split()).code == 0
+
+
 def test_advice_about_encodings_does_not_go_in_a_circle(command):
     content = ROWS.replace("노래", "@@").encode()
     (command.folder / "june.csv").write_bytes(content.replace(b"@@", b"\xff\xfe\x80"))
@@ -125,6 +148,7 @@ def test_advice_about_encodings_does_not_go_in_a_circle(command):
         assert hint == "hint: fix that line, or name the encoding that the file was saved in, as in --encoding cp949"
 
 
+@pytest.mark.hint("tables.unpack")
 def test_a_workbook_that_is_packed_can_be_unpacked(command):
     rows = [csvs.HEADER.split(","), *whole_rows()[:1], ["7", "x", "y", "{}"]]
     (command.folder / "june's.xlsx.gz").write_bytes(gzip.compress(workbook(("a", rows))))
@@ -136,18 +160,51 @@ def test_a_workbook_that_is_packed_can_be_unpacked(command):
     assert "  row 3, id 7  subject_entity: " in command.refuses("submit", unpacked.name).err
 
 
+@pytest.mark.hint("tables.entity_types")
+def test_the_types_are_listed_once_for_a_file_with_unknown_ones(command, broker_url, monkeypatch):
+    monkeypatch.setenv("RELEX_BROKER_URL", broker_url)
+    header, line = WORDS.replace("object_type", "객체 유형"), "비틀즈의 링고,비틀즈,ORG,링고,"
+    (command.folder / "june.csv").write_text("".join(f"{each}\n" for each in (header, *[f"{line}동물"] * 2)), "utf-8")
+    for arguments in (("submit", "june.csv"), ("data", "describe", "june.csv")):
+        said = command.refuses(*arguments)
+        assert "  line 2, id 0  객체 유형: unknown type '동물'" in said.lines
+        assert sum(each.startswith("hint: ") for each in said.lines) == 1
+        assert said.lines[-1] == hints.entity_types(ENTITY_TYPES)
+    listed, shown = re.fullmatch("hint: the types are (.+); `relex (.+)` shows .+", said.lines[-1]).groups()
+    assert all(f"\n{type_} " in command.run(shown).out for type_ in listed.split(", "))
+    (command.folder / "june.csv").write_text(f"{header}\n{line}{listed.split(', ')[0]}\n", "utf-8")
+    assert command.run("submit", "june.csv").code == 0
+
+
+FLAT_ROW = {"sentence": "비틀즈의 링고", "subject_word": "비틀즈", "subject_start": "0", "subject_end": "2"} | {
+    "subject_type": "ORG",
+    "object_word": "링고",
+    "object_start": "5",
+    "object_end": "6",
+    "object_type": "PER",
+}
+
+
+@pytest.mark.parametrize("column", [name for name in FLAT_ROW if name.endswith(("start", "end", "type"))])
+def test_a_problem_of_a_part_names_the_column_of_that_part(command, column):
+    wrong = FLAT_ROW | {column: "x"}
+    (command.folder / "june.csv").write_text(f"{','.join(wrong)}\n{','.join(wrong.values())}\n", "utf-8")
+    assert f"  line 2, id 0  {column}: " in command.refuses("submit", "june.csv").err
+
+
 def test_the_page_about_types_is_there():
     assert (ROOT / hints.TYPES_PAGE).is_file()
 
 
+@pytest.mark.hint("tables.install_pyarrow")
 def test_pyarrow_is_what_reads_parquet_where_it_is_installed(command, monkeypatch):
     (command.folder / "june.parquet").write_bytes(b"PAR1....")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     said = command.refuses("submit", "june.parquet")
     assert said.lines[0] == "error: june.parquet: reading Parquet needs pyarrow"
-    *python, option, action, package = shlex.split(said.lines[1].removeprefix("hint: "))
+    *python, option, action, package = shlex.split(said.lines[1].removeprefix("hint: install it: "))
     assert (option, action) == ("pip", "install")
-    subprocess.run([*python, "pip", "show", "--quiet", package], check=True, timeout=60)
+    subprocess.run([*python, "pip", "show", "--quiet", package.partition("==")[0]], check=True, timeout=60)
 
 
 @pytest.mark.parametrize(

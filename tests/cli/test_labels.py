@@ -35,6 +35,15 @@ def test_the_table_fits_the_terminal_and_loses_no_character(columns):
     assert not missing + [word for word in words if word not in letters]
 
 
+def test_a_blank_line_stands_before_each_row_and_before_the_table_of_types():
+    lines = [line.rstrip() for line in printed().splitlines()]
+    names = [*RELATION_EXAMPLES, "Type", *ENTITY_TYPE_EXAMPLES]
+    starts = [number for number, line in enumerate(lines) if line.split(" ")[0] in names]
+    assert len(starts) == len(names)
+    assert not [number for number in starts if lines[number - 1]]
+    assert "\n\n\n" not in "\n".join(lines)
+
+
 def test_json_has_every_example_as_a_row_that_submit_takes(tmp_path):
     data = json.loads(printed("--json"))
     assert [each["relation"] for each in data["relations"]] == list(RELATIONS)

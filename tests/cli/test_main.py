@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import shlex
 import sys
 import textwrap
 
@@ -103,8 +104,6 @@ def types(capsys, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error", "command"),
     [
-        (["submit"], "error: missing argument 'CSV'", "relex submit"),
-        (["export"], "error: missing option '--out'", "relex export"),
         (["submt"], "error: no such command 'submt' (did you mean submit?)", "relex"),
         (["jobs", "-n", "0"], "error: invalid value for '-n': 0 is not in the range x>=1", "relex jobs"),
         (["models", "imprt", "x"], "error: no such command 'imprt'", "relex models"),
@@ -118,6 +117,28 @@ def test_a_usage_error_is_a_line_and_a_hint(types, arguments, error, command):
     assert (code, out) == (2, "")
     assert first.startswith(error)
     assert second == f"hint: `{command} --help` shows how to use it"
+
+
+NEEDY = [
+    words for words, each in TREE.items() if any(param.required for param in each.params) and "Example: " in each.help
+]
+"""Commands that do nothing without some argument or option, and show an example in their help."""
+
+
+@pytest.mark.parametrize("words", NEEDY, ids=" ".join)
+def test_a_command_without_what_it_requires_shows_its_example(types, words):
+    code, out, err = types(*words)
+    first, *_, last = err.splitlines()
+    assert (code, out, first.startswith("error: missing ")) == (2, "", True)
+    assert last == f"hint: {TREE[words].help.partition('Example: ')[2].strip()}"
+    _, *arguments = shlex.split(last.removeprefix("hint: ").partition(" > ")[0])
+    assert tuple(arguments[: len(words)]) == words
+    TREE[words].make_context(words[-1], arguments[len(words) :])  # raises if it lacks something
+
+
+def test_the_hints_of_export_and_predict(types):
+    assert types("export")[2].splitlines()[1] == "hint: relex export --out outputs/"
+    assert types("predict", "비틀즈는 런던에 있다.")[2].splitlines()[1].startswith('hint: relex predict "비틀즈는 ')
 
 
 def test_relex_alone_shows_its_help(types):

@@ -48,6 +48,12 @@ def test_json_has_every_probability(predict):
     assert data["probs"][data["pred_label"]] == data["confidence"] == 0.5
 
 
+@pytest.mark.parametrize(("name", "type_"), [("org", "ORG"), ("기관", "ORG"), ("ORGANIZATION", "ORG"), ("작품", "POH")])
+def test_a_type_may_have_another_usual_name(predict, name, type_):
+    data = json.loads(predict(SENTENCE, "--subject", f"비틀즈:{name}@2", *OBJECT, "--json").stdout)
+    assert (data["subject_entity"]["type"], data["subject_entity"]["start_idx"]) == (type_, SENTENCE.rindex("비틀즈"))
+
+
 def test_the_second_place_can_be_named(predict):
     data = json.loads(predict(SENTENCE, "--subject", "비틀즈:ORG@2", *OBJECT, "--json").stdout)
     assert data["subject_entity"]["start_idx"] == SENTENCE.rindex("비틀즈")
@@ -65,7 +71,7 @@ def test_text_of_a_mac_is_composed(predict):
     [
         ("비틀즈", "--subject '비틀즈': write WORD:TYPE, as in `--subject 비틀즈:ORG`"),
         (":ORG", "--subject ':ORG': write WORD:TYPE, as in `--subject 비틀즈:ORG`"),
-        ("비틀즈:org", "--subject: unknown type 'org' (did you mean ORG?); `relex labels` lists them"),
+        ("비틀즈:OGR", "--subject: unknown type 'OGR' (did you mean ORG?); `relex labels` lists them"),
         ("비틀즈:XYZ", "--subject: unknown type 'XYZ'; `relex labels` lists them"),
         ("비틀스:ORG", "--subject: '비틀스' is not in the sentence: check its spelling and its spaces"),
         ("비틀즈:ORG@3", "--subject: '비틀즈' is in the sentence 2 times, not 3"),

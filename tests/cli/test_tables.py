@@ -16,8 +16,10 @@ from cli.bench import bench_parts
 from cli.evaluation_text import comparison_parts, ensemble_parts, evaluation_parts
 from cli.job_text import jobs_table, shards_table
 from cli.run_text import models_table, runs_parts
+from cli.show import results_table
 from cli.tables import Column, Table, number, render
 from relex.domain.jobs import Job, Progress
+from relex.domain.results import Result
 from relex.domain.runs import RunState, TrainingRun
 from relex.domain.versions import ModelVersion, Scores
 from relex.evaluation import evaluator
@@ -85,6 +87,16 @@ def ensemble():
     return EnsembleEvaluation(members, evaluator.evaluate_votes(members[0].examples, named), ())
 
 
+def result(label):
+    """A result with a long sentence and long entities."""
+    inputs = (
+        "유월의 비틀즈는 런던에서 아주 오래 활동한 밴드이다.",
+        "로스앤젤레스 다저스 (ORG)",
+        "국제축구연맹 회장 (POH)",
+    )
+    return Result("1", inputs, label, (0.9, 0.1))
+
+
 LISTS = {
     "jobs": lambda: [jobs_table([job(name) for name in ("june.csv", *sorted(SHORTENED))])],
     "status": lambda: [shards_table(job("june.csv", stalled_workers=1, reused=1204, done_shards=14))],
@@ -110,6 +122,20 @@ def test_every_list_fits_the_terminal_and_breaks_no_word(name, width):
         cut = {word for word in shown.split() if word not in whole}
         assert all(word.endswith("…") for word in cut), cut
         assert not cut or name in ("jobs", "evaluate", "ensemble"), shown
+
+
+@pytest.mark.parametrize("width", [200, 80, 60, 50, 40])
+def test_a_relation_is_whole_on_every_terminal(width):
+    longest = max(RELATIONS, key=len)
+    for labels in (RELATIONS, [longest], ["no_relation"]):
+        shown = render(results_table([result(label) for label in labels]), Console(width=width, color_system=None))
+        heading, *lines = shown.splitlines()
+        assert "relation" in heading.split()
+        assert max(map(cell_len, shown.splitlines())) <= width, shown
+        assert all(label in line.split() for label, line in zip(labels, lines, strict=True)), shown
+    if width >= 60:
+        assert heading.split()[-4:] == ["subject", "object", "relation", "confidence"]
+        assert "sentence" in heading or width == 60
 
 
 def test_at_80_cells_the_columns_that_matter_are_there():

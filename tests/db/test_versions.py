@@ -1,19 +1,25 @@
 """Creating the tables, and refusing tables of a revision that this relex does not know."""
 
+import json
 import os
 import threading
+from importlib import resources
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import make_url
 
-from relex.db import migrate, schema
+from relex.db import migrate, model_versions, schema
 from relex.db.connection import Database
 from relex.db.tables import metadata
+from relex.domain.versions import TrainingFile
 from relex.errors import RelexError
 from relex.flows.database import require_latest_revision, upgrade_tables
+from relex.labels import RELATIONS
 from tests.command_line import run_command
 from tests.processes import environment, relex, wait_until
 
@@ -33,10 +39,38 @@ def empty_database(server_url):
 
 def test_an_empty_database_is_brought_up(empty_database):
     assert schema.current_revision(empty_database) is None
-    with pytest.raises(RelexError, match=r"revision none, this relex needs 0001; `relex db upgrade`"):
+    with pytest.raises(RelexError, match=r"revision none, this relex needs 0002; `relex db upgrade`"):
         require_latest_revision(empty_database)
     migrate.upgrade(empty_database)
     require_latest_revision(empty_database)
+
+
+def test_training_files_keep_the_encoding_that_an_earlier_relex_recorded(empty_database):
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("migrations")))
+    earlier = [
+        {"name": "a.csv", "sha256": "0", "path": "/a.csv", "encoding": "cp949"},
+        {"name": "b.csv", "sha256": "1"},
+    ]
+    with empty_database.transaction() as tx:
+        config.attributes["connection"] = tx
+        command.upgrade(config, "0001")
+        columns = "model, name, number, labels, digests, trained_on"
+        insert = f"INSERT INTO model_versions ({columns}) VALUES (%s, %s, 1, %s, '{{}}', %s)"
+        for name, files in (("old", earlier), ("none", []), ("unknown", None)):
+            values = (f"{name}@1", name, list(RELATIONS), None if files is None else json.dumps(files))
+            tx.exec_driver_sql(insert, values)
+    migrate.upgrade(empty_database)
+    with empty_database.transaction() as tx:
+        read = {name: model_versions.find(tx, name).trained_on for name in ("old", "none", "unknown")}
+    assert read == {
+        "old": (
+            TrainingFile("a.csv", "0", "/a.csv", {"encoding": "cp949"}),
+            TrainingFile("b.csv", "1"),
+        ),
+        "none": (),
+        "unknown": None,
+    }
 
 
 def test_an_upgrade_waits_for_the_one_that_is_under_way(empty_database):

@@ -90,12 +90,12 @@ def test_every_label_has_a_meaning_and_an_example():
 
 
 def row_problem_codes():
-    """Collect the codes that the readers of rows raise: `BadCell(CODE, ...)`, `RowProblem(_, _, _, CODE)`, pairs."""
+    """Collect the codes of problems: `BadCell(CODE, ...)`, `Broken(CODE, _)`, `RowProblem(_, _, _, CODE)`, pairs."""
     codes = set()
-    for path in (ROOT / "relex" / "files").glob("*.py"):
+    for path in (ROOT / "relex" / "files").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                place = {"BadCell": 0, "RowProblem": 3}.get(node.func.id)
+                place = {"BadCell": 0, "Broken": 0, "RowProblem": 3}.get(node.func.id)
                 codes.add(constant(node.args[place]) if place is not None and len(node.args) > place else None)
             elif isinstance(node, ast.Tuple) and len(node.elts) == 2 and (code := constant(node.elts[0])):
                 codes.add(code if "-" in code else None)

@@ -84,10 +84,10 @@ def megabyte(arena: Arena, draw: Random) -> list[Expected]:
     return [Expected(arena.submit(truth.write_file(path, examples)), examples)]
 
 
-def _encoded(arena: Arena, text: str, encoding: str, options: SubmitOptions | None = None) -> list[Expected]:
+def _encoded(arena: Arena, text: str, encoding: str) -> list[Expected]:
     path = arena.folder / "encoded.csv"
     path.write_bytes(text.encode(encoding))
-    return all_scored(arena, arena.submit(path, options=options or SubmitOptions()))
+    return all_scored(arena, arena.submit(path))
 
 
 def _text(arena: Arena) -> str:
@@ -96,15 +96,16 @@ def _text(arena: Arena) -> str:
 
 @fault("a file in CP949")
 def cp949(arena: Arena, draw: Random) -> list[Expected]:
-    path = arena.folder / "korean.csv"
-    path.write_bytes(_text(arena).encode("cp949"))
-    _refused(arena, path, "cp949")
-    return _encoded(arena, _text(arena), "cp949", SubmitOptions(encoding="cp949"))
+    return _encoded(arena, _text(arena), "cp949")
 
 
 @fault("a file in UTF-16")
 def utf16(arena: Arena, draw: Random) -> list[Expected]:
-    return _encoded(arena, _text(arena), "utf-16", SubmitOptions(encoding="utf-16"))
+    """With its mark it is recognized, without it refused."""
+    path = arena.folder / "unmarked.csv"
+    path.write_bytes(_text(arena).encode("utf-16-le"))
+    _refused(arena, path, "--encoding utf-16-le")
+    return _encoded(arena, _text(arena), "utf-16")
 
 
 @fault("a file with a BOM")

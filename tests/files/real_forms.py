@@ -100,6 +100,7 @@ FORMS = (
     RealFile("gzip cut off", gzip.compress(PLAIN.encode())[:-20], refused="gzip cannot unpack it"),
     RealFile("zstd cut off", zstandard.compress(PLAIN.encode())[:-5], refused="zstd cannot unpack it: it is cut off"),
     RealFile("JSON lines", json_lines(NESTED).encode(), "JSON Lines, utf-8", suffix=".jsonl"),
+    RealFile("JSON lines in cp949", json_lines(NESTED).encode("cp949"), "JSON Lines, cp949"),
     RealFile("JSON lines packed", gzip.compress(json_lines(NESTED).encode()), "gzip, JSON Lines, utf-8"),
     RealFile("JSON lines in ASCII", "".join(json.dumps(each) + "\n" for each in NESTED).encode(), "JSON Lines, utf-8"),
     RealFile(

@@ -92,7 +92,7 @@ def json_lines(values, **options):
 def workbook(*sheets: tuple[str, list[list[object]]], first_row: int = 0) -> bytes:
     """A workbook with these sheets."""
     file = io.BytesIO()
-    with xlsxwriter.Workbook(file) as book:
+    with xlsxwriter.Workbook(file, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
         for name, rows in sheets:
             sheet = book.add_worksheet(name)
             for number, row in enumerate(rows, first_row):

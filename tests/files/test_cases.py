@@ -180,7 +180,7 @@ def test_a_header_of_other_names_is_read_and_said(read):
     wanted = read(GOOD)[1]
     facts, examples = read(GOOD.replace(HEADER, "아이디,문장,주어,목적어,라벨,출처"))
     assert examples == wanted
-    assert facts.notes[1] == (
+    assert facts.notes[0] == (
         "columns 아이디, 문장, 주어, 목적어, 라벨, 출처 are taken as "
         "id, sentence, subject_entity, object_entity, label, source"
     )

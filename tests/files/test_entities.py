@@ -6,7 +6,7 @@ import pytest
 
 from relex.domain.examples import Entity
 from relex.files.columns import BadCell
-from relex.files.conventions import Conventions
+from relex.files.conventions import Conventions, Votes
 from relex.files.entities import check_apart, read_entity
 
 SENTENCE = "조지 해리슨이 쓰고 비틀즈가 1969년 앨범에 담은 노래다."
@@ -84,6 +84,13 @@ def test_broken_cells_say_what_is_wrong(text, said):
     found = problem(text)
     assert found.code == "broken-entity"
     assert said in found.message
+
+
+@pytest.mark.parametrize("name", ["작품", "제품", "상품", "직책", "직함", "PRODUCT"])
+def test_names_of_other_proper_nouns_are_taken_with_a_note(name):
+    votes = Votes()
+    assert read_entity(str(cell(kind=name)), SENTENCE, Conventions(), votes).type == "POH"
+    assert votes.notes(Conventions(), "label") == [f"types {name} are taken as POH"]
 
 
 def test_unknown_type_with_a_guess():

@@ -1,4 +1,6 @@
+import json
 from pathlib import Path
+from unicodedata import is_normalized
 
 import pytest
 
@@ -33,8 +35,10 @@ def test_klue_re_is_accepted_whole(name, rows, encoding, placeholder):
 
 
 @pytest.mark.parametrize("name", ["train_data.csv", "valid_data.csv", "test_data.csv"])
-def test_every_cell_of_klue_re_can_be_rebuilt_from_its_example(name):
-    """So a job of such a file stores nothing but the names of its columns."""
+def test_nearly_every_cell_of_klue_re_can_be_rebuilt_from_its_example(name):
+    """A job of such a file stores the names of its columns, and the few cells that were not in NFC."""
     with open_input(FOLDER / name) as file:
         rows = read_rows(file, survey(file).reading, Tally(), skip_invalid=False)
-        assert {cells for _, cells in rows} == {None}
+        stored = [json.loads(cells) for _, cells in rows if cells]
+    assert len(stored) < 5
+    assert not any(is_normalized("NFC", cell) for cells in stored for cell in cells.values())

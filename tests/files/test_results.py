@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import random
+import re
 import struct
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import duckdb
@@ -170,6 +172,34 @@ def test_a_workbook(layout, results, tmp_path):
 
 def test_a_workbook_of_the_same_results_has_the_same_bytes(layout, results):
     assert written(layout, results, Format.XLSX) == written(layout, results, Format.XLSX)
+
+
+def widths_of(table):
+    """The width of each column of a workbook, in characters; XlsxWriter adds the padding of a cell, below one."""
+    file = io.BytesIO()
+    write_results(file, table, Format.XLSX)
+    sheet = zipfile.ZipFile(file).read("xl/worksheets/sheet1.xml").decode()
+    columns = re.findall(r'<col min="(\d+)" max="(\d+)" width="([\d.]+)"', sheet)
+    return [int(float(width)) for first, last, width in columns for _ in range(int(first), int(last) + 1)]
+
+
+@pytest.mark.parametrize(
+    "names", [("sentence", "subject_entity", "x"), ("문장", "주체", "비고"), ("본문 텍스트", "e1", "")]
+)
+def test_columns_are_as_wide_as_their_first_texts_whatever_they_are_called(names):
+    """A Hangul syllable is two cells wide; a dict shows its word, a label has room for the longest one."""
+    entity = "{'word': '비틀즈', 'start_idx': 24, 'end_idx': 26, 'type': 'ORG'}"
+    inputs = ("비틀즈는 런던에서 활동한 밴드이다. " * 4, entity, "한글 열두 글자쯤의 메모")
+    rows = [Result(str(number), inputs, RELATIONS[0], (), RELATIONS[1], 0.5) for number in range(300)]
+    table = replace(made_table(Layout.REVIEW, rows), inputs=names)
+    longest = max(map(len, RELATIONS))
+    assert widths_of(table) == [60, 24, 23, longest, 14, longest, 10, 10]
+
+
+def test_a_column_is_as_wide_as_its_heading_and_its_filter():
+    table = replace(made_table(Layout.REVIEW, []), inputs=("아주 긴 이름의 열", "a", "가" * 500))
+    assert widths_of(table)[:3] == [21, 10, 60]
+    assert widths_of(made_table(Layout.SUBMISSION, list(made_results())[:5]))[2] == 10
 
 
 def test_a_workbook_has_room_for_just_so_many_rows(monkeypatch):

@@ -90,6 +90,9 @@ def test_work_that_waits_for_a_worker(look, database, tmp_path, broker_url):
     worker = Database(database.url, WORKER)
     with worker.transaction():
         assert "workers" not in look(database_url=database.url, broker_url=broker_url)
+        settings = Settings(database_url=database.url, home=tmp_path / "home", device="cpu")
+        (one,) = (check.text for check in examine(settings) if check.name == "workers")
+        assert one == "2 shards and 0 training runs wait, 1 connection of workers"
     worker.close()
 
 
@@ -110,5 +113,5 @@ def test_a_shard_that_every_worker_gives_back(look, database):
     score_next(database, worker())
     found = look(database_url=database.url)["shards"]
     reason = "host:1 cannot load fake@1 and tries again in 15 s: fake@1: no folder here"
-    assert found.text == f"1 shards of {job.id} are released repeatedly: {reason}"
+    assert found.text == f"1 shard of {job.id} released repeatedly: {reason}"
     pasted(found.suggestion, environment(database_url=database.url, broker_url="redis://127.0.0.1:1/0"))

@@ -15,12 +15,12 @@ from relex.domain.examples import Outcome, Prediction, RowError
 from relex.domain.jobs import NewJob
 from relex.domain.results import Selection
 from relex.errors import InvalidInput, JobNotDone, RelexError
-from relex.files.layouts import Format, Layout
+from relex.files.layouts import Format, Layout, columns_of
 from relex.files.reading import read_all_examples
 from relex.flows import control
 from relex.flows.export import ExportOptions, export, export_to_stream
 from relex.labels import RELATIONS
-from tests.factories import example, make_job, prediction, register_model
+from tests.factories import example, make_job, prediction, register_model, without_cells
 from tests.job_steps import claim, do
 
 TODAY = """
@@ -53,7 +53,7 @@ def job(database):
     rows = [replace(example(n, None if n else "per:title"), id=f"=id,{n}") for n in range(6)]
     with database.transaction() as tx:
         job_id = jobs.insert_job(tx, NewJob("key", "a.csv", "0" * 64, model, len(rows), 0))
-        examples.copy_in(tx, job_id, rows)
+        examples.copy_in(tx, job_id, without_cells(rows))
         shards.create_shards(tx, job_id, len(rows), 512)
         made = [made_prediction(n) for n in range(5)]
         keys = {n: UUID(int=n) for n in range(4)}
@@ -123,6 +123,17 @@ def test_a_review_may_be_submitted_again(rows_of, tmp_path):
         writer.writerows(rows_of())
     expected = [replace(example(n, None if n else "per:title"), id=f"=id,{n}") for n in range(6)]
     assert read_all_examples(path) == expected
+
+
+def test_a_column_of_the_input_that_is_named_like_one_of_a_review_keeps_its_cells():
+    """As in the review of a review: each name stands once, and relex's own are those that programs look for."""
+    names = [
+        column.name
+        for column in columns_of(Layout.REVIEW, RELATIONS, ["id", "custom_id", "flags", "input_flags", "flags"])
+    ]
+    assert names[:3] == ["id", "input_custom_id", "input_flags"]
+    assert names[3:5] == ["input_input_flags", "input_input_input_flags"]
+    assert names[5:] == ["pred_label", "confidence", "second_label", "margin", "flags"]
 
 
 def test_wide_has_a_column_for_each_label(rows_of):

@@ -42,7 +42,7 @@ def test_every_hint_of_the_other_modules_is_run_by_a_marked_test():
         f"{module.__name__.rpartition('.')[2]}.{name}"
         for module in others
         for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__
+        if function.__module__ == module.__name__ and not name.startswith("_")
     }
 
 

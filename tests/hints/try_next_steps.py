@@ -19,6 +19,14 @@ def of_a_submitted_file(person):
     assert followed.shows("60 / 60 rows   100%")
 
 
+@provokes(next_steps.example)
+def of_an_export_without_a_folder(person):
+    job = person.ended()
+    said = person.types("relex", "export", code=2)
+    (exported,) = person.follows(said, next_steps.example("relex export --out outputs/"))
+    assert exported.shows(f"outputs/{job}.csv")
+
+
 @provokes(next_steps.follow)
 def of_an_open_job(person):
     job = person.job()

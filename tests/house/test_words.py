@@ -65,7 +65,7 @@ ANYWHERE = {
     r"lies there": "exists, is there",
     r"of before": "earlier, from an earlier version",
     r"bears? with|bore with": "wait, tolerate",
-    r"anew|(torch|celery|transformers) sleeps?": "not imported",
+    r"asleep|(torch|celery|transformers) sleeps?": "not imported",
 }
 
 NAMES = {
@@ -192,7 +192,7 @@ def _in_text(text: str) -> Iterator[tuple[int, str, str]]:
 
 @cache
 def _in_name(name: str) -> str | None:
-    """Return what to write in place of an identifier, None if it is not retired."""
+    """Return what to write in place of an identifier, None if it is no retired one."""
     if match := OUTSIDE_TESTS.fullmatch(name):
         return _instead(match, EXACT_NAMES_OUTSIDE_TESTS)
     return _in_test_name(name)

@@ -12,9 +12,10 @@ from relex.encoding.markers import Scheme
 from relex.encoding.windows import Overflow
 from relex.errors import BadCheckpoint
 from relex.labels import RELATIONS
-from relex.model.checkpoint import load, save
+from relex.model.checkpoint import WeightFormat, load, save
 from relex.model.config import Pooling
 from relex.model.folder import READ_BY_SCORING, digests, read_labels, verify
+from relex.model.word_table import from_int8, to_int8
 
 TEXTS = {"metrics.json": "{}\n", "README.md": "# 모델\n", "train_config.yaml": "name: x\n"}
 ROBERTA = RobertaConfig(
@@ -76,7 +77,7 @@ def test_ordinary_tools_open_it(saved, examples, tokenizer):
 def test_sixteen_bit_halves_the_file_and_hardly_moves_the_logits(saved, tokenizer, examples):
     model, folder = saved
     half = folder.with_name("half")
-    save(half, model, tokenizer, TEXTS, dtype=torch.bfloat16)
+    save(half, model, tokenizer, TEXTS, WeightFormat(torch.bfloat16))
     weights = "model.safetensors"
     assert (half / weights).stat().st_size < 0.65 * (folder / weights).stat().st_size
     assert {tensor.dtype for tensor in load_file(half / weights).values()} == {torch.bfloat16}
@@ -86,6 +87,35 @@ def test_sixteen_bit_halves_the_file_and_hardly_moves_the_logits(saved, tokenize
     assert load(half, dtype=torch.bfloat16).model.dtype == torch.bfloat16
     encoded = loaded.encoder.encode(examples)
     torch.testing.assert_close(logits(loaded.model, encoded), logits(model, encoded), atol=0.02, rtol=0)
+
+
+def test_a_word_table_in_eight_bits_is_a_half_of_one_in_sixteen(saved, tokenizer, examples):
+    """The model that was rounded, the loaded one and the one that transformers opens are the same."""
+    model, folder = saved
+    encoded = model.encoder(tokenizer).encode(examples)
+    exact = logits(model, encoded)
+    small = WeightFormat(torch.float16, int8_words=True)
+    small.round(model)
+    save(folder.with_name("small"), model, tokenizer, TEXTS, small)
+    save(folder.with_name("half"), model, tokenizer, TEXTS, WeightFormat(torch.float16))
+    name = "backbone.embeddings.word_embeddings.weight"
+    table, packed = (load_file(folder.with_name(each) / "model.safetensors") for each in ("half", "small"))
+    assert packed[f"{name}.int8"].nbytes * 2 == table[name].nbytes
+    assert name not in packed
+    loaded = load(folder.with_name("small"))
+    assert torch.equal(logits(loaded.model, encoded), logits(model, encoded))
+    opened = AutoModelForSequenceClassification.from_pretrained(folder.with_name("small"), dtype=torch.float32)
+    assert torch.equal(logits(opened, encoded), logits(model, encoded))
+    torch.testing.assert_close(logits(model, encoded), exact, atol=0.02, rtol=0)
+
+
+def test_a_rounded_word_table_stays_as_it_is():
+    """Each row keeps its largest element within half a step, and rounding again changes nothing."""
+    table = torch.randn(50, 16, generator=torch.Generator().manual_seed(3)) * torch.logspace(-6, 2, 50)[:, None]
+    table[7] = 0
+    rounded = from_int8(*to_int8(table))
+    assert torch.equal(from_int8(*to_int8(rounded)), rounded)
+    assert ((rounded - table).abs() <= table.abs().amax(dim=1, keepdim=True) / 200).all()
 
 
 def test_a_failed_save_leaves_the_old_checkpoint_and_no_rubbish(saved, tokenizer):

@@ -117,6 +117,13 @@ def test_too_few_positions_are_reported_before_training(build):
         build(max_length=163)
 
 
+def test_positions_before_robertas_first_token_are_not_counted(build):
+    """Its positions start after the padding's id, which is 0 here; the last token would have none."""
+    build(ROBERTA, max_length=169)
+    with pytest.raises(InvalidConfig, match="max_length 170: the backbone has only 169 positions"):
+        build(ROBERTA, max_length=170)
+
+
 def test_an_unreachable_hub_is_reported_quickly_in_one_line(tmp_path, monkeypatch):
     # At this address nobody listens.
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")

@@ -5,16 +5,25 @@ import random
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AutoModel, BertConfig, DistilBertConfig, ElectraConfig, RobertaConfig, XLMRobertaConfig
+from transformers import (
+    AutoModel,
+    BertConfig,
+    DistilBertConfig,
+    ElectraConfig,
+    ModernBertConfig,
+    RobertaConfig,
+    XLMRobertaConfig,
+)
 
 from relex.encoding.batches import collate
 from relex.encoding.packing import collate_packed, pack_best_fit
 from relex.inference.scorer import Scorer
-from relex.model import packed
 from relex.model.checkpoint import load, save
 from relex.model.config import Pooling
 from relex.model.devices import half_precision
-from relex.model.packed import WIDE, PrepackedLinear, can_pack, prepack
+from relex.model.packed import attention
+from relex.model.packed.linear import WIDE, GatedFeedForward, PrepackedLinear, prepack
+from relex.model.packed.network import PackedClassifier, can_pack
 
 SMALL = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2}
 ENCODERS = {
@@ -23,7 +32,11 @@ ENCODERS = {
     "roberta": RobertaConfig(**SMALL, max_position_embeddings=170, type_vocab_size=1),
     "xlm-roberta": XLMRobertaConfig(**SMALL, max_position_embeddings=170, type_vocab_size=1),
 }
+# Global, local and local attention, twice; most examples are longer than the window of 4 tokens to each side.
+MODERN = ModernBertConfig(**SMALL | {"num_hidden_layers": 6}, local_attention=8, max_position_embeddings=162)
+PACKED = ENCODERS | {"modernbert": MODERN}
 HALF = half_precision(torch.device("cpu"))
+VARIANTS = [*(("bert", pooling) for pooling in Pooling), ("modernbert", Pooling.MEAN)]
 DTYPES = [torch.float32, *([HALF] if HALF else [])]
 
 
@@ -41,9 +54,9 @@ def plain(folder, examples):
 
 
 @pytest.mark.parametrize("type_sentence", [False, True])
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", PACKED)
 def test_a_pack_gives_what_the_plain_network_gives(tmp_path, build, tokenizer, many, kind, type_sentence):
-    model = build(ENCODERS[kind], type_sentence=type_sentence)
+    model = build(PACKED[kind], type_sentence=type_sentence)
     assert can_pack(model)
     save(tmp_path / "model", model, tokenizer, {})
     exact = flat(Scorer(tmp_path / "model", "cpu").score(many))
@@ -55,9 +68,10 @@ def test_a_pack_gives_what_the_plain_network_gives(tmp_path, build, tokenizer, m
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("pooling", Pooling)
-def test_the_same_bits_among_any_neighbours(tmp_path, build, tokenizer, many, pooling, dtype):
-    save(tmp_path / "model", build(ENCODERS["bert"], pooling=pooling), tokenizer, {})
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_the_same_bits_among_any_neighbours(tmp_path, build, tokenizer, many, variant, dtype):
+    kind, pooling = variant
+    save(tmp_path / "model", build(PACKED[kind], pooling=pooling), tokenizer, {})
     scorer = Scorer(tmp_path / "model", "cpu", dtype)
     together = flat(scorer.score(many))
     alone = flat(batch for example in many for batch in scorer.score([example]))
@@ -77,29 +91,33 @@ def test_lanes_change_no_bit(tmp_path, build, tokenizer, many):
         torch.set_num_threads(1)
 
 
-def test_the_call_for_a_gpu_names_the_same_neighbours(monkeypatch, build, tokenizer, many):
+@pytest.mark.parametrize("window", [None, 5])
+def test_the_call_for_a_gpu_names_the_same_neighbours(monkeypatch, build, tokenizer, many, window):
     """FlashAttention's kernel runs on GPUs only: here a plain restatement of it takes its arguments."""
 
-    def plain_varlen(query, key, value, bounds, bounds_k, longest, longest_k, *, scale, num_splits):  # noqa: PLR0913, PLR0917 - as torch has it
-        assert (bounds.dtype, num_splits) == (torch.int32, packed.SPLITS)
+    def plain_varlen(query, key, value, bounds, bounds_k, longest, longest_k, *, scale, window_size, num_splits):  # noqa: PLR0913, PLR0917 - as torch has it
+        assert (bounds.dtype, num_splits) == (torch.int32, attention.SPLITS)
         assert torch.equal(bounds, bounds_k)
         assert longest == longest_k == bounds.diff().max()
         parts = [slice(*pair) for pair in zip(bounds.tolist(), bounds.tolist()[1:], strict=False)]
-        attended = [
-            scaled_dot_product_attention(*(each[part].transpose(0, 1) for each in (query, key, value)), scale=scale)
-            for part in parts
-        ]
+        place = torch.arange(longest)
+        seen = (place - place[:, None]).abs() <= (longest if window_size == (-1, -1) else window_size[0])
+        attended = []
+        for part in parts:
+            tensors = (each[part].transpose(0, 1) for each in (query, key, value))
+            mask = seen[: part.stop - part.start, : part.stop - part.start]
+            attended.append(scaled_dot_product_attention(*tensors, attn_mask=mask, scale=scale))
         return torch.cat([each.transpose(0, 1) for each in attended])
 
-    monkeypatch.setattr(packed, "varlen_attn", plain_varlen)
+    monkeypatch.setattr(attention, "varlen_attn", plain_varlen)
     encoded = build().encoder(tokenizer).encode(many)
     torch.manual_seed(4)
     for group in pack_best_fit(encoded, 512):
         pack = collate_packed(group, 512, tokenizer.pad_token_id)
         by_token = [torch.randn(512, 2, 32) for _ in range(3)]
         at_once, by_segment = torch.zeros(2, 512, 2, 32)
-        packed._attend_at_once(by_token, at_once, pack, 0.1)
-        packed._attend_by_segment(by_token, by_segment, pack, 0.1)
+        attention._attend_at_once(by_token, at_once, pack, 0.1, window)
+        attention._attend_by_segment(by_token, by_segment, pack, 0.1, window)
         torch.testing.assert_close(at_once, by_segment)
         assert not at_once[pack.num_tokens :].any()
 
@@ -142,3 +160,25 @@ def test_a_prepacked_layer_of_any_width_is_the_layer(kind, width):
         found = layer.feed_forward_chunk(inputs), layer.attention.output(inputs, residual)
     assert len(layer.intermediate(inputs)) == (1 if width < WIDE else 2)
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_prepacked_gated_block_is_the_block(bias):
+    torch.manual_seed(1)
+    block = AutoModel.from_config(ModernBertConfig(**SMALL, mlp_bias=bias)).eval().layers[:1]
+    inputs = torch.randn(1, 24, 64)
+    with torch.inference_mode():
+        expected = block[0].mlp(inputs)
+        prepack(block, 24)
+        assert isinstance(block[0].mlp, GatedFeedForward)
+        torch.testing.assert_close(block[0].mlp(inputs), expected, atol=1e-6, rtol=1e-5)
+
+
+def test_rotary_frequencies_stay_in_float32(build):
+    model = build(MODERN)
+    before = {name: buffer.clone() for name, buffer in model.backbone.named_buffers()}
+    PackedClassifier(model, torch.bfloat16, 512)
+    after = dict(model.backbone.named_buffers())
+    assert any(name.endswith("inv_freq") for name in after)
+    for name, buffer in before.items():
+        torch.testing.assert_close(after[name], buffer, atol=0, rtol=0)

@@ -9,6 +9,7 @@ from relex.errors import InvalidConfig
 from relex.files.reading import read_labeled_examples
 from relex.model.tokenizer import backbone_tokenizer
 from relex.training.model_factory import build_classifier
+from tests.model import layouts
 from tests.pretraining.folders import sentences, unigram, write_unigram
 from tests.processes import ROOT
 from tests.tiny_training import config
@@ -32,6 +33,27 @@ def test_a_tokenizer_json_is_loaded_as_it_is(folder, settings):
     for text in sentences():
         assert tokenizer(text)["input_ids"] == original.encode(text).ids
     assert tokenizer.special_tokens_map.items() >= WORDS.items()
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "electra", "deberta-v2", "modernbert"])
+@pytest.mark.parametrize("named", [{}, {"tokenizer_class": "BertTokenizer"}, {"do_lower_case": False}], ids=str)
+def test_a_vocab_txt_is_berts_whatever_the_encoder(tmp_path, kind, named):
+    """transformers looks for the usual files of the encoder's type, and opens a tokenizer without any word."""
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+    (tmp_path / "vocab.txt").write_text(layouts.vocabulary(), "utf-8")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(named))
+    tokenizer = backbone_tokenizer(str(tmp_path))
+    assert tokenizer.tokenize("노벨 평화") == ["노", "##벨", "평", "##화"]
+    assert tokenizer.convert_ids_to_tokens(tokenizer("노벨")["input_ids"]) == ["[CLS]", "노", "##벨", "[SEP]"]
+    assert (tokenizer.pad_token, tokenizer.mask_token, tokenizer.unk_token) == ("[PAD]", "[MASK]", "[UNK]")
+
+
+@pytest.mark.parametrize("named", ["BertJapaneseTokenizer", "PhobertTokenizer"])
+def test_a_vocab_txt_of_another_tokenizer_is_not_taken_for_berts(tmp_path, named):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "tokenizer_class": named}))
+    (tmp_path / "vocab.txt").write_text(layouts.vocabulary(), "utf-8")
+    with pytest.raises(InvalidConfig, match=r"choose another backbone|choose a backbone that has one"):
+        backbone_tokenizer(str(tmp_path))
 
 
 def test_special_tokens_are_those_that_the_folder_names(folder):

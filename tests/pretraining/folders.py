@@ -23,7 +23,7 @@ def sentences(name="train"):
 def unigram():
     """A Unigram tokenizer with XLM-R's order of ids: special tokens first, the mask last."""
     texts = sentences()
-    known = unicodedata.normalize("NFKC", "".join([*texts, *sentences("valid"), "ABC"]))
+    known = unicodedata.normalize("NFKC", "".join([*texts, *sentences("valid"), "ABC", "@*#^GHLNO"]))
     letters = sorted({letter for letter in known if not letter.isspace()})
     words = sorted({word for text in texts for word in text.split() if len(word) > 1})
     pieces = [(token, 0.0) for token in SPECIAL]

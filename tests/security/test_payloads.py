@@ -214,7 +214,7 @@ def test_a_pickle_as_recipe_or_csv_is_refused(trap, tmp_path):
 
 def test_an_entity_cannot_run_code(trap, tmp_path):
     path = tmp_path / "evil.csv"
-    entity = f"__import__('os').mkdir('{trap.mark}')"
+    entity = f"{{'word': __import__('os').mkdir('{trap.mark}')}}"
     path.write_text(f'id,sentence,subject_entity,object_entity\n1,가,"{entity}","{entity}"\n', "utf-8")
     facts = check_table(path)
     assert (facts.rows, facts.rejected) == (1, 1)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from relex.errors import InvalidConfig
+from relex.files.options import OFFSETS, TARGETS, ReadOptions
 from relex.training.recipe.config import TrainingConfig, load_config
 from relex.training.recipe.reader import shipped_names
 from relex.training.recipe.safe_yaml import QUOTE
@@ -249,4 +250,19 @@ def test_stored_data_with_a_foreign_key_is_refused():
     assert str(caught.value).splitlines() == [
         "train.seed should be greater than or equal to 0, not -1",
         "unknown key train.epoch (did you mean train.epochs?)",
+    ]
+
+
+def test_a_recipe_says_how_its_files_are_read_as_the_command_line_does():
+    data = "data: {train: train.csv, valid: valid.csv, columns: 'sentence=문장', offsets: exclusive, delimiter: tab}\n"
+    reading = config("backbone: {name: some/encoder}\n" + data).data.reading
+    assert reading == ReadOptions.parse(columns="sentence=문장", offsets="exclusive", delimiter="tab")
+
+
+def test_a_wrong_way_to_read_files_is_refused_with_its_key():
+    overrides = {"data.offsets": "exclusiv", "data.columns": "satz=문장", "data.delimiter": ";;"}
+    assert [line.partition(":")[2].strip() for line in failures(MINIMAL, overrides)] == [
+        "data.delimiter should be as in --delimiter: ';;' is not one character; write , ; | or tab",
+        f"data.columns should be as in --columns: 'satz' is not a column of relex; it reads {', '.join(TARGETS)}",
+        f"data.offsets should be as in --offsets: 'exclusiv' is none of {', '.join(OFFSETS)} (did you mean exclusive?)",
     ]

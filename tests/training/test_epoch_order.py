@@ -5,13 +5,28 @@ import random
 
 import pytest
 
+from relex.encoding.tokens import EncodedExample
+from relex.labels import NO_RELATION
 from relex.training.data import EpochOrder
+from relex.training.epoch_examples import EpochExamples, TrainingData
+from tests.tiny_training import config
 
 LENGTHS = random.Random(3).choices(range(10, 160), k=1003)
 
 
+def training_data(lengths):
+    encoded = [
+        EncodedExample(row, (1,) * length, (), (0, 1), (1, 2), 0, 1, False) for row, length in enumerate(lengths)
+    ]
+    return TrainingData(encoded, [NO_RELATION] * len(encoded), 0)
+
+
+def order_of(lengths, batch_size=8, seed=42, **options):
+    return EpochOrder(EpochExamples(training_data(lengths), config().train), batch_size, seed, **options)
+
+
 def order(epoch=0, seed=42, batch_size=8, lengths=LENGTHS):
-    made = EpochOrder(lengths, batch_size, seed)
+    made = order_of(lengths, batch_size, seed)
     made.set_epoch(epoch)
     return list(made)
 
@@ -22,7 +37,7 @@ def batches(positions, size=8):
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 400, 401, 1003])
 def test_every_example_comes_once(count):
-    made = EpochOrder(LENGTHS[:count], 8, 42)
+    made = order_of(LENGTHS[:count])
     assert sorted(made) == list(range(count))
     assert len(made) == count
 
@@ -33,8 +48,8 @@ def test_it_follows_from_seed_and_epoch():
     assert order(3) != order(3, seed=43)
 
 
-def padding(positions):
-    return sum(max(LENGTHS[row] for row in batch) * len(batch) for batch in batches(positions)) / sum(LENGTHS)
+def padding(positions, lengths=LENGTHS):
+    return sum(max(lengths[row] for row in batch) * len(batch) for batch in batches(positions)) / sum(lengths)
 
 
 def test_batches_are_of_like_length():
@@ -55,25 +70,22 @@ def test_the_short_batch_comes_last():
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 401])
 def test_a_short_batch_is_filled_where_several_processes_share_it(count):
-    filled = EpochOrder(LENGTHS[:count], 8, 42, fill=True)
+    filled = order_of(LENGTHS[:count], fill=True)
     positions = list(filled)
     assert len(filled) == len(positions)
     assert len(positions) % 8 == 0
-    assert positions[:count] == list(EpochOrder(LENGTHS[:count], 8, 42))
+    assert positions[:count] == list(order_of(LENGTHS[:count]))
     assert set(positions[count:]) <= {count}
 
 
-def test_the_asked_share_is_hidden_and_others_each_epoch():
-    def hidden(epoch):
-        made = EpochOrder(LENGTHS, 8, 42, hide=0.3)
-        made.set_epoch(epoch)
-        return {position - 1004 for position in made if position > 1003}
+def test_examples_of_another_length_in_this_epoch_are_sorted_by_it():
+    """A batch with one long example would be padded to it."""
+    by_epoch = [LENGTHS, LENGTHS[::-1]]
 
-    assert 0.25 < len(hidden(0)) / 1003 < 0.35
-    assert hidden(0) == hidden(0)
-    assert len(hidden(0) & hidden(1)) < 0.5 * len(hidden(0))
+    class Changing(EpochExamples):
+        def start_epoch(self, epoch):
+            return by_epoch[epoch]
 
-
-def test_hiding_leaves_the_order_as_it_is():
-    made = EpochOrder(LENGTHS, 8, 42, hide=0.3)
-    assert [position if position < 1003 else position - 1004 for position in made] == order()
+    made = EpochOrder(Changing(training_data(LENGTHS), config().train), 8, 42)
+    made.set_epoch(1)
+    assert padding(list(made), LENGTHS[::-1]) < 1.05

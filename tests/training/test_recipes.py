@@ -49,6 +49,8 @@ TUNED = {"loss.gamma": 1.0, "loss.alpha": 0.25, "loss.label_smoothing": 0.09}
         ("large_punct", "large_focal", {"input.scheme": "typed_punct_marker", "input.type_sentence": True}),
         ("koelectra", "base", {"backbone.name": "monologg/koelectra-base-v3-discriminator"}),
         ("kobert", "base", {"backbone.name": "skt/kobert-base-v1"}),
+        ("ax_encoder", "base", {"backbone.name": "skt/A.X-Encoder-base"}),
+        ("kf_deberta", "base", {"backbone.name": "kakaobank/kf-deberta-base"}),
         ("ablation_1_cross_entropy", "base", {"input.scheme": "none", "pooling": "cls", "loss.name": "cross_entropy"}),
         ("ablation_2_focal", "ablation_1_cross_entropy", {"loss.name": "focal"}),
         ("ablation_3_markers", "ablation_2_focal", {"input.scheme": "entity_marker"}),

@@ -5,57 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModel, BertConfig, BertTokenizerFast, ElectraConfig, RobertaConfig
 
 from relex.model.checkpoint import load
 from relex.training.recipe.config import load_config
 from relex.training.recipe.reader import shipped_names
 from relex.training.trainer import train
+from tests.model.families import write
+from tests.model.layouts import LAYOUTS
 from tests.tiny_training import tiny_data
 
 NAMES = shipped_names()
-SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-WORDS = [*"가나다라마바사이문장에서는의다@*#^.", "PER", "ORG", "LOC", "DAT"]
-KLUE_SPECIALS = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]
-BERT_SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-
-
-def klue_roberta(size):
-    """One segment, and positions that count from the padding's id, which is 1."""
-    return RobertaConfig(
-        **SMALL,
-        vocab_size=size,
-        max_position_embeddings=514,
-        type_vocab_size=1,
-        pad_token_id=1,
-        bos_token_id=0,
-        eos_token_id=2,
-        tokenizer_class="BertTokenizer",
-    )
-
-
-def pretrained_here(size):
-    """As `pretraining/` writes it: fewer positions, and padding has id 0."""
-    return RobertaConfig(**SMALL, vocab_size=size, max_position_embeddings=161, type_vocab_size=1, pad_token_id=0)
-
-
-def koelectra(size):
-    """Two segments, and embeddings narrower than the layers."""
-    return ElectraConfig(**SMALL, vocab_size=size, embedding_size=8, max_position_embeddings=512, type_vocab_size=2)
-
-
-def kobert(size):
-    """A plain BERT."""
-    return BertConfig(**SMALL, vocab_size=size, max_position_embeddings=512, type_vocab_size=2)
-
-
-LAYOUTS = {
-    "klue/roberta-base": (klue_roberta, KLUE_SPECIALS),
-    "klue/roberta-large": (klue_roberta, KLUE_SPECIALS),
-    "pretrained/backbone": (pretrained_here, BERT_SPECIALS),
-    "monologg/koelectra-base-v3-discriminator": (koelectra, BERT_SPECIALS),
-    "skt/kobert-base-v1": (kobert, BERT_SPECIALS),
-}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,20 +35,9 @@ def _here(tmp_path_factory):
 def backbones(tmp_path_factory):
     """A folder for each backbone that a recipe names."""
     folder = tmp_path_factory.mktemp("hub")
-    for name, (layout, specials) in LAYOUTS.items():
-        place = folder / name
-        place.mkdir(parents=True)
-        vocabulary = [*specials, *WORDS, *(f"##{word}" for word in WORDS)]
-        (place / "vocab.txt").write_text("\n".join(vocabulary), "utf-8")
-        BertTokenizerFast(vocab=str(place / "vocab.txt"), do_lower_case=False).save_pretrained(place)
-        torch.manual_seed(3)
-        AutoModel.from_config(layout(len(vocabulary))).save_pretrained(place)
+    for name, layout in LAYOUTS.items():
+        write(layout(), folder / name)
     return folder
-
-
-def test_there_is_a_layout_for_every_backbone():
-    named = {load_config(name).backbone.name for name in NAMES}
-    assert named - {None} == LAYOUTS.keys()
 
 
 @pytest.mark.parametrize("name", NAMES)

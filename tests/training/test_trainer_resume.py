@@ -68,7 +68,9 @@ def little_data():
 
 def recipe(steps_a_save=7, **train):
     """A state is kept about so often: what came after it must be done again."""
-    return config(train={"save_minutes": steps_a_save / 60, "entity_mask_prob": 0.3, **train})
+    return config(
+        train={"save_minutes": steps_a_save / 60, "entity_mask_prob": 0.3, "entity_replace_prob": 0.4, **train}
+    )
 
 
 def weights(folder):

@@ -10,10 +10,13 @@ from transformers import SchedulerType, get_scheduler
 from relex.encoding.batches import collate
 from relex.errors import InvalidConfig
 from relex.labels import NO_RELATION
-from relex.training.data import Collator, TrainingData
+from relex.training.callbacks import CheckpointCallback
+from relex.training.data import Collator
+from relex.training.epoch_examples import EpochExamples, TrainingData
 from relex.training.fitting import _arguments, to_training_data
 from relex.training.model_factory import build_classifier
 from relex.training.recipe.sections import Scheduler
+from relex.training.trainer import train
 from tests.tiny_training import config, tiny_data
 
 
@@ -29,6 +32,23 @@ def test_every_scheduler_is_known_to_transformers_and_needs_no_more(name):
         SchedulerType(name), torch.optim.AdamW([weight]), num_warmup_steps=2, num_training_steps=9
     )
     assert len(scheduler.get_last_lr()) == 1
+
+
+def test_the_recipe_sets_the_rates_of_the_optimizer(data, tmp_path, monkeypatch):
+    """Warm-up and decay scale the rate of every group."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("train.csv", "valid.csv"):
+        (tmp_path / name).touch()
+    steps = []
+
+    def remember(_arguments, _state, _control, **parts):
+        steps.append(sorted({group["lr"] for group in parts["optimizer"].param_groups}))
+
+    monkeypatch.setattr(CheckpointCallback, "on_step_begin", staticmethod(remember), raising=False)
+    rates = {"learning_rate": 1e-3, "head_learning_rate": 4e-3, "layer_decay": 0.5, "epochs": 1}
+    train(config(train=rates), *data, tmp_path / "model", lambda _: None)
+    assert steps[0] == pytest.approx([5e-4, 1e-3, 4e-3])
+    assert steps[-1] == pytest.approx([rate / len(steps) for rate in steps[0]])
 
 
 def test_the_recipe_reaches_transformers(tmp_path):
@@ -101,35 +121,11 @@ def test_lengths_are_rounded_up_and_the_padding_is_not_seen(data):
 def test_fillers_are_left_out_unless_there_is_nothing_else(data):
     model, tokenizer = build_classifier(config(), data[0])
     encoded = model.encoder(tokenizer).encode(data[0][:8])
-    *items, filler = TrainingData(encoded, [NO_RELATION] * 8, tokenizer.pad_token_id).items()
+    *items, filler = EpochExamples(TrainingData(encoded, [NO_RELATION] * 8, tokenizer.pad_token_id), config().train)
     collator = Collator(tokenizer.pad_token_id, max_length=48)
     mixed, empty = collator([*items[:3], filler, filler]), collator([filler, filler])
     assert (len(mixed["input_ids"]), len(mixed["gold"]), mixed["count"]) == (3, 3, 3)
     assert (len(empty["input_ids"]), len(empty["gold"]), empty["count"]) == (1, 1, 0)
-
-
-GOLD = [example.label for example in tiny_data()[0]]
-
-
-def hidden_ids(tokenizer, items):
-    """Which items show the mask token, and how often each."""
-    return [list(item["encoded"].input_ids).count(tokenizer.mask_token_id) for item in items]
-
-
-def test_hidden_forms_show_no_entity_and_keep_the_label(data):
-    recipe = config(input={"type_sentence": True}, train={"entity_mask_prob": 0.5, "epochs": 1})
-    model, tokenizer = build_classifier(recipe, data[0])
-    material = to_training_data(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer)
-    items, count = material.items(), len(data[0])
-    assert hidden_ids(tokenizer, items[: count + 1]) == [0] * (count + 1)
-    assert hidden_ids(tokenizer, items[count + 1 :]) == [4] * count  # once in the sentence, once in the type sentence
-    assert [item["gold"] for item in items[count + 1 :]] == [item["gold"] for item in items[:count]]
-
-
-def test_without_hiding_nothing_is_encoded_twice(data):
-    recipe = config()
-    model, tokenizer = build_classifier(recipe, data[0])
-    assert not to_training_data(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer).hidden
 
 
 def test_a_tokenizer_without_a_mask_token_is_reported_in_words(data):
@@ -137,4 +133,4 @@ def test_a_tokenizer_without_a_mask_token_is_reported_in_words(data):
     model, tokenizer = build_classifier(recipe, data[0])
     tokenizer.mask_token = None
     with pytest.raises(InvalidConfig, match="has no mask token"):
-        to_training_data(recipe, data[0], GOLD, model.encoder(tokenizer), tokenizer)
+        to_training_data(recipe, data[0], [NO_RELATION] * len(data[0]), model.encoder(tokenizer), tokenizer)

@@ -74,7 +74,7 @@ def recognize_codec(path: Path, name: str, compression: str, start: bytes) -> st
     if marked:
         return marked
     with open_bytes(path, name, compression) as file:
-        lines = list(_informative_lines(file))
+        lines = list(_sample_lines(file))
     wide = wide_codec(start)
     if wide:
         raise InvalidCsv(f"{name}: this is UTF-16 without its mark\n{hints.encoding(wide)}")
@@ -84,9 +84,12 @@ def recognize_codec(path: Path, name: str, compression: str, start: bytes) -> st
                 f"{name}: may be UTF-8 or CP949: in CP949 it is Korean, in UTF-8 it is not\n{hints.AMBIGUOUS_ENCODING}"
             )
         return "utf-8"
+    korean = _is_korean(lines, "cp949")
+    if korean and _decodes(b"".join(lines), "cp949"):
+        return "cp949"
     if _fits(lines, "utf-8"):
         return "utf-8"
-    if _fits(lines, "cp949") and _is_korean(lines, "cp949"):
+    if korean and _fits(lines, "cp949"):
         return "cp949"
     raise undecodable(path, name, compression, "utf-8")
 
@@ -109,7 +112,7 @@ def require_codec(path: Path, name: str, compression: str, start: bytes, codec: 
     if wide:
         raise InvalidCsv(f"{name}: this is UTF-16 without its mark\n{hints.encoding(wide)}")
     with open_bytes(path, name, compression) as file:
-        fits = _fits(list(_informative_lines(file)), codec)
+        fits = _fits(list(_sample_lines(file)), codec)
     if not fits:
         raise undecodable(path, name, compression, codec)
 
@@ -119,7 +122,7 @@ def undecodable(path: Path, name: str, compression: str, codec: str) -> InvalidC
     with open_bytes(path, name, compression) as file:
         wide = wide_codec(file.read(SAMPLE_BYTES))
     with open_bytes(path, name, compression) as file:
-        lines = list(_informative_lines(file))
+        lines = list(_sample_lines(file))
     fitting = wide or next((each for each in BY_LINES if _fits(lines, each)), codec)
     hint = hints.ANY_ENCODING if fitting == codec or not _makes_sense(lines, fitting) else hints.encoding(fitting)
     with open_bytes(path, name, compression) as file:
@@ -149,7 +152,7 @@ def wide_codec(sample: bytes) -> str:
     return "utf-16-le" if sample[1::2].count(0) > sample[::2].count(0) else "utf-16-be"
 
 
-def _informative_lines(file: BinaryIO) -> Iterator[bytes]:
+def _sample_lines(file: BinaryIO) -> Iterator[bytes]:
     """Yield the first whole lines that are not ASCII, wherever they stand in the file."""
     size, rest = 0, b""
     while size < SAMPLE_BYTES:

@@ -79,6 +79,6 @@ def _has_json_line(start: bytes) -> bool:
 
 def _is_json_object(line: bytes) -> bool:
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(json.loads(line.decode("utf-8", "replace")), dict)  # also a line in CP949
     except (ValueError, RecursionError):
         return False

@@ -6,7 +6,7 @@ from relex.db import model_versions as table
 from relex.db import server
 from relex.db.connection import Database
 from relex.domain.versions import ModelVersion
-from relex.errors import BadCheckpoint, ModelNotFound
+from relex.errors import BadCheckpoint, ModelNotFound, counted
 from relex.flows.checks.result import CheckResult, error
 from relex.hints import doctor as hints
 from relex.registry import model_versions
@@ -20,7 +20,7 @@ def work(database: Database, settings: Settings) -> Iterator[CheckResult]:
     with database.transaction() as tx:
         stuck = server.given_back(tx)
     for each in stuck:
-        text = f"{each.shards} shards of {each.job_id} are released repeatedly: {each.error}"
+        text = f"{counted(each.shards, 'shard')} of {each.job_id} released repeatedly: {each.error}"
         yield error("shards", text, hints.look_at_worker(each.job_id))
 
 
@@ -48,7 +48,8 @@ def _waiting(database: Database, settings: Settings) -> CheckResult:
     with database.transaction() as tx:
         facts = server.facts(tx)
         shards, runs = server.waiting(tx)
-    text = f"{shards} shards and {runs} training runs wait, {facts.workers} connections of workers"
+    text = f"{counted(shards, 'shard')} and {counted(runs, 'training run')} wait, "
+    text += f"{counted(facts.workers, 'connection')} of workers"
     if (shards or runs) and not facts.workers:
         start = hints.start_worker(broker=settings.broker_url is not None)
         return error("workers", f"{text}: no worker is running", start)

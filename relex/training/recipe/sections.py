@@ -122,6 +122,11 @@ class TrainSettings(Section):
     """Number of batches in a step: a large batch in pieces when memory is short."""
     learning_rate: float = Field(default=3e-5, gt=0, lt=1)
     """Peak learning rate: after the warm-up, before the decay."""
+    head_learning_rate: float | None = Field(default=None, gt=0, lt=1)
+    """Peak learning rate of everything but the backbone. Nothing: that of the backbone."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """Learning rate of a backbone's layer as a share of that of the layer above it; the last layer has `learning_rate`,
+    and the embeddings come below the first layer. 1 is the same rate for all."""
     scheduler: Scheduler = "linear"
     """How the learning rate decays; the schedules are those of transformers."""
     warmup_ratio: float = Field(default=0.0, ge=0, lt=1)
@@ -132,6 +137,9 @@ class TrainSettings(Section):
     """Gradients are clipped to this norm."""
     entity_mask_prob: float = Field(default=0.0, ge=0, lt=1)
     """Share of the examples, drawn again in each epoch, with the mask token in place of both entities' words."""
+    entity_replace_prob: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the examples, others in each epoch, with other words of the same types from the training file in place
+    of both entities' words; never the masked examples."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto` uses bf16 if the processor supports it in hardware, otherwise fp32."""
     seed: int = Field(default=42, ge=0, lt=2**32)
@@ -143,6 +151,12 @@ class TrainSettings(Section):
     """Stop after this many epochs without a better score. Nothing: train all epochs."""
     save_minutes: float = Field(default=10.0, ge=0)
     """Minutes between two saved states; a killed run resumes from the last one."""
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> "TrainSettings":
+        if self.entity_mask_prob + self.entity_replace_prob > 1:
+            raise ValueError("should have entity_mask_prob and entity_replace_prob of at most 1 together")
+        return self
 
 
 class ValidationSettings(Section):
@@ -215,3 +229,5 @@ class SaveSettings(Section):
 
     dtype: Literal["float32", "float16"] = "float32"
     """Type of the saved weights: `float16` halves the file; scoring has its own precision."""
+    word_table: Literal["as_dtype", "int8"] = "as_dtype"
+    """Type of the saved word table: `int8` with a scale for each word halves a float16 one."""

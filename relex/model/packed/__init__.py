@@ -1,0 +1,1 @@
+"""Scoring of packs: linear layers on all tokens at once, attention within each example."""
