@@ -99,7 +99,7 @@ def _check_model(content: dict[str, Any], source: str) -> None:
 
 def count_pieces(tokenizer: PreTrainedTokenizerFast, corpus: Iterable[str], examples: Sequence[Example]) -> PieceCounts:
     """Count the pieces of the corpus, and those of the task's sentences, plain and with the markers of fine-tuning."""
-    plain, size = tokenizer.backend_tokenizer, len(tokenizer)
+    plain, size = tokenizer.backend_tokenizer, max(tokenizer.get_vocab().values()) + 1
     with_markers = deepcopy(tokenizer)
     add_markers(with_markers, Scheme.TYPED_ENTITY_MARKER)
     marked = [mark(example, Scheme.TYPED_ENTITY_MARKER, type_sentence=True) for example in examples]
@@ -142,10 +142,10 @@ def pieces_to_keep(content: dict[str, Any], counts: PieceCounts, min_count: int)
     used = (counts.corpus >= min_count) | (counts.task > 0)
     # A character may occur only inside larger pieces that are removed.
     seen = (counts.corpus > 0) | (counts.task > 0)
-    characters = frozenset(chain.from_iterable(piece for piece, is_seen in zip(pieces, seen, strict=True) if is_seen))
+    characters = frozenset(chain.from_iterable(piece for number, piece in pieces.items() if seen[number]))
     return [
         number
-        for number, piece in enumerate(pieces)
+        for number, piece in pieces.items()
         if used[number] or number in special or _is_kept_character(piece.removeprefix(sign), characters)
     ]
 
@@ -159,12 +159,15 @@ def _is_kept_character(piece: str, used: frozenset[str]) -> bool:
     return piece in used or piece.isascii() or common
 
 
-def _pieces(content: dict[str, Any]) -> list[str]:
-    """Return the pieces in the order of their ids."""
+def _pieces(content: dict[str, Any]) -> dict[int, str]:
+    """Return the pieces and the added tokens by their ids, in the order of the ids."""
     vocabulary = content["model"]["vocab"]
     if isinstance(vocabulary, list):
-        return [piece for piece, _ in vocabulary]
-    return sorted(vocabulary, key=vocabulary.__getitem__)
+        pieces = {number: piece for number, (piece, _) in enumerate(vocabulary)}
+    else:
+        pieces = {number: piece for piece, number in vocabulary.items()}
+    added = {token["id"]: token["content"] for token in content["added_tokens"]}
+    return dict(sorted((pieces | added).items()))
 
 
 def trimmed_tokenizer(
@@ -175,7 +178,8 @@ def trimmed_tokenizer(
     model = content["model"]
     vocabulary = model["vocab"]
     if isinstance(vocabulary, list):
-        changes = {"vocab": [vocabulary[number] for number in numbers], "unk_id": new_ids[model["unk_id"]]}
+        pieces = [vocabulary[number] for number in numbers if number < len(vocabulary)]
+        changes = {"vocab": pieces, "unk_id": new_ids[model["unk_id"]]}
     else:
         changes = {"vocab": {piece: new_ids[number] for piece, number in vocabulary.items() if number in new_ids}}
     whole = content | {

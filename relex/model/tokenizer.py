@@ -57,6 +57,9 @@ def backbone_tokenizer(name_or_path: str) -> PreTrainedTokenizerFast:
         raise InvalidConfig(f"tokenizer of {name_or_path}: no vocabulary; copy the whole folder, with {TOKENIZER}")
     if tokenizer.pad_token_id is None:
         raise InvalidConfig(f"tokenizer of {name_or_path}: no padding token; name it in {TOKENIZER_CONFIG} (pad_token)")
+    # Some files switch these on; they would cut texts.
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
     return tokenizer
 
 
@@ -113,7 +116,6 @@ def check_known(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], name: 
     """
     if tokenizer.unk_token_id is None:
         return
-    tokenizer.backend_tokenizer.no_padding()
     encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=False)
     ids = [number for encoding in encodings for number in encoding.ids]
     share = ids.count(tokenizer.unk_token_id) / max(len(ids), 1)

@@ -3,16 +3,19 @@
 import json
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from transformers import AutoModel, BertConfig, BertModel, PreTrainedTokenizerFast
 
 from pretraining.__main__ import main
+from pretraining.backbone import write_backbone
 from pretraining.comparison import compare_tokens
 from pretraining.trimming import trim
-from relex.encoding.markers import Scheme
+from relex.encoding.markers import Scheme, marker_tokens
 from relex.errors import InvalidConfig
 from relex.files.reading import read_labeled_examples
 from relex.model.classifier import RelationClassifier
@@ -103,6 +106,32 @@ def test_markers_find_their_words_in_a_trimmed_encoder(out):
     ):
         read = tokenizer.decode(encoded.input_ids[slice(*encoded.subject)])
         assert read.replace(" ", "") == example.subject.text.replace(" ", "")
+
+
+def test_added_tokens_behind_the_vocabulary_stay(source, tmp_path):
+    """An encoder that was trained with the markers has them as added tokens only."""
+    tokenizer = backbone_tokenizer(str(source))
+    model = RelationClassifier.from_backbone(str(source), ModelConfig(), tokenizer)
+    write_backbone(tmp_path / "marked", model.backbone, tokenizer)
+    after = backbone_tokenizer(str(trimmed(tmp_path / "marked", tmp_path, ["q1 q1"])))
+    markers = marker_tokens(Scheme.TYPED_ENTITY_MARKER)
+    tokens = after.convert_ids_to_tokens(after("가 [E1-PER] 나[/E1-PER]")["input_ids"])
+    assert {"[E1-PER]", "[/E1-PER]"} < set(tokens)
+    old = load_file(tmp_path / "marked" / "model.safetensors")[TABLE]
+    new = load_file(tmp_path / "out" / "model.safetensors")[TABLE]
+    assert torch.equal(new[after.convert_tokens_to_ids(markers)], old[tokenizer.convert_tokens_to_ids(markers)])
+    assert len(new) == len(after) < len(tokenizer)
+
+
+def test_a_text_is_counted_whole(source, tmp_path):
+    """Some folders switch truncation on."""
+    tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
+    tokenizer.enable_truncation(5)
+    tokenizer.enable_padding(length=50)
+    copytree(source, tmp_path / "cutting")
+    tokenizer.save(str(tmp_path / "cutting" / "tokenizer.json"))
+    out = trimmed(tmp_path / "cutting", tmp_path, ["q1 q1 q1 q1 q1 q1 w2 w2"])
+    assert "▁w2" in backbone_tokenizer(str(out)).get_vocab()
 
 
 def test_what_changed_is_logged(source, tmp_path, caplog):
