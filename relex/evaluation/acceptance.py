@@ -60,8 +60,8 @@ def promise(rows: ValidationRows, max_error: float, target: Mapping[str, int] | 
     effective = weights.sum() ** 2 / (weights**2).sum()
     if effective < MIN_EFFECTIVE_ROWS:
         raise RelexError(
-            f"no error can be promised: the validation rows of this job's kind are worth {effective:,.0f} equally "
-            f"weighted rows, and a promise needs {MIN_EFFECTIVE_ROWS}"
+            f"no error can be promised: weighted to this job's mix, the validation rows have an effective sample size "
+            f"of {effective:,.0f}, and a promise needs {MIN_EFFECTIVE_ROWS}"
         )
     choice = _search(np.array(rows.confidence), 1.0 - np.array(rows.right, float), weights, max_error)
     if choice is None:

@@ -70,7 +70,7 @@ def test_rows_of_equal_confidence_are_accepted_together():
 
 def test_too_few_rows_of_the_jobs_kind_promise_nothing():
     rows = drawn(2000, 0, (0.97, 0.03))
-    with pytest.raises(RelexError, match=r"are worth \d+ equally weighted rows, and a promise needs 100"):
+    with pytest.raises(RelexError, match=r"an effective sample size of \d+, and a promise needs 100"):
         promise(rows, 0.1, {"b": 100})
 
 
