@@ -18,7 +18,7 @@ from relex.errors import InvalidConfig
 from relex.model.tokenizer import backbone_tokenizer
 from tests.pretraining.folders import unigram
 
-HIDDEN, WIDE, LAYERS, HEADS, ROWS, POSITIONS, TYPES = 32, 64, 1, 2, 8000, 8, 2
+HIDDEN, WIDE, LAYERS, HEADS, ROWS, POSITIONS, TYPES = 32, 64, 1, 2, 8000, 160, 2
 SQUARE, LONG = HIDDEN * HIDDEN, HIDDEN * WIDE
 SIZES = {"emb.word": ROWS * HIDDEN, "emb.pos": POSITIONS * HIDDEN, "emb.type": TYPES * HIDDEN}
 SIZES |= {"emb.ln.w": HIDDEN, "emb.ln.b": HIDDEN}
