@@ -20,13 +20,29 @@ SET_SIZE = 16
 """Number of examples whose entities are pooled together; the last set of a pack is padded."""
 
 
+WIDTH = 16
+"""Number of float32 numbers that a vector unit (AVX-512) computes at once: attention over a multiple of it takes half
+the time of attention over one token less (docs/measurements/speed.md)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Adjacent examples of equal length that share one attention call: `count` examples of `length` tokens."""
+    """Adjacent examples that share one attention call, in which each is padded to the same length."""
 
     start: int
-    count: int
-    length: int
+    """First token in the pack."""
+    lengths: tuple[int, ...]
+    """Number of tokens of each example."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Number of tokens of all examples."""
+        return sum(self.lengths)
+
+    @property
+    def padded_length(self) -> int:
+        """Number of tokens to which attention pads each example."""
+        return _padded(max(self.lengths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +71,12 @@ class Pack:
     @property
     def num_tokens(self) -> int:
         """Number of tokens of all examples; padding follows."""
-        return sum(segment.count * segment.length for segment in self.segments)
+        return sum(segment.num_tokens for segment in self.segments)
 
     @property
     def longest(self) -> int:
         """Number of tokens of the longest example."""
-        return max(segment.length for segment in self.segments)
+        return max(max(segment.lengths) for segment in self.segments)
 
     def to(self, device: torch.device) -> "Pack":
         """Return the same pack on another device; the copy to a GPU is asynchronous."""
@@ -117,10 +133,15 @@ def _length(example: EncodedExample) -> int:
 
 def _segments(lengths: Sequence[int]) -> Iterator[Segment]:
     start = 0
-    for length, equals in groupby(lengths):
-        count = len(list(equals))
-        yield Segment(start, count, length)
-        start += count * length
+    for _, alike in groupby(lengths, _padded):
+        segment = Segment(start, tuple(alike))
+        yield segment
+        start += segment.num_tokens
+
+
+def _padded(length: int) -> int:
+    """Return the next multiple of `WIDTH`."""
+    return -(-length // WIDTH) * WIDTH
 
 
 def _in_sets(values: Sequence[Any]) -> Tensor:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from relex.encoding.packing import SET_SIZE, Segment, collate_packed, pack_best_fit
+from relex.encoding.packing import SET_SIZE, WIDTH, Segment, collate_packed, pack_best_fit
 from relex.encoding.tokens import EncodedExample
 
 TOTAL = 128
@@ -50,10 +50,12 @@ def test_a_pack_has_its_size_and_every_example_is_found_in_it(many):
         assert set(pack.input_ids[0, bounds[-1] :].tolist()) <= {7}
 
 
-def test_segments_are_neighbours_of_equal_length():
-    pack = collate_packed([example(1, 9), example(2, 5), example(3, 5), example(4, 4)], TOTAL, pad_token_id=0)
-    assert pack.segments == (Segment(0, 1, 9), Segment(9, 2, 5), Segment(19, 1, 4))
-    assert pack.longest == 9
+def test_segments_are_neighbours_that_attention_pads_to_equal_length():
+    lengths = (WIDTH + 2, WIDTH, 5, 4)
+    pack = collate_packed([example(row_no, length) for row_no, length in enumerate(lengths)], TOTAL, pad_token_id=0)
+    assert pack.segments == (Segment(0, lengths[:1]), Segment(WIDTH + 2, lengths[1:]))
+    assert [segment.padded_length for segment in pack.segments] == [2 * WIDTH, WIDTH]
+    assert (pack.longest, pack.num_tokens) == (WIDTH + 2, sum(lengths))
 
 
 def test_the_head_gets_whole_sets():

@@ -65,18 +65,45 @@ def _attend_at_once(
 def _attend_by_segment(
     by_token: list[Tensor], result: Tensor, pack: Pack, scaling: float | None, window: int | None = None
 ) -> None:
-    """Attend in one call for all examples of a length. Shapes: [T, heads, D]."""
+    """Attend in one call for all examples of a segment. Shapes: [T, heads, D].
+
+    Every example has a mask and the length of its segment, also where it needs neither: its bits must not depend on
+    whether its neighbors are shorter.
+    """
     for segment in pack.segments:
-        part = slice(segment.start, segment.start + segment.count * segment.length)
-        # Each becomes [count, heads, length, D].
-        shape = (segment.count, segment.length)
-        query, key, value = (each[part].unflatten(0, shape).transpose(1, 2) for each in by_token)
-        mask = None if window is None or segment.length <= window else _band(segment.length, window, query.device)
+        count, padded = len(segment.lengths), segment.padded_length
+        tokens, own, real = _padding(segment.lengths, padded, result.device)
+        mask = real[:, None, None]
+        if window is not None and padded > window:
+            mask = mask & _band(padded, window, result.device)
+        part = slice(segment.start, segment.start + segment.num_tokens)
+        # Each becomes [count, heads, padded length, D].
+        query, key, value = (
+            each[part].index_select(0, tokens).unflatten(0, (count, padded)).transpose(1, 2) for each in by_token
+        )
         attended = scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
-        result[part] = attended.transpose(1, 2).flatten(0, 1)
+        result[part] = attended.transpose(1, 2).flatten(0, 1).index_select(0, own)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
+def _padding(lengths: tuple[int, ...], padded: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return how examples are padded, for all layers of an encoder.
+
+    Beyond its end an example's last token is repeated: a neighbor's NaN times 0 would still be NaN.
+
+    Returns:
+        The token at each place of the padded examples, counted from the first example. Shape: [count * padded], int64
+        The place of each token. Shape: [sum of lengths], int64
+        Whether a place holds a token of the example's own. Shape: [count, padded], bool
+    """
+    length = torch.tensor(lengths, device=device)[:, None]
+    position = torch.arange(padded, device=device)
+    tokens = length.cumsum(0) - length + torch.minimum(position, length - 1)
+    real = position < length
+    return tokens.flatten(), real.flatten().nonzero()[:, 0], real
+
+
+@lru_cache(maxsize=64)
 def _band(length: int, window: int, device: torch.device) -> Tensor:
     """Return which tokens see each other in local attention. Shape: [length, length], bool."""
     position = torch.arange(length, device=device)
