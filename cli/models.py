@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from cli.completion import complete_model
-from cli.context import open_app
+from cli.context import open_app, stderr_console
 from cli.params import FOLDER, TABLE, json_option, read_options
+from cli.reading_text import ReadingPrinter
 from cli.run_text import model_data, models_table
 from cli.tables import Part, print_parts
 from relex.domain.examples import Example
@@ -80,7 +81,8 @@ def import_command(source: Path, name: str | None, labeled: Path | None, reading
 
     Example: relex models import checkpoints/large_focal --name large_focal
     """
-    examples = read_labeled_examples(labeled, reading) if labeled else None
+    printer = ReadingPrinter(stderr_console())
+    examples = read_labeled_examples(labeled, reading, printer) if labeled else None
     with open_app() as (settings, database):
         examine = partial(_examine, load_smoke_test(), load_parity_check(settings.device), examples)
         version = import_folder(database, settings, source, source.resolve().name if name is None else name, examine)

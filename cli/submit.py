@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.filesize import decimal
 from rich.text import Text
 
 from cli.context import open_app, stderr_console
@@ -26,6 +25,7 @@ from cli.params import (
     read_options,
 )
 from cli.progress import exit_with, follow_job, print_end
+from cli.reading_text import ReadingPrinter
 from relex.db.connection import Database
 from relex.domain.jobs import JobState
 from relex.errors import InvalidCsv, counted, printable
@@ -81,13 +81,13 @@ def submit_command(
     if out:
         require_writable(out)
     with open_inputs(_expanded(tables), reading) as files:
-        report = _ReadingReport(console, skip_invalid=submit_options.skip_invalid, named=len(files) > 1)
+        printer = _CheckPrinter(console, skip_invalid=submit_options.skip_invalid, named=len(files) > 1)
         with console.status(Text("Reading")):
-            checked = look_over(files, report.check)
+            checked = look_over(files, printer.check)
         with open_app() as (settings, database):
             with console.status(Text("Uploading")):
-                submissions = submit(database, checked, submit_options, settings.shard_rows, report.check)
-            _print_jobs(files, submissions, report, settings, as_json=as_json)
+                submissions = submit(database, checked, submit_options, settings.shard_rows, printer.check)
+            _print_jobs(files, submissions, printer, settings, as_json=as_json)
             if follow or out:
                 _finish(settings, database, submissions, out, console)
             elif not as_json:
@@ -97,17 +97,17 @@ def submit_command(
 def _print_jobs(
     files: Sequence[InputFile],
     submissions: Sequence[Submission],
-    report: "_ReadingReport",
+    printer: "_CheckPrinter",
     settings: Settings,
     *,
     as_json: bool,
 ) -> None:
     """Print how each file was read and its job, and notify workers."""
     for file, submission in zip(files, submissions, strict=True):
-        report.print(file, submission.total + submission.rejected, submission.notes)
-        _print_submission(submission, settings, report.console)
+        printer.print(file, submission.total + submission.rejected, submission.notes)
+        _print_submission(submission, settings, printer.console)
     # For existing jobs too: their workers may be dead.
-    notify_scorers(settings, max(sum(each.shards for each in submissions), 1), report.console)
+    notify_scorers(settings, max(sum(each.shards for each in submissions), 1), printer.console)
     for file, submission in zip(files, submissions, strict=True):
         click.echo(json.dumps(_data(submission, file)) if as_json else submission.job_id)
 
@@ -137,14 +137,12 @@ def _finish(
         exit_with(progress, console, shown=True)
 
 
-class _ReadingReport:
-    """A report on how each file is read, which is printed once: when all its rows were read, or are refused."""
+class _CheckPrinter(ReadingPrinter):
+    """A printer of how each file was read, which refuses a file with invalid rows or says that they are skipped."""
 
     def __init__(self, console: Console, *, skip_invalid: bool, named: bool) -> None:
-        self.console = console
+        super().__init__(console, named=named)
         self._skip_invalid = skip_invalid
-        self._named = named
-        self._printed: list[InputFile] = []
 
     def check(self, file: InputFile) -> FileFacts:
         """Check all rows of a file; the invalid ones are written to a file of their own.
@@ -154,7 +152,7 @@ class _ReadingReport:
         """
         rejected = Settings.from_env().output_path(f"{Path(file.name).stem[:MAX_STEM]}.rejected.csv")
         facts = check(file, rejected)
-        self.print(file, facts.rows, facts.notes)
+        self(file, facts)
         if facts.rejected and not self._skip_invalid:
             skip = f"      {hints.skip_invalid()}" if facts.accepted else ""
             where = f"nothing was uploaded; {_where(facts, rejected)}{skip}"
@@ -163,16 +161,6 @@ class _ReadingReport:
             skipped = f"{counted(facts.rejected, 'invalid row')} {'is' if facts.rejected == 1 else 'are'} skipped"
             self.console.print(f"note: {skipped}; {_where(facts, rejected)}")
         return facts
-
-    def print(self, file: InputFile, rows: int, notes: Sequence[str]) -> None:
-        """Say how a file was read, unless that was said before."""
-        if any(file is each for each in self._printed):
-            return
-        self._printed.append(file)
-        read = f"{file.name}: read" if self._named else "Read"
-        self.console.print(printable(f"{read} as {file.form}: {counted(rows, 'row')}, {decimal(file.size)}"))
-        for note in notes:
-            self.console.print(f"note: {note}")
 
 
 def _where(facts: FileFacts, wanted: Path) -> str:

@@ -15,7 +15,7 @@ from relex.db import examples, jobs, shards
 from relex.db.connection import Database, Transaction
 from relex.domain.jobs import JobId, JobState, MaxFailed, NewJob
 from relex.errors import InvalidCsv, printable
-from relex.files.facts import FileFacts, Reading
+from relex.files.facts import FileFacts, Reading, file_hints
 from relex.files.inputs import InputFile
 from relex.files.paths import shown_path
 from relex.files.reading import Misread, read_rows
@@ -143,7 +143,7 @@ def _checked(file: InputFile, facts: FileFacts) -> CheckedFile:
         InvalidCsv: all its rows are invalid.
     """
     if not facts.accepted:
-        raise InvalidCsv(f"{file.name}: {all_invalid(facts)}")
+        raise InvalidCsv(f"{file.name}: {all_invalid(facts)}{file_hints(facts)}")
     return CheckedFile(file, facts.reading, facts)
 
 

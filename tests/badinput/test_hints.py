@@ -69,6 +69,20 @@ def moved(cell, by):
     return re.sub(r"(?<=_idx': )\d+", lambda match: str(int(match[0]) + by), cell)
 
 
+def counted_as(change):
+    """A row whose offsets are counted in another way: `change(start, last)`."""
+    entities = ("비틀즈", 11, 13, "ORG"), ("조지 해리슨", 0, 5, "PER")
+    cells = []
+    for word, start, last, type_ in entities:
+        first, end = change(start, last)
+        cells.append(str({"word": word, "start_idx": first, "end_idx": end, "type": type_}))
+    return csvs.row("1", csvs.SENTENCE, *cells)
+
+
+def bytes_before(position):
+    return len(csvs.SENTENCE[:position].encode())
+
+
 def good(*rows, header=csvs.HEADER):
     return csvs.table(*rows, header=header).encode()
 
@@ -92,6 +106,12 @@ SOLVED = {
     "offsets from one": (
         (),
         good(csvs.row("1", csvs.SENTENCE, moved(csvs.SUBJECT, 1), moved(csvs.OBJECT, 1))),
+    ),
+    "exclusive ends": ((), good(counted_as(lambda start, last: (start, last + 1)))),
+    "inclusive ends that were called exclusive": (("--offsets", "exclusive"), good(csvs.row("1"))),
+    "offsets in bytes that were called one-based": (
+        ("--offsets", "one-based"),
+        good(counted_as(lambda start, last: (bytes_before(start), bytes_before(last + 1)))),
     ),
     "offsets in UTF-16": (
         (),
