@@ -127,6 +127,8 @@ SOLVED = {
 
 
 HINTED = {
+    "utf-8 or cp949": pytest.mark.hint("tables.AMBIGUOUS_ENCODING"),
+    "a word that occurs twice": pytest.mark.hint("tables.FIRST_OCCURRENCE"),
     "an encoding that was said wrongly": pytest.mark.hint("tables.encoding"),
     "a workbook that was called a CSV": pytest.mark.hint("tables.format_"),
     "an empty sheet": pytest.mark.hint("tables.sheet"),
@@ -227,6 +229,7 @@ def test_pyarrow_is_what_reads_parquet_where_it_is_installed(command, monkeypatc
     subprocess.run([*python, "pip", "show", "--quiet", package.partition("==")[0]], check=True, timeout=60)
 
 
+@pytest.mark.hint("tables.MOVE_IT_AWAY")
 @pytest.mark.parametrize(
     "arguments", [("data", "split", "good.csv", "--out", "."), ("data", "describe", "good.csv", "--html", "a.html")]
 )
