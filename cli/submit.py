@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cli.context import open_app, stderr_console
 from cli.export import export_to
+from cli.job_text import next_export
 from cli.notify import notify_scorers
 from cli.params import (
     FOLDER,
@@ -54,7 +55,13 @@ MAX_STEM = 80
 @click.option("--priority", metavar="N", type=PRIORITY, help="Priority; higher ones are scored first.  [default: 0]")
 @budget_option
 @follow_option
-@click.option("--export", "out", metavar="DIR", type=FOLDER, help="Follow, then export to DIR.")
+@click.option(
+    "--export",
+    "out",
+    metavar="DIR",
+    type=FOLDER,
+    help="Follow, then write id, pred_label and probs as CSV to DIR; `relex export` knows other layouts.",
+)
 @json_option
 @quiet_option
 def submit_command(
@@ -185,7 +192,9 @@ def _print_submission(submission: Submission, settings: Settings, console: Conso
 
 def _print_next_step(submission: Submission, console: Console) -> None:
     is_done = submission.existing_state is JobState.DONE
-    console.print((next_steps.export if is_done else next_steps.follow)(submission.job_id))
+    hint = next_export(submission.job_id) if is_done else next_steps.follow(submission.job_id)
+    if hint:
+        console.print(hint)
 
 
 def _data(submission: Submission, file: InputFile) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from cli.context import stdout_console
+from cli.folding import fold
 
 GAP = 2
 """Cells between two columns."""
@@ -75,9 +76,8 @@ def render(part: Part, console: Console | None = None) -> str:
         if isinstance(part, Table):
             console.print(_to_rich(part, console.width - indent), soft_wrap=False, crop=False)
         else:
-            text = Text(part) if isinstance(part, str) else part
-            # A line that holds a command is left to the terminal, so that it can be copied whole.
-            console.print(text, soft_wrap="`" in text.plain, crop=False)
+            text = Text(fold(part, console.width)) if isinstance(part, str) else part
+            console.print(text, soft_wrap=isinstance(part, str), crop=False)
     return "\n".join(" " * indent + line.rstrip() for line in capture.get().splitlines())
 
 
