@@ -7,7 +7,7 @@ from typing import Any
 from rich.text import Text
 
 from cli.tables import Column, Part, Table, format_time, number, time_heading
-from relex.domain.jobs import JobState, Progress
+from relex.domain.jobs import JobId, JobState, Progress
 from relex.errors import printable
 from relex.files.layouts import Layout
 from relex.flows.export import has_export
@@ -224,7 +224,7 @@ def _way_out(progress: Progress) -> str:
     return f"; {progress.retry_hint}" if progress.state.ended and progress.unscored else ""
 
 
-def next_export(job_id: str) -> str | None:
+def next_export(job_id: JobId) -> str | None:
     """Return the export that the folder of exports lacks: the predictions, then the workbook to review them."""
     if not has_export(EXPORT_FOLDER, job_id):
         return next_steps.export(job_id)

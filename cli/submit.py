@@ -35,7 +35,7 @@ from relex.files.facts import FileFacts, describe_problems, file_hints
 from relex.files.inputs import InputFile, open_inputs
 from relex.files.options import ReadOptions
 from relex.files.validation import check
-from relex.flows.submit import Submission, SubmitOptions, look_over, submit
+from relex.flows.submit import Submission, SubmitOptions, check_files, submit
 from relex.hints import jobs as hints
 from relex.hints import next_steps
 from relex.settings import Settings
@@ -90,7 +90,7 @@ def submit_command(
     with open_inputs(_expanded(tables), reading) as files:
         printer = _CheckPrinter(console, skip_invalid=submit_options.skip_invalid, named=len(files) > 1)
         with console.status(Text("Reading")):
-            checked = look_over(files, printer.check)
+            checked = check_files(files, printer.check)
         with open_app() as (settings, database):
             with console.status(Text("Uploading")):
                 submissions = submit(database, checked, submit_options, settings.shard_rows, printer.check)
@@ -132,7 +132,7 @@ def _expanded(tables: Sequence[Path]) -> list[Path]:
 def _finish(
     settings: Settings, database: Database, submissions: Sequence[Submission], out: Path | None, console: Console
 ) -> None:
-    """Follow the jobs, export them where that is wanted, and exit accordingly: as the first that did not succeed."""
+    """Follow the jobs, export them if requested, and exit accordingly: as the first that did not succeed."""
     ended = []
     for submission in submissions:
         progress = follow_job(settings, database, submission.job_id, console)
@@ -170,11 +170,11 @@ class _CheckPrinter(ReadingPrinter):
         return facts
 
 
-def _where(facts: FileFacts, wanted: Path) -> str:
+def _where(facts: FileFacts, rejected_path: Path) -> str:
     """Say where the invalid rows are, or why they could not be written."""
     if facts.rejected_to:
         return f"all of them: {printable(str(facts.rejected_to))}"
-    return f"they are in no file: {printable(str(wanted))} cannot be written: {facts.rejected_error}"
+    return f"they are in no file: {printable(str(rejected_path))} cannot be written: {facts.rejected_error}"
 
 
 def _print_submission(submission: Submission, settings: Settings, console: Console) -> None:

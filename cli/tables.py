@@ -157,9 +157,9 @@ def _least_width(table: Table, index: int) -> int:
 
 def _take(widths: dict[int, int], index: int, least: int, excess: int) -> int:
     """Narrow a column by at most `excess` cells, but not below `least`, and return by how many."""
-    taken = max(0, min(excess, widths[index] - least))
-    widths[index] -= taken
-    return taken
+    cells = max(0, min(excess, widths[index] - least))
+    widths[index] -= cells
+    return cells
 
 
 def _total(widths: dict[int, int]) -> int:

@@ -40,7 +40,7 @@ from relex.flows.follow import follow
 from relex.flows.predict import STARTER, LoadedModel, load_model
 from relex.flows.results import find_exportable, open_results
 from relex.flows.status import job_status
-from relex.flows.submit import SubmitOptions, look_over, submit
+from relex.flows.submit import SubmitOptions, check_files, submit
 from relex.flows.sweep import sweep
 from relex.settings import Settings
 
@@ -206,7 +206,7 @@ class Client:
             return facts
 
         with open_inputs([path], reading) as files:
-            checked = look_over(files, check_rows)
+            checked = check_files(files, check_rows)
             (submission,) = submit(self._database, checked, options, self.settings.shard_rows, check_rows)
             (file,) = files
         self._notify(max(submission.shards, 1))

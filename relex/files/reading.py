@@ -26,7 +26,7 @@ def report_nothing(file: InputFile, facts: FileFacts) -> None:
     """Receive how a file was read where no user waits for it."""
 
 
-class Misread(Exception):
+class ReadingMismatch(Exception):
     """A file that is not as its first rows suggested: a row is invalid, or the rows show other conventions."""
 
 
@@ -40,7 +40,7 @@ def read_rows(file: InputFile, reading: Reading, tally: Tally, *, skip_invalid: 
         skip_invalid: whether invalid records are left out.
 
     Raises:
-        Misread: a record is invalid and may not be left out, or all rows together show another reading. Nothing
+        ReadingMismatch: a record is invalid and may not be left out, or all rows together show another reading. Nothing
             that was read may be used then.
         InvalidCsv: the file changed since it was opened.
     """
@@ -51,9 +51,9 @@ def read_rows(file: InputFile, reading: Reading, tally: Tally, *, skip_invalid: 
             if isinstance(checked, Example):
                 yield checked, columns.unusual(rebuilders, checked, record.fields)
             elif not skip_invalid:
-                raise Misread
+                raise ReadingMismatch
     if tally.votes.conventions(reading.conventions) != reading.conventions:
-        raise Misread
+        raise ReadingMismatch
     file.require_unchanged()
 
 
@@ -84,7 +84,7 @@ def read_checked(file: InputFile, facts: FileFacts) -> Iterator[Example]:
     try:
         for example, _ in read_rows(file, facts.reading, Tally(), skip_invalid=True):
             yield example
-    except Misread:
+    except ReadingMismatch:
         raise file.changed() from None
     if file.sha256 != facts.sha256:
         raise file.changed()
