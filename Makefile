@@ -14,10 +14,11 @@ help:  ## Show this list
 install: .venv/installed  ## Make .venv and install relex with its tools, at the locked versions
 
 .venv/installed: pyproject.toml requirements.lock
-	@echo "Installing into .venv: about 1.7 GB with torch, takes a few minutes"
+	@echo "Installing into .venv: downloads and unpacks about 1.7 GB with torch, takes a few minutes"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	@$(BIN)/pip install --progress-bar on --constraint requirements.lock --editable '.[dev]'
 	@touch $@
+	@echo "Installed; .venv/bin/relex --help shows the commands"
 
 demo: install  ## Score data/test_data.csv without any service and show the first predictions
 	$(BIN)/relex submit data/test_data.csv --follow --export outputs/

@@ -72,20 +72,20 @@ def new_job(database: Database, key: str, rows: int) -> JobId:
 
 def in_turns(methods: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
     """Time each method in each round; another one begins in each round."""
-    taken: dict[str, list[float]] = {name: [] for name in methods}
+    durations: dict[str, list[float]] = {name: [] for name in methods}
     names = list(methods)
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            taken[name].append(methods[name]())
-    return taken
+            durations[name].append(methods[name]())
+    return durations
 
 
-def compared(taken: Mapping[str, list[float]], rows: int) -> list[str]:
+def compared(durations: Mapping[str, list[float]], rows: int) -> list[str]:
     """Format a Markdown table: median time per row, and the speed relative to the first method's, round by round."""
-    base = next(iter(taken.values()))
+    base = next(iter(durations.values()))
     lines = []
-    for name, seconds in taken.items():
+    for name, seconds in durations.items():
         ratios = sorted(one / other for one, other in zip(base, seconds, strict=True))
         middle = statistics.median(ratios)
         microseconds = statistics.median(seconds) / rows * 1e6

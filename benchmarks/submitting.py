@@ -27,11 +27,11 @@ def run(database, path):
 """
 NOW = """
 from relex.files.inputs import open_input
-from relex.flows.submit import SubmitOptions, look_over, submit
+from relex.flows.submit import SubmitOptions, check_files, submit
 
 def run(database, path):
     with open_input(path) as file:
-        submit(database, look_over([file]), SubmitOptions(fresh=True), 512)
+        submit(database, check_files([file]), SubmitOptions(fresh=True), 512)
 """
 MEASURE = """
 import sys, time

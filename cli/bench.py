@@ -10,6 +10,7 @@ import click
 from cli.completion import complete_model
 from cli.context import open_app, stderr_console
 from cli.params import FOLDER, TABLE, json_option, quiet_option, read_options
+from cli.reading_text import ReadingPrinter
 from cli.tables import Column, Part, Table, number, print_parts
 from relex.benchmark.plan import BASELINE, ENGINES, SHAPES, Plan
 from relex.benchmark.report import Report, report_data, result_data
@@ -110,7 +111,8 @@ def bench_command(
     Example: relex bench --shape base --rows 256 --input data/test_data.csv
     """
     plan = _plan(model, options)
-    report = bench(csv, rows, plan, stderr_console(quiet=quiet).print, reading)
+    console = stderr_console(quiet=quiet)
+    report = bench(csv, rows, plan, console.print, reading, ReadingPrinter(console))
     if as_json:
         click.echo(json.dumps(report_data(report)))
     else:

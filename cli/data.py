@@ -7,6 +7,7 @@ import click
 
 from cli.context import stderr_console
 from cli.params import FILE, FOLDER, TABLE, quiet_option, read_options
+from cli.reading_text import ReadingPrinter
 from relex.datasets.page import as_html
 from relex.datasets.tables import as_text
 from relex.errors import counted, printable
@@ -34,12 +35,10 @@ def split_command(table: Path, out: Path, reading: ReadOptions, *, quiet: bool, 
 
     Example: relex data split train.csv --out split/ --group
     """
-    from relex.flows.data import split_file  # noqa: PLC0415 - it imports scikit-learn
+    from relex.flows.data import SplitOptions, split_file  # noqa: PLC0415 - it imports scikit-learn
 
-    files = split_file(table, out, options=reading, **options)
     console = stderr_console(quiet=quiet)
-    for note in files.notes:
-        console.print(f"note: {note}")
+    files = split_file(table, out, SplitOptions(**options), reading, ReadingPrinter(console))
     for path, rows in ((files.train, files.split.train), (files.valid, files.split.valid)):
         console.print(f"{printable(str(path))}  {counted(len(rows), 'row')}")
     if options["by_group"]:
@@ -61,9 +60,11 @@ def describe_command(
     """
     from relex.flows.data import DEFAULT_TOKENIZER, describe_files  # noqa: PLC0415 - it imports pandas
 
-    description = describe_files(tables, tokenizer or DEFAULT_TOKENIZER, reading)
+    console = stderr_console(quiet=quiet)
+    printer = ReadingPrinter(console, named=len(tables) > 1)
+    description = describe_files(tables, tokenizer or DEFAULT_TOKENIZER, reading, printer)
     click.echo(as_text(description))
     if html:
         with new_files(html.parent) as staging:
             (staging / html.name).write_bytes(as_html(description).encode())
-        stderr_console(quiet=quiet).print(printable(str(html)))
+        console.print(printable(str(html)))

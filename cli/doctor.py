@@ -10,6 +10,7 @@ from rich.text import Text
 
 from cli.context import stdout_console
 from cli.exit_codes import ExitCode
+from cli.folding import print_message
 from cli.params import json_option
 from relex.db.grants import Part
 from relex.flows.checks.result import CheckResult, State
@@ -66,4 +67,4 @@ def upgrade_command(worker: str | None, client: str | None) -> None:
     """
     roles = {Part.WORKER: worker, Part.CLIENT: client}
     name, revision = upgrade(Settings.from_env(), {part: role for part, role in roles.items() if role})
-    click.echo(f"{name} is at revision {revision}", err=True)
+    print_message(f"{name} is at revision {revision}")

@@ -17,15 +17,16 @@ from cli.evaluation_text import comparison_parts, ensemble_parts, evaluation_par
 from cli.notify import notify_scorers
 from cli.params import FOLDER, TABLE, combine, json_option, quiet_option, read_options
 from cli.progress import follow_job
+from cli.reading_text import ReadingPrinter
 from cli.tables import Part, print_parts
 from relex.db.connection import Database
 from relex.domain.jobs import JobId
 from relex.domain.versions import ModelVersion, Scores
-from relex.errors import counted, printable
+from relex.errors import printable
 from relex.files.atomic import require_writable
 from relex.files.inputs import open_input
 from relex.files.options import ReadOptions
-from relex.files.reading import check_labeled, read_all_examples
+from relex.files.reading import check_labeled, read_target_examples
 from relex.flows.compare import compare, comparison_data, rivals, write_comparison
 from relex.flows.ensemble import (
     ensemble_data,
@@ -68,6 +69,13 @@ class LabeledFile:
     as_json: bool
     quiet: bool
     exact: bool = False
+    named: bool = False
+    """Whether another file is read beside it."""
+
+    @property
+    def printer(self) -> ReadingPrinter:
+        """The printer of how files are read."""
+        return ReadingPrinter(self.console, named=self.named)
 
     @property
     def console(self) -> Console:
@@ -80,11 +88,7 @@ class LabeledFile:
         if self.out:
             require_writable(self.out)
         with open_input(self.table, self.reading) as file:
-            facts = check_labeled(file)
-            rows = counted(facts.rows, "labeled row")
-            self.console.print(f"Checked {printable(str(self.table))}: {rows}, {facts.form}")
-            for note in facts.notes:
-                self.console.print(f"note: {note}")
+            facts = check_labeled(file, self.printer)
             yield CheckedFile(file, facts.reading, facts)
 
     def score(self, database: Database, settings: Settings, file: CheckedFile, models: Sequence[str]) -> list[JobId]:
@@ -122,7 +126,8 @@ class LabeledFile:
     "--like",
     metavar="FILE",
     type=TABLE,
-    help="Also reweight micro-F1 to the type pairs and sources of this file, which needs no labels.",
+    help="Also reweight micro-F1 to the type pairs and sources of this file, which needs no labels. Its form is "
+    "recognized by itself; the options on reading apply to it where that fails.",
 )
 @click.option("--exact", is_flag=True, help="Score in fp32, as comparisons of versions do.")
 def evaluate_command(model: str, like: Path | None, **options: Any) -> None:
@@ -135,9 +140,9 @@ def evaluate_command(model: str, like: Path | None, **options: Any) -> None:
 
     Example: relex evaluate large_focal@1 --on data/valid_data.csv
     """
-    file = LabeledFile(**options)
+    file = LabeledFile(**options, named=like is not None)
     with file.check() as checked, open_app() as (settings, database):
-        target = read_all_examples(like, file.reading) if like else None
+        target = read_target_examples(like, file.reading, file.printer) if like else None
         (job_id,) = file.score(database, settings, checked, [model])
         evaluation = evaluate(database, load_evaluator(), job_id, target)
     file.print_results(evaluation_parts(evaluation), evaluation_data(evaluation), partial(write_evaluation, evaluation))

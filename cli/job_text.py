@@ -1,13 +1,16 @@
 """Jobs as text, as tables and as plain data; nothing here reads or prints."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
 from cli.tables import Column, Part, Table, format_time, number, time_heading
-from relex.domain.jobs import JobState, Progress
+from relex.domain.jobs import JobId, JobState, Progress
 from relex.errors import printable
+from relex.files.layouts import Layout
+from relex.flows.export import has_export
 from relex.hints import jobs as hints
 from relex.hints import next_steps
 from relex.settings import Settings
@@ -23,6 +26,8 @@ STATE_STYLES: Mapping[str, str] = {
 }
 """The color of each state; jobs and training runs share these words."""
 MINUTE, HOUR = 60, 3600
+EXPORT_FOLDER = Path("outputs")
+"""The folder that `next_steps.export` names."""
 
 
 def format_duration(seconds: float) -> str:
@@ -219,9 +224,17 @@ def _way_out(progress: Progress) -> str:
     return f"; {progress.retry_hint}" if progress.state.ended and progress.unscored else ""
 
 
+def next_export(job_id: JobId) -> str | None:
+    """Return the export that the folder of exports lacks: the predictions, then the workbook to review them."""
+    if not has_export(EXPORT_FOLDER, job_id):
+        return next_steps.export(job_id)
+    reviewed = has_export(EXPORT_FOLDER, job_id, in_layout=Layout.REVIEW)
+    return None if reviewed else next_steps.export_for_review(job_id, EXPORT_FOLDER)
+
+
 def job_next_step(progress: Progress) -> str | None:
     """Return the next step, unless the note about the job names one."""
     if progress.state is JobState.DONE:
-        return next_steps.retry_rows(progress.job.id) if progress.failed else next_steps.export(progress.job.id)
+        return next_steps.retry_rows(progress.job.id) if progress.failed else next_export(progress.job.id)
     is_open = progress.state in (JobState.QUEUED, JobState.RUNNING)
     return next_steps.follow(progress.job.id) if is_open else None

@@ -10,6 +10,7 @@ import click
 from cli.completion import complete_job_id
 from cli.context import open_app, stderr_console
 from cli.exit_codes import ExitCode
+from cli.folding import print_message
 from cli.job_text import job_data, jobs_table
 from cli.notify import notify_scorers
 from cli.params import AGE, PRIORITY, budget_option, id_argument, job_argument, json_option, limit_option
@@ -40,7 +41,7 @@ def jobs_command(limit: int, *, as_json: bool) -> None:
     elif jobs:
         print_parts([jobs_table(jobs)])
     else:
-        click.echo(f"there are no jobs yet; {hints.first_job()}", err=True)
+        print_message(f"there are no jobs yet; {hints.first_job()}")
 
 
 @click.command("runs")
@@ -58,7 +59,7 @@ def runs_command(limit: int, *, as_json: bool) -> None:
     elif runs:
         print_parts(runs_parts(runs))
     else:
-        click.echo(f"there are no training runs yet; {hints.first_run()}", err=True)
+        print_message(f"there are no training runs yet; {hints.first_run()}")
 
 
 @click.command("pause")
@@ -74,7 +75,7 @@ def pause_command(job_ref: str) -> None:
     with open_app() as (_, database):
         progress = pause(database, job_ref)
     running = f", still running: {progress.running_shards}" if progress.running_shards else ""
-    click.echo(f"{progress.job.id} is paused; shards waiting: {progress.pending_shards}{running}", err=True)
+    print_message(f"{progress.job.id} is paused; shards waiting: {progress.pending_shards}{running}")
 
 
 @click.command("resume")
@@ -88,7 +89,7 @@ def resume_command(job_ref: str) -> None:
     """
     with open_app() as (settings, database):
         progress = resume(database, job_ref)
-        click.echo(f"{progress.job.id} is resumed; shards waiting: {progress.pending_shards}", err=True)
+        print_message(f"{progress.job.id} is resumed; shards waiting: {progress.pending_shards}")
         notify_scorers(settings, progress.pending_shards, stderr_console())
 
 
@@ -113,7 +114,7 @@ def priority_command(job_ref: str, priority: int) -> None:
     """
     with open_app() as (_, database):
         progress = prioritize(database, job_ref, priority)
-    click.echo(f"{progress.job.id} has priority {progress.job.priority}", err=True)
+    print_message(f"{progress.job.id} has priority {progress.job.priority}")
 
 
 @click.command("cancel")
@@ -131,9 +132,9 @@ def cancel_command(job_ref: str) -> None:
         ended = cancel(database, job_ref)
     if isinstance(ended, Progress):
         rows = counted(ended.job.total, "row")
-        click.echo(f"{ended.job.id} is cancelled: {ended.done:,} of {rows} done and kept", err=True)
+        print_message(f"{ended.job.id} is cancelled: {ended.done:,} of {rows} done and kept")
     else:
-        click.echo(f"{ended.id} is cancelled", err=True)
+        print_message(f"{ended.id} is cancelled")
 
 
 @click.command("retry")
@@ -152,7 +153,7 @@ def retry_command(job_ref: str, *, rows: bool, max_failed: MaxFailed | None) -> 
     with open_app() as (settings, database):
         progress = retry(database, job_ref, rows=rows, budget=max_failed)
         total = counted(progress.job.total, "row")
-        click.echo(f"{progress.job.id} is {progress.state}: {progress.open:,} of {total} queued", err=True)
+        print_message(f"{progress.job.id} is {progress.state}: {progress.open:,} of {total} queued")
         if progress.pending_shards:
             notify_scorers(settings, progress.pending_shards, stderr_console())
 
@@ -177,10 +178,10 @@ def purge_command(age: timedelta, *, dry_run: bool, yes: bool) -> None:
             jobs = to_purge(database, age)
             for job in jobs:
                 click.echo(_purge_line(job))
-            click.echo(f"jobs that would be deleted: {len(jobs)}", err=True)
+            print_message(f"jobs that would be deleted: {len(jobs)}")
         else:
             deleted = purge(database, age, lambda job: click.echo(_purge_line(job)), approve=_approve if yes else _ask)
-            click.echo(f"jobs deleted: {deleted}", err=True)
+            print_message(f"jobs deleted: {deleted}")
 
 
 def _approve(_: Sequence[Job]) -> None:
@@ -194,10 +195,10 @@ def _ask(jobs: Sequence[Job]) -> None:
         SystemExit: the answer is no.
     """
     for job in jobs:
-        click.echo(_purge_line(job), err=True)
+        print_message(_purge_line(job))
     what = "this job and its" if len(jobs) == 1 else f"these {len(jobs):,} jobs and their"
     if not click.confirm(f"Delete {what} results?", err=True):
-        click.echo("nothing was deleted", err=True)
+        print_message("nothing was deleted")
         sys.exit(ExitCode.FAILED)
 
 

@@ -168,7 +168,7 @@ def main() -> None:
     except (RelexError, UnexpectedError, OSError) as error:
         if debug:
             raise
-        click.echo(f"error: {_message(error)}", err=True)
+        _print_message(f"error: {_message(error)}")
         code = ExitCode.of(error)
     sys.exit(code)
 
@@ -185,9 +185,15 @@ def _print_usage_error(error: click.ClickException) -> None:
         error.show()
         return
     message = error.format_message().rstrip(".")
-    click.echo(f"error: {_printable_lines(message[:1].lower() + message[1:])}", err=True)
+    _print_message(f"error: {_printable_lines(message[:1].lower() + message[1:])}")
     if isinstance(error, click.UsageError) and error.ctx:
-        click.echo(_usage_hint(error, error.ctx), err=True)
+        _print_message(_usage_hint(error, error.ctx))
+
+
+def _print_message(text: str) -> None:
+    from cli.folding import print_message  # noqa: PLC0415 - `relex --help` needs no rich
+
+    print_message(text)
 
 
 def _usage_hint(error: click.UsageError, ctx: click.Context) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from cli.completion import complete_model
-from cli.context import open_app
+from cli.context import open_app, stderr_console
+from cli.folding import print_message
 from cli.params import FOLDER, TABLE, json_option, read_options
+from cli.reading_text import ReadingPrinter
 from cli.run_text import model_data, models_table
 from cli.tables import Part, print_parts
 from relex.domain.examples import Example
@@ -43,7 +45,7 @@ def models_command(ctx: click.Context, *, as_json: bool) -> None:
     elif versions:
         print_parts(_parts(versions))
     else:
-        click.echo(f"there are no model versions yet; {hints.first_model()}", err=True)
+        print_message(f"there are no model versions yet; {hints.first_model()}")
 
 
 def _parts(versions: Sequence[ModelVersion]) -> list[Part]:
@@ -62,7 +64,7 @@ def promote_command(model: str) -> None:
     """
     with open_app() as (_, database):
         version = model_versions.promote(database, model)
-    click.echo(f"{version} is current", err=True)
+    print_message(f"{version} is current")
 
 
 @models_command.command("import", short_help="Register a checkpoint folder from elsewhere.")
@@ -80,7 +82,8 @@ def import_command(source: Path, name: str | None, labeled: Path | None, reading
 
     Example: relex models import checkpoints/large_focal --name large_focal
     """
-    examples = read_labeled_examples(labeled, reading) if labeled else None
+    printer = ReadingPrinter(stderr_console())
+    examples = read_labeled_examples(labeled, reading, printer) if labeled else None
     with open_app() as (settings, database):
         examine = partial(_examine, load_smoke_test(), load_parity_check(settings.device), examples)
         version = import_folder(database, settings, source, source.resolve().name if name is None else name, examine)
@@ -92,7 +95,7 @@ def _examine(smoke_test: SmokeTest, check: ParityCheck, examples: Sequence[Examp
     smoke_test(folder)
     if not examples:
         return
-    click.echo("running the bf16 parity check ...", err=True)
+    print_message("running the bf16 parity check ...")
     check(folder, examples)
     for classifier in classifiers(folder):
         parity = read_parity(classifier)

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Callable
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bars
 
 from cli.exit_codes import ExitCode
+from cli.folding import print_message
 from cli.job_text import format_duration, job_counts, job_reason
 from cli.run_text import epoch_line, progress_line, promotion_sentence
 from relex.db.connection import Database
@@ -149,7 +149,7 @@ def exit_with(ended: Progress | TrainingRun, console: Console, *, shown: bool = 
         console.print(f"registered as {ended.model}; {promotion_sentence(ended) or hints.current_model()}")
     else:
         reason = ended.error if ended.state is RunState.FAILED else f"{ended.id} was cancelled"
-        click.echo(f"error: {reason}", err=True)
+        print_message(f"error: {reason}")
         sys.exit(ExitCode.FAILED)
 
 
@@ -161,7 +161,7 @@ def print_end(progress: Progress, console: Console) -> None:
     if progress.state is not JobState.DONE:
         reason = printable(job_reason(progress) or str(progress.state))
         left = f"; {progress.retry_hint}" if progress.unscored else ""
-        click.echo(f"error: {job.id}: {reason}{left}", err=True)
+        print_message(f"error: {job.id}: {reason}{left}")
     elif progress.failed:
         failed = f"{progress.failed:,} of {counted(job.total, 'row')} could not be scored"
-        click.echo(f"error: {job.id}: {failed}; {hints.export_row_errors(job.id)}", err=True)
+        print_message(f"error: {job.id}: {failed}; {hints.export_row_errors(job.id)}")

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.filesize import decimal
 from rich.text import Text
 
 from cli.context import open_app, stderr_console
 from cli.export import export_to
+from cli.job_text import next_export
 from cli.notify import notify_scorers
 from cli.params import (
     FOLDER,
@@ -26,6 +26,7 @@ from cli.params import (
     read_options,
 )
 from cli.progress import exit_with, follow_job, print_end
+from cli.reading_text import ReadingPrinter
 from relex.db.connection import Database
 from relex.domain.jobs import JobState
 from relex.errors import InvalidCsv, counted, printable
@@ -34,7 +35,7 @@ from relex.files.facts import FileFacts, describe_problems, file_hints
 from relex.files.inputs import InputFile, open_inputs
 from relex.files.options import ReadOptions
 from relex.files.validation import check
-from relex.flows.submit import Submission, SubmitOptions, look_over, submit
+from relex.flows.submit import Submission, SubmitOptions, check_files, submit
 from relex.hints import jobs as hints
 from relex.hints import next_steps
 from relex.settings import Settings
@@ -54,7 +55,13 @@ MAX_STEM = 80
 @click.option("--priority", metavar="N", type=PRIORITY, help="Priority; higher ones are scored first.  [default: 0]")
 @budget_option
 @follow_option
-@click.option("--export", "out", metavar="DIR", type=FOLDER, help="Follow, then export to DIR.")
+@click.option(
+    "--export",
+    "out",
+    metavar="DIR",
+    type=FOLDER,
+    help="Follow, then write id, pred_label and probs as CSV to DIR; `relex export` knows other layouts.",
+)
 @json_option
 @quiet_option
 def submit_command(
@@ -81,13 +88,13 @@ def submit_command(
     if out:
         require_writable(out)
     with open_inputs(_expanded(tables), reading) as files:
-        report = _ReadingReport(console, skip_invalid=submit_options.skip_invalid, named=len(files) > 1)
+        printer = _CheckPrinter(console, skip_invalid=submit_options.skip_invalid, named=len(files) > 1)
         with console.status(Text("Reading")):
-            checked = look_over(files, report.check)
+            checked = check_files(files, printer.check)
         with open_app() as (settings, database):
             with console.status(Text("Uploading")):
-                submissions = submit(database, checked, submit_options, settings.shard_rows, report.check)
-            _print_jobs(files, submissions, report, settings, as_json=as_json)
+                submissions = submit(database, checked, submit_options, settings.shard_rows, printer.check)
+            _print_jobs(files, submissions, printer, settings, as_json=as_json)
             if follow or out:
                 _finish(settings, database, submissions, out, console)
             elif not as_json:
@@ -97,17 +104,17 @@ def submit_command(
 def _print_jobs(
     files: Sequence[InputFile],
     submissions: Sequence[Submission],
-    report: "_ReadingReport",
+    printer: "_CheckPrinter",
     settings: Settings,
     *,
     as_json: bool,
 ) -> None:
     """Print how each file was read and its job, and notify workers."""
     for file, submission in zip(files, submissions, strict=True):
-        report.print(file, submission.total + submission.rejected, submission.notes)
-        _print_submission(submission, settings, report.console)
+        printer.print(file, submission.total + submission.rejected, submission.notes)
+        _print_submission(submission, settings, printer.console)
     # For existing jobs too: their workers may be dead.
-    notify_scorers(settings, max(sum(each.shards for each in submissions), 1), report.console)
+    notify_scorers(settings, max(sum(each.shards for each in submissions), 1), printer.console)
     for file, submission in zip(files, submissions, strict=True):
         click.echo(json.dumps(_data(submission, file)) if as_json else submission.job_id)
 
@@ -125,7 +132,7 @@ def _expanded(tables: Sequence[Path]) -> list[Path]:
 def _finish(
     settings: Settings, database: Database, submissions: Sequence[Submission], out: Path | None, console: Console
 ) -> None:
-    """Follow the jobs, export them where that is wanted, and exit accordingly: as the first that did not succeed."""
+    """Follow the jobs, export them if requested, and exit accordingly: as the first that did not succeed."""
     ended = []
     for submission in submissions:
         progress = follow_job(settings, database, submission.job_id, console)
@@ -137,14 +144,12 @@ def _finish(
         exit_with(progress, console, shown=True)
 
 
-class _ReadingReport:
-    """A report on how each file is read, which is printed once: when all its rows were read, or are refused."""
+class _CheckPrinter(ReadingPrinter):
+    """A printer of how each file was read, which refuses a file with invalid rows or says that they are skipped."""
 
     def __init__(self, console: Console, *, skip_invalid: bool, named: bool) -> None:
-        self.console = console
+        super().__init__(console, named=named)
         self._skip_invalid = skip_invalid
-        self._named = named
-        self._printed: list[InputFile] = []
 
     def check(self, file: InputFile) -> FileFacts:
         """Check all rows of a file; the invalid ones are written to a file of their own.
@@ -154,7 +159,7 @@ class _ReadingReport:
         """
         rejected = Settings.from_env().output_path(f"{Path(file.name).stem[:MAX_STEM]}.rejected.csv")
         facts = check(file, rejected)
-        self.print(file, facts.rows, facts.notes)
+        self(file, facts)
         if facts.rejected and not self._skip_invalid:
             skip = f"      {hints.skip_invalid()}" if facts.accepted else ""
             where = f"nothing was uploaded; {_where(facts, rejected)}{skip}"
@@ -164,22 +169,12 @@ class _ReadingReport:
             self.console.print(f"note: {skipped}; {_where(facts, rejected)}")
         return facts
 
-    def print(self, file: InputFile, rows: int, notes: Sequence[str]) -> None:
-        """Say how a file was read, unless that was said before."""
-        if any(file is each for each in self._printed):
-            return
-        self._printed.append(file)
-        read = f"{file.name}: read" if self._named else "Read"
-        self.console.print(printable(f"{read} as {file.form}: {counted(rows, 'row')}, {decimal(file.size)}"))
-        for note in notes:
-            self.console.print(f"note: {note}")
 
-
-def _where(facts: FileFacts, wanted: Path) -> str:
+def _where(facts: FileFacts, rejected_path: Path) -> str:
     """Say where the invalid rows are, or why they could not be written."""
     if facts.rejected_to:
         return f"all of them: {printable(str(facts.rejected_to))}"
-    return f"they are in no file: {printable(str(wanted))} cannot be written: {facts.rejected_error}"
+    return f"they are in no file: {printable(str(rejected_path))} cannot be written: {facts.rejected_error}"
 
 
 def _print_submission(submission: Submission, settings: Settings, console: Console) -> None:
@@ -197,7 +192,9 @@ def _print_submission(submission: Submission, settings: Settings, console: Conso
 
 def _print_next_step(submission: Submission, console: Console) -> None:
     is_done = submission.existing_state is JobState.DONE
-    console.print((next_steps.export if is_done else next_steps.follow)(submission.job_id))
+    hint = next_export(submission.job_id) if is_done else next_steps.follow(submission.job_id)
+    if hint:
+        console.print(hint)
 
 
 def _data(submission: Submission, file: InputFile) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from cli.context import stdout_console
+from cli.folding import fold
 
 GAP = 2
 """Cells between two columns."""
@@ -75,9 +76,8 @@ def render(part: Part, console: Console | None = None) -> str:
         if isinstance(part, Table):
             console.print(_to_rich(part, console.width - indent), soft_wrap=False, crop=False)
         else:
-            text = Text(part) if isinstance(part, str) else part
-            # A line that holds a command is left to the terminal, so that it can be copied whole.
-            console.print(text, soft_wrap="`" in text.plain, crop=False)
+            text = Text(fold(part, console.width)) if isinstance(part, str) else part
+            console.print(text, soft_wrap=isinstance(part, str), crop=False)
     return "\n".join(" " * indent + line.rstrip() for line in capture.get().splitlines())
 
 
@@ -157,9 +157,9 @@ def _least_width(table: Table, index: int) -> int:
 
 def _take(widths: dict[int, int], index: int, least: int, excess: int) -> int:
     """Narrow a column by at most `excess` cells, but not below `least`, and return by how many."""
-    taken = max(0, min(excess, widths[index] - least))
-    widths[index] -= taken
-    return taken
+    cells = max(0, min(excess, widths[index] - least))
+    widths[index] -= cells
+    return cells
 
 
 def _total(widths: dict[int, int]) -> int:

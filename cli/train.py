@@ -9,6 +9,7 @@ from cli.context import open_app, stderr_console
 from cli.notify import notify_trainers
 from cli.params import follow_option, json_option, parse_changes, quiet_option, recipe_read_options, set_option
 from cli.progress import exit_with, follow_run
+from cli.reading_text import ReadingPrinter
 from relex.flows.train import queue
 from relex.hints import next_steps
 from relex.training.recipe.config import load_config
@@ -48,7 +49,7 @@ def train_command(recipe: str, changes: tuple[str, ...], *, follow: bool, as_jso
     console = stderr_console(quiet=quiet)
     config = load_config(recipe, parse_changes(changes))
     with open_app() as (settings, database):
-        run_id = queue(database, config)
+        run_id = queue(database, config, ReadingPrinter(console, named=True))
         notify_trainers(settings, console)
         click.echo(json.dumps({"run": run_id, "name": config.name}) if as_json else run_id)
         if follow:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from cli.context import open_app, stderr_console
 from cli.params import FILE, json_option, parse_changes, quiet_option, recipe_read_options, set_option
+from cli.reading_text import ReadingPrinter
 from cli.train import recipe_option
 from relex.errors import counted
 from relex.flows.tune import TuningOptions, TuningOutcome, tune
@@ -48,7 +49,8 @@ def tune_command(recipe: str, changes: tuple[str, ...], *, as_json: bool, quiet:
     with open_app() as (settings, database):
         study_options = TuningOptions(output_dir=settings.output_path(""), **options)
         printer = _TrialPrinter(console, plan.config.validation.metric)
-        outcome = tune(database, plan, study_options, partial(load_trainer, settings.device), printer)
+        reading = ReadingPrinter(console, named=True)
+        outcome = tune(database, plan, study_options, partial(load_trainer, settings.device), printer, reading)
     click.echo(json.dumps(_study_data(outcome)) if as_json else outcome.recipe)
     trials = _count_trials(outcome.results)
     console.print(f"{trials} in the study {outcome.study}; {hints.train_recipe(outcome.recipe)}")

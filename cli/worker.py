@@ -37,12 +37,12 @@ def worker_command(queues: str, concurrency: int | None, health_file: Path | Non
 
     Example: relex worker --queues score
     """
-    wanted = [queue.strip() for queue in queues.split(",")]
-    unknown = [queue for queue in wanted if queue not in QUEUES]
+    names = [queue.strip() for queue in queues.split(",")]
+    unknown = [queue for queue in names if queue not in QUEUES]
     if unknown:
         raise click.UsageError(f"--queues {unknown[0]}: the queues are {' and '.join(QUEUES)}, {hints.queues()}")
     settings = Settings.from_env()
-    run_worker(replace(settings, health_file=health_file or settings.health_file), wanted, concurrency)
+    run_worker(replace(settings, health_file=health_file or settings.health_file), names, concurrency)
 
 
 @click.command("health")

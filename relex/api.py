@@ -9,10 +9,12 @@
 
     relex.api.load("starter").predict(frame)
 
-pandas, torch and Celery are imported when they are first needed. Errors are those of `relex.errors`.
+pandas, torch and Celery are imported when they are first needed. Errors are those of `relex.errors`. What a command
+prints as a note on how a table was read is a `ReadingWarning` here.
 """
 
 import atexit
+import logging
 import tempfile
 import time
 import warnings
@@ -31,20 +33,23 @@ from relex.files.inputs import InputFile, open_inputs
 from relex.files.layouts import Layout, columns_of
 from relex.files.options import AUTO, ReadOptions
 from relex.files.reading import read_all_examples
+from relex.files.reading_warnings import ReadingWarning, stack_level, warn, warn_of_reading
 from relex.files.validation import check
 from relex.flows.database import open_database
 from relex.flows.follow import follow
 from relex.flows.predict import STARTER, LoadedModel, load_model
 from relex.flows.results import find_exportable, open_results
 from relex.flows.status import job_status
-from relex.flows.submit import SubmitOptions, look_over, submit
+from relex.flows.submit import SubmitOptions, check_files, submit
 from relex.flows.sweep import sweep
 from relex.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Client", "Model", "ReadOptions", "Selection", "SubmitOptions", "connect", "load"]
+__all__ = ["Client", "Model", "ReadOptions", "ReadingWarning", "Selection", "SubmitOptions", "connect", "load"]
+
+logger = logging.getLogger(__name__)
 
 FrameLayout = Literal["wide", "review"]
 FRAME = "DataFrame"
@@ -124,6 +129,8 @@ class Client:
         The same rows with the same model are the same job. The columns of a DataFrame are those of a file; an entity
         may be a dict.
 
+        Notes on how the rows were read are warnings of the category `ReadingWarning`; a job that existed has none.
+
         Args:
             source: a file in any form that `relex submit` reads, or a DataFrame.
             options: how the rows are scored.
@@ -194,13 +201,19 @@ class Client:
         def check_rows(file: InputFile) -> FileFacts:
             facts = check(file)
             if facts.rejected and not options.skip_invalid:
+                warn(file.name, facts.notes)
                 raise InvalidCsv(f"{describe_problems(facts, file.name)}{file_hints(facts)}")
             return facts
 
         with open_inputs([path], reading) as files:
-            checked = look_over(files, check_rows)
+            checked = check_files(files, check_rows)
             (submission,) = submit(self._database, checked, options, self.settings.shard_rows, check_rows)
+            (file,) = files
         self._notify(max(submission.shards, 1))
+        logger.info("%s: read as %s: %s", file.name, file.form, counted(submission.total, "row"))
+        if submission.existing_state is None:
+            skipped = [f"{counted(submission.rejected, 'invalid row')} skipped"] if submission.rejected else []
+            warn(file.name, [*submission.notes, *skipped])
         return submission.job_id
 
     def _notify(self, shards: int) -> None:
@@ -209,7 +222,7 @@ class Client:
         try:
             dispatch.notify_scorers(self.settings, shards)
         except ServiceUnreachable as error:
-            warnings.warn(str(error), stacklevel=4)
+            warnings.warn(str(error), stacklevel=stack_level())
 
     def _recover(self) -> None:
         from worker.background import revive  # noqa: PLC0415 - only who waits needs it
@@ -237,6 +250,8 @@ class Model:
     ) -> "pd.DataFrame":
         """Return a row for each row of a DataFrame, with its index.
 
+        Notes on how the rows were read are warnings of the category `ReadingWarning`.
+
         Args:
             frame: with the columns of a CSV; an entity may be a dict.
             layout: `wide`, or `review`, which adds columns to those of the frame. A row that could not be scored has
@@ -249,7 +264,7 @@ class Model:
         from relex.files.frames import to_frame  # noqa: PLC0415 - it imports pandas
 
         with _as_csv(frame) as path:
-            examples = read_all_examples(path, _as_written(reading))
+            examples = read_all_examples(path, _as_written(reading), warn_of_reading)
         if len(examples) != len(frame):
             raise InvalidInput(f"{FRAME}: {counted(len(frame) - len(examples), 'row')} without any content")
         scored = zip(examples, self._loaded.predict(examples), strict=True)

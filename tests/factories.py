@@ -12,7 +12,7 @@ from relex.domain.examples import Entity, Example, Prediction
 from relex.domain.jobs import Job, NewJob
 from relex.files.inputs import open_input
 from relex.files.options import AUTO, ReadOptions
-from relex.flows.submit import Submission, SubmitOptions, look_over, submit
+from relex.flows.submit import Submission, SubmitOptions, check_files, submit
 from relex.labels import RELATIONS
 from relex.model import folder
 
@@ -86,7 +86,7 @@ def submit_file(
 ) -> Submission:
     """The job of one file."""
     with open_input(path, reading) as file:
-        [submission] = submit(database, look_over([file]), options, shard_rows)
+        [submission] = submit(database, check_files([file]), options, shard_rows)
         return submission
 
 

@@ -41,14 +41,14 @@ def revive(settings: Settings, waiting: Waiting) -> None:
             start(settings, TRAIN, 1)
 
 
-def start(settings: Settings, queue: str, wanted: int) -> None:
+def start(settings: Settings, queue: str, count: int) -> None:
     """Fill free slots of a queue with processes: `default_concurrency` for scoring, one for training."""
     slots = default_concurrency(settings) if queue == SCORE else 1
     threads = {"OMP_NUM_THREADS": str(share_of_cores(slots))}
     log = settings.home / "logs" / f"{queue}.log"
     make_home(settings.home)
     log.parent.mkdir(exist_ok=True)
-    for slot in range(min(slots, wanted)):
+    for slot in range(min(slots, count)):
         if locks.is_free(lock_of(settings, queue, slot)):
             with log.open("ab") as output:
                 subprocess.Popen(

@@ -70,9 +70,9 @@ def _divided(settings: Settings, queues: Sequence[str], concurrency: int | None)
     return replace(settings, training_processes=concurrency or settings.training_processes), 1
 
 
-def _notify(settings: Settings, queue: str, wanted: int) -> None:
+def _notify(settings: Settings, queue: str, count: int) -> None:
     if settings.broker_url is None:
-        background.start(settings, queue, wanted)
+        background.start(settings, queue, count)
         return
     try:
         # Asked first, and briefly: Celery's own way to find out that Redis is down takes long.
@@ -80,7 +80,7 @@ def _notify(settings: Settings, queue: str, wanted: int) -> None:
             ringing = redis.llen(queue)
         # The app keeps the pool of the first broker it has sent to, and these settings may name another one.
         with app.connection_for_write(settings.broker_url) as connection:
-            for _ in range(min(wanted, MAX_DOORBELLS) - ringing):
+            for _ in range(min(count, MAX_DOORBELLS) - ringing):
                 app.send_task(f"relex.{queue}", connection=connection)
     except (RedisError, KombuError, OSError) as exc:  # also of one that is full, a replica, or gives us no right
         raise ServiceUnreachable(f"Redis takes no doorbells ({exc}); workers look for work by themselves") from exc

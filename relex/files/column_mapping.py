@@ -78,7 +78,7 @@ class ColumnMapping:
         if self.renamed:
             names, targets = zip(*self.renamed, strict=True)
             start, middle = ("column", "is") if len(names) == 1 else ("columns", "are")
-            notes.append(f"{start} {', '.join(map(shortened, names))} {middle} taken as {', '.join(targets)}")
+            notes.append(f"{start} {', '.join(map(shortened, names))} {middle} read as {', '.join(targets)}")
         if self.numbered:
             notes.append("no column id: the rows are numbered from 0")
         if self.ignored:

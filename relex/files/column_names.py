@@ -18,11 +18,11 @@ class ColumnNames:
     def __init__(self, file: str, place: str, names: Sequence[str], options: ReadOptions) -> None:
         self.file, self.place, self.names, self.options = file, place, names, options
         self.mapped = {target: self._mapped(target, name) for target, name in options.columns.items()}
-        taken = {position for position in self.mapped.values() if position is not None}
+        mapped_positions = {position for position in self.mapped.values() if position is not None}
         self.candidates: dict[str, list[int]] = {}
         for position, name in enumerate(names):
             target = target_of(name)
-            if target and position not in taken:
+            if target and position not in mapped_positions:
                 self.candidates.setdefault(target, []).append(position)
 
     def _mapped(self, target: str, name: str) -> int | None:

@@ -1,17 +1,18 @@
-"""Conventions that a file does not state: the majority of rows decides, and the other rows are rejected."""
+"""Conventions that a file does not state: what its rows show about labels and, in a unit that the user named, ends."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from relex.errors import counted, did_you_mean, quoted, shortened
-from relex.files.options import ReadOptions
+from relex.files.options import OFFSETS, ReadOptions
 from relex.labels import RELATIONS
 
 MAX_PLACEHOLDER_CHARS = 100
 MAX_LABELS = 1_000
 """Maximum number of distinct unknown labels that are counted; a file with more has no placeholder."""
 CHARACTERS = "characters"
-UNITS = (CHARACTERS, "one-based", "utf-16", "bytes")
+OTHER_UNITS = ("one-based", "utf-16", "bytes")
+UNITS = (CHARACTERS, *OTHER_UNITS)
 """What offsets count: characters from 0 or from 1, units of UTF-16, or bytes of UTF-8."""
 TYPES_SHOWN = 6
 
@@ -24,8 +25,8 @@ class Conventions:
     """The label that is not a relation and means "no gold label"; None if there is none."""
     end_exclusive: bool = False
     """Whether the end of an entity is the position after the word."""
-    end_fixed: bool = False
-    """Whether the user said so, and the majority has no say."""
+    end_from_rows: bool = False
+    """Whether the rows show which end is meant, because the user named only the unit."""
     unit: str = CHARACTERS
     """One of `UNITS`."""
     first_occurrence: bool = False
@@ -36,7 +37,7 @@ class Conventions:
         """Return the conventions before any row was read."""
         return cls(
             end_exclusive=options.offsets == "exclusive",
-            end_fixed=options.offsets in ("inclusive", "exclusive"),
+            end_from_rows=options.offsets in OTHER_UNITS,
             unit=options.offsets if options.offsets in UNITS else CHARACTERS,
             first_occurrence=options.occurrence == "first",
         )
@@ -52,16 +53,16 @@ class Votes:
     """Labels that are not a relation."""
     placed: int = 0
     """Entities whose offsets match their word."""
-    misplaced: int = 0
-    """Entities that would be valid if the end were read the other way."""
     mismatched: int = 0
     """Entities whose offsets do not match their word."""
-    units: Counter[str] = field(default_factory=Counter)
-    """Of these, those that would be valid if the offsets counted this unit."""
+    misplaced: int = 0
+    """Of these, those that would be valid if the end were read the other way."""
+    fitting: Counter[str] = field(default_factory=Counter)
+    """Of these, those that would be valid with this value of `--offsets`."""
     located: int = 0
     """Entities without offsets whose word was found in the sentence."""
     types: dict[str, str] = field(default_factory=dict)
-    """Other names of types that occurred, and the types that they were taken as."""
+    """Other names of types that occurred, and the types that they were read as."""
     composed: int = 0
     """Rows whose text was not in NFC."""
 
@@ -74,18 +75,21 @@ class Votes:
             self.labels[cell] += 1
 
     def conventions(self, current: Conventions) -> Conventions:
-        """Return the conventions of the majority; `current` are those under which the rows were read."""
+        """Return the conventions that the rows show; `current` are those under which they were read.
+
+        A label in most rows that is no relation is a placeholder. An end is the other one if all rows agree.
+        """
         label, times = next(iter(self.labels.most_common(1)), ("", 0))
-        turned = self.misplaced > self.placed and not current.end_fixed
+        turned = current.end_from_rows and self.misplaced > 0 and not self.placed
         return replace(
             current,
             placeholder=label if 2 * times > self.rows and not did_you_mean(label, RELATIONS) else None,
             end_exclusive=current.end_exclusive != turned,
         )
 
-    def fitting_units(self) -> list[str]:
-        """Return the units in which every offset that does not match its word would match it."""
-        return [unit for unit, times in self.units.items() if times == self.mismatched]
+    def fitting_offsets(self) -> list[str]:
+        """Return the values of `--offsets` with which every offset that does not match its word would match it."""
+        return [value for value in OFFSETS if 0 < self.fitting[value] == self.mismatched]
 
     def notes(self, conventions: Conventions, column: str) -> list[str]:
         """Return what the user should know about how the file was read."""
@@ -95,16 +99,16 @@ class Votes:
             where = "every row" if times == self.rows else f"{times:,} of {self.rows:,} rows"
             label = conventions.placeholder
             notes.append(f'column {column} holds {quoted(label)} in {where}: treated as "no gold labels"')
-        if conventions.end_exclusive and not conventions.end_fixed:
+        if conventions.end_exclusive and conventions.end_from_rows:
             notes.append("end_idx is exclusive in this file (the position after the word)")
         if self.located:
             which = "first" if conventions.first_occurrence else "only"
-            notes.append(f"entities without offsets: each word is taken at its {which} place in the sentence")
+            notes.append(f"entities without offsets: each word is located at its {which} place in the sentence")
         if self.types:
             pairs = list(self.types.items())
             names, types = (", ".join(map(shortened, names)) for names in zip(*pairs[:TYPES_SHOWN], strict=True))
             more = ", ..." if len(pairs) > TYPES_SHOWN else ""
-            notes.append(f"types {names}{more} are taken as {types}{more}")
+            notes.append(f"types {names}{more} are read as {types}{more}")
         if self.composed:
             rows = counted(self.composed, "row")
             notes.append(f"decomposed text (NFD, as macOS writes it) in {rows}: composed (NFC), offsets adjusted")

@@ -1,4 +1,4 @@
-"""Writing a CSV in UTF-8, for programs or for eyes."""
+"""Writing a CSV in UTF-8, for programs or for Excel."""
 
 import codecs
 import csv
@@ -30,7 +30,7 @@ class CsvWriter:
             file.write(codecs.BOM_UTF8)
 
     @classmethod
-    def for_eyes(cls, file: BinaryIO) -> "CsvWriter":
+    def for_excel(cls, file: BinaryIO) -> "CsvWriter":
         """Return a writer of a CSV that a double click opens in Excel with its Hangul: BOM and CRLF."""
         return cls(file, bom=True, line_end=CRLF)
 

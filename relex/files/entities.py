@@ -16,7 +16,7 @@ from relex.files.columns import BadCell, unknown
 from relex.files.conventions import Conventions, Votes
 from relex.files.literals import read_dict
 from relex.files.lookalikes import composed, difference
-from relex.files.offsets import occurrences, other_units, place, span
+from relex.files.offsets import fitting_offsets, occurrences, place, span
 from relex.files.problems import marked
 from relex.files.types import KNOWN_TYPES, usual_type
 from relex.labels import ENTITY_TYPES
@@ -136,7 +136,7 @@ def _mismatch(
     fits_other_end = bool(other and place(word, *other, sentence, whole))
     votes.mismatched += 1
     votes.misplaced += fits_other_end
-    votes.units.update(other_units(word, offsets, sentence, whole, conventions))
+    votes.fitting.update(fitting_offsets(word, offsets, sentence, whole))
     hint = _hint(word, offsets, (first, stop), whole)
     if fits_other_end:
         usual = "exclusive in this file" if conventions.end_exclusive else "inclusive"

@@ -64,8 +64,8 @@ class FileFacts:
     rejected_error: str = ""
     """Why that file could not be written; empty if it was."""
 
-    units: tuple[str, ...] = ()
-    """Values of `--offsets` with which all offsets match their words, where they do not as they were read."""
+    offsets: str = ""
+    """The value of `--offsets` with which all offsets match their words, where they do not as they were read."""
 
     @property
     def conventions(self) -> Conventions:
@@ -95,7 +95,7 @@ def describe_problems(facts: FileFacts, name: str) -> str:
 
 def file_hints(facts: FileFacts) -> str:
     """Return the hints that solve the problems of many rows at once, each after a line end; often none."""
-    lines = [hints.offsets(facts.units)] if facts.units else []
+    lines = [hints.offsets([facts.offsets])] if facts.offsets else []
     lines += [hint for code, hint in HINTS_FOR.items() if code in facts.problem_counts]
     return "".join(f"\n{hint}" for hint in lines)
 

@@ -64,10 +64,23 @@ def open_input(path: Path, options: ReadOptions = AUTO) -> Iterator[InputFile]:
     Raises:
         InvalidCsv: it cannot be opened, or its form cannot be read.
     """
-    with _readable(path) as readable:
-        name = input_name(path)
-        form = recognize(readable, name, options, lambda names: count_known(names, options))
-        yield InputFile(readable, name, sha256_of(readable), readable.stat().st_size, form, options)
+    with open_readable(path) as readable:
+        yield recognize_input(readable, input_name(path), options)
+
+
+def recognize_input(readable: Path, name: str, options: ReadOptions = AUTO) -> InputFile:
+    """Recognize the form of a file.
+
+    Args:
+        readable: as :func:`open_readable` yields it.
+        name: what messages call the file.
+        options: how it is read.
+
+    Raises:
+        InvalidCsv: its form cannot be read.
+    """
+    form = recognize(readable, name, options, lambda names: count_known(names, options))
+    return InputFile(readable, name, sha256_of(readable), readable.stat().st_size, form, options)
 
 
 @contextmanager
@@ -95,8 +108,12 @@ def input_name(path: Path) -> str:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[Path]:
-    """Yield a path that can be opened repeatedly, from its beginning each time."""
+def open_readable(path: Path) -> Iterator[Path]:
+    """Yield a path that can be opened repeatedly, from its beginning each time.
+
+    Raises:
+        InvalidCsv: it cannot be opened.
+    """
     if str(path) == STDIN:
         if sys.stdin.isatty():
             raise InvalidCsv("-: standard input is a terminal; pipe a file into relex, or name one")

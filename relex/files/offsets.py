@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from relex.files.conventions import CHARACTERS, UNITS, Conventions
+from relex.files.conventions import CHARACTERS, UNITS
 from relex.files.lookalikes import composed_position
+from relex.files.options import OFFSETS
 
 
 def span(start: int, last: int, sentence: str, unit: str, *, exclusive: bool) -> tuple[int, int] | None:
@@ -40,16 +41,13 @@ def place(word: str, start: int, end: int, sentence: str, whole: str) -> tuple[i
     return (start, end) if end <= len(whole) and whole[start:end] == word else None
 
 
-def other_units(
-    word: str, offsets: tuple[int, int], sentence: str, whole: str, conventions: Conventions
-) -> Iterator[str]:
-    """Yield each other unit in which the offsets would match the word, with one end or the other."""
-    for unit in UNITS:
-        if unit in (conventions.unit, CHARACTERS):
-            continue
-        spans = (span(*offsets, sentence, unit, exclusive=exclusive) for exclusive in (False, True))
+def fitting_offsets(word: str, offsets: tuple[int, int], sentence: str, whole: str) -> Iterator[str]:
+    """Yield each value of `--offsets` with which the offsets would match the word."""
+    for value in OFFSETS:
+        unit, ends = (value, (False, True)) if value in UNITS else (CHARACTERS, (value == "exclusive",))
+        spans = (span(*offsets, sentence, unit, exclusive=exclusive) for exclusive in ends)
         if any(each and place(word, *each, sentence, whole) for each in spans):
-            yield unit
+            yield value
 
 
 def occurrences(word: str, whole: str) -> Iterator[int]:

@@ -9,7 +9,7 @@ from relex.errors import InvalidInput, did_you_mean, quoted
 FORMATS = ("csv", "jsonl", "json", "parquet", "xlsx")
 """Values of `--format`; a CSV may have any separator, and xlsx stands for every workbook."""
 OFFSETS = ("inclusive", "exclusive", "one-based", "utf-16", "bytes")
-"""Values of `--offsets`; the last three say what is counted, and the majority of rows says which end is meant."""
+"""Values of `--offsets`; the last three say what is counted, and the rows show which end is meant."""
 OCCURRENCES = ("first",)
 TARGETS = (
     *("id", "sentence", "subject_entity", "object_entity", "label", "source"),

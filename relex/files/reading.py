@@ -1,6 +1,6 @@
 """Reading a file: its valid records as examples, and copies of selected records, as a split needs them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,16 +11,23 @@ from relex.files.columns import LABEL
 from relex.files.csv_writer import CsvWriter
 from relex.files.facts import FileFacts, Reading, describe_problems, file_hints
 from relex.files.forms.tables import open_table
-from relex.files.inputs import InputFile, open_input
+from relex.files.inputs import InputFile, input_name, open_input, open_readable, recognize_input
 from relex.files.options import AUTO, ReadOptions
 from relex.files.validation import Tally, check
 
 StoredRow = tuple[Example, str | None]
 """An example, and the cells of its row that cannot be rebuilt from it (`relex.domain.inputs`)."""
 
+ReportReading = Callable[[InputFile, FileFacts], None]
+"""Receives a file whose rows were all checked, valid or not, so that the user learns how it was read."""
 
-class Misread(Exception):
-    """A file that is not as its first rows suggested: a row is invalid, or the majority follows other conventions."""
+
+def report_nothing(file: InputFile, facts: FileFacts) -> None:
+    """Receive how a file was read where no user waits for it."""
+
+
+class ReadingMismatch(Exception):
+    """A file that is not as its first rows suggested: a row is invalid, or the rows show other conventions."""
 
 
 def read_rows(file: InputFile, reading: Reading, tally: Tally, *, skip_invalid: bool) -> Iterator[StoredRow]:
@@ -33,8 +40,8 @@ def read_rows(file: InputFile, reading: Reading, tally: Tally, *, skip_invalid: 
         skip_invalid: whether invalid records are left out.
 
     Raises:
-        Misread: a record is invalid and may not be left out, or `reading` is not what most rows follow. Nothing that
-            was read may be used then.
+        ReadingMismatch: a record is invalid and may not be left out, or all rows together show another reading. Nothing
+            that was read may be used then.
         InvalidCsv: the file changed since it was opened.
     """
     columns = reading.columns
@@ -44,9 +51,9 @@ def read_rows(file: InputFile, reading: Reading, tally: Tally, *, skip_invalid: 
             if isinstance(checked, Example):
                 yield checked, columns.unusual(rebuilders, checked, record.fields)
             elif not skip_invalid:
-                raise Misread
+                raise ReadingMismatch
     if tally.votes.conventions(reading.conventions) != reading.conventions:
-        raise Misread
+        raise ReadingMismatch
     file.require_unchanged()
 
 
@@ -77,39 +84,65 @@ def read_checked(file: InputFile, facts: FileFacts) -> Iterator[Example]:
     try:
         for example, _ in read_rows(file, facts.reading, Tally(), skip_invalid=True):
             yield example
-    except Misread:
+    except ReadingMismatch:
         raise file.changed() from None
     if file.sha256 != facts.sha256:
         raise file.changed()
 
 
-def read_labeled_examples(path: Path, options: ReadOptions = AUTO) -> list[Example]:
+def read_labeled_examples(
+    path: Path, options: ReadOptions = AUTO, report: ReportReading = report_nothing
+) -> list[Example]:
     """Read all examples of a file, each with a gold label, as training needs them.
 
     Raises:
         InvalidCsv: the file or a record is invalid, or a record has no label.
     """
     with open_input(path, options) as file:
-        return list(read_checked(file, check_labeled(file)))
+        return list(read_checked(file, check_labeled(file, report)))
 
 
-def read_all_examples(path: Path, options: ReadOptions = AUTO) -> list[Example]:
+def read_all_examples(path: Path, options: ReadOptions = AUTO, report: ReportReading = report_nothing) -> list[Example]:
     """Read all examples of a file, with or without labels.
 
     Raises:
         InvalidCsv: the file or a record is invalid.
     """
     with open_input(path, options) as file:
-        return list(read_checked(file, _check_all(file)))
+        return list(read_checked(file, _check_all(file, report)))
 
 
-def check_labeled(file: InputFile) -> FileFacts:
+def read_target_examples(
+    path: Path, options: ReadOptions = AUTO, report: ReportReading = report_nothing
+) -> list[Example]:
+    """Read all examples of a file whose mix counts, beside the labeled file that the options were given for.
+
+    Its content alone decides how it is read. If that is refused, the options apply to it too.
+
+    Raises:
+        InvalidCsv: the file or a record is invalid, with the options and without them.
+    """
+    with open_readable(path) as readable:
+        name, errors = input_name(path), []
+        for each in (AUTO, options):
+            try:
+                file = recognize_input(readable, name, each)
+                facts = _check_all(file)
+            except InvalidCsv as exc:
+                errors.append(exc)
+                continue
+            report(file, facts)
+            return list(read_checked(file, facts))
+    raise errors[0]
+
+
+def check_labeled(file: InputFile, report: ReportReading = report_nothing) -> FileFacts:
     """Check that every record of a file is valid and has a gold label.
 
     Raises:
         InvalidCsv: the file or a record is invalid, or a record has no label.
     """
-    facts = _check_all(file)
+    facts = _check_all(file, report)
     if facts.labeled < facts.rows:
         rows = f"{counted(facts.rows, 'row')} {'has' if facts.rows == 1 else 'have'}"
         missing = f"{facts.rows - facts.labeled:,} of {rows} no gold label in column {LABEL}"
@@ -117,8 +150,9 @@ def check_labeled(file: InputFile) -> FileFacts:
     return facts
 
 
-def _check_all(file: InputFile) -> FileFacts:
+def _check_all(file: InputFile, report: ReportReading = report_nothing) -> FileFacts:
     facts = check(file)
+    report(file, facts)
     if facts.rejected:
         raise InvalidCsv(f"{describe_problems(facts, file.name)}{file_hints(facts)}")
     return facts

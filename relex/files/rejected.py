@@ -1,12 +1,14 @@
 """The invalid records of a file in a CSV of their own, which can be submitted once they are fixed.
 
-The columns `line` and `problem` come first, where a spreadsheet shows them at once, then the original columns. The file
-is UTF-8 with BOM, because Excel needs the BOM to show Hangul. An existing file is never replaced: it may be an earlier
-one that the user has fixed by hand.
+The columns `line` and `problem` come first, where a spreadsheet shows them at once, then all original columns. Where
+the file has columns of these names, its own or those of an earlier check, the new ones are called `line_2` and
+`problem_2`. The file is UTF-8 with BOM, because Excel needs the BOM to show Hangul. An existing file is never replaced:
+it may be an earlier one that the user has fixed by hand.
 """
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
 
@@ -27,7 +29,7 @@ class RejectedFile:
 
     Args:
         path: the file to write; None writes nothing.
-        names: of the file's columns; `line` and `problem` of an earlier check are left out.
+        names: of the file's columns.
     """
 
     def __init__(self, path: Path | None, names: Sequence[str]) -> None:
@@ -37,7 +39,6 @@ class RejectedFile:
         self.error = ""
         """Why the file cannot be written; empty if nothing failed."""
         self.names = names
-        self.columns = [index for index, name in enumerate(names) if name not in (LINE, PROBLEM)]
         self.stack = ExitStack()
         self.staging: Path | None = None
 
@@ -53,12 +54,10 @@ class RejectedFile:
         """Write one record with its problems."""
         if self.path is None or self.error:
             return
-        whole = len(record.fields) == len(self.names)
-        fields = [record.fields[index] for index in self.columns] if whole else record.fields
         try:
             if self.staging is None:
                 self._begin(self.path)
-            self.writer.write_row([record.number, "; ".join(map(_describe, problems)), *fields])
+            self.writer.write_row([record.number, "; ".join(map(_describe, problems)), *record.fields])
         except (RelexError, OSError) as exc:
             self._fail(exc)
 
@@ -75,12 +74,18 @@ class RejectedFile:
     def _begin(self, path: Path) -> None:
         self.staging, self.file = self.stack.enter_context(staging_file(path))
         self.writer = CsvWriter(self.file, bom=True, errors="backslashreplace")
-        self.writer.write_row([LINE, PROBLEM, *(self.names[index] for index in self.columns)])
+        self.writer.write_row([*_own_names(self.names), *self.names])
 
     def _fail(self, exc: RelexError | OSError) -> None:
         self.error = str(exc.strerror if isinstance(exc, OSError) else exc).removeprefix(
             f"{self.path}: cannot be written: "
         )
+
+
+def _own_names(names: Sequence[str]) -> tuple[str, str]:
+    """Return the names of the line and of its problem: the first pair of which the file has neither."""
+    pairs = chain([(LINE, PROBLEM)], ((f"{LINE}_{number}", f"{PROBLEM}_{number}") for number in count(2)))
+    return next(pair for pair in pairs if not set(pair) & set(names))
 
 
 def _describe(problem: RowProblem) -> str:

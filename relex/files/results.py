@@ -40,8 +40,8 @@ def write_results(file: BinaryIO, table: ResultTable, format_: Format) -> None:
 
 
 def _write_csv(file: BinaryIO, table: ResultTable) -> None:
-    """Write a CSV; a review is for eyes."""
-    writer = CsvWriter.for_eyes(file) if table.layout is Layout.REVIEW else CsvWriter(file)
+    """Write a CSV; a review is for Excel."""
+    writer = CsvWriter.for_excel(file) if table.layout is Layout.REVIEW else CsvWriter(file)
     columns = table.columns
     writer.write_row(column.name for column in columns)
     writer.write_rows([_text(column.value(result)) for column in columns] for result in table.results)

@@ -54,6 +54,12 @@ def check(file: InputFile, rejected_path: Path | None = None) -> FileFacts:
     Raises:
         InvalidCsv: the file as a whole is invalid: a column missing, no rows.
     """
+    facts, votes = _check(file, rejected_path)
+    return replace(facts, offsets=_fitting_offsets(file, votes)) if votes.mismatched else facts
+
+
+def _check(file: InputFile, rejected_path: Path | None = None) -> tuple[FileFacts, Votes]:
+    """Check every record, and return what they show about the conventions too."""
     reading = survey(file).reading
     for _ in range(MAX_PASSES):
         with open_table(file.path, file.name, file.form) as table, RejectedFile(rejected_path, table.names) as rejected:
@@ -61,14 +67,13 @@ def check(file: InputFile, rejected_path: Path | None = None) -> FileFacts:
             for record, checked in tally.count(table, reading):
                 if not isinstance(checked, Example):
                     rejected.add(record, checked)
-            majority = tally.votes.conventions(reading.conventions)
-            if majority == reading.conventions:
+            shown = tally.votes.conventions(reading.conventions)
+            if shown == reading.conventions:
                 rejected.publish()
                 break
-        reading = replace(reading, conventions=majority)
-    facts = tally.facts(file, reading)
-    units = _fitting_units(file, tally.votes) if facts.rejected and tally.votes.mismatched else ()
-    return replace(facts, rejected_to=rejected.written, rejected_error=rejected.error, units=units)
+        reading = replace(reading, conventions=shown)
+    facts = replace(tally.facts(file, reading), rejected_to=rejected.written, rejected_error=rejected.error)
+    return facts, tally.votes
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +104,10 @@ def survey(file: InputFile) -> Survey:
             tally = Tally()
             for _ in tally.count(replace(table, records=iter(sample)), reading):
                 pass
-        majority = tally.votes.conventions(conventions)
-        if majority == conventions:
+        shown = tally.votes.conventions(conventions)
+        if shown == conventions:
             break
-        conventions = majority
+        conventions = shown
     return Survey(Reading(mapping, conventions), valid=not tally.rejected)
 
 
@@ -161,16 +166,13 @@ class Tally:
         )
 
 
-def _fitting_units(file: InputFile, votes: Votes) -> tuple[str, ...]:
-    """Return the values of `--offsets` with which no offset of the file is wrong."""
-    if file.options.offsets is not None:
-        return ()
-    units = []
-    for unit in votes.fitting_units():
-        facts = check(replace(file, options=replace(file.options, offsets=unit)))
-        if not {"word-mismatch", "offset-outside"} & set(facts.problem_counts):
-            units.append(unit)
-    return tuple(units)
+def _fitting_offsets(file: InputFile, votes: Votes) -> str:
+    """Return the first value of `--offsets` with which no offset of the file is wrong; empty if there is none."""
+    for value in votes.fitting_offsets():
+        _, others = _check(replace(file, options=replace(file.options, offsets=value)))
+        if not others.mismatched:
+            return value
+    return ""
 
 
 def _blank_rows(table: Table) -> list[str]:

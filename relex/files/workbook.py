@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from xlsxwriter import Workbook
+from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from relex.errors import RelexError, counted
+from relex.errors import RelexError, counted, shortened
 from relex.files.layouts import PREDICTED_LABELS, Cell, Column, Kind, ResultTable, probabilities_text
 from relex.files.problems import width
 from relex.hints import jobs as hints
@@ -82,7 +83,7 @@ def _fill(workbook: Workbook, table: ResultTable) -> None:
     for place, column in enumerate(columns):
         texts = table.labels if column in PREDICTED_LABELS else map(column.value, sample)
         worksheet.set_column(place, place, _width(column.name, texts), number if column.kind is Kind.NUMBER else None)
-        worksheet.write_string(0, place, column.name, bold)
+        _write_text(worksheet, 0, place, column.name, f"heading {place + 1}", bold)
     try:
         for row, result in enumerate(chain(sample, results), 1):
             for place, column in enumerate(columns):
@@ -107,8 +108,19 @@ def _write_cell(worksheet: Worksheet, row: int, place: int, column: Column, cell
         worksheet.write_number(row, place, cell)
     elif cell:
         text = probabilities_text(cell) if isinstance(cell, tuple) else cell
-        if worksheet.write_string(row, place, text):  # it has cut the text
-            raise RelexError(
-                f"row {row:,}: the {column.name} has {len(text):,} characters, more than the {MAX_CELL_UNITS:,} of an "
-                f"Excel cell; {hints.csv_instead()}"
-            )
+        _write_text(worksheet, row, place, text, f"row {row:,}: the {shortened(column.name)}")
+
+
+def _write_text(
+    worksheet: Worksheet, row: int, place: int, text: str, what: str, format_: Format | None = None
+) -> None:
+    """Write a text.
+
+    Raises:
+        RelexError: it does not fit into a cell.
+    """
+    if worksheet.write_string(row, place, text, format_):  # it has cut the text
+        raise RelexError(
+            f"{what} has {len(text):,} characters, more than the {MAX_CELL_UNITS:,} of an Excel cell; "
+            f"{hints.csv_instead()}"
+        )

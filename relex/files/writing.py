@@ -52,7 +52,7 @@ def write_spreadsheet(source: Path, path: Path) -> None:
     csv.field_size_limit(MAX_FIELD)
     with source.open(encoding="utf-8-sig", newline="") as file, atomic_write(path) as target:
         records = csv.reader(file, strict=True)
-        CsvWriter.for_eyes(target).write_rows(map(escape_formula, record) for record in records)
+        CsvWriter.for_excel(target).write_rows(map(escape_formula, record) for record in records)
 
 
 def write_predictions(path: Path, blocks: Iterable[bytes | bytearray | memoryview]) -> int:
@@ -93,7 +93,7 @@ def write_labeled_predictions(path: Path, examples: Iterable[Example], predictio
         (*_cells(example), prediction.label, json.dumps(prediction.probabilities))
         for example, prediction in zip(examples, predictions, strict=True)
     )
-    _write_rows(path, LABELED_HEADER, rows, for_eyes=True)
+    _write_rows(path, LABELED_HEADER, rows, for_excel=True)
 
 
 def write_flips(path: Path, flips: Iterable[tuple[Example, str, str, str]]) -> None:
@@ -104,7 +104,7 @@ def write_flips(path: Path, flips: Iterable[tuple[Example, str, str, str]]) -> N
     Raises:
         RelexError: as for :func:`write_predictions`.
     """
-    _write_rows(path, FLIP_HEADER, ((*_cells(example), *labels) for example, *labels in flips), for_eyes=True)
+    _write_rows(path, FLIP_HEADER, ((*_cells(example), *labels) for example, *labels in flips), for_excel=True)
 
 
 def _cells(example: Example) -> tuple[str | None, ...]:
@@ -112,9 +112,9 @@ def _cells(example: Example) -> tuple[str | None, ...]:
 
 
 def _write_rows(
-    path: Path, header: Iterable[object], rows: Iterable[Iterable[object]], *, for_eyes: bool = False
+    path: Path, header: Iterable[object], rows: Iterable[Iterable[object]], *, for_excel: bool = False
 ) -> None:
     with atomic_write(path) as file:
-        writer = CsvWriter.for_eyes(file) if for_eyes else CsvWriter(file)
+        writer = CsvWriter.for_excel(file) if for_excel else CsvWriter(file)
         writer.write_row(header)
         writer.write_rows(rows)

@@ -16,7 +16,7 @@ from relex.domain.examples import Example
 from relex.errors import counted
 from relex.files.inputs import input_name
 from relex.files.options import AUTO, ReadOptions
-from relex.files.reading import read_all_examples
+from relex.files.reading import ReportReading, read_all_examples, report_nothing
 
 
 class RunBenchmark(Protocol):
@@ -26,15 +26,30 @@ class RunBenchmark(Protocol):
         """Let every engine of the plan score the examples, and call `report` with a line for each step."""
 
 
-def bench(path: Path, rows: int, plan: Plan, report: Callable[[str], None], options: ReadOptions = AUTO) -> Report:
+def bench(
+    path: Path,
+    rows: int,
+    plan: Plan,
+    report: Callable[[str], None],
+    options: ReadOptions = AUTO,
+    report_reading: ReportReading = report_nothing,
+) -> Report:
     """Measure the plan's engines on the first `rows` rows of a file, with or without labels.
+
+    Args:
+        path: the file.
+        rows: number of rows to score.
+        plan: what is measured.
+        report: receives a line for each step.
+        options: how the file is read.
+        report_reading: receives how it was read.
 
     Raises:
         InvalidCsv: the file cannot be used, or a row has problems.
         InvalidConfig, InvalidInput, BadCheckpoint: as the benchmark does.
     """
     started = perf_counter()
-    examples = read_all_examples(path, options)
+    examples = read_all_examples(path, options, report_reading)
     reading = len(examples) / (perf_counter() - started)
     if len(examples) < rows:
         report(f"{input_name(path)} has only {counted(len(examples), 'row')}")

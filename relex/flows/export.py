@@ -119,6 +119,12 @@ def export(database: Database, job_ref: str, out: Path, options: ExportOptions =
     )
 
 
+def has_export(out: Path, job_id: JobId, *, in_layout: Layout | None = None) -> bool:
+    """Return whether a folder holds an export of a job, or one in a certain layout."""
+    infix = "" if in_layout is None or in_layout is Layout.SUBMISSION else f".{in_layout}"
+    return any(out.glob(f"{_file_name(job_id)}{infix}*{MANIFEST}"))
+
+
 def export_to_stream(database: Database, job_ref: str, file: BinaryIO, options: ExportOptions) -> int:
     """Write a job's results alone to an open file, and return the number of rows; raises as :func:`export`."""
     with database.transaction(snapshot=True) as tx:

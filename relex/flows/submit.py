@@ -15,10 +15,10 @@ from relex.db import examples, jobs, shards
 from relex.db.connection import Database, Transaction
 from relex.domain.jobs import JobId, JobState, MaxFailed, NewJob
 from relex.errors import InvalidCsv, printable
-from relex.files.facts import FileFacts, Reading
+from relex.files.facts import FileFacts, Reading, file_hints
 from relex.files.inputs import InputFile
 from relex.files.paths import shown_path
-from relex.files.reading import Misread, read_rows
+from relex.files.reading import ReadingMismatch, read_rows
 from relex.files.validation import Tally, check, survey
 from relex.flows.control import adjust_job
 from relex.registry import model_versions
@@ -77,7 +77,7 @@ class Submission:
     """Changes to a job that existed before, such as a new priority, as sentences."""
 
 
-def look_over(files: Sequence[InputFile], check_rows: CheckRows = check) -> list[CheckedFile]:
+def check_files(files: Sequence[InputFile], check_rows: CheckRows = check) -> list[CheckedFile]:
     """Read the first rows of each file, and all rows of one whose first rows are not all valid.
 
     Args:
@@ -87,7 +87,7 @@ def look_over(files: Sequence[InputFile], check_rows: CheckRows = check) -> list
     Raises:
         InvalidCsv: files that may not be submitted, all at once.
     """
-    return _each(files, lambda file: _look_over(file, check_rows))
+    return _each(files, lambda file: _check_file(file, check_rows))
 
 
 def submit(
@@ -106,10 +106,10 @@ def submit(
 
     Args:
         database: where to.
-        files: the files, as :func:`look_over` returned them.
+        files: the files, as :func:`check_files` returned them.
         options: how they are scored.
         shard_rows: maximum number of rows in a shard.
-        check_rows: as for :func:`look_over`.
+        check_rows: as for :func:`check_files`.
 
     Raises:
         InvalidCsv: a file has invalid rows and may not be submitted, or changed while it was read.
@@ -117,11 +117,11 @@ def submit(
     """
     try:
         return _submit(database, files, options, shard_rows)
-    except Misread:
+    except ReadingMismatch:
         checked = _each([each.file for each in files], lambda file: _checked(file, check_rows(file)))
     try:
         return _submit(database, checked, options, shard_rows)
-    except Misread:
+    except ReadingMismatch:
         raise InvalidCsv("a file changed while it was read; try again") from None
 
 
@@ -131,7 +131,7 @@ def all_invalid(facts: FileFacts) -> str:
     return f"{rows}; see {printable(str(facts.rejected_to))}" if facts.rejected_to else rows
 
 
-def _look_over(file: InputFile, check_rows: CheckRows) -> CheckedFile:
+def _check_file(file: InputFile, check_rows: CheckRows) -> CheckedFile:
     first = survey(file)
     return CheckedFile(file, first.reading) if first.valid else _checked(file, check_rows(file))
 
@@ -143,7 +143,7 @@ def _checked(file: InputFile, facts: FileFacts) -> CheckedFile:
         InvalidCsv: all its rows are invalid.
     """
     if not facts.accepted:
-        raise InvalidCsv(f"{file.name}: {all_invalid(facts)}")
+        raise InvalidCsv(f"{file.name}: {all_invalid(facts)}{file_hints(facts)}")
     return CheckedFile(file, facts.reading, facts)
 
 
@@ -166,7 +166,7 @@ def _submit(
     """Queue all files in one transaction.
 
     Raises:
-        Misread: a file is not as it was checked, or may have invalid rows.
+        ReadingMismatch: a file is not as it was checked, or may have invalid rows.
     """
     with database.transaction() as tx:
         return [_submit_file(tx, each, options, shard_rows) for each in files]
@@ -183,7 +183,7 @@ def _submit_file(tx: Transaction, checked: CheckedFile, options: SubmitOptions, 
         state = jobs.progress(tx, before).state
         if state not in (JobState.FAILED, JobState.CANCELLED):
             if before.rejected and not options.skip_invalid:
-                raise Misread
+                raise ReadingMismatch
             jobs.make_newest(tx, before.id)
             changes = adjust_job(tx, before.id, options.priority, options.max_failed)
             state = jobs.progress(tx, jobs.find(tx, before.id)).state

@@ -19,7 +19,13 @@ from relex.domain.runs import RunId, TrainingRun
 from relex.domain.versions import FP32, ModelVersion, Scores
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
 from relex.files.inputs import open_input
-from relex.files.reading import check_labeled, read_labeled_examples
+from relex.files.reading import (
+    ReportReading,
+    check_labeled,
+    read_labeled_examples,
+    read_target_examples,
+    report_nothing,
+)
 from relex.flows.lease import Lease, LeaseTerms, Stopped, retry_until_written
 from relex.flows.training_overlap import SeenRows, seen_rows
 from relex.logs import log_context, worker_name
@@ -92,15 +98,22 @@ class _Means:
     on_stall: Callable[[], None] | None
 
 
-def queue(database: Database, config: TrainingConfig) -> RunId:
+def queue(database: Database, config: TrainingConfig, report: ReportReading = report_nothing) -> RunId:
     """Queue a training run of a checked recipe; its relative paths start at the current folder.
+
+    Args:
+        database: where to.
+        config: the recipe.
+        report: receives how each data file was read.
 
     Raises:
         InvalidCsv: a data file has bad rows or rows without a label: reported now rather than when the run starts.
     """
     for path in (config.data.train, config.data.valid):
         with open_input(path, config.data.reading) as file:
-            check_labeled(file)
+            check_labeled(file, report)
+    if config.validation.like:
+        read_target_examples(config.validation.like, config.data.reading, report)
     with database.transaction() as tx:
         return runs.insert_run(tx, config.name, config.to_dict(), str(Path.cwd()))
 

@@ -18,7 +18,7 @@ from relex.db.connection import Database
 from relex.domain.examples import Example
 from relex.errors import DatabaseUnreachable, InvalidInput, LeaseLost, ModelNotFound, RelexError, Transient
 from relex.files.atomic import publish_beside, require_writable, staging_file
-from relex.files.reading import read_all_examples, read_labeled_examples
+from relex.files.reading import ReportReading, read_labeled_examples, read_target_examples, report_nothing
 from relex.flows.lease import retry_until_written
 from relex.flows.train import Trainer
 from relex.hints import jobs as hints
@@ -83,8 +83,17 @@ def tune(
     options: TuningOptions,
     load_trainer: Callable[[], Trainer],
     listener: Listener,
+    report: ReportReading = report_nothing,
 ) -> TuningOutcome:
     """Run trials until the study is complete, and write the recipe of the best one.
+
+    Args:
+        database: where the study is.
+        plan: the recipe and its search space.
+        options: the size and the name of the study.
+        load_trainer: returns the trainer; called once the data files were read.
+        listener: receives the progress.
+        report: receives how each data file was read.
 
     Raises:
         InvalidCsv: a data file has bad rows or rows without a label.
@@ -95,8 +104,8 @@ def tune(
     """
     config = plan.config
     reading = config.data.reading
-    train, valid = (read_labeled_examples(path, reading) for path in (config.data.train, config.data.valid))
-    target = read_all_examples(config.validation.like, reading) if config.validation.like else []
+    train, valid = (read_labeled_examples(path, reading, report) for path in (config.data.train, config.data.valid))
+    target = read_target_examples(config.validation.like, reading, report) if config.validation.like else []
     made_from = _study_digest(plan, digest_of(config, train, valid, target))
     name = options.study or f"{config.name}-{made_from[:8]}"
     if not re.fullmatch(STUDY_NAME, name):

@@ -16,7 +16,7 @@ from transformers.utils.logging import disable_progress_bar
 from relex.domain.examples import Example
 from relex.evaluation.metrics import Evaluation, evaluation
 from relex.files.paths import sha256_of
-from relex.files.reading import read_all_examples
+from relex.files.reading import read_target_examples
 from relex.model.checkpoint import save
 from relex.model.devices import resolve_device
 from relex.model.folder import METRICS, MODEL_CARD, TRAIN_CONFIG
@@ -63,7 +63,7 @@ def train(  # noqa: PLR0913 - every training needs all of them
     """
     # transformers draws progress bars while it reads and writes weights; a worker's log is not a terminal.
     disable_progress_bar()
-    target = read_all_examples(config.validation.like, config.data.reading) if config.validation.like else []
+    target = read_target_examples(config.validation.like, config.data.reading) if config.validation.like else []
     validation = Validation(valid, str(config.data.valid), trained_on=train, target=target)
     with nullcontext(scratch) if scratch else tempfile.TemporaryDirectory() as work_folder:
         paths = TrainingPaths(folder, Path(work_folder), device)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from threading import Thread
 
 import duckdb
@@ -95,7 +96,8 @@ def test_a_frame_goes_in_and_the_same_numbers_come_out(client, database, scored)
 
 def test_a_file_round_trips_through_parquet(client, scored, tmp_path):
     """CSV, job, wide Parquet, pandas and DuckDB: the probabilities and labels of the default export."""
-    job = scored(ROOT / "data" / "test_data.csv")
+    with pytest.warns(relex.api.ReadingWarning, match='column label holds .* treated as "no gold labels"'):
+        job = scored(ROOT / "data" / "test_data.csv")
     env = environment(database_url=client.settings.database_url, home=client.settings.home)
     for options in ([], ["--layout", "wide", "--format", "parquet"]):
         done = run_command("export", job, "--out", tmp_path / "out", *options, env=env)
@@ -113,6 +115,65 @@ def test_a_file_round_trips_through_parquet(client, scored, tmp_path):
         assert list(frame[labels].idxmax(axis=1)) == list(plain["pred_label"])
 
 
+NAMES = "문장", "주체", "주체_유형", "객체", "객체_유형"
+FLAT = {"메모": ["-"]} | {
+    name: [cell] for name, cell in zip(NAMES, (SENTENCE, "비틀즈", "기관", "런던", "장소"), strict=True)
+}
+TARGETS = "sentence", "subject_word", "subject_type", "object_word", "object_type"
+FLAT_NOTES = [
+    f"columns {', '.join(NAMES)} are read as {', '.join(TARGETS)}",
+    "no column id: the rows are numbered from 0",
+    "columns not read: 메모",
+    "entities without offsets: each word is located at its only place in the sentence",
+    "types 기관, 장소 are read as ORG, LOC",
+]
+
+
+def warned(records):
+    """The texts of the notes, all of which name a line of this file."""
+    assert {(record.category, record.filename) for record in records} <= {(relex.api.ReadingWarning, __file__)}
+    return [str(record.message) for record in records]
+
+
+def test_notes_on_reading_are_warnings_that_name_the_line_of_the_caller(client, tmp_path, caplog):
+    frame = pd.DataFrame(FLAT)
+    with pytest.warns(relex.api.ReadingWarning) as records:
+        job = client.submit(frame)
+    assert warned(records) == [f"DataFrame: {note}" for note in FLAT_NOTES]
+    path = tmp_path / "june.csv"
+    path.write_bytes(frame.to_csv(index=False, sep=";").encode("cp949"))
+    caplog.set_level("INFO", "relex.api")
+    with pytest.warns(relex.api.ReadingWarning) as records:
+        assert client.submit(path) != job
+    assert warned(records) == [f"june.csv: {note}" for note in FLAT_NOTES]
+    assert "june.csv: read as cp949, ';'-separated: 1 row" in caplog.messages
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert client.submit(frame) == job
+
+
+def test_a_refusal_and_skipped_rows_come_with_the_notes(client):
+    frame = pd.concat([pd.DataFrame(FLAT)] * 2).assign(문장=[SENTENCE, "아무것도 없다."])
+    with pytest.warns(relex.api.ReadingWarning) as records, pytest.raises(InvalidCsv):
+        client.submit(frame)
+    assert warned(records) == [f"DataFrame: {note}" for note in FLAT_NOTES]
+    with pytest.warns(relex.api.ReadingWarning) as records:
+        client.submit(frame, relex.api.SubmitOptions(skip_invalid=True))
+    assert warned(records) == [f"DataFrame: {note}" for note in (*FLAT_NOTES, "1 invalid row skipped")]
+
+
+def test_a_prediction_comes_with_the_notes_and_takes_the_option_that_a_message_names():
+    model = relex.api.load("starter", device="cpu")
+    with pytest.warns(relex.api.ReadingWarning) as records:
+        model.predict(pd.DataFrame(FLAT))
+    assert warned(records) == [f"DataFrame: {note}" for note in FLAT_NOTES]
+    frame = frame_of(["1"], subject_entity=[SUBJECT | {"end_idx": 3}], object_entity=[OBJECT | {"end_idx": 7}])
+    with pytest.raises(InvalidCsv, match="hint: --offsets exclusive reads it"):
+        model.predict(frame)
+    assert len(model.predict(frame, reading=relex.api.ReadOptions(offsets="exclusive"))) == 1
+
+
+@pytest.mark.filterwarnings("ignore::relex.api.ReadingWarning")
 def test_what_is_invalid_is_refused_whole(client):
     frame = frame_of(["1", "2"])
     frame.loc[1, "sentence"] = "아무것도 없다."
@@ -142,7 +203,8 @@ def test_a_model_predicts_without_a_database(monkeypatch, tmp_path):
     monkeypatch.setenv("RELEX_HOME", str(tmp_path / "home"))
     model = relex.api.load("starter", device="cpu", exact=True)
     frame = frame_of(["1", "2"], extra=["a", "b"]).set_index(pd.Index([5, 3]))
-    wide, review = model.predict(frame), model.predict(frame, "review")
+    with pytest.warns(relex.api.ReadingWarning, match="DataFrame: columns not read: extra"):
+        wide, review = model.predict(frame), model.predict(frame, "review")
     assert list(wide.columns) == ["id", "pred_label", *model.labels]
     assert list(wide.index) == list(review.index) == [5, 3]
     assert np.allclose(wide[list(model.labels)].sum(axis=1), 1, atol=1e-4)
@@ -164,6 +226,7 @@ def test_a_row_that_cannot_be_scored_is_flagged(monkeypatch):
     assert list(review["pred_label"].isna()) == list(review["margin"].isna()) == [True, False]
 
 
+@pytest.mark.filterwarnings("ignore::relex.api.ReadingWarning")
 def test_a_model_refuses_what_it_cannot_read():
     with pytest.raises(ModelNotFound, match=r"'startr' is neither .* \(did you mean starter\?\)"):
         relex.api.load("startr")

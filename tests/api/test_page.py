@@ -31,6 +31,7 @@ def worker(database):
     thread.join()
 
 
+@pytest.mark.filterwarnings("ignore::relex.api.ReadingWarning")
 @pytest.mark.usefixtures("worker")
 def test_the_page_runs_as_written(database, broker_url, tmp_path, monkeypatch):
     register_model(database, tmp_path / "home")

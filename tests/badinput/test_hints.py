@@ -69,6 +69,20 @@ def moved(cell, by):
     return re.sub(r"(?<=_idx': )\d+", lambda match: str(int(match[0]) + by), cell)
 
 
+def counted_as(change):
+    """A row whose offsets are counted in another way: `change(start, last)`."""
+    entities = ("비틀즈", 11, 13, "ORG"), ("조지 해리슨", 0, 5, "PER")
+    cells = []
+    for word, start, last, type_ in entities:
+        first, end = change(start, last)
+        cells.append(str({"word": word, "start_idx": first, "end_idx": end, "type": type_}))
+    return csvs.row("1", csvs.SENTENCE, *cells)
+
+
+def bytes_before(position):
+    return len(csvs.SENTENCE[:position].encode())
+
+
 def good(*rows, header=csvs.HEADER):
     return csvs.table(*rows, header=header).encode()
 
@@ -93,6 +107,12 @@ SOLVED = {
         (),
         good(csvs.row("1", csvs.SENTENCE, moved(csvs.SUBJECT, 1), moved(csvs.OBJECT, 1))),
     ),
+    "exclusive ends": ((), good(counted_as(lambda start, last: (start, last + 1)))),
+    "inclusive ends that were called exclusive": (("--offsets", "exclusive"), good(csvs.row("1"))),
+    "offsets in bytes that were called one-based": (
+        ("--offsets", "one-based"),
+        good(counted_as(lambda start, last: (bytes_before(start), bytes_before(last + 1)))),
+    ),
     "offsets in UTF-16": (
         (),
         good(csvs.row("1", "😀😀 " + csvs.SENTENCE, moved(csvs.SUBJECT, 5), moved(csvs.OBJECT, 5))),
@@ -107,6 +127,8 @@ SOLVED = {
 
 
 HINTED = {
+    "utf-8 or cp949": pytest.mark.hint("tables.AMBIGUOUS_ENCODING"),
+    "a word that occurs twice": pytest.mark.hint("tables.FIRST_OCCURRENCE"),
     "an encoding that was said wrongly": pytest.mark.hint("tables.encoding"),
     "a workbook that was called a CSV": pytest.mark.hint("tables.format_"),
     "an empty sheet": pytest.mark.hint("tables.sheet"),
@@ -207,6 +229,7 @@ def test_pyarrow_is_what_reads_parquet_where_it_is_installed(command, monkeypatc
     subprocess.run([*python, "pip", "show", "--quiet", package.partition("==")[0]], check=True, timeout=60)
 
 
+@pytest.mark.hint("tables.MOVE_IT_AWAY")
 @pytest.mark.parametrize(
     "arguments", [("data", "split", "good.csv", "--out", "."), ("data", "describe", "good.csv", "--html", "a.html")]
 )

@@ -196,7 +196,7 @@ def test_colors_are_for_terminals_and_for_nobody_who_sets_no_color():
 
 def test_texts_fold_between_words_but_commands_stay_whole():
     console = Console(width=20, color_system=None)
-    assert render("a note of several words", console) == "a note of several\nwords"
+    assert render("a note of several words", console) == "a note of several\n  words"
     command = "note: type `relex retry j-1 --rows` now"
     assert render(Text(command), console) == command
 

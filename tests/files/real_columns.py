@@ -14,22 +14,22 @@ COLUMNS = (
     RealFile(
         "Korean columns",
         separated(["번호", "문장", "주체", "객체"], whole_rows()).encode(),
-        note="columns 번호, 문장, 주체, 객체 are taken as id, sentence, subject_entity, object_entity",
+        note="columns 번호, 문장, 주체, 객체 are read as id, sentence, subject_entity, object_entity",
     ),
     RealFile(
         "Korean columns, decomposed",
         separated(["번호", "\u1106\u116e\u11ab\u110c\u1161\u11bc", "주체", "객체"], whole_rows()).encode(),
-        note="are taken as id, sentence, subject_entity, object_entity",
+        note="are read as id, sentence, subject_entity, object_entity",
     ),
     RealFile(
         "English columns",
         separated(["guid", "text", "subject", "object"], whole_rows()).encode(),
-        note="columns guid, text, subject, object are taken as",
+        note="columns guid, text, subject, object are read as",
     ),
     RealFile(
         "columns in other spellings",
         separated(["ID", "Sentence", "Subject Entity", "object-entity"], whole_rows()).encode(),
-        note="columns ID, Sentence, Subject Entity, object-entity are taken as",
+        note="columns ID, Sentence, Subject Entity, object-entity are read as",
     ),
     RealFile(
         "own columns, mapped",
@@ -69,7 +69,7 @@ COLUMNS = (
     RealFile(
         "parts as in TACRED",
         separated([name.replace("subject", "subj").replace("object", "obj") for name in FLAT], flat_rows()).encode(),
-        note="are taken as subject_word, subject_start, subject_end, subject_type",
+        note="are read as subject_word, subject_start, subject_end, subject_type",
     ),
     RealFile(
         "parts as pandas flattens them",
@@ -85,7 +85,7 @@ COLUMNS = (
             ],
             flat_rows(),
         ).encode(),
-        note="are taken as",
+        note="are read as",
     ),
     RealFile(
         "types beside entities in one cell",

@@ -25,13 +25,13 @@ from tests.files.real_life import (
 
 ENTITIES = (
     RealFile(
-        "words", separated(WORDS, WORD_ROWS).encode(), note="each word is taken at its only place in the sentence"
+        "words", separated(WORDS, WORD_ROWS).encode(), note="each word is located at its only place in the sentence"
     ),
     RealFile(
         "words in Korean columns, cp949, semicolons",
         separated(KOREAN_WORDS, only(flat_rows(types=KOREAN_TYPES), 0, 1, 2, 5, 6, 9), ";").encode("cp949"),
         "cp949, ';'-separated",
-        "types 인물, 기관, 장소 are taken as PER, ORG, LOC",
+        "types 인물, 기관, 장소 are read as PER, ORG, LOC",
     ),
     RealFile(
         "words in dicts",
@@ -67,7 +67,7 @@ ENTITIES = (
         separated(
             WHOLE, whole_rows(change=lambda values: renamed(start_idx="start", end_idx="end")(exclusive(values)))
         ).encode(),
-        note="end_idx is exclusive in this file",
+        options={"offsets": "exclusive"},
     ),
     RealFile("offsets as text", separated(WHOLE, whole_rows(change=numbers(str))).encode()),
     RealFile("offsets as floats", separated(WHOLE, whole_rows(change=numbers(float))).encode()),
@@ -79,7 +79,7 @@ ENTITIES = (
     RealFile(
         "exclusive ends",
         separated(WHOLE, whole_rows(change=exclusive)).encode(),
-        note="end_idx is exclusive in this file",
+        refused="hint: --offsets exclusive reads it",
     ),
     RealFile(
         "exclusive ends, said",
@@ -90,7 +90,28 @@ ENTITIES = (
         "exclusive ends, said to be inclusive",
         separated(WHOLE, whole_rows(change=exclusive)).encode(),
         options={"offsets": "inclusive"},
-        refused="all 3 rows are invalid",
+        refused="hint: --offsets exclusive reads it",
+    ),
+    RealFile(
+        "inclusive ends, said to be exclusive",
+        separated(WHOLE, whole_rows()).encode(),
+        options={"offsets": "exclusive"},
+        refused="hint: --offsets inclusive reads it",
+    ),
+    RealFile(
+        "exclusive ends in parts",
+        separated(FLAT, flat_rows(lambda start, last: (start, last + 1))).encode(),
+        refused="hint: --offsets exclusive reads it",
+    ),
+    RealFile(
+        "exclusive ends in one row of three",
+        separated(WHOLE, [*whole_rows()[:2], whole_rows(change=exclusive)[2]]).encode(),
+        refused="1 of 3 rows is invalid",
+    ),
+    RealFile(
+        "exclusive ends in two rows of three",
+        separated(WHOLE, [whole_rows()[0], *whole_rows(change=exclusive)[1:]]).encode(),
+        refused="2 of 3 rows are invalid",
     ),
     RealFile(
         "offsets from one",
@@ -101,6 +122,23 @@ ENTITIES = (
         "offsets from one, said",
         separated(FLAT, flat_rows(lambda start, last: (start + 1, last + 1))).encode(),
         options={"offsets": "one-based"},
+    ),
+    RealFile(
+        "offsets from one, exclusive ends",
+        separated(FLAT, flat_rows(lambda start, last: (start + 1, last + 2))).encode(),
+        refused="hint: --offsets one-based reads it",
+    ),
+    RealFile(
+        "offsets from one, exclusive ends, said",
+        separated(FLAT, flat_rows(lambda start, last: (start + 1, last + 2))).encode(),
+        options={"offsets": "one-based"},
+        note="end_idx is exclusive in this file",
+    ),
+    RealFile(
+        "offsets from one, said to be bytes",
+        separated(FLAT, flat_rows(lambda start, last: (start + 1, last + 1))).encode(),
+        options={"offsets": "bytes"},
+        refused="hint: --offsets one-based reads it",
     ),
     RealFile(
         "units of UTF-16",
@@ -117,7 +155,7 @@ ENTITIES = (
     RealFile(
         "types of OntoNotes",
         separated(FLAT, flat_rows(types=ONTONOTES)).encode(),
-        note="types PERSON, ORGANIZATION, LOCATION are taken as PER, ORG, LOC",
+        note="types PERSON, ORGANIZATION, LOCATION are read as PER, ORG, LOC",
     ),
     RealFile(
         "types in small letters",

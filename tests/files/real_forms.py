@@ -107,7 +107,7 @@ FORMS = (
         "JSON lines of a batch",
         json_lines(objects(BATCH, whole_rows(spell=dict))).encode(),
         "JSON Lines, utf-8",
-        "column custom_id is taken as id",
+        "column custom_id is read as id",
     ),
     RealFile(
         "JSON lines with entities as text", json_lines(objects(WHOLE, whole_rows())).encode(), "JSON Lines, utf-8"

@@ -69,9 +69,8 @@ def separated(mark):
     return text.getvalue()
 
 
-TAKEN = {
+READABLE = {
     "blank_rows": "\ufeff" + GOOD + ",,,,,\n" * 5,
-    "exclusive": "\n".join([HEADER, *rows(change=exclusive), ""]),
     "offsets_as_text": "\n".join([HEADER, *rows(change=offsets(str)), ""]),
     "whole_floats": "\n".join([HEADER, *rows(change=offsets(float)), ""]),
     "json_floats": "\n".join([HEADER, *rows(json.dumps, offsets(float)), ""]),
@@ -88,16 +87,16 @@ TAKEN = {
 }
 
 
-@pytest.mark.parametrize("content", TAKEN.values(), ids=TAKEN)
-def test_what_is_taken(read, content):
-    wanted = read(GOOD)[1]
+@pytest.mark.parametrize("content", READABLE.values(), ids=READABLE)
+def test_what_is_read(read, content):
+    expected = read(GOOD)[1]
     facts, examples = read(content)
-    assert (facts.rows, facts.accepted, examples) == (3, 3, wanted)
+    assert (facts.rows, facts.accepted, examples) == (3, 3, expected)
     assert facts.placeholder == "100"
 
 
 def test_blank_rows_are_said(read):
-    assert read(TAKEN["blank_rows"])[0].notes[1] == "5 blank rows skipped, the first on line 5"
+    assert read(READABLE["blank_rows"])[0].notes[1] == "5 blank rows skipped, the first on line 5"
 
 
 def test_an_open_quote_in_the_last_column_swallows_no_row(read):
@@ -124,24 +123,37 @@ def test_a_quote_that_closes_many_lines_later_swallows_no_row(read):
     assert facts.rows == 5
 
 
+def test_exclusive_ends_are_refused_with_the_option_that_reads_them(read):
+    content = "\n".join([HEADER, *rows(change=exclusive), ""])
+    facts, _ = read(content)
+    assert (facts.accepted, facts.offsets) == (0, "exclusive")
+    facts, examples = read(content, offsets=facts.offsets)
+    assert (facts.rejected, facts.offsets, examples) == (0, "", read(GOOD)[1])
+
+
 @pytest.mark.parametrize("odd", [0, 1, 2])
 def test_one_entity_counted_otherwise_does_not_turn_the_file(read, odd):
-    for most, other in ((list(rows()), list(rows(change=exclusive))), (list(rows(change=exclusive)), list(rows()))):
-        most[odd] = other[odd]
-        facts, examples = read("\n".join([HEADER, *most, ""]))
+    inclusive_rows, exclusive_rows = list(rows()), list(rows(change=exclusive))
+    for most, other, way in (
+        (inclusive_rows, exclusive_rows, "inclusive"),
+        (exclusive_rows, inclusive_rows, "exclusive"),
+    ):
+        lines = [*most[:odd], other[odd], *most[odd + 1 :]]
+        facts, examples = read("\n".join([HEADER, *lines, ""]), offsets=way)
+        assert not facts.offsets
         assert (facts.rejected, {problem.line for problem in facts.problems}) == (1, {odd + 2})
         assert len(examples) == 2
 
 
 def test_a_decomposed_file_gives_the_composed_one_and_says_so(read):
-    wanted = read(GOOD)[1]
+    expected = read(GOOD)[1]
     decomposed = []
     for number, (sentence, *entities) in enumerate(SENTENCES):
         whole, *words = (unicodedata.normalize("NFD", text) for text in (sentence, *(word for word, _ in entities)))
         cells = [str(entity(whole, word, type_)) for word, (_, type_) in zip(words, entities, strict=True)]
         decomposed.append(f'{number},{whole},"{cells[0]}","{cells[1]}",100,own')
     facts, examples = read("\n".join([HEADER, *decomposed, ""]))
-    assert examples == wanted
+    assert examples == expected
     assert facts.notes[1] == "decomposed text (NFD, as macOS writes it) in 3 rows: composed (NFC), offsets adjusted"
 
 
@@ -177,18 +189,18 @@ def test_uhc_is_read_by_every_name_that_it_goes_by(read, name):
 
 
 def test_a_header_of_other_names_is_read_and_said(read):
-    wanted = read(GOOD)[1]
+    expected = read(GOOD)[1]
     facts, examples = read(GOOD.replace(HEADER, "아이디,문장,주어,목적어,라벨,출처"))
-    assert examples == wanted
+    assert examples == expected
     assert facts.notes[0] == (
-        "columns 아이디, 문장, 주어, 목적어, 라벨, 출처 are taken as "
+        "columns 아이디, 문장, 주어, 목적어, 라벨, 출처 are read as "
         "id, sentence, subject_entity, object_entity, label, source"
     )
 
 
 def test_keys_of_other_names_are_read(read):
-    wanted = read(GOOD)[1]
-    assert read(GOOD.replace("'word'", "'text'").replace("'type'", "'entity_type'"))[1] == wanted
+    expected = read(GOOD)[1]
+    assert read(GOOD.replace("'word'", "'text'").replace("'type'", "'entity_type'"))[1] == expected
 
 
 def test_curly_quotes_are_shown(read):

@@ -90,7 +90,7 @@ def test_broken_cells_say_what_is_wrong(text, said):
 def test_names_of_other_proper_nouns_are_taken_with_a_note(name):
     votes = Votes()
     assert read_entity(str(cell(kind=name)), SENTENCE, Conventions(), votes).type == "POH"
-    assert votes.notes(Conventions(), "label") == [f"types {name} are taken as POH"]
+    assert votes.notes(Conventions(), "label") == [f"types {name} are read as POH"]
 
 
 def test_unknown_type_with_a_guess():

@@ -14,7 +14,7 @@ from tests.files.real_forms import FORMS
 from tests.files.real_life import SENTENCES
 
 FILES = (*FORMS, *COLUMNS, *ENTITIES)
-TAKEN = [each for each in FILES if not each.refused]
+READABLE = [each for each in FILES if not each.refused]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_there_are_enough_of_them():
     assert len({each.name for each in FILES}) == len(FILES)
 
 
-@pytest.mark.parametrize("file", TAKEN, ids=str)
+@pytest.mark.parametrize("file", READABLE, ids=str)
 def test_a_file_is_read_as_what_it_is(put, file):
     with open_input(*put(file)) as opened:
         facts = check(opened)
@@ -51,7 +51,7 @@ def test_a_file_is_read_as_what_it_is(put, file):
     assert bool(facts.notes) == bool(file.note), facts.notes
 
 
-@pytest.mark.parametrize("file", TAKEN, ids=str)
+@pytest.mark.parametrize("file", READABLE, ids=str)
 def test_every_cell_comes_back_as_it_came_in(put, file):
     with open_input(*put(file)) as opened:
         reading = survey(opened).reading

@@ -102,7 +102,7 @@ def as_text(cell):
 
 
 def test_a_csv(layout, results):
-    """Only the file for eyes has a BOM and CRLF; a number has the text that Postgres gives it."""
+    """Only the file for Excel has a BOM and CRLF; a number has the text that Postgres gives it."""
     text = written(layout, results, Format.CSV).decode()
     assert text.startswith("\ufeff") == (layout is Layout.REVIEW)
     assert text.splitlines(keepends=True)[0].endswith("\r\n") == (layout is Layout.REVIEW)

@@ -216,7 +216,21 @@ class TestRejectedFile:
         assert {key: written[0][key] for key in rows[1]} == rows[1]
         again = check_table(bad, rejected_path=tmp_path / "again.csv")
         assert again.rejected == 45
-        assert (tmp_path / "again.csv").read_text("utf-8-sig").startswith("line,problem,id,sentence,")
+        with (tmp_path / "again.csv").open(encoding="utf-8-sig", newline="") as file:
+            header, *others = csv.reader(file)
+        assert header == ["line_2", "problem_2", "line", "problem", *rows[0]]
+        assert [record[2:4] for record in others] == [[each["line"], each["problem"]] for each in written]
+
+    @pytest.mark.parametrize("own", [["line"], ["problem"], ["problem", "line"], ["line", "line_2", "problem"]])
+    def test_columns_of_the_user_with_these_names_keep_their_cells(self, save, row, tmp_path, own):
+        mine = {name: f"내 {name}" for name in own}
+        check_table(save([mine | row(subject_entity="x")]), rejected_path=tmp_path / "bad.csv")
+        with (tmp_path / "bad.csv").open(encoding="utf-8-sig", newline="") as file:
+            header, record = csv.reader(file)
+        number = 3 if "line_2" in own else 2
+        assert header[:2] == [f"line_{number}", f"problem_{number}"]
+        assert dict(zip(header[2:], record[2:], strict=True)) == mine | row(subject_entity="x")
+        assert record[0] == "2"
 
     def test_problems_are_joined_with_their_hints(self, save, row, tmp_path):
         wrong = row()["subject_entity"].replace("11", "12")

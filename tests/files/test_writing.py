@@ -85,7 +85,7 @@ def test_a_written_file_has_ordinary_rights(tmp_path):
 def test_a_lone_carriage_return_is_quoted_with_any_line_end():
     """Python's writer of "\n" lines leaves it bare, and every reader takes it for the end of a line."""
     rows = [["a\rb", "c"], ["\r", ""], ["d\r\n", "e\n"]]
-    for writer_of in (CsvWriter, CsvWriter.for_eyes):
+    for writer_of in (CsvWriter, CsvWriter.for_excel):
         file = io.BytesIO()
         writer_of(file).write_rows(rows)
         assert list(csv.reader(io.StringIO(file.getvalue().decode("utf-8-sig"), newline=""))) == rows

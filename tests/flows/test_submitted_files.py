@@ -14,7 +14,7 @@ from relex.files.options import AUTO, ReadOptions
 from relex.flows.export import ExportOptions, export
 from relex.flows.lease import LeaseTerms
 from relex.flows.score import Worker, score_next
-from relex.flows.submit import SubmitOptions, look_over, submit
+from relex.flows.submit import SubmitOptions, check_files, submit
 from tests.corpus import csvs
 from tests.factories import FakeScorer, register_model, submit_file
 from tests.files.real_columns import COLUMNS
@@ -119,7 +119,7 @@ def test_a_bad_row_far_behind_rolls_all_back(ready, tmp_path):
     path = tmp_path / "june.csv"
     path.write_text(many(2_500, {2_000}, lambda line: line.replace("비틀즈", "비틀스", 1)), "utf-8")
     with open_input(path) as file:
-        checked = look_over([file])
+        checked = check_files([file])
         assert checked[0].facts is None  # the first rows are good
         seen = []
 
@@ -158,9 +158,9 @@ def test_of_several_files_all_become_jobs_or_none(ready, tmp_path):
         )
     with open_inputs(paths) as files:
         with pytest.raises(InvalidCsv):
-            submit(ready, look_over(files), SubmitOptions(), 512, _refuse)
+            submit(ready, check_files(files), SubmitOptions(), 512, _refuse)
         assert counts(ready) == [0, 0, 0]
-        submissions = submit(ready, look_over(files[:2]), SubmitOptions(), 512)
+        submissions = submit(ready, check_files(files[:2]), SubmitOptions(), 512)
     assert [each.total for each in submissions] == [1_500, 1_501]
     assert counts(ready)[:2] == [2, 3_001]
 
@@ -182,7 +182,7 @@ def test_a_file_that_changes_while_it_is_read_becomes_no_job(ready, tmp_path):
     path = tmp_path / "june.csv"
     path.write_text(many(3), "utf-8")
     with open_input(path) as file:
-        checked = look_over([file])
+        checked = check_files([file])
         path.write_text(many(4), "utf-8")
         with pytest.raises(InvalidCsv, match="changed after it was checked"):
             submit(ready, checked, SubmitOptions(), 512)

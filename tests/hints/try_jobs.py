@@ -238,6 +238,21 @@ def of_a_sentence_that_is_longer_than_an_excel_cell(person):
     assert "가" * 40000 in (person.folder / "outputs" / f"{job}.review.csv").read_text("utf-8")
 
 
+@provokes(hints.csv_instead)
+def of_a_heading_that_is_longer_than_an_excel_cell(person):
+    heading, *rows = (person.folder / "data" / "test_data.csv").read_text("utf-8-sig").splitlines()
+    long = "열" * 40_000
+    text = "\n".join([f"{heading},{long}", *(f"{row},x" for row in rows), ""])
+    (person.folder / "june.csv").write_text(text, "utf-8")
+    job = person.types("relex", "submit", "june.csv").out.strip()
+    person.fails_rows(job, ())
+    words = ("export", job, "--layout", "review", "--out", "outputs")
+    said = person.types("relex", *words, "--format", "xlsx", code=1)
+    assert said.shows("heading 7 has 40,000 characters, more than the 32,767 of an Excel cell")
+    person.follows(said, hints.csv_instead())
+    assert long in (person.folder / "outputs" / f"{job}.review.csv").read_text("utf-8-sig")
+
+
 @provokes(hints.export_to_folder)
 def of_a_workbook_for_a_terminal(person):
     job = person.ended()

@@ -58,6 +58,12 @@ def of_a_job_that_is_done(person):
         assert said.err.splitlines()[-1] == next_steps.export(job)
     person.follows(said, next_steps.export(job))
     assert (person.folder / "outputs" / f"{job}.csv").is_file()
+    for words in (("status",), ("submit", CSV)):
+        said = person.types("relex", *words)
+        assert said.err.splitlines()[-1] == next_steps.export_for_review(job, "outputs")
+    person.follows(said, next_steps.export_for_review(job, "outputs"))
+    assert (person.folder / "outputs" / f"{job}.review.xlsx").is_file()
+    assert "hint:" not in person.types("relex", "status").err
 
 
 @provokes(next_steps.export_for_review)

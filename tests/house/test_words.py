@@ -81,6 +81,9 @@ NAMES = {
     r"windows? cut": "truncated",
     r"added and normed": "AddNorm",
     r"guesser": "MaskedLanguageModel",
+    r"look over": "check_files",
+    r"misread": "ReadingMismatch",
+    r"for eyes": "for_excel",
     r"logbook": "TrainingHistory",
     r"keeper": "CheckpointCallback",
     r"workplace": "TrainingPaths",
@@ -103,7 +106,7 @@ EXACT_NAMES = {
 
 EXACT_NAMES_OUTSIDE_TESTS = {
     # Hypothesis has its own `given`, and a test may keep what it `found`
-    r"given|found|asked|known|kept|held": "a noun that says what it holds",
+    r"given|found|asked|known|kept|held|taken|wanted": "a noun that says what it holds",
     r"talk|opened|lay": "stderr_console, open_app, collate_packed",
 }
 

@@ -89,11 +89,15 @@ def test_where_all_fail_the_study_fails_and_leaves_no_file(run_study):
     assert not Path("mine-best.yaml").exists()
 
 
-def test_where_every_score_is_zero_no_recipe_is_written(run_study):
+@pytest.mark.hint("models.ZERO_SCORE_HINT")
+def test_where_every_score_is_zero_no_recipe_is_written_until_it_is_tuned_for_longer(run_study):
     with pytest.raises(RelexError, match=r"the best of 6 trials .* 0\.00: nothing was learned.*\nhint: ") as refusal:
         run_study(GRID, 6, Trainer(lambda _: 0.004))
     assert str(refusal.value).endswith(ZERO_SCORE_HINT)
     assert not Path("mine-best.yaml").exists()
+    longer = GRID.replace("epochs: 3", "epochs: 9")
+    outcome = run_study(longer, 6, Trainer(lambda config: 0.004 + 10 * (config.train.epochs > 3)))
+    assert (len(outcome.results), load_config(str(outcome.recipe)).train.epochs) == (6, 9)
 
 
 def test_another_search_space_does_not_continue_a_study(run_study):

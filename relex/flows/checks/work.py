@@ -29,10 +29,10 @@ def _models(database: Database, settings: Settings) -> Iterator[CheckResult]:
     with database.transaction() as tx:
         current = table.current(tx)
         versions = table.every(tx)
-        wanted = {str(version): version for version in (current, *server.open_models(tx)) if version}
+        versions_in_use = {str(version): version for version in (current, *server.open_models(tx)) if version}
     if current is None:
         yield error("model", "no model version is current", hints.choose_model(str(versions[0]) if versions else None))
-    for version in wanted.values():
+    for version in versions_in_use.values():
         yield _model(settings, version)
 
 
