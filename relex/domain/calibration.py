@@ -156,12 +156,12 @@ class Calibration:
         """
         try:
             return cls.from_data(json.loads(text))
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
-            raise BadCheckpoint(f"{where}: not a calibration that this relex can read: {exc}") from exc
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+            raise BadCheckpoint(f"{where}: not a calibration that this relex can read: {exc}; restore it") from exc
 
     @classmethod
     def from_data(cls, content: Mapping[str, Any]) -> "Calibration":
-        """Read a calibration from plain data."""
+        """Read a calibration from plain data; raises ValueError or the like where it is none."""
         rest = dict(content)
         if rest.pop("format", None) != FORMAT:
             raise ValueError(f"its format is not {FORMAT}")
@@ -170,7 +170,36 @@ class Calibration:
         for name in ("trained", "validated"):
             rest[name] = Profile(**rest[name])
         rest["validation"] = ValidationRows(**{name: tuple(values) for name, values in rest["validation"].items()})
-        return cls(**rest)
+        calibration = cls(**rest)
+        _check(calibration)
+        return calibration
+
+
+def _check(calibration: Calibration) -> None:
+    """Check what a file claims: it may come from elsewhere, and its numbers decide what is said of every job."""
+    for curve in (calibration.confidence, calibration.relation, calibration.no_relation):
+        parts = (curve.knots, curve.values, *curve.replicates)
+        distinct = all(left < right for left, right in pairwise(curve.knots))
+        if not (distinct and {len(each) for each in parts} == {len(curve.knots) or 1} and all(map(_are_shares, parts))):
+            raise ValueError("a curve has no place from 0 to 1 for each of its knots")
+        if list(curve.values) != sorted(curve.values):
+            raise ValueError("a curve falls")
+    rows, scores = calibration.validation, (calibration.accuracy / SCALE, calibration.micro_f1 / SCALE)
+    if len({len(rows.confidence), len(rows.right), len(rows.category)}) > 1:
+        raise ValueError("its validation rows have parts of different lengths")
+    if not (_are_shares(rows.confidence) and _are_shares(scores)):
+        raise ValueError("a confidence or a score is out of its range")
+    if not all(each in range(len(rows.categories)) for each in rows.category):
+        raise ValueError("a category is not in its list")
+    for profile in (calibration.trained, calibration.validated):
+        counts = (profile.type_pairs, profile.sources, profile.lengths, profile.labels, profile.predicted)
+        if not all(isinstance(each, int) and each >= 0 for part in counts for each in (profile.rows, *part.values())):
+            raise ValueError("a count of its profile is no number")
+
+
+def _are_shares(values: Sequence[float]) -> bool:
+    """Return whether all are numbers from 0 to 1; NaN is none."""
+    return all(isinstance(each, int | float) and 0 <= each <= 1 for each in values)
 
 
 def _curve(content: Mapping[str, Any]) -> Curve:

@@ -1,6 +1,6 @@
 """Reading a file: its valid records as examples, and copies of selected records, as a split needs them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,6 +17,13 @@ from relex.files.validation import Tally, check
 
 StoredRow = tuple[Example, str | None]
 """An example, and the cells of its row that cannot be rebuilt from it (`relex.domain.inputs`)."""
+
+ReportReading = Callable[[InputFile, FileFacts], None]
+"""Receives a file whose rows were all checked, valid or not, so that the user learns how it was read."""
+
+
+def report_nothing(file: InputFile, facts: FileFacts) -> None:
+    """Receive how a file was read where no user waits for it."""
 
 
 class Misread(Exception):
@@ -83,33 +90,56 @@ def read_checked(file: InputFile, facts: FileFacts) -> Iterator[Example]:
         raise file.changed()
 
 
-def read_labeled_examples(path: Path, options: ReadOptions = AUTO) -> list[Example]:
+def read_labeled_examples(
+    path: Path, options: ReadOptions = AUTO, report: ReportReading = report_nothing
+) -> list[Example]:
     """Read all examples of a file, each with a gold label, as training needs them.
 
     Raises:
         InvalidCsv: the file or a record is invalid, or a record has no label.
     """
     with open_input(path, options) as file:
-        return list(read_checked(file, check_labeled(file)))
+        return list(read_checked(file, check_labeled(file, report)))
 
 
-def read_all_examples(path: Path, options: ReadOptions = AUTO) -> list[Example]:
+def read_all_examples(path: Path, options: ReadOptions = AUTO, report: ReportReading = report_nothing) -> list[Example]:
     """Read all examples of a file, with or without labels.
 
     Raises:
         InvalidCsv: the file or a record is invalid.
     """
     with open_input(path, options) as file:
-        return list(read_checked(file, _check_all(file)))
+        return list(read_checked(file, _check_all(file, report)))
 
 
-def check_labeled(file: InputFile) -> FileFacts:
+def read_target_examples(
+    path: Path, options: ReadOptions = AUTO, report: ReportReading = report_nothing
+) -> list[Example]:
+    """Read all examples of a file whose mix counts, beside the labeled file that the options were given for.
+
+    Its content alone decides how it is read. If that is refused, the options apply to it too.
+
+    Raises:
+        InvalidCsv: the file or a record is invalid, with the options and without them.
+    """
+    try:
+        return read_all_examples(path, report=report)
+    except InvalidCsv as exc:
+        if options == AUTO:
+            raise
+        try:
+            return read_all_examples(path, options, report)
+        except InvalidCsv:
+            raise exc from None
+
+
+def check_labeled(file: InputFile, report: ReportReading = report_nothing) -> FileFacts:
     """Check that every record of a file is valid and has a gold label.
 
     Raises:
         InvalidCsv: the file or a record is invalid, or a record has no label.
     """
-    facts = _check_all(file)
+    facts = _check_all(file, report)
     if facts.labeled < facts.rows:
         rows = f"{counted(facts.rows, 'row')} {'has' if facts.rows == 1 else 'have'}"
         missing = f"{facts.rows - facts.labeled:,} of {rows} no gold label in column {LABEL}"
@@ -117,8 +147,9 @@ def check_labeled(file: InputFile) -> FileFacts:
     return facts
 
 
-def _check_all(file: InputFile) -> FileFacts:
+def _check_all(file: InputFile, report: ReportReading) -> FileFacts:
     facts = check(file)
+    report(file, facts)
     if facts.rejected:
         raise InvalidCsv(f"{describe_problems(facts, file.name)}{file_hints(facts)}")
     return facts
