@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from relex.flows.bench import RunBenchmark
+    from relex.flows.calibrate import Calibrator
     from relex.flows.checks.machine import ResolveDevice
     from relex.flows.database import Migrate
     from relex.flows.evaluate import Evaluator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from relex.registry.importing import SmokeTest
 
 BENCHMARK = "relex.benchmark.benchmark:run_benchmark"
+CALIBRATOR = "relex.evaluation.calibration:calibrate_predictions"
 DEVICE = "relex.model.devices:resolve_device"
 EVALUATOR = "relex.evaluation.evaluator"
 MIGRATE = "relex.db.migrate:upgrade"
@@ -32,6 +34,12 @@ def load_benchmark() -> "RunBenchmark":
     """Import the benchmark, and torch with it."""
     benchmark: RunBenchmark = resolve_name(BENCHMARK)
     return benchmark
+
+
+def load_calibrator() -> "Calibrator":
+    """Import the fitting of calibrations, and numpy, scipy and scikit-learn with it."""
+    calibrator: Calibrator = resolve_name(CALIBRATOR)
+    return calibrator
 
 
 def load_device_resolver() -> "ResolveDevice":

@@ -8,14 +8,17 @@ as average thresholded confidence (Garg et al. 2022) with regression in place of
 import base64
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from relex.domain.calibration import MAX_KNOTS, Bucket, Calibration, Curve, Profile, ScoredRows, ValidationRows
-from relex.domain.examples import Example
+from relex.domain.examples import Example, Prediction
 from relex.domain.mix import length, source, type_pair, type_pair_and_source
+from relex.errors import InvalidInput
+from relex.evaluation.calibration_card import MIN_ROWS
 from relex.evaluation.metrics import Probabilities, micro_f1
 from relex.labels import NO_RELATION
 
@@ -69,6 +72,47 @@ def fit_calibration(  # noqa: PLR0913 - keyword-friendly facts of one model and 
         validated=profile(examples, predicted.tolist()),
         sample=_sample(probabilities, seed),
     )
+
+
+def calibrated(
+    examples: Sequence[Example],
+    probabilities: Probabilities,
+    labels: Sequence[str],
+    train: Sequence[Example],
+    data_sha256: str,
+    *,
+    out_of_fold: bool = False,
+) -> Calibration | None:
+    """Fit a calibration as `fit_calibration` does; None if the rows are fewer than `MIN_ROWS`."""
+    if len(examples) < MIN_ROWS:
+        return None
+    return fit_calibration(examples, probabilities, labels, train, data_sha256, out_of_fold=out_of_fold)
+
+
+def calibrate_predictions(
+    examples: Sequence[Example],
+    predictions: Sequence[Prediction],
+    labels: Sequence[str],
+    data_sha256: str,
+    trained: Profile | None,
+) -> Calibration:
+    """Fit a calibration from stored predictions, one for each example in their order.
+
+    Args:
+        examples: labeled rows that the model was not trained on.
+        predictions: its predictions for them.
+        labels: the labels in the order of the probabilities.
+        data_sha256: digest of the file of the labeled rows.
+        trained: the profile of its training rows, if it is known.
+
+    Raises:
+        InvalidInput: the rows are fewer than `MIN_ROWS`.
+    """
+    if len(examples) < MIN_ROWS:
+        raise InvalidInput(f"a calibration needs {MIN_ROWS} labeled rows, and the file has {len(examples):,}")
+    probabilities = np.array([each.probabilities for each in predictions])
+    calibration = fit_calibration(examples, probabilities, labels, [], data_sha256)
+    return replace(calibration, trained=trained) if trained else calibration
 
 
 def fit_curve(probability: Values, right: NDArray[np.bool_], seed: int = 0) -> Curve:

@@ -188,6 +188,11 @@ def first_model() -> str:
     return "`relex db upgrade` registers the one that comes with relex"
 
 
+def split_data() -> str:
+    """Say how to get labeled rows that a version is not trained on."""
+    return "`relex data split --help` shows how to hold some back"
+
+
 def name_model() -> str:
     """Say which option names an imported version."""
     return "`--name my_model` gives it one"

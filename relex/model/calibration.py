@@ -1,11 +1,14 @@
 """The calibration of a checkpoint as a file in its folder."""
 
+import re
 from pathlib import Path
 from uuid import uuid4
 
 from relex.domain.calibration import Calibration
 from relex.errors import BadCheckpoint
-from relex.model.folder import CALIBRATION
+from relex.model.folder import CALIBRATION, MODEL_CARD
+
+HEADING = "## Calibration"
 
 
 def read_calibration(folder: Path) -> Calibration | None:
@@ -25,9 +28,25 @@ def read_calibration(folder: Path) -> Calibration | None:
 
 def write_calibration(folder: Path, calibration: Calibration) -> None:
     """Write the calibration into a checkpoint folder that is not registered yet; it appears whole or not at all."""
-    staging = folder / f".{CALIBRATION}.{uuid4().hex}"
+    _replace(folder / CALIBRATION, calibration.to_json())
+
+
+def describe_calibration(folder: Path, words: str) -> None:
+    """Write the section about the calibration into the model card, where there is one; an earlier one is replaced."""
+    card = folder / MODEL_CARD
+    if not card.is_file():
+        return
+    sections = re.split(r"^(?=## )", card.read_text("utf-8"), flags=re.MULTILINE)
+    rest = [each for each in sections if not each.startswith(f"{HEADING}\n")]
+    rest.append(f"\n{HEADING}\n\n{words}\n" if len(rest) == len(sections) else f"{HEADING}\n\n{words}\n")
+    _replace(card, "".join(rest))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file beside its place and move it there, so that it is whole at any moment."""
+    staging = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        staging.write_text(calibration.to_json(), "utf-8")
-        staging.replace(folder / CALIBRATION)
+        staging.write_text(text, "utf-8")
+        staging.replace(path)
     finally:
         staging.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ import pytest
 
 from relex import lazy
 from relex.flows.bench import RunBenchmark
+from relex.flows.calibrate import Calibrator
 from relex.flows.checks.machine import ResolveDevice
 from relex.flows.database import Migrate
 from relex.flows.evaluate import Evaluator
@@ -18,6 +19,7 @@ from tests.processes import ROOT
 
 PROTOCOLS = {
     lazy.BENCHMARK: [RunBenchmark],
+    lazy.CALIBRATOR: [Calibrator],
     lazy.DEVICE: [ResolveDevice],
     lazy.EVALUATOR: [Evaluator],
     lazy.MIGRATE: [Migrate],
