@@ -8,7 +8,7 @@ from sqlalchemy import Row, func, insert, null, select, text, update
 
 from relex.db.connection import Transaction
 from relex.db.tables import model_versions
-from relex.domain.calibration import Calibration
+from relex.domain.calibration import Calibration, Curve, curve_of
 from relex.domain.runs import RunId
 from relex.domain.versions import FP32, ModelVersion, Scores, TrainingFile
 from relex.errors import ModelNotFound, did_you_mean, quoted
@@ -130,6 +130,12 @@ def calibration_of(tx: Transaction, model: str) -> Calibration | None:
     """Return the calibration of the version `name@number`; None if it has none, or there is no such version."""
     data = tx.scalar(select(table.c.calibration).where(table.c.model == model))
     return None if data is None else Calibration.from_data(data)
+
+
+def confidence_curve(tx: Transaction, model: str) -> Curve | None:
+    """Return the curve that calibrates the confidence of the version `name@number`; None if it has none."""
+    data = tx.scalar(select(table.c.calibration["confidence"]).where(table.c.model == model))
+    return None if data is None else curve_of(data)
 
 
 def _files(trained_on: Sequence[TrainingFile] | None) -> list[dict[str, object]] | None:

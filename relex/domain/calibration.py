@@ -5,6 +5,7 @@ the workers' flows can use it.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -47,12 +48,11 @@ class Curve:
 
     def __call__(self, probability: float) -> float:
         """Return the curve's value at a probability."""
-        if probability <= self.knots[0]:
-            return self.values[0]
-        for (left, right), (low, high) in zip(pairwise(self.knots), pairwise(self.values), strict=True):
-            if probability <= right:
-                return low + (high - low) * (probability - left) / (right - left)
-        return self.values[-1]
+        index = bisect_left(self.knots, probability)
+        if index in (0, len(self.knots)):
+            return self.values[min(index, len(self.knots) - 1)]
+        (left, right), (low, high) = self.knots[index - 1 : index + 1], self.values[index - 1 : index + 1]
+        return low + (high - low) * (probability - left) / (right - left)
 
     def lowest_with(self, value: float) -> float:
         """Return the lowest probability whose value is at least this one; infinity if there is none."""
@@ -166,7 +166,7 @@ class Calibration:
         if rest.pop("format", None) != FORMAT:
             raise ValueError(f"its format is not {FORMAT}")
         for name in ("confidence", "relation", "no_relation"):
-            rest[name] = _curve(rest[name])
+            rest[name] = curve_of(rest[name])
         for name in ("trained", "validated"):
             rest[name] = Profile(**rest[name])
         rest["validation"] = ValidationRows(**{name: tuple(values) for name, values in rest["validation"].items()})
@@ -202,7 +202,8 @@ def _are_shares(values: Sequence[float]) -> bool:
     return all(isinstance(each, int | float) and 0 <= each <= 1 for each in values)
 
 
-def _curve(content: Mapping[str, Any]) -> Curve:
+def curve_of(content: Mapping[str, Any]) -> Curve:
+    """Read a curve from plain data."""
     return Curve(
         tuple(content["knots"]), tuple(content["values"]), tuple(tuple(values) for values in content["replicates"])
     )
