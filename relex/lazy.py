@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from relex.flows.checks.machine import ResolveDevice
     from relex.flows.database import Migrate
     from relex.flows.evaluate import Evaluator
+    from relex.flows.quality import TwoSampleTest
     from relex.flows.score import OpenScorer
     from relex.flows.train import ParityCheck, Trainer, TrainerFactory
     from relex.registry.importing import SmokeTest
@@ -27,6 +28,7 @@ PARITY_CHECK = "relex.registry.parity_check:check_parity"
 SCORER = "relex.inference.ensemble:open_scorer"
 """Default of the setting `scorer`."""
 SMOKE_TEST = "relex.registry.smoke_test:run_smoke_test"
+TWO_SAMPLE_TEST = "relex.evaluation.two_sample:two_sample_auc"
 TRAINER = "relex.training.launcher:DistributedLauncher"
 
 
@@ -81,3 +83,9 @@ def load_trainer(device: str) -> "Trainer":
     """Import the trainer for a device (RELEX_DEVICE); its processes import torch."""
     factory: TrainerFactory = resolve_name(TRAINER)
     return factory(device)
+
+
+def load_two_sample_test() -> "TwoSampleTest":
+    """Import the two-sample test, and scikit-learn with it."""
+    test: TwoSampleTest = resolve_name(TWO_SAMPLE_TEST)
+    return test

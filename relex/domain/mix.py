@@ -16,9 +16,12 @@ def type_pair(example: Example) -> str:
     return f"{example.subject.type}-{example.object.type}"
 
 
+NO_SOURCE = "no source"
+
+
 def source(example: Example) -> str:
     """Return the source of the sentence as the file names it."""
-    return example.source or "no source"
+    return example.source or NO_SOURCE
 
 
 def type_pair_and_source(example: Example) -> str:

@@ -46,6 +46,22 @@ def write_labeled(path, rows=250):
     write_csv(path, [replace(example(n), label=label) for n, label in enumerate(labels)])
 
 
+@provokes(hints.calibrate)
+def of_a_version_without_a_calibration(person):
+    said = person.types("relex", "submit", "data/test_data.csv", "--fail-on-drift", "large", code=3)
+    hint = hints.calibrate("fake@1")
+    assert said.shows(hint)
+    write_labeled(person.folder / "labeled.csv")
+    person.types("relex", "submit", "labeled.csv")
+    score_all(person.database.url)
+    (words,) = typed(hint, said)
+    assert person.types(*(word.replace("FILE", "labeled.csv") for word in words)).out == "fake@2\n"
+    assert person.types(*said.words, code=6).shows("drift: large")
+    score_all(person.database.url)
+    assert person.types(*said.words, "--follow", code=6).shows("expected: accuracy")
+    person.types(*said.words[:3], "--follow")  # nobody asked for another exit code
+
+
 @provokes(hints.split_data)
 def of_a_calibration_on_training_rows(person):
     write_labeled(person.folder / "labeled.csv")

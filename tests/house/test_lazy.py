@@ -12,6 +12,7 @@ from relex.flows.calibrate import Calibrator
 from relex.flows.checks.machine import ResolveDevice
 from relex.flows.database import Migrate
 from relex.flows.evaluate import Evaluator
+from relex.flows.quality import TwoSampleTest
 from relex.flows.score import OpenScorer
 from relex.flows.train import ParityCheck, Trainer, TrainerFactory
 from relex.registry.importing import SmokeTest
@@ -27,6 +28,7 @@ PROTOCOLS = {
     lazy.SCORER: [OpenScorer],
     lazy.SMOKE_TEST: [SmokeTest],
     lazy.TRAINER: [Trainer, TrainerFactory],
+    lazy.TWO_SAMPLE_TEST: [TwoSampleTest],
 }
 
 LOOKUPS = {"resolve_name", "import_module", "find_spec", "__import__"}
