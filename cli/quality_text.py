@@ -8,7 +8,7 @@ from relex.domain.calibration import Estimate
 from relex.domain.drift import Drift, Level
 from relex.domain.jobs import Job
 from relex.domain.quality import Expected
-from relex.errors import printable
+from relex.errors import shortened
 
 MIN_SHOWN = 0.05
 """Minimum percentage that is shown; a smaller one would be printed as 0.0."""
@@ -48,7 +48,7 @@ def drift_lines(drift: Drift) -> Iterator[Text]:
         yield Text(f"  type pairs that the version never saw: {drift.unknown_types:.1f}% of the rows", style)
     for cell in drift.worst if drift.level is not Level.NONE else ():
         shares = f"{cell.actual:.1f}% of the rows, {cell.expected:.1f}% in validation"
-        yield Text(f"  {cell.kind} {printable(cell.name)}: {shares}", style)
+        yield Text(f"  {cell.kind} {shortened(cell.name)}: {shares}", style)
 
 
 def _figures(drift: Drift) -> Iterator[str]:

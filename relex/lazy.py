@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from relex.flows.calibrate import Calibrator
     from relex.flows.checks.machine import ResolveDevice
     from relex.flows.database import Migrate
+    from relex.flows.ensemble import VoteCalibrator
     from relex.flows.evaluate import Evaluator
     from relex.flows.quality import TwoSampleTest
     from relex.flows.score import OpenScorer
@@ -29,6 +30,7 @@ SCORER = "relex.inference.ensemble:open_scorer"
 """Default of the setting `scorer`."""
 SMOKE_TEST = "relex.registry.smoke_test:run_smoke_test"
 TWO_SAMPLE_TEST = "relex.evaluation.two_sample:two_sample_auc"
+VOTE_CALIBRATOR = "relex.evaluation.calibration:calibrate_vote"
 TRAINER = "relex.training.launcher:DistributedLauncher"
 
 
@@ -83,6 +85,12 @@ def load_trainer(device: str) -> "Trainer":
     """Import the trainer for a device (RELEX_DEVICE); its processes import torch."""
     factory: TrainerFactory = resolve_name(TRAINER)
     return factory(device)
+
+
+def load_vote_calibrator() -> "VoteCalibrator":
+    """Import the fitting of calibrations for ensembles, as `load_calibrator` does."""
+    calibrator: VoteCalibrator = resolve_name(VOTE_CALIBRATOR)
+    return calibrator
 
 
 def load_two_sample_test() -> "TwoSampleTest":

@@ -14,7 +14,7 @@ from relex.db.tables import jobs
 from relex.domain.calibration import Bucket, Calibration, Curve, ScoredRows
 from relex.domain.drift import Drift, Mix
 from relex.domain.jobs import Job, JobId
-from relex.domain.mix import LENGTHS, LONGER, NO_SOURCE
+from relex.domain.mix import LENGTHS, LONGER, NO_SOURCE, OTHER_SOURCES
 from relex.domain.quality import Expected
 from relex.labels import NO_RELATION
 
@@ -22,7 +22,8 @@ LENGTH = " ".join(f"WHEN char_length(sentence) <= {limit} THEN '{name}'" for lim
 MIX = text(f"""
     SELECT type_pair, source, length, count(*) FROM (
         SELECT subject_type || '-' || object_type AS type_pair,
-            COALESCE(NULLIF(source, ''), '{NO_SOURCE}') AS source,
+            CASE WHEN COALESCE(source, '') = '' THEN '{NO_SOURCE}' WHEN source = ANY(:sources) THEN source
+                ELSE '{OTHER_SOURCES}' END AS source,
             CASE {LENGTH} ELSE '{LONGER}' END AS length
         FROM examples WHERE job_id = :job_id
     ) AS each GROUP BY GROUPING SETS ((type_pair), (source), (length))
@@ -54,10 +55,11 @@ SAMPLE = """
 """
 
 
-def count_mix(tx: Transaction, job_id: JobId) -> Mix:
-    """Count the rows of a job by type pair, by source and by length."""
+def count_mix(tx: Transaction, job_id: JobId, calibration: Calibration) -> Mix:
+    """Count the rows of a job by type pair, by length, and by those sources that the validation rows have."""
     type_pairs, sources, lengths = {}, {}, {}
-    for type_pair, source, length, rows in tx.execute(MIX, {"job_id": job_id}):
+    values = {"job_id": job_id, "sources": list(calibration.validated.sources)}
+    for type_pair, source, length, rows in tx.execute(MIX, values):
         if type_pair is not None:
             type_pairs[type_pair] = rows
         elif source is not None:
@@ -114,6 +116,8 @@ def record_drift(tx: Transaction, job_id: JobId, drift: Drift) -> None:
 def record_assessment(tx: Transaction, job: Job, expected: Expected, drift: Drift) -> None:
     """Record what is said about a job that has ended; one that was queued again meanwhile is left alone."""
     same = (jobs.c.id == job.id) & (jobs.c.finished_at == job.finished_at)
+    if drift.auc is None:  # another process may have recorded one meanwhile
+        same &= jobs.c.expected.is_(None)
     tx.execute(update(jobs).where(same).values(expected=expected.to_data(), drift=drift.to_data()))
 
 

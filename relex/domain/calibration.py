@@ -97,6 +97,7 @@ class Profile:
     rows: int
     type_pairs: Mapping[str, int]
     sources: Mapping[str, int]
+    """The most common ones; `mix.OTHER_SOURCES` are the rest."""
     lengths: Mapping[str, int]
     """By the names of `mix.length`."""
     labels: Mapping[str, int]

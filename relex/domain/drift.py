@@ -22,6 +22,8 @@ DEVIATIONS = 2.0
 """Standard deviations above its mean up to which a PSI is explained by chance."""
 DIGITS = 4
 """Decimal places of what is kept."""
+MIN_TEST_ROWS = 100
+"""Minimum number of rows on either side of the two-sample test: below it chance moves the AUC by more than 0.05."""
 LARGE_AUC, SOME_AUC = 0.75, 0.65
 """AUC of the two-sample test from which a drift is large, or there is some."""
 

@@ -17,6 +17,8 @@ def type_pair(example: Example) -> str:
 
 
 NO_SOURCE = "no source"
+OTHER_SOURCES = "other sources"
+"""All sources but the most common ones of a profile: a column may name another one in every row."""
 
 
 def source(example: Example) -> str:

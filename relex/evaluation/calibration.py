@@ -16,16 +16,20 @@ from sklearn.isotonic import IsotonicRegression
 
 from relex.domain.calibration import MAX_KNOTS, Bucket, Calibration, Curve, Profile, ScoredRows, ValidationRows
 from relex.domain.examples import Example, Prediction
-from relex.domain.mix import length, source, type_pair, type_pair_and_source
+from relex.domain.mix import OTHER_SOURCES, length, source, type_pair, type_pair_and_source
 from relex.errors import InvalidInput
 from relex.evaluation.calibration_card import MIN_ROWS
 from relex.evaluation.metrics import Probabilities, micro_f1
+from relex.evaluation.voting import stacked, vote
 from relex.labels import NO_RELATION
+from relex.model.ensemble import Vote
 
 REPLICATES = 50
 """Number of bootstrap resamples on which each curve is fitted again."""
 SAMPLE_ROWS = 500
 """Maximum number of validation rows whose probabilities are kept for the two-sample test."""
+MAX_SOURCES = 50
+"""Maximum number of sources that a profile names."""
 DIGITS = 5
 """Decimal places of everything that is kept."""
 
@@ -115,6 +119,28 @@ def calibrate_predictions(
     return replace(calibration, trained=trained) if trained else calibration
 
 
+def calibrate_vote(
+    examples: Sequence[Example],
+    members: Sequence[tuple[Sequence[Prediction], Sequence[str]]],
+    how: Vote,
+    weights: Sequence[float] | None,
+    data_sha256: str,
+) -> Calibration | None:
+    """Fit a calibration of an ensemble from the predictions of its members; None if the rows are fewer than `MIN_ROWS`.
+
+    Args:
+        examples: labeled rows that no member was trained on.
+        members: the predictions of each member, one for each example, and the order of its labels.
+        how: the kind of vote.
+        weights: the weight of each member, for the weighted vote.
+        data_sha256: digest of the file of the labeled rows.
+    """
+    labels = members[0][1]
+    arrays = [(np.array([each.probabilities for each in predictions]), order) for predictions, order in members]
+    probabilities = vote(stacked(arrays, labels), how, None if weights is None else np.array(weights))
+    return calibrated(examples, probabilities, labels, [], data_sha256)
+
+
 def fit_curve(probability: Values, right: NDArray[np.bool_], seed: int = 0) -> Curve:
     """Fit a rising curve by isotonic regression, and again on `REPLICATES` resamples of the rows.
 
@@ -176,11 +202,18 @@ def profile(examples: Sequence[Example], predicted: Sequence[str] = ()) -> Profi
     return Profile(
         rows=len(examples),
         type_pairs=dict(Counter(map(type_pair, examples)).most_common()),
-        sources=dict(Counter(map(source, examples)).most_common()),
+        sources=_common(Counter(map(source, examples))),
         lengths=dict(Counter(length(len(example.sentence)) for example in examples).most_common()),
         labels=dict(Counter(str(example.label) for example in examples).most_common()),
         predicted=dict(Counter(predicted).most_common()),
     )
+
+
+def _common(sources: Counter[str]) -> dict[str, int]:
+    """Return the most common sources and the sum of all others."""
+    common = dict(sources.most_common(MAX_SOURCES))
+    rest = sources.total() - sum(common.values())
+    return common | ({OTHER_SOURCES: rest} if rest else {})
 
 
 def _rows(examples: Sequence[Example], confidence: Values, right: NDArray[np.bool_]) -> ValidationRows:

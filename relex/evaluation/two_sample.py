@@ -10,10 +10,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from relex.domain.drift import MIN_TEST_ROWS
 from relex.evaluation.calibration import log_probabilities
 
-MIN_ROWS = 100
-"""Minimum number of rows on either side: below it chance alone moves the AUC by more than 0.05."""
 FOLDS = 5
 
 
@@ -25,11 +24,11 @@ def two_sample_auc(sample: str, probabilities: Sequence[Sequence[float]]) -> flo
         probabilities: of other rows. Shape: [rows, labels]
 
     Returns:
-        The area under the ROC curve: about 0.5 where they are alike. None if there are fewer than `MIN_ROWS`.
+        The area under the ROC curve: about 0.5 where they are alike. None if there are fewer than `MIN_TEST_ROWS`.
     """
     here = log_probabilities(np.array(probabilities, float))
     flat = np.frombuffer(base64.b64decode(sample), "<f2").astype(float)
-    if len(here) < MIN_ROWS or len(flat) % here.shape[1] or len(flat) // here.shape[1] < MIN_ROWS:
+    if len(here) < MIN_TEST_ROWS or len(flat) % here.shape[1] or len(flat) // here.shape[1] < MIN_TEST_ROWS:
         return None
     features = np.concatenate((flat.reshape(-1, here.shape[1]), here))
     is_here = np.arange(len(features)) >= len(features) - len(here)

@@ -11,7 +11,7 @@ from relex.db import jobs, quality
 from relex.db import model_versions as table
 from relex.db.connection import Database, Transaction
 from relex.domain.calibration import Calibration
-from relex.domain.drift import Drift, measure_drift
+from relex.domain.drift import MIN_TEST_ROWS, Drift, measure_drift
 from relex.domain.jobs import Job, JobId, JobState
 from relex.domain.quality import expect
 from relex.errors import DatabaseUnreachable, RelexError
@@ -40,7 +40,7 @@ def measure(tx: Transaction, job_id: JobId, model: str) -> Drift | None:
     calibration = table.calibration_of(tx, model)
     if calibration is None:
         return None
-    drift = measure_drift(calibration, quality.count_mix(tx, job_id))
+    drift = measure_drift(calibration, quality.count_mix(tx, job_id, calibration))
     quality.record_drift(tx, job_id, drift)
     return drift
 
@@ -69,7 +69,7 @@ def assess(database: Database, job_ref: str, load_test: LoadTest | None = None) 
         scored, predicted = quality.count_scored(tx, job.id, table.find(tx, job.model).labels, calibration)
         if not scored.rows:
             return False
-        drift = measure_drift(calibration, quality.count_mix(tx, job.id), predicted)
+        drift = measure_drift(calibration, quality.count_mix(tx, job.id, calibration), predicted)
         sample = quality.sample_probabilities(tx, job.id, job.total, SAMPLE_ROWS) if load_test else []
     if auc := _auc(calibration, sample, load_test):
         drift = drift.with_auc(auc)
@@ -92,8 +92,10 @@ def _is_open(job: Job, load_test: LoadTest | None) -> bool:
     """Return whether there is more to say about a job."""
     if job.finished_at is None:
         return False
-    return job.expected is None or (load_test is not None and job.drift is not None and job.drift.auc is None)
+    is_tested = job.total < MIN_TEST_ROWS or (job.drift is not None and job.drift.auc is not None)
+    return job.expected is None or (load_test is not None and not is_tested)
 
 
 def _auc(calibration: Calibration, sample: Sequence[Sequence[float]], load_test: LoadTest | None) -> float | None:
-    return load_test()(calibration.sample, sample) if load_test and sample and calibration.sample else None
+    enough = load_test and calibration.sample and len(sample) >= MIN_TEST_ROWS
+    return load_test()(calibration.sample, sample) if load_test and enough else None

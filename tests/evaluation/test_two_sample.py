@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from relex.evaluation.two_sample import MIN_ROWS, two_sample_auc
+from relex.domain.drift import MIN_TEST_ROWS
+from relex.evaluation.two_sample import two_sample_auc
 from tests.evaluation.test_calibration import drawn, fitted
 
 SAMPLE = fitted().sample
@@ -19,5 +20,5 @@ def test_predictions_of_another_kind_are():
 
 
 def test_too_few_rows_and_other_labels_say_nothing():
-    assert two_sample_auc(SAMPLE, drawn(MIN_ROWS - 1, seed=5)[1].tolist()) is None
+    assert two_sample_auc(SAMPLE, drawn(MIN_TEST_ROWS - 1, seed=5)[1].tolist()) is None
     assert two_sample_auc(SAMPLE, np.full((200, 7), 1 / 7).tolist()) is None

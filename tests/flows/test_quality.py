@@ -12,9 +12,10 @@ from relex.domain.calibration import expected_quality
 from relex.domain.drift import Level
 from relex.domain.examples import Outcome, Prediction
 from relex.domain.jobs import NewJob
+from relex.domain.mix import OTHER_SOURCES
 from relex.domain.results import Selection
 from relex.errors import InvalidInput
-from relex.evaluation.calibration import fit_calibration, profile, scored_rows
+from relex.evaluation.calibration import MAX_SOURCES, fit_calibration, profile, scored_rows
 from relex.files.layouts import Layout
 from relex.flows import control
 from relex.flows.export import ExportOptions, export_to_stream
@@ -73,7 +74,7 @@ def test_postgres_counts_as_numpy_does(database, fitted, job):
     rows, probabilities, calibration = fitted
     with database.transaction() as tx:
         scored, predicted = quality.count_scored(tx, job, RELATIONS, calibration)
-        mix = quality.count_mix(tx, job)
+        mix = quality.count_mix(tx, job, calibration)
     expected = scored_rows(calibration, probabilities.astype(float), RELATIONS)
     for name in ("confidence", "relation", "no_relation"):
         counted, right = getattr(scored, name), getattr(expected, name)
@@ -132,6 +133,37 @@ def test_a_retried_job_loses_its_estimate_until_it_is_done_again(database, versi
     assert job_status(database, job.id).job.expected is None
     score_all(database)
     assert job_status(database, job.id).job.expected
+
+
+def test_an_estimate_without_the_two_sample_test_does_not_replace_one_with_it(database, job):
+    with database.transaction() as tx:
+        earlier = jobs.find(tx, job)
+    assert assess(database, job, load_two_sample_test)
+    full = job_status(database, job).job
+    with database.transaction() as tx:
+        quality.record_assessment(tx, earlier, full.expected, replace(full.drift, auc=None))
+    assert job_status(database, job).job == full
+
+
+def test_a_small_job_is_not_assessed_again_for_a_test_that_it_is_too_small_for(database, version):
+    job = make_job(database)
+    score_all(database)
+    assert assess(database, job.id, load_two_sample_test)
+    assert not assess(database, job.id, load_two_sample_test)
+    assert job_status(database, job.id).job.drift.auc is None
+
+
+def test_a_source_of_its_own_in_every_row_takes_no_memory(database, version, fitted, tmp_path):
+    _, _, calibration = fitted
+    rows = [replace(row, source=f"https://example.org/{row.row_no}") for row in drawn(ROWS, seed=3)[0]]
+    write_csv(tmp_path / "a.csv", rows)
+    submission = submit_file(database, tmp_path / "a.csv")
+    with database.transaction() as tx:
+        tx.execute(text("UPDATE examples SET source = id"))
+        mix = quality.count_mix(tx, submission.job_id, calibration)
+    assert mix.sources == {OTHER_SOURCES: ROWS}
+    assert len(profile(rows).sources) == MAX_SOURCES + 1
+    assert sum(profile(rows).sources.values()) == ROWS
 
 
 def test_a_command_that_dies_in_between_leaves_nothing_half(database, job):

@@ -11,6 +11,7 @@ from relex.flows.bench import RunBenchmark
 from relex.flows.calibrate import Calibrator
 from relex.flows.checks.machine import ResolveDevice
 from relex.flows.database import Migrate
+from relex.flows.ensemble import VoteCalibrator
 from relex.flows.evaluate import Evaluator
 from relex.flows.quality import TwoSampleTest
 from relex.flows.score import OpenScorer
@@ -29,6 +30,7 @@ PROTOCOLS = {
     lazy.SMOKE_TEST: [SmokeTest],
     lazy.TRAINER: [Trainer, TrainerFactory],
     lazy.TWO_SAMPLE_TEST: [TwoSampleTest],
+    lazy.VOTE_CALIBRATOR: [VoteCalibrator],
 }
 
 LOOKUPS = {"resolve_name", "import_module", "find_spec", "__import__"}
