@@ -41,7 +41,7 @@ from relex.lazy import load_evaluator
 from relex.model.ensemble import Vote
 from relex.settings import Settings
 
-file_options = combine(
+labeled_options = combine(
     click.option(
         "--on", "table", required=True, metavar="FILE", type=TABLE, help="File with a gold label in every row."
     ),
@@ -50,6 +50,10 @@ file_options = combine(
     click.option(
         "--fresh", is_flag=True, help="Score every row again instead of reusing predictions; implies --again."
     ),
+)
+"""Options that say which labeled file is scored, and how."""
+file_options = combine(
+    labeled_options,
     click.option("--out", metavar="DIR", type=FOLDER, help="Also write files to DIR."),
     json_option,
     quiet_option,
@@ -65,9 +69,9 @@ class LabeledFile:
     reading: ReadOptions
     again: bool
     fresh: bool
-    out: Path | None
-    as_json: bool
-    quiet: bool
+    out: Path | None = None
+    as_json: bool = False
+    quiet: bool = False
     exact: bool = False
     named: bool = False
     """Whether another file is read beside it."""

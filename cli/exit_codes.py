@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
     INVALID_INPUT = 3
     UNREACHABLE = 4
     NOT_FOUND = 5
-    ROWS_FAILED = 6
+    ATTENTION = 6
     INTERRUPTED = 130
     TERMINATED = 143
 

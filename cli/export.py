@@ -11,6 +11,8 @@ from rich.console import Console
 from cli.context import open_app, stderr_console
 from cli.exit_codes import ExitCode
 from cli.params import FOLDER, job_argument, parse_selection, quiet_option, selection_options
+from cli.progress import print_lines
+from cli.quality_text import quality_lines
 from relex.db.connection import Database
 from relex.domain.jobs import Progress
 from relex.errors import counted, printable
@@ -61,10 +63,11 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
                 confidence, second_label, margin, flags
     wide        id, pred_label, a column for each label
 
-    probs is in the order of the .labels.json beside it. confidence is the highest probability, margin its distance to
-    the second highest; flags has the code of a row's error, truncated and reused, separated by spaces. JSON Lines have
-    custom_id and, but for a review, probs as an object by label. Parquet needs pyarrow, which the extra `parquet`
-    installs. A workbook has room for 1,048,575 rows.
+    probs is in the order of the .labels.json beside it. confidence is the share of labels that were right among labeled
+    rows with the same highest probability; where the model version is not calibrated, it is that probability. margin is
+    the distance of the two highest probabilities; flags has the code of a row's error, truncated and reused, separated
+    by spaces. JSON Lines have custom_id and, but for a review, probs as an object by label. Parquet needs pyarrow,
+    which the extra `parquet` installs. A workbook has room for 1,048,575 rows.
 
     --label, --min-confidence and --doubtful leave rows out, also those that could not be scored. --doubtful and
     --sort margin put the closest decisions first.
@@ -88,6 +91,7 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
             _export_to_stdout(database, progress.job.id, console, export_options)
             return
         export_to(database, progress.job.id, out, console, export_options)
+        print_lines(quality_lines(job_status(database, progress.job.id).job), console)
     if hint := _next_step(progress, out, export_options):
         console.print(hint)
 

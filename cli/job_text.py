@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
+from cli.quality_text import quality_lines
 from cli.tables import Column, Part, Table, format_time, number, time_heading
 from relex.domain.jobs import JobId, JobState, Progress
 from relex.errors import printable
@@ -77,6 +78,8 @@ def job_data(progress: Progress) -> dict[str, Any]:
         "stalled_workers": progress.stalled_workers,
         "rows_per_second": progress.rows_per_second,
         "seconds_left": progress.seconds_left,
+        "expected": job.expected.to_data() if job.expected else None,
+        "drift": job.drift.to_data() if job.drift else None,
         "reason": job_reason(progress),
         "since": format_iso(progress.since),
         "submitted_at": format_iso(job.created_at),
@@ -128,6 +131,7 @@ def job_parts(progress: Progress) -> list[Part]:
         f"  {job_since(progress)}",
         f"  {job_counts(progress)}",
         shards_table(progress),
+        *(Text.assemble("  ", line) for line in quality_lines(progress.job)),
     ]
 
 

@@ -47,7 +47,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "train": ("cli.train", "Train a model from a recipe and register it."),
         "tune": ("cli.tune", "Tune the settings of a recipe and write the best recipe."),
         "runs": ("cli.jobs", "List the newest training runs."),
-        "models": ("cli.models", "List, promote and import model versions."),
+        "models": ("cli.models", "List, promote, import and calibrate model versions."),
         "evaluate": ("cli.evaluate", "Evaluate a model version on a labeled file."),
         "compare": ("cli.evaluate", "Compare two model versions on a labeled file."),
         "ensemble": ("cli.evaluate", "Combine model versions by voting."),

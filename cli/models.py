@@ -4,13 +4,15 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cli.completion import complete_model
 from cli.context import open_app, stderr_console
+from cli.evaluate import LabeledFile, labeled_options
 from cli.folding import print_message
-from cli.params import FOLDER, TABLE, json_option, read_options
+from cli.params import FOLDER, TABLE, json_option, quiet_option, read_options
 from cli.reading_text import ReadingPrinter
 from cli.run_text import model_data, models_table
 from cli.tables import Part, print_parts
@@ -19,9 +21,10 @@ from relex.domain.versions import ModelVersion
 from relex.errors import printable
 from relex.files.options import ReadOptions
 from relex.files.reading import read_labeled_examples
+from relex.flows.calibrate import calibrate
 from relex.flows.train import ParityCheck
 from relex.hints import jobs as hints
-from relex.lazy import load_parity_check, load_smoke_test
+from relex.lazy import load_calibrator, load_parity_check, load_smoke_test
 from relex.model.folder import classifiers
 from relex.model.parity import read_parity
 from relex.registry import model_versions
@@ -87,6 +90,28 @@ def import_command(source: Path, name: str | None, labeled: Path | None, reading
     with open_app() as (settings, database):
         examine = partial(_examine, load_smoke_test(), load_parity_check(settings.device), examples)
         version = import_folder(database, settings, source, source.resolve().name if name is None else name, examine)
+    click.echo(version)
+
+
+@models_command.command("calibrate", short_help="Measure what a version's probabilities mean.")
+@click.argument("model", metavar="NAME[@N]", shell_complete=complete_model)
+@labeled_options
+@quiet_option
+def calibrate_command(model: str, **options: Any) -> None:
+    """Score a labeled file with the version NAME@N (or the newest called NAME) and learn what its probabilities mean.
+
+    The calibrated version is the next one of its name, with the same weights; it is current if NAME@N was. Its jobs
+    then show a calibrated confidence, an estimate of their quality, and whether their rows have drifted from the
+    labeled ones. A training calibrates its version by itself. The file needs 200 rows that the version was not trained
+    on (docs/how-to/trust.md).
+
+    Example: relex models calibrate large_focal@1 --on data/valid_data.csv
+    """
+    file = LabeledFile(**options)
+    with file.check() as checked, open_app() as (settings, database):
+        (job_id,) = file.score(database, settings, checked, [model])
+        version, words = calibrate(database, settings, load_calibrator(), job_id)
+    file.console.print(words)
     click.echo(version)
 
 

@@ -62,7 +62,7 @@ def _data(example: Example, prediction: Prediction, model: LoadedModel) -> dict[
         "object_entity": _entity(example.object),
         "model": model.name,
         "pred_label": prediction.label,
-        "confidence": confidence(probabilities),
+        "confidence": confidence(probabilities, model.curve),
         "truncated": prediction.truncated,
         "probs": dict(zip(model.labels, probabilities, strict=True)),
     }

@@ -1,17 +1,20 @@
 """Following a job or a training run until it finishes: a live bar on a terminal, elsewhere a line a step."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from cli.exit_codes import ExitCode
 from cli.folding import print_message
 from cli.job_text import format_duration, job_counts, job_reason
+from cli.quality_text import quality_lines
 from cli.run_text import epoch_line, progress_line, promotion_sentence
 from relex.db.connection import Database
+from relex.domain.drift import Drift, Level
 from relex.domain.jobs import JobState, Progress
 from relex.domain.runs import RunState, TrainingRun
 from relex.errors import counted, printable
@@ -144,7 +147,7 @@ def exit_with(ended: Progress | TrainingRun, console: Console, *, shown: bool = 
         if ended.state is not JobState.DONE:
             sys.exit(ExitCode.FAILED)
         if ended.failed:
-            sys.exit(ExitCode.ROWS_FAILED)
+            sys.exit(ExitCode.ATTENTION)
     elif ended.state is RunState.DONE:
         console.print(f"registered as {ended.model}; {promotion_sentence(ended) or hints.current_model()}")
     else:
@@ -153,11 +156,29 @@ def exit_with(ended: Progress | TrainingRun, console: Console, *, shown: bool = 
         sys.exit(ExitCode.FAILED)
 
 
+def exit_if_drifted(drift: Drift | None, limit: Level | None) -> None:
+    """Exit with 6 where rows have drifted as far as `--fail-on-drift` says.
+
+    Raises:
+        SystemExit: they have.
+    """
+    if drift and limit and drift.level.reaches(limit):
+        print_message(f"error: the rows have drifted: {drift.level}, and --fail-on-drift is {limit}")
+        sys.exit(ExitCode.ATTENTION)
+
+
+def print_lines(lines: Iterable[Text], console: Console) -> None:
+    """Print lines whose colors matter and whose length does not."""
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
 def print_end(progress: Progress, console: Console) -> None:
     """Print how a job ended, and why it did not succeed."""
     job = progress.job
     rows = f"{progress.done:,} of {counted(job.total, 'row')}"
     console.print(f"{job.id} {progress.state}: {rows} in {format_duration(progress.seconds)}")
+    print_lines(quality_lines(job), console)
     if progress.state is not JobState.DONE:
         reason = printable(job_reason(progress) or str(progress.state))
         left = f"; {progress.retry_hint}" if progress.unscored else ""

@@ -161,6 +161,7 @@ def model_data(version: ModelVersion) -> dict[str, Any]:
         "run": version.run_id,
         "registered_at": format_iso(version.created_at),
         "note": version.note,
+        "calibrated": version.calibrated,
         "scores": [
             {
                 "sha256": each.data_sha256,
@@ -186,6 +187,7 @@ def models_table(versions: Sequence[ModelVersion]) -> Table:
     columns = (
         Column("model", min_width=20),
         Column("current", rank=0),
+        Column("calibrated", rank=4),
         Column(time_heading("registered"), rank=3),
         number("micro-F1"),
         number("AUPRC"),
@@ -200,11 +202,12 @@ def _version_rows(version: ModelVersion) -> Iterator[tuple[Cell, ...]]:
     name: tuple[Cell, ...] = (
         Text(str(version), "bold"),
         Text("current" if version.current else "", "green"),
+        "yes" if version.calibrated else "",
         format_time(version.created_at),
     )
     for scores in sorted_scores(version):
         yield *name, *_score_cells(scores)
-        name = ("", "", "")
+        name = ("", "", "", "")
     if not version.scores:
         yield *name, "", "", "", "", ""
 

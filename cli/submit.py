@@ -25,9 +25,11 @@ from cli.params import (
     quiet_option,
     read_options,
 )
-from cli.progress import exit_with, follow_job, print_end
+from cli.progress import exit_if_drifted, exit_with, follow_job, print_end, print_lines
+from cli.quality_text import drift_lines
 from cli.reading_text import ReadingPrinter
 from relex.db.connection import Database
+from relex.domain.drift import Drift, Level
 from relex.domain.jobs import JobState
 from relex.errors import InvalidCsv, counted, printable
 from relex.files.atomic import require_writable
@@ -54,6 +56,11 @@ MAX_STEM = 80
 @click.option("--exact", is_flag=True, help="Score in fp32 even if the model passed the 16-bit parity check.")
 @click.option("--priority", metavar="N", type=PRIORITY, help="Priority; higher ones are scored first.  [default: 0]")
 @budget_option
+@click.option(
+    "--fail-on-drift",
+    type=click.Choice([Level.SOME.value, Level.LARGE.value]),
+    help="Exit with 6 if the rows have drifted this far; they are scored all the same.",
+)
 @follow_option
 @click.option(
     "--export",
@@ -84,7 +91,8 @@ def submit_command(
 
     Example: relex submit data/test_data.csv --follow --export outputs/
     """
-    console, submit_options = stderr_console(quiet=quiet), SubmitOptions(**options)
+    limit = Level(drift) if (drift := options.pop("fail_on_drift")) else None
+    console, submit_options = stderr_console(quiet=quiet), SubmitOptions(**options, needs_calibration=bool(limit))
     if out:
         require_writable(out)
     with open_inputs(_expanded(tables), reading) as files:
@@ -96,9 +104,13 @@ def submit_command(
                 submissions = submit(database, checked, submit_options, settings.shard_rows, printer.check)
             _print_jobs(files, submissions, printer, settings, as_json=as_json)
             if follow or out:
-                _finish(settings, database, submissions, out, console)
-            elif not as_json:
-                _print_next_step(submissions[-1], console)
+                drifts = _finish(settings, database, submissions, out, console)
+            else:
+                drifts = [each.drift for each in submissions]
+                if not as_json:
+                    _print_next_step(submissions[-1], console)
+    for drift in drifts:
+        exit_if_drifted(drift, limit)
 
 
 def _print_jobs(
@@ -113,6 +125,8 @@ def _print_jobs(
     for file, submission in zip(files, submissions, strict=True):
         printer.print(file, submission.total + submission.rejected, submission.notes)
         _print_submission(submission, settings, printer.console)
+        if submission.drift:
+            print_lines(drift_lines(submission.drift), printer.console)
     # For existing jobs too: their workers may be dead.
     notify_scorers(settings, max(sum(each.shards for each in submissions), 1), printer.console)
     for file, submission in zip(files, submissions, strict=True):
@@ -131,8 +145,12 @@ def _expanded(tables: Sequence[Path]) -> list[Path]:
 
 def _finish(
     settings: Settings, database: Database, submissions: Sequence[Submission], out: Path | None, console: Console
-) -> None:
-    """Follow the jobs, export them if requested, and exit accordingly: as the first that did not succeed."""
+) -> list[Drift | None]:
+    """Follow the jobs, export them if requested, and exit as the first that did not succeed.
+
+    Returns:
+        The drift of each job, where all succeeded.
+    """
     ended = []
     for submission in submissions:
         progress = follow_job(settings, database, submission.job_id, console)
@@ -142,6 +160,7 @@ def _finish(
         ended.append(progress)
     for progress in ended:
         exit_with(progress, console, shown=True)
+    return [progress.job.drift for progress in ended]
 
 
 class _CheckPrinter(ReadingPrinter):
@@ -206,4 +225,5 @@ def _data(submission: Submission, file: InputFile) -> dict[str, Any]:
         "total": submission.total,
         "rejected": submission.rejected,
         "sha256": file.sha256,
+        "drift": submission.drift.to_data() if submission.drift else None,
     }

@@ -268,7 +268,7 @@ class Model:
         if len(examples) != len(frame):
             raise InvalidInput(f"{FRAME}: {counted(len(frame) - len(examples), 'row')} without any content")
         scored = zip(examples, self._loaded.predict(examples), strict=True)
-        results = [result_of(example.id, result, self.labels) for example, result in scored]
+        results = [result_of(example.id, result, self.labels, self._loaded.curve) for example, result in scored]
         predicted = to_frame(columns_of(Layout(layout), self.labels), results).set_index(frame.index)
         return predicted if layout == "wide" else frame.assign(**predicted)
 

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from relex.flows.bench import RunBenchmark
+    from relex.flows.calibrate import Calibrator
     from relex.flows.checks.machine import ResolveDevice
     from relex.flows.database import Migrate
+    from relex.flows.ensemble import VoteCalibrator
     from relex.flows.evaluate import Evaluator
+    from relex.flows.quality import TwoSampleTest
     from relex.flows.score import OpenScorer
     from relex.flows.train import ParityCheck, Trainer, TrainerFactory
     from relex.registry.importing import SmokeTest
 
 BENCHMARK = "relex.benchmark.benchmark:run_benchmark"
+CALIBRATOR = "relex.evaluation.calibration:calibrate_predictions"
 DEVICE = "relex.model.devices:resolve_device"
 EVALUATOR = "relex.evaluation.evaluator"
 MIGRATE = "relex.db.migrate:upgrade"
@@ -25,6 +29,8 @@ PARITY_CHECK = "relex.registry.parity_check:check_parity"
 SCORER = "relex.inference.ensemble:open_scorer"
 """Default of the setting `scorer`."""
 SMOKE_TEST = "relex.registry.smoke_test:run_smoke_test"
+TWO_SAMPLE_TEST = "relex.evaluation.two_sample:two_sample_auc"
+VOTE_CALIBRATOR = "relex.evaluation.calibration:calibrate_vote"
 TRAINER = "relex.training.launcher:DistributedLauncher"
 
 
@@ -32,6 +38,12 @@ def load_benchmark() -> "RunBenchmark":
     """Import the benchmark, and torch with it."""
     benchmark: RunBenchmark = resolve_name(BENCHMARK)
     return benchmark
+
+
+def load_calibrator() -> "Calibrator":
+    """Import the fitting of calibrations, and numpy, scipy and scikit-learn with it."""
+    calibrator: Calibrator = resolve_name(CALIBRATOR)
+    return calibrator
 
 
 def load_device_resolver() -> "ResolveDevice":
@@ -73,3 +85,15 @@ def load_trainer(device: str) -> "Trainer":
     """Import the trainer for a device (RELEX_DEVICE); its processes import torch."""
     factory: TrainerFactory = resolve_name(TRAINER)
     return factory(device)
+
+
+def load_vote_calibrator() -> "VoteCalibrator":
+    """Import the fitting of calibrations for ensembles, as `load_calibrator` does."""
+    calibrator: VoteCalibrator = resolve_name(VOTE_CALIBRATOR)
+    return calibrator
+
+
+def load_two_sample_test() -> "TwoSampleTest":
+    """Import the two-sample test, and scikit-learn with it."""
+    test: TwoSampleTest = resolve_name(TWO_SAMPLE_TEST)
+    return test

@@ -78,7 +78,7 @@ def retry(tx: Transaction, job: Job, *, rows: bool, max_failed: int | None) -> N
     if rows:
         tx.execute(SPLIT_OFF_ERRORS, {"job_id": job.id})
         tx.execute(DELETE_ERRORS, {"job_id": job.id})
-    _set(tx, job, finished_at=None, cancelled_at=None, paused_at=None, error=None, max_failed=max_failed)
+    _set(tx, job, finished_at=None, cancelled_at=None, paused_at=None, error=None, expected=None, max_failed=max_failed)
     close_if_ended(tx, job.id)  # at once, if only the error budget had failed it
 
 

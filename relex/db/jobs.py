@@ -9,7 +9,9 @@ from relex.db import leases
 from relex.db.connection import Transaction
 from relex.db.ids import find_id, new_id
 from relex.db.tables import jobs
+from relex.domain.drift import Drift
 from relex.domain.jobs import Job, JobId, NewJob, Progress
+from relex.domain.quality import Expected
 from relex.errors import JobNotFound, RelexError
 
 # The times of the shards show when workers worked on the job. Each claim of a shard replaces the time of the previous
@@ -260,4 +262,6 @@ def _select() -> Select[tuple[object, ...]]:
 
 
 def _job(row: Row[tuple[object, ...]]) -> Job:
-    return Job(**row._asdict())
+    values = row._asdict()
+    drift, expected = values.pop("drift"), values.pop("expected")
+    return Job(**values, drift=drift and Drift.from_data(drift), expected=expected and Expected.from_data(expected))

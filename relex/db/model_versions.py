@@ -1,5 +1,6 @@
 """Model versions: register, find and promote them. Postgres ensures that at most one is current."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
@@ -7,6 +8,7 @@ from sqlalchemy import Row, func, insert, null, select, text, update
 
 from relex.db.connection import Transaction
 from relex.db.tables import model_versions
+from relex.domain.calibration import Calibration, Curve, curve_of
 from relex.domain.runs import RunId
 from relex.domain.versions import FP32, ModelVersion, Scores, TrainingFile
 from relex.errors import ModelNotFound, did_you_mean, quoted
@@ -16,6 +18,11 @@ from relex.hints import jobs as hints
 LOCK = text("LOCK TABLE model_versions IN SHARE ROW EXCLUSIVE MODE")
 
 table = model_versions
+# A calibration has hundreds of kilobytes: it is read only where it is needed.
+COLUMNS = (
+    *(column for column in table.c if column is not table.c.calibration),
+    table.c.calibration.is_not(None).label("calibrated"),
+)
 
 
 def register(  # noqa: PLR0913 - the columns of a version's row, in one call
@@ -28,6 +35,7 @@ def register(  # noqa: PLR0913 - the columns of a version's row, in one call
     *,
     note: str | None = None,
     trained_on: Sequence[TrainingFile] | None = None,
+    calibration: Calibration | None = None,
 ) -> ModelVersion:
     """Register a checkpoint under the next number of its name.
 
@@ -35,7 +43,7 @@ def register(  # noqa: PLR0913 - the columns of a version's row, in one call
     files, a note, and its training files if they are not recorded yet.
     """
     tx.execute(LOCK)
-    row = tx.execute(select(table).where(table.c.name == name).where(table.c.digests == dict(digests))).first()
+    row = tx.execute(select(*COLUMNS).where(table.c.name == name).where(table.c.digests == dict(digests))).first()
     if row is not None:
         version = _version(row)
         for each in scores:
@@ -56,9 +64,10 @@ def register(  # noqa: PLR0913 - the columns of a version's row, in one call
         "run_id": run_id,
         "note": note,
         "trained_on": null() if trained_on is None else _files(trained_on),
+        "calibration": None if calibration is None else json.loads(calibration.to_json()),
         "created_at": func.now(),
     }
-    return _version(tx.execute(insert(table).values(values).returning(*table.c)).one())
+    return _version(tx.execute(insert(table).values(values).returning(*COLUMNS)).one())
 
 
 def promote(tx: Transaction, version: ModelVersion) -> None:
@@ -94,7 +103,7 @@ def add_scores(tx: Transaction, version: ModelVersion, scores: Scores) -> None:
 
 def current(tx: Transaction) -> ModelVersion | None:
     """Return the current version, to which new jobs are pinned; None if there is none."""
-    row = tx.execute(select(table).where(table.c.current)).one_or_none()
+    row = tx.execute(select(*COLUMNS).where(table.c.current)).one_or_none()
     return None if row is None else _version(row)
 
 
@@ -105,7 +114,7 @@ def find(tx: Transaction, model_ref: str) -> ModelVersion:
         ModelNotFound: no version has this name; the message suggests the closest one.
     """
     matches = (table.c.model == model_ref) | (table.c.name == model_ref)
-    row = tx.execute(select(table).where(matches).order_by(table.c.number.desc()).limit(1)).first()
+    row = tx.execute(select(*COLUMNS).where(matches).order_by(table.c.number.desc()).limit(1)).first()
     if row is None:
         hint = did_you_mean(model_ref, tx.scalars(select(table.c.model)).all())
         raise ModelNotFound(f"no model version called {quoted(model_ref)}{hint}; {hints.list_models()}")
@@ -114,7 +123,19 @@ def find(tx: Transaction, model_ref: str) -> ModelVersion:
 
 def every(tx: Transaction) -> list[ModelVersion]:
     """Return all versions, newest first."""
-    return [_version(row) for row in tx.execute(select(table).order_by(table.c.created_at.desc()))]
+    return [_version(row) for row in tx.execute(select(*COLUMNS).order_by(table.c.created_at.desc()))]
+
+
+def calibration_of(tx: Transaction, model: str) -> Calibration | None:
+    """Return the calibration of the version `name@number`; None if it has none, or there is no such version."""
+    data = tx.scalar(select(table.c.calibration).where(table.c.model == model))
+    return None if data is None else Calibration.from_data(data)
+
+
+def confidence_curve(tx: Transaction, model: str) -> Curve | None:
+    """Return the curve that calibrates the confidence of the version `name@number`; None if it has none."""
+    data = tx.scalar(select(table.c.calibration["confidence"]).where(table.c.model == model))
+    return None if data is None else curve_of(data)
 
 
 def _files(trained_on: Sequence[TrainingFile] | None) -> list[dict[str, object]] | None:
@@ -135,4 +156,5 @@ def _version(row: Row[tuple[object, ...]]) -> ModelVersion:
         run_id=values["run_id"],
         note=values["note"],
         trained_on=None if files is None else tuple(TrainingFile(**each) for each in files),
+        calibrated=values["calibrated"],
     )

@@ -15,8 +15,9 @@ from sqlalchemy import select
 from relex.db.connection import Transaction, driver
 from relex.db.inputs import InputColumns
 from relex.db.tables import examples, row_errors
+from relex.domain.calibration import Curve
 from relex.domain.jobs import JobId
-from relex.domain.results import ALL_RESULTS, Result, Selection, flags, minimum_probability
+from relex.domain.results import ALL_RESULTS, Result, Selection, flags
 
 QUERY = sql.SQL("SELECT {columns} FROM {tables} WHERE job_id = {job} AND {conditions} ORDER BY {order} LIMIT {limit}")
 SCORED = sql.SQL("predictions JOIN examples USING (job_id, row_no)")
@@ -59,7 +60,7 @@ def copy_csv(
         tx: a transaction.
         job_id: the job.
         labels: the order of the probabilities, which a selection needs.
-        selection: which predictions, in which order.
+        selection: which predictions, in which order; of its minimum confidence only `min_probability` counts.
     """
     query = _Query(job_id, labels, selection)
     columns, order = sql.SQL("row_no, {}").format(PREDICTION), sql.SQL("row_no")
@@ -83,12 +84,17 @@ def read_predictions(
 
 
 def read_results(
-    tx: Transaction, job_id: JobId, labels: Sequence[str], inputs: InputColumns, selection: Selection = ALL_RESULTS
+    tx: Transaction,
+    job_id: JobId,
+    labels: Sequence[str],
+    inputs: InputColumns,
+    selection: Selection = ALL_RESULTS,
+    curve: Curve | None = None,
 ) -> Generator[Result]:
     """Yield the results of a job with the cells of its input, the runner-up and the flags.
 
-    A selection that filters leaves out the rows that could not be scored. The other arguments are those of
-    :func:`copy_csv`.
+    A selection that filters leaves out the rows that could not be scored. `curve` calibrates the confidence. The other
+    arguments are those of :func:`copy_csv`.
     """
     query = _Query(job_id, labels, selection, for_review=True)
     columns = [inputs.select, PREDICTION, REVIEW.format(margin=query.margin)]
@@ -99,7 +105,7 @@ def read_results(
             id_, label, probabilities, second_label, margin, code, truncated, reused = row[width:]
             marks = flags(error_code=code, truncated=truncated, reused=reused)
             cells = inputs.cells(row[:width])
-            yield Result(id_, cells, label, tuple(probabilities or ()), second_label, margin, marks)
+            yield Result(id_, cells, label, tuple(probabilities or ()), second_label, margin, marks, curve)
 
 
 def count_predictions(tx: Transaction, job_id: JobId, labels: Sequence[str], selection: Selection) -> int:
@@ -163,9 +169,9 @@ class _Query:
         yield self._rows
         if selection.labels:
             yield sql.SQL("predictions.label = ANY({})").format(sql.Literal(list(selection.labels)))
-        if selection.min_confidence is not None:
+        if selection.min_probability is not None:
             # Compared as a real: the text 0.9 of a stored number means the number that was stored for it.
-            least = sql.Literal(minimum_probability(selection.min_confidence))
+            least = sql.Literal(selection.min_probability)
             yield sql.SQL("{} >= {}::real").format(self._highest, least)
 
 

@@ -79,6 +79,7 @@ model_versions = Table(
     Column("run_id", Text, ForeignKey("runs.id")),
     Column("note", Text),
     Column("trained_on", JSONB),
+    Column("calibration", JSONB(none_as_null=True)),
     _timestamp("created_at", nullable=False),
     UniqueConstraint("name", "number"),
 )
@@ -100,6 +101,8 @@ jobs = Table(
     Column("fresh", Boolean, nullable=False),
     Column("max_failed", Integer),
     Column("error", Text),
+    Column("drift", JSONB(none_as_null=True)),
+    Column("expected", JSONB(none_as_null=True)),
     _timestamp("created_at", nullable=False),
     _timestamp("served_at"),
     _timestamp("paused_at"),

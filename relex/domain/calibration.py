@@ -5,6 +5,7 @@ the workers' flows can use it.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -47,12 +48,11 @@ class Curve:
 
     def __call__(self, probability: float) -> float:
         """Return the curve's value at a probability."""
-        if probability <= self.knots[0]:
-            return self.values[0]
-        for (left, right), (low, high) in zip(pairwise(self.knots), pairwise(self.values), strict=True):
-            if probability <= right:
-                return low + (high - low) * (probability - left) / (right - left)
-        return self.values[-1]
+        index = bisect_left(self.knots, probability)
+        if index in (0, len(self.knots)):
+            return self.values[min(index, len(self.knots) - 1)]
+        (left, right), (low, high) = self.knots[index - 1 : index + 1], self.values[index - 1 : index + 1]
+        return low + (high - low) * (probability - left) / (right - left)
 
     def lowest_with(self, value: float) -> float:
         """Return the lowest probability whose value is at least this one; infinity if there is none."""
@@ -97,6 +97,7 @@ class Profile:
     rows: int
     type_pairs: Mapping[str, int]
     sources: Mapping[str, int]
+    """The most common ones; `mix.OTHER_SOURCES` are the rest."""
     lengths: Mapping[str, int]
     """By the names of `mix.length`."""
     labels: Mapping[str, int]
@@ -156,24 +157,54 @@ class Calibration:
         """
         try:
             return cls.from_data(json.loads(text))
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
-            raise BadCheckpoint(f"{where}: not a calibration that this relex can read: {exc}") from exc
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+            raise BadCheckpoint(f"{where}: not a calibration that this relex can read: {exc}; restore it") from exc
 
     @classmethod
     def from_data(cls, content: Mapping[str, Any]) -> "Calibration":
-        """Read a calibration from plain data."""
+        """Read a calibration from plain data; raises ValueError or the like where it is none."""
         rest = dict(content)
         if rest.pop("format", None) != FORMAT:
             raise ValueError(f"its format is not {FORMAT}")
         for name in ("confidence", "relation", "no_relation"):
-            rest[name] = _curve(rest[name])
+            rest[name] = curve_of(rest[name])
         for name in ("trained", "validated"):
             rest[name] = Profile(**rest[name])
         rest["validation"] = ValidationRows(**{name: tuple(values) for name, values in rest["validation"].items()})
-        return cls(**rest)
+        calibration = cls(**rest)
+        _check(calibration)
+        return calibration
 
 
-def _curve(content: Mapping[str, Any]) -> Curve:
+def _check(calibration: Calibration) -> None:
+    """Check what a file claims: it may come from elsewhere, and its numbers decide what is said of every job."""
+    for curve in (calibration.confidence, calibration.relation, calibration.no_relation):
+        parts = (curve.knots, curve.values, *curve.replicates)
+        distinct = all(left < right for left, right in pairwise(curve.knots))
+        if not (distinct and {len(each) for each in parts} == {len(curve.knots) or 1} and all(map(_are_shares, parts))):
+            raise ValueError("a curve has no place from 0 to 1 for each of its knots")
+        if list(curve.values) != sorted(curve.values):
+            raise ValueError("a curve falls")
+    rows, scores = calibration.validation, (calibration.accuracy / SCALE, calibration.micro_f1 / SCALE)
+    if len({len(rows.confidence), len(rows.right), len(rows.category)}) > 1:
+        raise ValueError("its validation rows have parts of different lengths")
+    if not (_are_shares(rows.confidence) and _are_shares(scores)):
+        raise ValueError("a confidence or a score is out of its range")
+    if not all(each in range(len(rows.categories)) for each in rows.category):
+        raise ValueError("a category is not in its list")
+    for profile in (calibration.trained, calibration.validated):
+        counts = (profile.type_pairs, profile.sources, profile.lengths, profile.labels, profile.predicted)
+        if not all(isinstance(each, int) and each >= 0 for part in counts for each in (profile.rows, *part.values())):
+            raise ValueError("a count of its profile is no number")
+
+
+def _are_shares(values: Sequence[float]) -> bool:
+    """Return whether all are numbers from 0 to 1; NaN is none."""
+    return all(isinstance(each, int | float) and 0 <= each <= 1 for each in values)
+
+
+def curve_of(content: Mapping[str, Any]) -> Curve:
+    """Read a curve from plain data."""
     return Curve(
         tuple(content["knots"]), tuple(content["values"]), tuple(tuple(values) for values in content["replicates"])
     )

@@ -12,6 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NewType
 
+from relex.domain.drift import Drift
+from relex.domain.quality import Expected
 from relex.errors import InvalidInput
 from relex.hints import jobs as hints
 
@@ -119,6 +121,10 @@ class Job:
     """Maximum number of row errors before the job fails early; None for no limit."""
     error: str | None = None
     """Reason of an early failure."""
+    drift: Drift | None = None
+    """How far its rows differ from those that its model version was validated on; None without a calibration."""
+    expected: Expected | None = None
+    """Scores that its predictions may have, once it is done; None without a calibration."""
     paused_at: datetime | None = None
     cancelled_at: datetime | None = None
     finished_at: datetime | None = None

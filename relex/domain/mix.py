@@ -16,9 +16,14 @@ def type_pair(example: Example) -> str:
     return f"{example.subject.type}-{example.object.type}"
 
 
+NO_SOURCE = "no source"
+OTHER_SOURCES = "other sources"
+"""All sources but the most common ones of a profile: a column may name another one in every row."""
+
+
 def source(example: Example) -> str:
     """Return the source of the sentence as the file names it."""
-    return example.source or "no source"
+    return example.source or NO_SOURCE
 
 
 def type_pair_and_source(example: Example) -> str:

@@ -1,26 +1,34 @@
 """Results of a job as a person or a program asks for them: which rows, in which order, and what is known of each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from relex.domain.calibration import Curve
 from relex.domain.examples import RowError, RowResult
 
 TRUNCATED, REUSED = "truncated", "reused"
 """Flags of a result; a row without a prediction has the code of its error as a flag."""
 
 
-def confidence(probabilities: Sequence[float]) -> float:
-    """Return how far a prediction may be believed, from 0 to 1: today its highest probability.
+DIGITS = 5
+"""Decimal places of a calibrated confidence; its curve has no more."""
 
-    Whatever shows a confidence calls this function. It may only rise with the highest probability, because Postgres
-    filters by that: see :func:`minimum_probability`.
+
+def confidence(probabilities: Sequence[float], curve: Curve | None = None) -> float:
+    """Return how far a prediction may be believed, from 0 to 1.
+
+    That is the share of the validation rows of this highest probability whose label is right, as the curve of the
+    model version says; without a curve it is the highest probability itself. Whatever shows a confidence calls this
+    function. It only rises with the highest probability, because Postgres filters by that: see
+    :func:`minimum_probability`.
     """
-    return max(probabilities)
+    highest = max(probabilities)
+    return highest if curve is None else round(curve(highest), DIGITS)
 
 
-def minimum_probability(minimum_confidence: float) -> float:
+def minimum_probability(minimum_confidence: float, curve: Curve | None = None) -> float:
     """Return the highest probability that a prediction of this :func:`confidence` has at least."""
-    return minimum_confidence
+    return minimum_confidence if curve is None else curve.lowest_with(minimum_confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +43,19 @@ class Selection:
     """Whether the smallest margin comes first; results without a prediction come last."""
     limit: int | None = None
     """Number of results to keep, the first in this order."""
+    min_probability: float | None = None
+    """Minimum of the highest probability to keep, which is what Postgres filters by: see :meth:`with_curve`."""
 
     @property
     def filters(self) -> bool:
         """Whether results may be left out; those without a prediction then are."""
-        return bool(self.labels) or self.min_confidence is not None or self.limit is not None
+        return bool(self.labels) or (self.min_confidence, self.limit, self.min_probability) != (None, None, None)
+
+    def with_curve(self, curve: Curve | None) -> "Selection":
+        """Return the selection with its minimum confidence as a minimum of the highest probability."""
+        if self.min_confidence is None:
+            return self
+        return replace(self, min_probability=minimum_probability(self.min_confidence, curve))
 
 
 ALL_RESULTS = Selection()
@@ -62,11 +78,13 @@ class Result:
     """Highest probability less the second highest: a small one is a close decision."""
     flags: tuple[str, ...] = ()
     """What a reader should know: the code of the error, `truncated`, `reused`."""
+    curve: Curve | None = None
+    """Calibrates the confidence, where the model version is calibrated."""
 
     @property
     def confidence(self) -> float | None:
         """The :func:`confidence` of the prediction, if there is one."""
-        return confidence(self.probabilities) if self.probabilities else None
+        return confidence(self.probabilities, self.curve) if self.probabilities else None
 
 
 def flags(*, error_code: str | None = None, truncated: bool = False, reused: bool = False) -> tuple[str, ...]:
@@ -75,7 +93,7 @@ def flags(*, error_code: str | None = None, truncated: bool = False, reused: boo
     return tuple(mark for mark in marks if mark)
 
 
-def result_of(id_: str, result: RowResult, labels: Sequence[str]) -> Result:
+def result_of(id_: str, result: RowResult, labels: Sequence[str], curve: Curve | None = None) -> Result:
     """Return the result of a scorer with its runner-up; `labels` is the order of the probabilities."""
     if isinstance(result, RowError):
         return Result(id_, flags=flags(error_code=result.code))
@@ -89,4 +107,5 @@ def result_of(id_: str, result: RowResult, labels: Sequence[str]) -> Result:
         second_label=labels[second],
         margin=probabilities[best] - probabilities[second],
         flags=flags(truncated=result.truncated),
+        curve=curve,
     )

@@ -58,6 +58,8 @@ class ModelVersion:
     """What the user should know before using it, such as that it is worse than one of its members."""
     trained_on: tuple[TrainingFile, ...] | None = None
     """Training files; None if unknown, as for imported checkpoints and those of earlier versions."""
+    calibrated: bool = False
+    """Whether it has a calibration, without which nothing is said about how far its predictions may be believed."""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.number}"

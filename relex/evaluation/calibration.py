@@ -8,21 +8,28 @@ as average thresholded confidence (Garg et al. 2022) with regression in place of
 import base64
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from relex.domain.calibration import MAX_KNOTS, Bucket, Calibration, Curve, Profile, ScoredRows, ValidationRows
-from relex.domain.examples import Example
-from relex.domain.mix import length, source, type_pair, type_pair_and_source
+from relex.domain.examples import Example, Prediction
+from relex.domain.mix import OTHER_SOURCES, length, source, type_pair, type_pair_and_source
+from relex.errors import InvalidInput
+from relex.evaluation.calibration_card import MIN_ROWS
 from relex.evaluation.metrics import Probabilities, micro_f1
+from relex.evaluation.voting import stacked, vote
 from relex.labels import NO_RELATION
+from relex.model.ensemble import Vote
 
 REPLICATES = 50
 """Number of bootstrap resamples on which each curve is fitted again."""
 SAMPLE_ROWS = 500
 """Maximum number of validation rows whose probabilities are kept for the two-sample test."""
+MAX_SOURCES = 50
+"""Maximum number of sources that a profile names."""
 DIGITS = 5
 """Decimal places of everything that is kept."""
 
@@ -69,6 +76,69 @@ def fit_calibration(  # noqa: PLR0913 - keyword-friendly facts of one model and 
         validated=profile(examples, predicted.tolist()),
         sample=_sample(probabilities, seed),
     )
+
+
+def calibrated(
+    examples: Sequence[Example],
+    probabilities: Probabilities,
+    labels: Sequence[str],
+    train: Sequence[Example],
+    data_sha256: str,
+    *,
+    out_of_fold: bool = False,
+) -> Calibration | None:
+    """Fit a calibration as `fit_calibration` does; None if the rows are fewer than `MIN_ROWS`."""
+    if len(examples) < MIN_ROWS:
+        return None
+    return fit_calibration(examples, probabilities, labels, train, data_sha256, out_of_fold=out_of_fold)
+
+
+def calibrate_predictions(
+    examples: Sequence[Example],
+    predictions: Sequence[Prediction],
+    labels: Sequence[str],
+    data_sha256: str,
+    trained: Profile | None,
+) -> Calibration:
+    """Fit a calibration from stored predictions, one for each example in their order.
+
+    Args:
+        examples: labeled rows that the model was not trained on.
+        predictions: its predictions for them.
+        labels: the labels in the order of the probabilities.
+        data_sha256: digest of the file of the labeled rows.
+        trained: the profile of its training rows, if it is known.
+
+    Raises:
+        InvalidInput: the rows are fewer than `MIN_ROWS`.
+    """
+    if len(examples) < MIN_ROWS:
+        raise InvalidInput(f"a calibration needs {MIN_ROWS} labeled rows, and the file has {len(examples):,}")
+    probabilities = np.array([each.probabilities for each in predictions])
+    calibration = fit_calibration(examples, probabilities, labels, [], data_sha256)
+    return replace(calibration, trained=trained) if trained else calibration
+
+
+def calibrate_vote(
+    examples: Sequence[Example],
+    members: Sequence[tuple[Sequence[Prediction], Sequence[str]]],
+    how: Vote,
+    weights: Sequence[float] | None,
+    data_sha256: str,
+) -> Calibration | None:
+    """Fit a calibration of an ensemble from the predictions of its members; None if the rows are fewer than `MIN_ROWS`.
+
+    Args:
+        examples: labeled rows that no member was trained on.
+        members: the predictions of each member, one for each example, and the order of its labels.
+        how: the kind of vote.
+        weights: the weight of each member, for the weighted vote.
+        data_sha256: digest of the file of the labeled rows.
+    """
+    labels = members[0][1]
+    arrays = [(np.array([each.probabilities for each in predictions]), order) for predictions, order in members]
+    probabilities = vote(stacked(arrays, labels), how, None if weights is None else np.array(weights))
+    return calibrated(examples, probabilities, labels, [], data_sha256)
 
 
 def fit_curve(probability: Values, right: NDArray[np.bool_], seed: int = 0) -> Curve:
@@ -132,11 +202,18 @@ def profile(examples: Sequence[Example], predicted: Sequence[str] = ()) -> Profi
     return Profile(
         rows=len(examples),
         type_pairs=dict(Counter(map(type_pair, examples)).most_common()),
-        sources=dict(Counter(map(source, examples)).most_common()),
+        sources=_common(Counter(map(source, examples))),
         lengths=dict(Counter(length(len(example.sentence)) for example in examples).most_common()),
         labels=dict(Counter(str(example.label) for example in examples).most_common()),
         predicted=dict(Counter(predicted).most_common()),
     )
+
+
+def _common(sources: Counter[str]) -> dict[str, int]:
+    """Return the most common sources and the sum of all others."""
+    common = dict(sources.most_common(MAX_SOURCES))
+    rest = sources.total() - sum(common.values())
+    return common | ({OTHER_SOURCES: rest} if rest else {})
 
 
 def _rows(examples: Sequence[Example], confidence: Values, right: NDArray[np.bool_]) -> ValidationRows:

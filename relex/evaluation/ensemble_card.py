@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from relex.domain.calibration import Calibration
 from relex.errors import counted
+from relex.evaluation.calibration_card import calibration_text
 from relex.evaluation.reports import EnsembleReport, Headline
 
 
@@ -29,6 +31,8 @@ class EnsembleFacts:
     """Further scores on the same file, x100, each with its description."""
     training: Mapping[str, Any] | None = None
     """Facts about the training, where the members were trained for this ensemble."""
+    calibration: Calibration | None = None
+    """What the probabilities of the vote meant on the labeled file; None if that was not measured."""
 
 
 def metrics_json(facts: EnsembleFacts) -> str:
@@ -78,6 +82,7 @@ def ensemble_card(facts: EnsembleFacts) -> str:
         + "\n".join([*members, *votes])
         + "".join(f"\n\n{words} (this vote): {score:.2f}" for words, score in facts.further_scores)
         + "\n\nThe weighted vote is evaluated on each half of the rows with weights that were fitted on the other.\n\n"
+        f"## Calibration\n\n{calibration_text(facts.calibration, facts.file_name)}\n\n"
         f"## To repeat it\n\n```\n{facts.made_by}\n```\n\n## License\n\n{facts.license}\n"
     )
 

@@ -8,24 +8,52 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from relex.db import model_versions as table
 from relex.db.connection import Database
+from relex.domain.calibration import Calibration
+from relex.domain.examples import Example
 from relex.domain.versions import FP32, MODEL_NAME, ModelVersion, Scores, TrainingFile
 from relex.errors import InvalidInput
 from relex.evaluation.ensemble_card import EnsembleFacts, ensemble_card, metrics_json
 from relex.evaluation.reports import EnsembleReport
 from relex.files.atomic import new_files, write_json
-from relex.flows.evaluate import Evaluator, Scored, complete, precision_of, remember, scores_of, seen_in
+from relex.flows.evaluate import (
+    Evaluator,
+    LabeledPredictions,
+    Scored,
+    complete,
+    precision_of,
+    remember,
+    scores_of,
+    seen_in,
+)
 from relex.flows.training_overlap import SeenRows
 from relex.hints import jobs as hints
+from relex.lazy import load_vote_calibrator
+from relex.model.calibration import write_calibration
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
 from relex.model.folder import METRICS, MODEL_CARD
 from relex.registry import model_versions
 from relex.registry.promotion import Candidate, Decision, evaluate_rival, promote_if_better
 from relex.registry.workspace import staging_folder
 from relex.settings import Settings
+
+
+class VoteCalibrator(Protocol):
+    """A way to learn what the probabilities of a vote mean."""
+
+    def __call__(
+        self,
+        examples: Sequence[Example],
+        members: Sequence[LabeledPredictions],
+        how: Vote,
+        weights: Sequence[float] | None,
+        data_sha256: str,
+        /,
+    ) -> Calibration | None:
+        """Fit a calibration from the predictions of the members; None if the examples are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +133,13 @@ def register(
     with database.transaction() as tx:
         versions = [table.find(tx, member) for member in ensemble.ensemble_report.members]
     checkpoints = [model_versions.checkpoint_folder(settings, version) for version in versions]
-    config = EnsembleConfig(
-        vote=vote, members=ensemble.ensemble_report.members, weights=ensemble.ensemble_report.scores_of(vote).weights
-    )
+    weights = ensemble.ensemble_report.scores_of(vote).weights
+    config = EnsembleConfig(vote=vote, members=ensemble.ensemble_report.members, weights=weights)
+    calibration = _calibration(ensemble, vote, weights)
     with staging_folder(settings, name) as checkpoint:
-        write_ensemble(checkpoint, checkpoints, config, _texts(ensemble, vote, name))
+        write_ensemble(checkpoint, checkpoints, config, _texts(ensemble, vote, name, calibration))
+        if calibration:
+            write_calibration(checkpoint, calibration)
         facts = replace(model_versions.facts_of(checkpoint), trained_on=_trained_on(versions))
         with database.transaction() as tx:
             version = model_versions.keep(tx, settings, name, facts, checkpoint)
@@ -164,7 +194,16 @@ def _precision(ensemble: EnsembleEvaluation) -> str:
     return next((each for each in map(precision_of, ensemble.members) if each != FP32), FP32)
 
 
-def _texts(ensemble: EnsembleEvaluation, vote: Vote, name: str) -> Mapping[str, str]:
+def _calibration(ensemble: EnsembleEvaluation, vote: Vote, weights: Sequence[float] | None) -> Calibration | None:
+    """Fit the calibration of a vote; None where the rows are few, or a member was trained on some of them."""
+    if any(seen.certain for seen in ensemble.seen):
+        return None
+    first = ensemble.members[0]
+    members = [(member.predictions, member.version.labels) for member in ensemble.members]
+    return load_vote_calibrator()(first.examples, members, vote, weights, first.job.file_sha256)
+
+
+def _texts(ensemble: EnsembleEvaluation, vote: Vote, name: str, calibration: Calibration | None) -> Mapping[str, str]:
     job = ensemble.members[0].job
     members = " ".join(ensemble.ensemble_report.members)
     facts = EnsembleFacts(
@@ -176,6 +215,7 @@ def _texts(ensemble: EnsembleEvaluation, vote: Vote, name: str) -> Mapping[str, 
         examples=len(ensemble.members[0].examples),
         precision=_precision(ensemble),
         training=_training(ensemble),
+        calibration=calibration,
         made_by=f"relex ensemble {members} --on {job.file_name} --vote {vote} --name {name}",
     )
     return {METRICS: metrics_json(facts), MODEL_CARD: ensemble_card(facts)}

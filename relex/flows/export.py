@@ -18,7 +18,9 @@ from relex.errors import RelexError
 from relex.files.atomic import atomic_write, digest_of, new_files, write_json
 from relex.files.layouts import Format, Layout
 from relex.files.writing import write_errors, write_spreadsheet
+from relex.flows.quality import assess
 from relex.flows.results import count_rows, find_exportable, write_to
+from relex.lazy import load_two_sample_test
 from relex.times import format_iso
 
 SEAL = "sha256_of_the_rest"
@@ -98,6 +100,7 @@ def export(database: Database, job_ref: str, out: Path, options: ExportOptions =
         RelexError: the folder cannot be written to, another file goes by one of the names, or the format needs a
             library that is not installed, or cannot hold the results.
     """
+    assess(database, job_ref, load_two_sample_test)
     with database.transaction(snapshot=True) as tx:
         progress = find_exportable(tx, job_ref, partial=options.partial)
         names = _Names(progress.job, options)
@@ -203,6 +206,8 @@ def _manifest(
                 "truncated_rows": progress.truncated_rows,
                 "exported": rows,
             },
+            "expected": job.expected.to_data() if job.expected else None,
+            "drift": job.drift.to_data() if job.drift else None,
             "files": {path.name: digest_of(path) for path in sorted(folder.iterdir())},
             "submitted_at": format_iso(job.created_at),
             "finished_at": format_iso(job.finished_at),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from relex import lazy
 from relex.db.connection import Database
+from relex.domain.calibration import Curve
 from relex.domain.examples import Entity, Example, Prediction, RowResult
 from relex.errors import InvalidInput, ModelNotFound, did_you_mean, quoted
 from relex.files.columns import BadCell
@@ -19,6 +20,7 @@ from relex.files.types import usual_type
 from relex.flows.score import Scorer
 from relex.hints import jobs as hints
 from relex.labels import ENTITY_TYPES
+from relex.model.calibration import read_calibration
 from relex.model.folder import CONFIG, ENSEMBLE, read_labels
 from relex.registry import model_versions
 from relex.settings import Settings
@@ -38,6 +40,8 @@ class LoadedModel:
     labels: tuple[str, ...]
     """Labels in the order of every prediction's probabilities."""
     scorer: Scorer
+    curve: Curve | None = None
+    """Calibrates the confidence, where the checkpoint is calibrated."""
 
     def predict(self, examples: Sequence[Example]) -> list[RowResult]:
         """Return the result of each example, in their order, which must be that of their row numbers."""
@@ -103,7 +107,9 @@ def only_prediction(results: Sequence[RowResult]) -> Prediction:
 
 def _load(settings: Settings, name: str, folder: Path, *, exact: bool = False) -> LoadedModel:
     open_scorer = lazy.load_scorer_factory(settings.scorer)
-    return LoadedModel(name, read_labels(folder), open_scorer(folder, settings.device, exact))
+    calibration = read_calibration(folder)
+    scorer = open_scorer(folder, settings.device, exact)
+    return LoadedModel(name, read_labels(folder), scorer, calibration.confidence if calibration else None)
 
 
 def _locate(sentence: str, role: str, text: str) -> Entity:

@@ -46,11 +46,12 @@ def open_results(
     """
     job, version = progress.job, table.find(tx, progress.job.model)
     _check_labels(version, selection.labels)
-    inputs = input_columns(tx, job.id)
+    inputs, curve = input_columns(tx, job.id), table.confidence_curve(tx, job.model)
+    chosen = selection.with_curve(curve)
     stream: Generator[Result] = (
-        results.read_results(tx, job.id, version.labels, inputs, selection)
+        results.read_results(tx, job.id, version.labels, inputs, chosen, curve)
         if layout is Layout.REVIEW
-        else results.read_predictions(tx, job.id, version.labels, selection)
+        else results.read_predictions(tx, job.id, version.labels, chosen)
     )
     with closing(stream):  # or the COPY would hold the connection, and no rollback would end
         rows = count_rows(tx, progress, layout, selection)
@@ -65,7 +66,9 @@ def first_results(database: Database, job_ref: str, selection: Selection) -> lis
         progress = find_exportable(tx, job_ref, partial=True)
         version = table.find(tx, progress.job.model)
         _check_labels(version, selection.labels)
-        return list(results.read_results(tx, progress.job.id, version.labels, described_columns(), selection))
+        curve = table.confidence_curve(tx, progress.job.model)
+        chosen = selection.with_curve(curve)
+        return list(results.read_results(tx, progress.job.id, version.labels, described_columns(), chosen, curve))
 
 
 def write_to(
@@ -83,7 +86,8 @@ def write_to(
         return
     version = table.find(tx, progress.job.model)
     _check_labels(version, selection.labels)
-    with closing(results.copy_csv(tx, progress.job.id, version.labels, selection)) as blocks:
+    chosen = selection.with_curve(table.confidence_curve(tx, progress.job.model))
+    with closing(results.copy_csv(tx, progress.job.id, version.labels, chosen)) as blocks:
         write_prediction_blocks(file, blocks)
 
 
@@ -91,7 +95,8 @@ def count_rows(tx: Transaction, progress: Progress, layout: Layout, selection: S
     """Count the rows that a layout and a selection have."""
     if selection.filters:
         labels = table.find(tx, progress.job.model).labels
-        return results.count_predictions(tx, progress.job.id, labels, selection)
+        chosen = selection.with_curve(table.confidence_curve(tx, progress.job.model))
+        return results.count_predictions(tx, progress.job.id, labels, chosen)
     return progress.done if layout is Layout.REVIEW else progress.done - progress.failed
 
 

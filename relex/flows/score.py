@@ -21,7 +21,9 @@ from relex.domain.jobs import Shard
 from relex.errors import DatabaseUnreachable, LeaseLost, RelexError, Transient
 from relex.flows.lease import Lease, LeaseTerms, Stopped, retry_until_written
 from relex.flows.pending_rows import PendingRows
+from relex.flows.quality import assess_ended
 from relex.flows.sweep import close
+from relex.lazy import load_two_sample_test
 from relex.logs import log_context
 
 logger = logging.getLogger(__name__)
@@ -104,6 +106,7 @@ def score_next(database: Database, worker: Worker) -> bool:
     with log_context(job=shard.job_id, shard=shard.first_row, model=shard.model):
         _score_claimed(database, worker, shard)
         close(database, shard.job_id)
+        assess_ended(database, shard.job_id, load_two_sample_test)
     return True
 
 

@@ -1,9 +1,12 @@
 """The progress of jobs and training runs, as Postgres counts it at this moment."""
 
+from dataclasses import replace
+
 from relex.db import ids, jobs, runs
 from relex.db.connection import Database
-from relex.domain.jobs import Progress
+from relex.domain.jobs import JobState, Progress
 from relex.domain.runs import TrainingRun
+from relex.flows.quality import assess
 
 
 def status(database: Database, job_ref: str, lease_seconds: float = 0.0) -> Progress | TrainingRun:
@@ -23,9 +26,14 @@ def status(database: Database, job_ref: str, lease_seconds: float = 0.0) -> Prog
 
 
 def job_status(database: Database, job_ref: str, lease_seconds: float = 0.0) -> Progress:
-    """Return the progress of a job; raises JobNotFound."""
+    """Return the progress of a job, with an estimate of its quality once it is done; raises JobNotFound."""
     with database.transaction(snapshot=True) as tx:
-        return jobs.progress(tx, jobs.find(tx, job_ref), lease_seconds)
+        progress = jobs.progress(tx, jobs.find(tx, job_ref), lease_seconds)
+    job = progress.job
+    if progress.state is not JobState.DONE or job.expected or not assess(database, job.id):
+        return progress
+    with database.transaction() as tx:
+        return replace(progress, job=jobs.find(tx, job.id))
 
 
 def run_status(database: Database, job_ref: str) -> TrainingRun:

@@ -13,14 +13,17 @@ from pathlib import Path
 
 from relex.db import examples, jobs, shards
 from relex.db.connection import Database, Transaction
+from relex.domain.drift import Drift
 from relex.domain.jobs import JobId, JobState, MaxFailed, NewJob
-from relex.errors import InvalidCsv, printable
+from relex.errors import InvalidCsv, InvalidInput, printable
 from relex.files.facts import FileFacts, Reading, file_hints
 from relex.files.inputs import InputFile
 from relex.files.paths import shown_path
 from relex.files.reading import ReadingMismatch, read_rows
 from relex.files.validation import Tally, check, survey
 from relex.flows.control import adjust_job
+from relex.flows.quality import measure
+from relex.hints import jobs as hints
 from relex.registry import model_versions
 
 CheckRows = Callable[[InputFile], FileFacts]
@@ -45,6 +48,8 @@ class SubmitOptions:
     """Priority of the job, higher first; None means 0 for a new job, and no change for an existing one."""
     max_failed: MaxFailed | None = None
     """Error budget: the job fails as soon as more rows than this could not be scored."""
+    needs_calibration: bool = False
+    """Refuse a model version that is not calibrated, so that drift can be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ class Submission:
     """State of the job that existed before for the same file and model; None for a new job."""
     changes: tuple[str, ...] = ()
     """Changes to a job that existed before, such as a new priority, as sentences."""
+    drift: Drift | None = None
+    """How far its rows have drifted; None if the model version is not calibrated."""
 
 
 def check_files(files: Sequence[InputFile], check_rows: CheckRows = check) -> list[CheckedFile]:
@@ -113,6 +120,7 @@ def submit(
 
     Raises:
         InvalidCsv: a file has invalid rows and may not be submitted, or changed while it was read.
+        InvalidInput: the model version is not calibrated, and has to be.
         ModelNotFound: no such model version.
     """
     try:
@@ -173,7 +181,10 @@ def _submit(
 
 
 def _submit_file(tx: Transaction, checked: CheckedFile, options: SubmitOptions, shard_rows: int) -> Submission:
-    new = _new(checked.file, str(model_versions.choose(tx, options.model)), options)
+    version = model_versions.choose(tx, options.model)
+    if options.needs_calibration and not version.calibrated:
+        raise InvalidInput(f"{version} is not calibrated, so drift cannot be measured; {hints.calibrate(str(version))}")
+    new = _new(checked.file, str(version), options)
     job_id = jobs.insert_job(tx, new)
     while job_id is None:
         before = jobs.with_key(tx, new.idempotency_key)
@@ -187,7 +198,8 @@ def _submit_file(tx: Transaction, checked: CheckedFile, options: SubmitOptions, 
             jobs.make_newest(tx, before.id)
             changes = adjust_job(tx, before.id, options.priority, options.max_failed)
             state = jobs.progress(tx, jobs.find(tx, before.id)).state
-            return Submission(before.id, new.model, 0, before.total, before.rejected, (), state, changes)
+            drift = before.drift or measure(tx, before.id, new.model)
+            return Submission(before.id, new.model, 0, before.total, before.rejected, (), state, changes, drift)
         job_id = jobs.insert_instead(tx, new, before.id)
     return _copy(tx, job_id, new, checked, options, shard_rows)
 
@@ -205,7 +217,8 @@ def _copy(
     jobs.record_rows(tx, job_id, whole)
     count = shards.create_shards(tx, job_id, total, shard_rows)
     notes = tally.facts(file, checked.reading).notes
-    return Submission(job_id, new.model, count, total, tally.rejected, notes)
+    drift = measure(tx, job_id, new.model)
+    return Submission(job_id, new.model, count, total, tally.rejected, notes, drift=drift)
 
 
 def _new(file: InputFile, model: str, options: SubmitOptions) -> NewJob:

@@ -188,6 +188,16 @@ def first_model() -> str:
     return "`relex db upgrade` registers the one that comes with relex"
 
 
+def calibrate(model: str) -> str:
+    """Say how to calibrate a version; FILE is a placeholder."""
+    return f"`relex models calibrate {model} --on FILE` measures what its probabilities mean"
+
+
+def split_data() -> str:
+    """Say how to get labeled rows that a version is not trained on."""
+    return "`relex data split --help` shows how to hold some back"
+
+
 def name_model() -> str:
     """Say which option names an imported version."""
     return "`--name my_model` gives it one"

@@ -21,16 +21,20 @@ TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 PARITY = "parity.json"
 """Result of the bf16 parity check; not every checkpoint has one."""
+CALIBRATION = "calibration.json"
+"""What the probabilities meant on labeled rows; not every checkpoint has one."""
 METRICS = "metrics.json"
 TRAIN_CONFIG = "train_config.yaml"
 MODEL_CARD = "README.md"
 
 READ_BY_SCORING = (CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG)
-"""Files that scoring needs; their digests, and that of PARITY, identify the model of a prediction."""
+"""Files that scoring needs; their digests, and those of OPTIONAL, identify the model of a prediction."""
+OPTIONAL = (PARITY, CALIBRATION)
+"""Files that a checkpoint may have and that decide how it is scored and what is said of its predictions."""
 FOR_PEOPLE = (METRICS, TRAIN_CONFIG, MODEL_CARD)
 """Files about the origin of the checkpoint, which scoring does not read."""
 
-KNOWN = (*READ_BY_SCORING, PARITY, *FOR_PEOPLE)
+KNOWN = (*READ_BY_SCORING, *OPTIONAL, *FOR_PEOPLE)
 
 ENSEMBLE = "ensemble.json"
 """File that makes a folder an ensemble."""
@@ -60,7 +64,7 @@ def belongs(name: str) -> bool:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Compute the sha256 of each file that scoring reads, by its path in the folder.
+    """Compute the sha256 of each file that predictions depend on, by its path in the folder.
 
     Raises:
         BadCheckpoint: as for `check`, or a file cannot be read.
@@ -224,11 +228,12 @@ def read_json(path: Path) -> Any:
 
 
 def _read_by_scoring(folder: Path) -> list[str]:
-    """Return the files that a scorer reads, by their path in the folder."""
+    """Return the files that predictions and what is said of them depend on, by their path in the folder."""
+    optional = [name for name in OPTIONAL if (folder / name).is_file()]
     if not (folder / ENSEMBLE).is_file():
-        return [*READ_BY_SCORING, *([PARITY] if (folder / PARITY).is_file() else [])]
+        return [*READ_BY_SCORING, *optional]
     inside = [f"{member.name}/{name}" for member in members(folder) for name in _read_by_scoring(member)]
-    return [ENSEMBLE, *inside]
+    return [ENSEMBLE, *optional, *inside]
 
 
 def _sha256(path: Path) -> str:

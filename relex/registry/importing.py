@@ -14,6 +14,7 @@ from relex.errors import BadCheckpoint, InvalidInput, quoted
 from relex.hints import jobs as hints
 from relex.labels import RELATIONS
 from relex.model import folder
+from relex.model.calibration import read_calibration
 from relex.model.ensemble import check_votes
 from relex.model.parity import read_parity
 from relex.registry import model_versions
@@ -55,6 +56,7 @@ def import_folder(
     with staging_folder(settings, name) as copy:
         _copy(source, copy)
         try:
+            calibration = read_calibration(copy)
             if examine:
                 examine(copy)
         except BadCheckpoint as error:  # the copy goes: what is wrong with it is wrong with the folder
@@ -62,7 +64,9 @@ def import_folder(
         digests = folder.digests(copy)
         with database.transaction() as tx:
             labels = folder.read_labels(source)
-            version = table.register(tx, name, labels, digests, scores, note=note, trained_on=trained_on)
+            version = table.register(
+                tx, name, labels, digests, scores, note=note, trained_on=trained_on, calibration=calibration
+            )
             model_versions.install(settings, copy, version)
     return version
 

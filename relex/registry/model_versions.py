@@ -21,11 +21,13 @@ from uuid import uuid4
 
 from relex.db import model_versions as table
 from relex.db.connection import Database, Transaction
+from relex.domain.calibration import Calibration
 from relex.domain.runs import RunId
 from relex.domain.versions import FP32, ModelVersion, Scores, TrainingFile
 from relex.errors import BadCheckpoint, ModelNotFound
 from relex.hints import jobs as hints
 from relex.model import folder
+from relex.model.calibration import read_calibration
 from relex.registry.workspace import staging_folder
 from relex.settings import Settings
 
@@ -79,9 +81,7 @@ def register_shipped(database: Database, settings: Settings) -> None:
     for checkpoint in shipped():
         facts = facts_of(checkpoint)
         with database.transaction() as tx, staging_folder(settings, checkpoint.name) as copy:
-            version = table.register(
-                tx, checkpoint.name, facts.labels, facts.digests, [facts.scores], trained_on=facts.trained_on
-            )
+            version = _register(tx, checkpoint.name, facts)
             shutil.copytree(checkpoint, copy)
             install(settings, copy, version)
             current = table.current(tx)
@@ -105,6 +105,8 @@ class CheckpointFacts:
     """Why it should not become current automatically; None if nothing speaks against it."""
     trained_on: Sequence[TrainingFile] | None
     """Files that it was trained on; None if it does not say."""
+    calibration: Calibration | None
+    """What its probabilities meant on labeled rows; None if nobody measured it."""
 
 
 def facts_of(checkpoint: Path) -> CheckpointFacts:
@@ -119,6 +121,7 @@ def facts_of(checkpoint: Path) -> CheckpointFacts:
         scores_of(checkpoint),
         note_of(checkpoint),
         trained_on(checkpoint),
+        read_calibration(checkpoint),
     )
 
 
@@ -136,12 +139,23 @@ def keep(
     broken commit finds the folder there. A checkpoint equal to a registered one (the same recipe, the same seed) is
     that version again, whose folder stays as it is.
     """
-    scores, trained_on_files = [facts.scores], facts.trained_on
-    version = table.register(
-        tx, name, facts.labels, facts.digests, scores, run_id, note=facts.note, trained_on=trained_on_files
-    )
+    version = _register(tx, name, facts, run_id)
     install(settings, checkpoint, version)
     return version
+
+
+def _register(tx: Transaction, name: str, facts: CheckpointFacts, run_id: RunId | None = None) -> ModelVersion:
+    return table.register(
+        tx,
+        name,
+        facts.labels,
+        facts.digests,
+        [facts.scores],
+        run_id,
+        note=facts.note,
+        trained_on=facts.trained_on,
+        calibration=facts.calibration,
+    )
 
 
 def version_dir(settings: Settings, version: ModelVersion) -> Path:

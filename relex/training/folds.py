@@ -17,6 +17,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from relex.domain.examples import Example
 from relex.errors import InvalidCsv
+from relex.evaluation.calibration import calibrated
 from relex.evaluation.ensemble_card import EnsembleFacts, ensemble_card, metrics_json
 from relex.evaluation.evaluator import evaluate_stacked_votes
 from relex.evaluation.metrics import Probabilities
@@ -25,7 +26,7 @@ from relex.files.paths import sha256_of
 from relex.model.checkpoint import save
 from relex.model.devices import resolve_device
 from relex.model.ensemble import EnsembleConfig, Vote, write_ensemble
-from relex.model.folder import METRICS, MODEL_CARD, TRAIN_CONFIG, read_metrics
+from relex.model.folder import CALIBRATION, METRICS, MODEL_CARD, TRAIN_CONFIG, read_metrics
 from relex.training import distributed
 from relex.training.fitting import train_classifier, weight_format
 from relex.training.history import Report
@@ -140,7 +141,11 @@ def _write_ensemble(
     labels = next(iter(checkpoints.values()))[1]
     members = stacked(list(checkpoints.values()), labels)
     ensemble_report = evaluate_stacked_votes(names, members, validation.gold, labels)
-    generalization = validation.generalization(predicted_labels(vote(members, Vote.SOFT), labels))
+    probabilities = vote(members, Vote.SOFT)
+    generalization = validation.generalization(predicted_labels(probabilities, labels))
+    # No fold was trained or chosen on the validation file, so these predictions are out-of-fold ones. Those of single
+    # folds for their held-out parts are, too, but the vote is less confident than its members.
+    calibration = calibrated(validation.examples, probabilities, labels, train, digests[1], out_of_fold=True)
     trainings = [read_metrics(checkpoint)["training"] for checkpoint in checkpoints]
     facts = EnsembleFacts(
         name=config.name,
@@ -153,8 +158,11 @@ def _write_ensemble(
         license=license_text(config, train),
         further_scores=further_scores(generalization, config),
         training={"folds": trainings, "data": [data_entry(config, digests[0])]},
+        calibration=calibration,
     )
     texts = {METRICS: metrics_json(facts), TRAIN_CONFIG: config.to_yaml(), MODEL_CARD: ensemble_card(facts)}
+    if calibration:
+        texts[CALIBRATION] = calibration.to_json()
     if distributed.is_first():
         folder.parent.mkdir(parents=True, exist_ok=True)
         write_ensemble(folder, list(checkpoints), EnsembleConfig(vote=Vote.SOFT, members=names), texts)

@@ -10,8 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from relex.domain.calibration import Calibration
 from relex.domain.examples import Example
 from relex.domain.mix import describe_psi
+from relex.evaluation.calibration_card import calibration_text
 from relex.evaluation.metrics import Evaluation
 from relex.training.recipe.config import TrainingConfig
 from relex.training.validation import GeneralizationScores
@@ -36,6 +38,8 @@ class TrainingFacts:
     """Scores of the saved weights on the validation file."""
     generalization: GeneralizationScores
     """Generalization scores of the same predictions."""
+    calibration: Calibration | None
+    """What the same probabilities meant; None if the validation examples are too few."""
     history: Sequence[Mapping[str, float]]
     """One entry for each epoch: epoch, loss, and the scores of `Validation`."""
     best_epoch: int
@@ -91,6 +95,7 @@ def model_card(facts: TrainingFacts) -> str:
         _scores(facts),
         _training(facts),
         _weaknesses(facts),
+        "## Calibration\n\n" + calibration_text(facts.calibration, facts.config.data.valid.name),
         "## License\n\n" + license_text(facts.config, facts.train),
         _table(facts),
     ]
@@ -169,8 +174,7 @@ def _weaknesses(facts: TrainingFacts) -> str:
         f"- In {share:.0f}% of the validation examples the words of both entities are entities of the training file. "
         "A model that remembers names scores higher there than on unseen names: expect lower scores on other data.\n"
         f"- A sentence longer than the window of {facts.config.input.max_length} tokens loses words far from both "
-        "entities.\n"
-        "- Probabilities are not calibrated."
+        "entities."
     )
 
 

@@ -14,19 +14,20 @@ import torch
 from transformers.utils.logging import disable_progress_bar
 
 from relex.domain.examples import Example
+from relex.evaluation.calibration import calibrated
 from relex.evaluation.metrics import Evaluation, evaluation
 from relex.files.paths import sha256_of
 from relex.files.reading import read_target_examples
 from relex.model.checkpoint import save
 from relex.model.devices import resolve_device
-from relex.model.folder import METRICS, MODEL_CARD, TRAIN_CONFIG
+from relex.model.folder import CALIBRATION, METRICS, MODEL_CARD, TRAIN_CONFIG
 from relex.training import distributed
 from relex.training.fitting import train_classifier, weight_format
 from relex.training.folds import train_folds
 from relex.training.history import Report
 from relex.training.model_card import TrainingFacts, metrics_json, model_card
 from relex.training.recipe.config import TrainingConfig
-from relex.training.validation import Validation, probabilities_of
+from relex.training.validation import Validation, predicted_labels, probabilities_of
 from relex.training.workspace import TrainingOutcome, TrainingPaths
 
 
@@ -82,7 +83,9 @@ def _train_one(
     train_sha256, valid_sha256 = sha256_of(config.data.train), sha256_of(config.data.valid)
     trained = train_classifier(config, train, validation, report, paths.scratch, resolve_device(paths.device))
     history, model = trained.history, trained.model
-    scores, generalization = trained.evaluator.evaluate()
+    probabilities, labels = trained.evaluator.probabilities(), model.relation.labels
+    scores = evaluation(validation.gold, probabilities, labels)
+    calibration = calibrated(validation.examples, probabilities, labels, train, valid_sha256)
     facts = TrainingFacts(
         config=config,
         train=train,
@@ -90,7 +93,8 @@ def _train_one(
         train_sha256=train_sha256,
         valid_sha256=valid_sha256,
         evaluation=scores,
-        generalization=generalization,
+        generalization=validation.generalization(predicted_labels(probabilities, labels)),
+        calibration=calibration,
         history=history.epochs,
         best_epoch=history.best_epoch,
         seconds=history.seconds,
@@ -99,6 +103,8 @@ def _train_one(
         parameters=model.num_parameters(),
     )
     texts = {METRICS: metrics_json(facts), TRAIN_CONFIG: config.to_yaml(), MODEL_CARD: model_card(facts)}
+    if calibration:
+        texts[CALIBRATION] = calibration.to_json()
     if distributed.is_first():
         paths.folder.parent.mkdir(parents=True, exist_ok=True)
         save(paths.folder, model, trained.tokenizer, texts, weight_format(config))

@@ -18,7 +18,7 @@ from relex.domain.examples import Example
 from relex.encoding.batches import batch_by_token_budget, collate
 from relex.encoding.tokens import Encoder
 from relex.errors import InvalidConfig, InvalidCsv, did_you_mean
-from relex.evaluation.metrics import Evaluation, Probabilities, auprc, evaluation, micro_f1
+from relex.evaluation.metrics import Probabilities, auprc, micro_f1
 from relex.evaluation.shift import Reweighted, reweighted
 from relex.evaluation.voting import stacked, vote
 from relex.labels import RELATIONS
@@ -171,13 +171,6 @@ class ClassifierEvaluator:
         self._validation = validation
         encode = encoder.encode_masked if entity_mask_prob else encoder.encode
         self._encoded = encode(validation.examples)
-
-    def evaluate(self) -> tuple[Evaluation, GeneralizationScores]:
-        """Compute all metrics of these examples, and the generalization scores."""
-        labels = self._model.relation.labels
-        probabilities = self.probabilities()
-        generalization = self._validation.generalization(predicted_labels(probabilities, labels))
-        return evaluation(self._validation.gold, probabilities, labels), generalization
 
     def scores(self) -> dict[str, float]:
         """Compute the scores that may choose an epoch, x100."""

@@ -19,6 +19,7 @@ from relex.flows.score import Worker, score_next
 from relex.labels import RELATIONS
 from relex.lazy import load_evaluator
 from relex.model import folder
+from relex.model.calibration import read_calibration
 from relex.model.ensemble import Vote, read_ensemble
 from relex.registry.importing import import_folder
 from relex.registry.model_versions import checkpoint_folder, version_dir
@@ -133,6 +134,21 @@ def test_an_ensemble_was_trained_on_what_its_members_were_and_says_so(database, 
     generalization = Settings(home=tmp_path / "elsewhere")
     place = version_dir(settings, registered.version)
     assert import_folder(database, generalization, place, "brought").trained_on == tuple(files)
+
+
+def test_a_vote_is_calibrated_unless_a_member_was_trained_on_the_rows(database, settings, scored, monkeypatch):
+    monkeypatch.setattr("relex.evaluation.calibration.MIN_ROWS", ROWS)
+    ids = [scored("even"), scored("odd")]
+    report = evaluate_ensemble(database, load_evaluator(), ids)
+    version = register(database, settings, report, Vote.SOFT, "both").version
+    calibration = read_calibration(checkpoint_folder(settings, version))
+    assert version.calibrated
+    assert (calibration.accuracy, calibration.validated.rows, calibration.data_sha256) == (100.0, ROWS, FILE)
+    with database.transaction() as tx:
+        stored = json.dumps([asdict(TrainingFile("gold.csv", FILE))])
+        tx.exec_driver_sql("UPDATE model_versions SET trained_on = %s WHERE model = 'odd@1'", (stored,))
+    report = evaluate_ensemble(database, load_evaluator(), ids)
+    assert not register(database, settings, report, Vote.SOFT, "inflated").version.calibrated
 
 
 def test_the_members_scores_are_remembered(database, scored):

@@ -1,15 +1,19 @@
 """Hints about model versions, training runs and searches: see `trying.py` for how an entry is made."""
 
+import json
 import shutil
+from dataclasses import replace
 from threading import Thread
 
 import pytest
 
 from relex.db import runs, studies
 from relex.db.connection import Database
+from relex.files.paths import sha256_of
 from relex.hints import jobs as hints
 from relex.registry.model_versions import SHIPPED
-from tests.hints.trying import provokes, typed
+from tests.factories import example, prediction, write_csv
+from tests.hints.trying import provokes, score_all, typed
 from tests.processes import wait_until
 from tests.tuning.studies import GRID, RATES, Trainer
 
@@ -34,6 +38,41 @@ def where_there_is_no_model(person):
     said = person.types("relex", "submit", "data/test_data.csv", code=5)
     person.follows(said, hints.first_model())
     person.types(*said.words)
+
+
+def write_labeled(path, rows=250):
+    """Labeled rows, of which the fake scorer gets most right."""
+    labels = (prediction(example(n)).label if n % 4 else "per:title" for n in range(rows))
+    write_csv(path, [replace(example(n), label=label) for n, label in enumerate(labels)])
+
+
+@provokes(hints.calibrate)
+def of_a_version_without_a_calibration(person):
+    said = person.types("relex", "submit", "data/test_data.csv", "--fail-on-drift", "large", code=3)
+    hint = hints.calibrate("fake@1")
+    assert said.shows(hint)
+    write_labeled(person.folder / "labeled.csv")
+    person.types("relex", "submit", "labeled.csv")
+    score_all(person.database.url)
+    (words,) = typed(hint, said)
+    assert person.types(*(word.replace("FILE", "labeled.csv") for word in words)).out == "fake@2\n"
+    assert person.types(*said.words, code=6).shows("drift: large")
+    score_all(person.database.url)
+    assert person.types(*said.words, "--follow", code=6).shows("expected: accuracy")
+    person.types(*said.words[:3], "--follow")  # nobody asked for another exit code
+
+
+@provokes(hints.split_data)
+def of_a_calibration_on_training_rows(person):
+    write_labeled(person.folder / "labeled.csv")
+    person.types("relex", "submit", "labeled.csv")
+    score_all(person.database.url)
+    with person.database.transaction() as tx:
+        files = [{"name": "labeled.csv", "sha256": sha256_of(person.folder / "labeled.csv")}]
+        tx.exec_driver_sql("UPDATE model_versions SET trained_on = %s", (json.dumps(files),))
+    said = person.types("relex", "models", "calibrate", "fake@1", "--on", "labeled.csv", code=3)
+    (shown,) = person.follows(said, hints.split_data())
+    assert shown.shows("relex data split")
 
 
 @provokes(hints.name_model)

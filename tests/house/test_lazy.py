@@ -8,9 +8,12 @@ import pytest
 
 from relex import lazy
 from relex.flows.bench import RunBenchmark
+from relex.flows.calibrate import Calibrator
 from relex.flows.checks.machine import ResolveDevice
 from relex.flows.database import Migrate
+from relex.flows.ensemble import VoteCalibrator
 from relex.flows.evaluate import Evaluator
+from relex.flows.quality import TwoSampleTest
 from relex.flows.score import OpenScorer
 from relex.flows.train import ParityCheck, Trainer, TrainerFactory
 from relex.registry.importing import SmokeTest
@@ -18,6 +21,7 @@ from tests.processes import ROOT
 
 PROTOCOLS = {
     lazy.BENCHMARK: [RunBenchmark],
+    lazy.CALIBRATOR: [Calibrator],
     lazy.DEVICE: [ResolveDevice],
     lazy.EVALUATOR: [Evaluator],
     lazy.MIGRATE: [Migrate],
@@ -25,6 +29,8 @@ PROTOCOLS = {
     lazy.SCORER: [OpenScorer],
     lazy.SMOKE_TEST: [SmokeTest],
     lazy.TRAINER: [Trainer, TrainerFactory],
+    lazy.TWO_SAMPLE_TEST: [TwoSampleTest],
+    lazy.VOTE_CALIBRATOR: [VoteCalibrator],
 }
 
 LOOKUPS = {"resolve_name", "import_module", "find_spec", "__import__"}

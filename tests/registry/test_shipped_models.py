@@ -2,7 +2,10 @@
 
 import shutil
 
+import pytest
+
 from relex.model import folder
+from relex.model.calibration import read_calibration
 from relex.registry import model_versions
 from tests.flows.fake_training import FakeTrainer, current, write_checkpoint
 
@@ -31,3 +34,14 @@ def test_a_version_that_was_trained_here_stays_current(database, settings, tmp_p
         model_versions.register_shipped(database, settings)
         shutil.rmtree(tmp_path / "shipped")
     assert current(database) == "tiny@1"
+
+
+def test_a_shipped_calibration_is_of_the_scores_that_ship_with_it():
+    calibrations = {path: read_calibration(path) for path in model_versions.shipped()}
+    if not any(calibrations.values()):
+        pytest.skip("no shipped checkpoint is calibrated")
+    for checkpoint, calibration in calibrations.items():
+        scores = model_versions.scores_of(checkpoint)
+        assert (calibration.data_sha256, calibration.validated.rows) == (scores.data_sha256, scores.examples)
+        assert calibration.micro_f1 == pytest.approx(scores.micro_f1, abs=0.1)
+        assert calibration.trained.rows > calibration.validated.rows

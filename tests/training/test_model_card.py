@@ -13,6 +13,7 @@ from relex.labels import NO_RELATION, RELATIONS
 from relex.training.model_card import TrainingFacts, metrics_json, model_card
 from relex.training.recipe.config import TrainingConfig
 from relex.training.validation import GeneralizationScores
+from tests.factories import calibration
 
 
 def example(row_no, label, source, name="조지"):
@@ -47,6 +48,7 @@ def facts():
         valid_sha256="0" * 64,
         evaluation=evaluation(gold, probabilities, RELATIONS),
         generalization=GeneralizationScores(Reweighted(61.25, 0.64, 1200.4, 0.03, 0.01), 48.5, 77),
+        calibration=calibration(),
         history=[{"epoch": 1, "loss": 2.5, "micro_f1": 60.0, "auprc": 50.0}] * 4,
         best_epoch=3,
         seconds=90.0,
@@ -130,3 +132,12 @@ def test_nothing_is_reported_where_nothing_is_known(facts):
     assert json.loads(metrics_json(plain))["validation"]["reweighted"] is None
     assert "by the mix of" not in model_card(plain)
     assert "are new" not in model_card(plain)
+
+
+def test_the_card_says_what_probabilities_meant_or_that_nobody_measured_it(facts):
+    measured = (
+        "75.0% of the labels are right. By the highest probability of a row, these are 40% at 0.5, 56% at 0.7, 72%"
+    )
+    assert measured in model_card(facts)
+    assert "not calibrated" not in model_card(facts)
+    assert "## Calibration\n\nNot measured: it takes 200" in model_card(replace(facts, calibration=None))
