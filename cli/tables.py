@@ -77,7 +77,7 @@ def render(part: Part, console: Console | None = None) -> str:
             console.print(_to_rich(part, console.width - indent), soft_wrap=False, crop=False)
         else:
             text = Text(fold(part, console.width)) if isinstance(part, str) else part
-            console.print(text, soft_wrap=isinstance(part, str), crop=False)
+            console.print(text, soft_wrap=isinstance(part, str) or "`" in text.plain, crop=False)
     return "\n".join(" " * indent + line.rstrip() for line in capture.get().splitlines())
 
 

@@ -102,7 +102,7 @@ def test_a_name_that_is_not_unicode(command, broker_url, monkeypatch):
     job = command.run("submit", path.name, "--skip-invalid").out.strip()
     assert r"\xb0\xa1.csv" in command.run("status", job).out
     said = command.run("data", "describe", path.name)
-    assert (said.code, said.lines[0]) == (3, "error: ··.csv: 1 of 2 rows is invalid")
+    assert (said.code, said.lines[1]) == (3, "error: ··.csv: 1 of 2 rows is invalid")
     path.write_text(csvs.table(csvs.row()), "utf-8")
     said = command.run("data", "describe", path.name, "--html", "page.html")
     assert (said.code, r"\xb0\xa1.csv" in said.out) == (0, True)
