@@ -30,9 +30,10 @@ def job_status(database: Database, job_ref: str, lease_seconds: float = 0.0) -> 
     with database.transaction(snapshot=True) as tx:
         progress = jobs.progress(tx, jobs.find(tx, job_ref), lease_seconds)
     job = progress.job
-    if progress.state is not JobState.DONE or job.expected or not assess(database, job.id):
+    if progress.state is not JobState.DONE or job.expected:
         return progress
-    with database.transaction() as tx:
+    assess(database, job.id)
+    with database.transaction() as tx:  # in any case: the worker that ended the job may have assessed it meanwhile
         return replace(progress, job=jobs.find(tx, job.id))
 
 
