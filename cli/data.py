@@ -1,18 +1,24 @@
-"""`relex data`: split a labeled file in two, and describe what files hold."""
+"""`relex data`: split a labeled file in two, describe what files hold, and read labels back."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cli.context import stderr_console
-from cli.params import FILE, FOLDER, TABLE, quiet_option, read_options
+from cli.completion import complete_job_id
+from cli.context import open_app, stderr_console
+from cli.params import FILE, FOLDER, TABLE, form_options, quiet_option, read_options
 from cli.reading_text import ReadingPrinter
 from relex.datasets.page import as_html
 from relex.datasets.tables import as_text
-from relex.errors import counted, printable
-from relex.files.atomic import new_files
+from relex.errors import counted, printable, shortened
+from relex.files.atomic import new_files, require_writable
 from relex.files.options import ReadOptions
+from relex.flows.labels import Conflict, LabelsRead, read_labels
+from relex.hints import next_steps
+
+CONFLICTS_SHOWN = 5
 
 
 @click.group("data")
@@ -68,3 +74,56 @@ def describe_command(
         with new_files(html.parent) as staging:
             (staging / html.name).write_bytes(as_html(description).encode())
         console.print(printable(str(html)))
+
+
+@data_command.command("labels", short_help="Read the labels that people gave to a review.")
+@click.argument("tables", metavar="FILE...", nargs=-1, required=True, type=TABLE)
+@click.option("--out", required=True, metavar="FILE", type=FILE, help="Training file to write, in KLUE-RE's columns.")
+@click.option(
+    "--job",
+    "job_ref",
+    metavar="JOB_ID",
+    shell_complete=complete_job_id,
+    help="Job of the rows.  [default: as FILE says]",
+)
+@form_options
+@quiet_option
+def labels_command(
+    tables: tuple[Path, ...], out: Path, job_ref: str | None, reading: ReadOptions, *, quiet: bool
+) -> None:
+    """Read the answers to a `relex review`: into a training file, and into the job, whose status then has true scores.
+
+    FILE is the CSV or workbook with its column `answer` filled in, an export of Label Studio (JSON, JSON_MIN or CSV),
+    or the records of Argilla (`dataset.records.to_json`). Several files of one job are read together. A row without an
+    answer is left out. A cancelled annotation is no answer, and one that is marked as ground truth stands for all.
+
+    Rows that people label differently go to OUT.conflicts.csv and nowhere else. If any row cannot be read, nothing is
+    written. A label that a row of the job has already is replaced.
+
+    Example: relex data labels review.csv --out labeled.csv
+    """
+    console = stderr_console(quiet=quiet)
+    require_writable(out.parent)
+    with open_app() as (_, database):
+        read = read_labels(database, tables, out, job_ref, reading)
+    console.print(f"{printable(str(read.train))}  {counted(read.labels, 'row')} of {read.job}")
+    for note in _notes(read):
+        console.print(note)
+    console.print(next_steps.status(read.job))
+
+
+def _notes(read: LabelsRead) -> Iterator[str]:
+    if read.conflicts:
+        yield f"{printable(str(read.conflicts_path))}  {counted(len(read.conflicts), 'row')} with different answers:"
+        yield from map(_conflict, read.conflicts[:CONFLICTS_SHOWN])
+        if len(read.conflicts) > CONFLICTS_SHOWN:
+            yield f"  ... {len(read.conflicts) - CONFLICTS_SHOWN:,} more"
+    if read.unanswered:
+        yield f"{counted(read.unanswered, 'row')} without an answer"
+    if read.undrawn:
+        yield f"note: {counted(read.undrawn, 'label')} of rows drawn nobody knows how, which do not count in the scores"
+
+
+def _conflict(conflict: Conflict) -> str:
+    answers = ", ".join(f"{label} ({count})" for label, count in conflict.answers.items())
+    return f"  id {shortened(conflict.example.id)}: {answers}"

@@ -10,10 +10,11 @@ from rich.console import Console
 
 from cli.context import open_app, stderr_console
 from cli.exit_codes import ExitCode
-from cli.params import FOLDER, job_argument, parse_selection, quiet_option, selection_options
+from cli.params import FILE, FOLDER, MAX_ERROR, job_argument, parse_selection, quiet_option, selection_options
 from cli.progress import print_lines
 from cli.quality_text import quality_lines
 from relex.db.connection import Database
+from relex.domain.acceptance import Acceptance
 from relex.domain.jobs import Progress
 from relex.errors import counted, printable
 from relex.files.atomic import require_writable
@@ -38,9 +39,7 @@ CONTENTS = {
 @click.option(
     "--layout",
     type=click.Choice([each.value for each in Layout]),
-    default=Layout.SUBMISSION.value,
-    show_default=True,
-    help="Columns of the file, as described above.",
+    help="Columns of the file, as described above.  [default: submission; review with --max-error]",
 )
 @click.option(
     "--format",
@@ -51,6 +50,11 @@ CONTENTS = {
     help="Format of the file.",
 )
 @selection_options
+@click.option(
+    "--max-error", metavar="P%", type=MAX_ERROR, help="Accept rows of which at most P% are wrong, such as 10%."
+)
+@click.option("--accepted-only", is_flag=True, help="Write only the accepted rows.")
+@click.option("--rest", metavar="FILE", type=FILE, help="Write all other rows to FILE, as a review.")
 @click.option("--partial", is_flag=True, help="Write the predictions that a job has before it is done.")
 @click.option("--excel", is_flag=True, help="Also copy each CSV for spreadsheets: BOM, CRLF, formulas escaped.")
 @quiet_option
@@ -72,6 +76,10 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
     --label, --min-confidence and --doubtful leave rows out, also those that could not be scored. --doubtful and
     --sort margin put the closest decisions first.
 
+    With --max-error a review has a column accepted: true for the rows above a threshold that keeps the share of wrong
+    ones below P% with a probability of 95%, as the labeled rows of the model version's calibration show. If the job has
+    drifted from these, they are weighted to its type pairs and sources; if too few are left, nothing is promised.
+
     With --excel there is also a copy of each CSV, where a ' stands before a cell that a spreadsheet would run as a
     formula, and before one that began with a '. Programs should read JOB.csv, which holds the ids unchanged.
 
@@ -85,6 +93,8 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
         _refuse_terminal(export_options)
     else:
         require_writable(out)
+    if export_options.rest:
+        require_writable(export_options.rest.parent)
     with open_app() as (_, database):
         progress = job_status(database, job_ref)
         if out == STDOUT:
@@ -104,27 +114,57 @@ def export_to(database: Database, job_id: str, out: Path, console: Console, opti
     console.print(f"{files.labels}  {files.manifest}")
     if files.errors:
         console.print(f"{files.errors}  {counted(files.failed, 'row')} that could not be scored, and why")
+    if files.acceptance:
+        console.print(_promise_line(files.acceptance))
+    if options.rest:
+        console.print(f"{printable(str(options.rest))}  {counted(files.rest, 'row')} that are not accepted")
     for copy in files.spreadsheets:
         console.print(f"{copy}  for spreadsheets: a ' stands before what would be run as a formula")
 
 
+def _promise_line(acceptance: Acceptance) -> str:
+    """Say what is promised of the accepted rows, and what the promise rests on."""
+    promise = acceptance.promise
+    mix = f", weighted to this job's mix (effective sample size {promise.effective_rows:,.0f})" * promise.weighted
+    return (
+        f"accepted: {acceptance.accepted:,} of {counted(acceptance.rows, 'row')} ({acceptance.share:.1f}%), those of a "
+        f"highest probability of at least {promise.threshold:.4f}; at most {100 * promise.max_error:g}% of them are "
+        f"wrong, promised at 95% by {counted(acceptance.validation_rows, 'validation row')}{mix}"
+    )
+
+
 def _contents(options: ExportOptions) -> str:
     in_lines = options.format is Format.JSONL and options.layout is not Layout.REVIEW
-    return "custom_id, id, pred_label, probs by label" if in_lines else CONTENTS[options.layout]
+    accepted = ", accepted" * (options.layout is Layout.REVIEW and options.max_error is not None)
+    return "custom_id, id, pred_label, probs by label" if in_lines else CONTENTS[options.layout] + accepted
 
 
-def _options(layout: str, format_: str, *, partial: bool, excel: bool, **selection: Any) -> ExportOptions:
+def _options(
+    layout: str | None, format_: str, max_error: float | None, rest: Path | None, **others: Any
+) -> ExportOptions:
     """Return the options of an export.
 
     Raises:
-        click.UsageError: --excel is given for a format that is no CSV.
+        click.UsageError: --excel is given for a format that is no CSV, or options do not fit --max-error.
     """
+    ctx = click.get_current_context()
+    partial, excel, accepted_only = (others.pop(name) for name in ("partial", "excel", "accepted_only"))
     if excel and format_ != Format.CSV:
-        raise click.UsageError("--excel copies CSVs; a workbook opens as it is", click.get_current_context())
-    return ExportOptions(Layout(layout), Format(format_), parse_selection(**selection), partial, excel)
+        raise click.UsageError("--excel copies CSVs; a workbook opens as it is", ctx)
+    if max_error is None and (accepted_only or rest):
+        option = "--accepted-only" if accepted_only else "--rest"
+        raise click.UsageError(f"{option} needs an error that is promised, {hints.max_error()}", ctx)
+    if max_error is not None and layout not in (None, Layout.REVIEW) and not accepted_only:
+        raise click.UsageError(f"the layout {layout} has no column accepted; {hints.accepted_only()}", ctx)
+    chosen = layout or (Layout.SUBMISSION if max_error is None else Layout.REVIEW)
+    return ExportOptions(
+        Layout(chosen), Format(format_), parse_selection(**others), partial, excel, max_error, accepted_only, rest
+    )
 
 
 def _refuse_terminal(options: ExportOptions) -> None:
+    if options.rest:
+        raise click.UsageError("--rest stands beside files; name a folder with --out", click.get_current_context())
     if options.excel:
         raise click.UsageError("--excel makes files; name a folder with --out", click.get_current_context())
     if not options.format.is_text and _is_terminal():
@@ -141,12 +181,14 @@ def _export_to_stdout(database: Database, job_id: str, console: Console, options
     """Write the results and nothing else to standard output; a reader that stops early, such as `head`, is no error."""
     stream = sys.stdout.buffer
     try:
-        rows = export_to_stream(database, job_id, stream, options)
+        rows, acceptance = export_to_stream(database, job_id, stream, options)
         stream.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is still buffered goes nowhere
         sys.exit(ExitCode.FAILED)
     console.print(f"{job_id}  {counted(rows, 'row')}")
+    if acceptance:
+        console.print(_promise_line(acceptance))
 
 
 def _next_step(progress: Progress, out: Path, options: ExportOptions) -> str | None:

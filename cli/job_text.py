@@ -1,6 +1,7 @@
 """Jobs as text, as tables and as plain data; nothing here reads or prints."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ from rich.text import Text
 
 from cli.quality_text import quality_lines
 from cli.tables import Column, Part, Table, format_time, number, time_heading
+from relex.domain.calibration import Estimate
 from relex.domain.jobs import JobId, JobState, Progress
-from relex.errors import printable
+from relex.domain.sample_scores import SampleScores
+from relex.errors import counted, printable
 from relex.files.layouts import Layout
 from relex.flows.export import has_export
 from relex.hints import jobs as hints
@@ -179,6 +182,24 @@ def _figures(progress: Progress) -> Iterator[tuple[Column, int]]:
     yield number("rows reused", rank=2), progress.reused
     yield number("truncated", rank=1), progress.truncated_rows
     yield number("failed"), progress.failed
+
+
+def labeled_line(scores: SampleScores) -> str:
+    """Say what the labels that people gave to rows say about the whole job."""
+    rows = f"labeled by hand: {counted(scores.rows, 'row')}"
+    if scores.accuracy is None or scores.micro_f1 is None:
+        return f"{rows}, too few of them drawn at random to score the job"
+    return f"{rows}   accuracy {estimate_text(scores.accuracy)}   micro-F1 {estimate_text(scores.micro_f1)}"
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """Write an estimate with its interval."""
+    return f"{estimate.value:.1f} ({estimate.low:.1f} to {estimate.high:.1f})"
+
+
+def labeled_data(scores: SampleScores | None) -> dict[str, Any] | None:
+    """Return these scores as plain data, for `--json`."""
+    return None if scores is None else asdict(scores)
 
 
 def job_since(progress: Progress) -> str:

@@ -35,6 +35,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "status": ("cli.status", "Show the progress of a job or a training run."),
         "show": ("cli.show", "Show the first or the most doubtful predictions of a job."),
         "export": ("cli.export", "Write a job's results as CSV, JSON Lines, Parquet or a workbook."),
+        "review": ("cli.review", "Write the rows of a job that are most worth labeling by hand."),
         "jobs": ("cli.jobs", "List recent jobs."),
         "pause": ("cli.jobs", "Pause a job: running shards finish, no new ones start."),
         "resume": ("cli.jobs", "Resume a paused job."),
@@ -53,7 +54,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "ensemble": ("cli.evaluate", "Combine model versions by voting."),
     },
     "Data": {
-        "data": ("cli.data", "Split and describe labeled files."),
+        "data": ("cli.data", "Split and describe labeled files, and read labels back."),
         "labels": ("cli.labels", "List the relations and entity types with examples."),
     },
     "Operate": {

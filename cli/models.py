@@ -19,6 +19,7 @@ from cli.tables import Part, print_parts
 from relex.domain.examples import Example
 from relex.domain.versions import ModelVersion
 from relex.errors import printable
+from relex.evaluation.calibration_card import require_rows
 from relex.files.options import ReadOptions
 from relex.files.reading import read_labeled_examples
 from relex.flows.calibrate import calibrate
@@ -109,9 +110,12 @@ def calibrate_command(model: str, **options: Any) -> None:
     """
     file = LabeledFile(**options)
     with file.check() as checked, open_app() as (settings, database):
+        require_rows(checked.facts.accepted if checked.facts else 0)
         (job_id,) = file.score(database, settings, checked, [model])
         version, words = calibrate(database, settings, load_calibrator(), job_id)
     file.console.print(words)
+    if version.current:
+        file.console.print(f"{version} is current")
     click.echo(version)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
@@ -12,6 +12,7 @@ import click
 
 from cli.completion import complete_any_id, complete_job_id, complete_model
 from relex.db.ids import LAST
+from relex.domain.acceptance import parse_max_error
 from relex.domain.jobs import MaxFailed
 from relex.domain.results import Selection
 from relex.errors import InvalidInput
@@ -61,7 +62,20 @@ class Age(click.ParamType[timedelta]):
         return timedelta(minutes=int(match[1]) * MINUTES[match[2]])
 
 
-AGE, BUDGET = Age(), Budget()
+class MaxError(click.ParamType[float]):
+    """A share of wrong rows: `10%` or `0.1`."""
+
+    name = "error"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse the share."""
+        try:
+            return value if isinstance(value, float) else parse_max_error(value)
+        except InvalidInput as error:
+            self.fail(str(error), param, ctx)
+
+
+AGE, BUDGET, MAX_ERROR = Age(), Budget(), MaxError()
 PRIORITY = click.IntRange(-100, 100)
 FILE = click.Path(path_type=Path, dir_okay=False)
 TABLE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
@@ -85,11 +99,14 @@ model_option = click.option(
     shell_complete=complete_model,
     help="Model version to score with.  [default: the current one]",
 )
-READ_OPTION_LIST = (
+FORM_OPTION_LIST = (
     click.option("--encoding", "read_encoding", metavar="ENCODING", help="Encoding, such as cp949 or utf-16."),
     click.option("--delimiter", "read_delimiter", metavar="CHAR", help="Separator of the columns: , ; | or tab."),
     click.option("--format", "read_format", type=click.Choice(FORMATS), help="Format of the file."),
     click.option("--sheet", "read_sheet", metavar="NAME", help="Sheet of a workbook.  [default: the first one]"),
+)
+READ_OPTION_LIST = (
+    *FORM_OPTION_LIST,
     click.option(
         "--columns", "read_columns", metavar="NAME=COLUMN", help="Names of columns: sentence=문장,label=관계."
     ),
@@ -125,19 +142,24 @@ def parse_selection(
     return Selection(labels, min_confidence, by_margin=doubtful is not None or sort == "margin", limit=doubtful)
 
 
-def read_options(command: Command) -> Command:
+def read_options(command: Command, options: Sequence[Callable[[Any], Any]] = READ_OPTION_LIST) -> Command:
     """Add the options that say how a table is read, and pass them to the command as `reading`."""
 
     @wraps(command)
     def with_reading(**arguments: Any) -> Any:
-        texts = {name: arguments.pop(f"read_{name}") for name in READ_OPTIONS}
+        texts = {name: arguments.pop(f"read_{name}", None) for name in READ_OPTIONS}
         try:
             reading = ReadOptions.parse(**texts)
         except InvalidInput as error:
             raise click.UsageError(f"--{error}", click.get_current_context()) from error
         return command(reading=reading, **arguments)
 
-    return cast("Command", combine(*READ_OPTION_LIST)(with_reading))
+    return cast("Command", combine(*options)(with_reading))
+
+
+def form_options(command: Command) -> Command:
+    """Add those of them that say which form a file has, and not what its columns hold."""
+    return read_options(command, FORM_OPTION_LIST)
 
 
 def recipe_read_options(command: Command) -> Command:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 import click
 
 from cli.context import open_app, stderr_console
-from cli.job_text import job_data, job_next_step, job_note, job_parts
+from cli.job_text import job_data, job_next_step, job_note, job_parts, labeled_data, labeled_line
 from cli.params import follow_option, id_argument, json_option, quiet_option
 from cli.progress import exit_with, follow_job, follow_run, recover_and_revive
 from cli.run_text import run_data, run_head, run_lines, run_next_step
 from cli.tables import Part, print_parts
 from relex.domain.jobs import Progress
 from relex.domain.runs import TrainingRun
-from relex.flows.status import status
+from relex.domain.sample_scores import SampleScores
+from relex.flows.status import labeled_scores, status
 from relex.settings import Settings
 
 
@@ -37,19 +38,28 @@ def status_command(job_ref: str, *, follow: bool, as_json: bool, quiet: bool) ->
             current = follow_job(settings, database, current.job.id, console)
         elif follow and isinstance(current, TrainingRun):
             current = follow_run(settings, database, current.id, console)
+        scores = labeled_scores(database, current) if isinstance(current, Progress) else None
     if as_json:
-        click.echo(json.dumps(job_data(current) if isinstance(current, Progress) else run_data(current)))
+        data = (
+            run_data(current)
+            if isinstance(current, TrainingRun)
+            else job_data(current) | {"labeled": labeled_data(scores)}
+        )
+        click.echo(json.dumps(data))
     else:
-        print_parts(_parts(current, settings, followed=follow and not quiet))
+        print_parts(_parts(current, settings, scores, followed=follow and not quiet))
         if hint := job_next_step(current) if isinstance(current, Progress) else run_next_step(current):
             console.print(hint)
     if follow:
         exit_with(current, stderr_console(quiet=True), shown=True)
 
 
-def _parts(current: Progress | TrainingRun, settings: Settings, *, followed: bool) -> Sequence[Part]:
+def _parts(
+    current: Progress | TrainingRun, settings: Settings, scores: SampleScores | None, *, followed: bool
+) -> Sequence[Part]:
     """Describe a job or a run; the epochs of a run that was followed were printed before."""
     if isinstance(current, TrainingRun):
         return [run_head(current)] if followed else run_lines(current)
     note = job_note(current, settings)
-    return [*job_parts(current), f"  {note}"] if note else job_parts(current)
+    lines = [labeled_line(scores) if scores else None, note]
+    return [*job_parts(current), *(f"  {line}" for line in lines if line)]

@@ -9,6 +9,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from relex.flows.acceptance import MakePromise
     from relex.flows.bench import RunBenchmark
     from relex.flows.calibrate import Calibrator
     from relex.flows.checks.machine import ResolveDevice
@@ -26,6 +27,7 @@ DEVICE = "relex.model.devices:resolve_device"
 EVALUATOR = "relex.evaluation.evaluator"
 MIGRATE = "relex.db.migrate:upgrade"
 PARITY_CHECK = "relex.registry.parity_check:check_parity"
+PROMISE = "relex.evaluation.acceptance:promise"
 SCORER = "relex.inference.ensemble:open_scorer"
 """Default of the setting `scorer`."""
 SMOKE_TEST = "relex.registry.smoke_test:run_smoke_test"
@@ -67,6 +69,12 @@ def load_migration() -> "Migrate":
 def load_parity_check(device: str) -> "ParityCheck":
     """Import the bf16 parity check on a device (RELEX_DEVICE), and torch with it."""
     return partial(resolve_name(PARITY_CHECK), device=device)
+
+
+def load_promise() -> "MakePromise":
+    """Import the choice of a threshold for a promised error, and numpy and scipy with it."""
+    promise: MakePromise = resolve_name(PROMISE)
+    return promise
 
 
 def load_scorer_factory(name: str = SCORER) -> "OpenScorer":

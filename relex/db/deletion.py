@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, false, func, select, update
 
 from relex.db.connection import Transaction
 from relex.db.jobs import matching
-from relex.db.tables import examples, jobs, predictions, row_errors
+from relex.db.tables import examples, jobs, predictions, row_errors, row_labels
 from relex.domain.jobs import Job, JobId
 
 
@@ -23,7 +23,7 @@ def find_expired(tx: Transaction, age: timedelta) -> list[Job]:
 def mark(tx: Transaction, job: Job, age: timedelta) -> bool:
     """Hide an expired job from every query; return False if it was retried or purged in the meantime."""
     # A role that may not delete fails here, before a job is hidden: Postgres checks the privilege even for no rows.
-    for table in (predictions, row_errors, examples, jobs):
+    for table in (row_labels, predictions, row_errors, examples, jobs):
         tx.execute(delete(table).where(false()))
     values = {"purged_at": func.clock_timestamp(), "idempotency_key": jobs.c.idempotency_key + ":" + jobs.c.id}
     return tx.execute(update(jobs).where(jobs.c.id == job.id, _is_expired(age)).values(**values)).rowcount == 1
@@ -37,7 +37,7 @@ def find_marked(tx: Transaction) -> list[Job]:
 def delete_rows(tx: Transaction, job: Job, first_row: int, end_row: int) -> None:
     """Delete the rows `first_row` to `end_row` (exclusive) of a marked job, as far as they exist."""
     tx.execute(select(jobs.c.id).where(jobs.c.id == job.id).with_for_update(key_share=True))  # one purge at a time
-    for table in (predictions, row_errors, examples):
+    for table in (row_labels, predictions, row_errors, examples):
         rows = table.c.row_no.between(first_row, end_row - 1)
         tx.execute(delete(table).where(table.c.job_id == job.id, rows))
 

@@ -1,6 +1,6 @@
 """Examples into Postgres by COPY, the fastest way, and out of it again: for a worker, or with their predictions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -44,6 +44,12 @@ def of_shard(tx: Transaction, shard: Shard) -> list[Example]:
         .order_by(examples.c.row_no)
     )
     return [_example(row) for row in rows.all()]
+
+
+def of_rows(tx: Transaction, job_id: JobId, rows: Sequence[int]) -> dict[int, Example]:
+    """Return the examples of these rows of a job by their numbers; a number that the job lacks is left out."""
+    selected = tx.execute(select(examples).where(examples.c.job_id == job_id).where(examples.c.row_no.in_(rows)))
+    return {row.row_no: _example(row) for row in selected.all()}
 
 
 def with_predictions(tx: Transaction, job_id: JobId) -> tuple[list[Example], list[Prediction]]:

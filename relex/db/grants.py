@@ -55,6 +55,7 @@ PRIVILEGES: Mapping[Part, Mapping[str, str]] = {
         "shards": "SELECT, INSERT, UPDATE",
         "predictions": "SELECT, INSERT",
         "row_errors": "SELECT, INSERT",
+        "row_labels": "SELECT",
         "runs": "SELECT, UPDATE",
     },
     Part.CLIENT: {
@@ -66,6 +67,7 @@ PRIVILEGES: Mapping[Part, Mapping[str, str]] = {
         "shards": "SELECT, INSERT, UPDATE, DELETE",
         "predictions": "SELECT",
         "row_errors": "SELECT, INSERT, DELETE",
+        "row_labels": "SELECT, INSERT, UPDATE",  # a newer label replaces an older one
         "runs": "SELECT, INSERT, UPDATE",
     },
 }

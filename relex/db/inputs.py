@@ -43,10 +43,7 @@ def input_columns(tx: Transaction, job_id: JobId) -> InputColumns:
     rebuilders = columns.rebuilders()
 
     def cells(values: Sequence[Any]) -> tuple[str, ...]:
-        id_, sentence = values[:2]
-        label, source, unusual = values[10:]
-        example = Example(0, id_, sentence, Entity(*values[2:6]), Entity(*values[6:10]), label, source)
-        return tuple(columns.cells(rebuilders, example, unusual))
+        return tuple(columns.cells(rebuilders, _example(0, values), values[12]))
 
     return InputColumns(columns.names, SELECT, TYPES, cells)
 
@@ -54,6 +51,17 @@ def input_columns(tx: Transaction, job_id: JobId) -> InputColumns:
 def described_columns() -> InputColumns:
     """Return the sentence and both entities of a row as a person reads them, whatever columns the input has."""
     return InputColumns(("sentence", "subject", "object"), SELECT, TYPES, _described)
+
+
+def computed_columns(names: Sequence[str], cells: Callable[[Example], tuple[str, ...]]) -> InputColumns:
+    """Return columns whose cells a function computes from each example."""
+    select_ = sql.SQL("{}, row_no").format(SELECT)
+    return InputColumns(tuple(names), select_, (*TYPES, "int4"), lambda values: cells(_example(values[13], values)))
+
+
+def _example(row_no: int, values: Sequence[Any]) -> Example:
+    id_, sentence = values[:2]
+    return Example(row_no, id_, sentence, Entity(*values[2:6]), Entity(*values[6:10]), *values[10:12])
 
 
 def _described(values: Sequence[Any]) -> tuple[str, ...]:

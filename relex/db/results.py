@@ -93,8 +93,8 @@ def read_results(
 ) -> Generator[Result]:
     """Yield the results of a job with the cells of its input, the runner-up and the flags.
 
-    A selection that filters leaves out the rows that could not be scored. `curve` calibrates the confidence. The other
-    arguments are those of :func:`copy_csv`.
+    A selection leaves out the rows that could not be scored, unless it keeps errors. `curve` calibrates the
+    confidence. The other arguments are those of :func:`copy_csv`.
     """
     query = _Query(job_id, labels, selection, for_review=True)
     columns = [inputs.select, PREDICTION, REVIEW.format(margin=query.margin)]
@@ -105,16 +105,26 @@ def read_results(
             id_, label, probabilities, second_label, margin, code, truncated, reused = row[width:]
             marks = flags(error_code=code, truncated=truncated, reused=reused)
             cells = inputs.cells(row[:width])
-            yield Result(id_, cells, label, tuple(probabilities or ()), second_label, margin, marks, curve)
+            yield Result(
+                id_, cells, label, tuple(probabilities or ()), second_label, margin, marks, curve, selection.accept_from
+            )
 
 
-def count_predictions(tx: Transaction, job_id: JobId, labels: Sequence[str], selection: Selection) -> int:
-    """Count the predictions of a selection."""
+def count_results(
+    tx: Transaction, job_id: JobId, labels: Sequence[str], selection: Selection, *, for_review: bool = False
+) -> int:
+    """Count the predictions of a selection; `for_review` also counts the row errors that it keeps."""
     query = sql.SQL("SELECT count(*) FROM ({}) AS selected").format(
-        _Query(job_id, labels, selection).select(sql.SQL("row_no"))
+        _Query(job_id, labels, selection, for_review=for_review).select(sql.SQL("row_no"))
     )
     with driver(tx).cursor() as cursor:
         return int(cursor.execute(query).fetchall()[0][0])
+
+
+def select_rows(tx: Transaction, job_id: JobId, labels: Sequence[str], selection: Selection) -> list[int]:
+    """Return the row numbers of the predictions of a selection, in its order."""
+    with driver(tx).cursor() as cursor:
+        return [row_no for (row_no,) in cursor.execute(_Query(job_id, labels, selection).select(sql.SQL("row_no")))]
 
 
 def errors_of(tx: Transaction, job_id: JobId) -> Iterator[tuple[str, str, str]]:
@@ -147,7 +157,7 @@ class _Query:
         self._highest = HIGHEST.format(place=place)
         runner_up = RUNNER_UP if for_review or selection.by_margin else sql.SQL("")
         self._tables = (REVIEWED if for_review else SCORED) + runner_up.format(labels=names, place=place)
-        with_errors = for_review and not selection.filters
+        with_errors = for_review and selection.keeps_errors
         self._rows = HAS_ENDED if with_errors else HAS_PREDICTION
         self.margin = MARGIN.format(highest=self._highest)
         """The margin of a prediction, where `runner_up` is joined."""
@@ -173,6 +183,12 @@ class _Query:
             # Compared as a real: the text 0.9 of a stored number means the number that was stored for it.
             least = sql.Literal(selection.min_probability)
             yield sql.SQL("{} >= {}::real").format(self._highest, least)
+        if selection.accepted is not None:
+            least = sql.Literal(selection.accept_from)
+            wanted = sql.SQL("TRUE" if selection.accepted else "NOT TRUE")
+            yield sql.SQL("({} >= {}::real) IS {}").format(self._highest, least, wanted)
+        if selection.rows is not None:
+            yield sql.SQL("row_no = ANY({}::int[])").format(sql.Literal(list(selection.rows)))
 
 
 @contextmanager

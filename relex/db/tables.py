@@ -1,7 +1,7 @@
 """The tables as SQLAlchemy sees them; `migrations/` creates them, and a test compares the two.
 
 Examples and predictions are only inserted, and deleted with their job; row errors are also deleted when their rows are
-retried. Only jobs, shards and runs have state.
+retried, and a label that a person gave to a row is replaced by a newer one. Only jobs, shards and runs have state.
 """
 
 from datetime import datetime
@@ -169,4 +169,16 @@ row_errors = Table(
     Column("row_no", Integer, primary_key=True),
     Column("code", Text, nullable=False),
     Column("message", Text, nullable=False),
+)
+
+row_labels = Table(
+    "row_labels",
+    metadata,
+    Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("row_no", Integer, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("drawn_by", Text),
+    Column("stratum", Text),
+    Column("stratum_rows", Integer),
+    _timestamp("labeled_at", nullable=False),
 )

@@ -14,7 +14,7 @@ from math import log, sqrt
 from typing import Any
 
 from relex.domain.calibration import Calibration
-from relex.domain.mix import LARGE, NO_SOURCE, STABLE, psi
+from relex.domain.mix import LARGE, NO_SOURCE, OTHER_SOURCES, STABLE, psi
 
 WORST_CELLS = 5
 """Number of categories that are named."""
@@ -75,7 +75,7 @@ class Drift:
     psi_type_pairs: float
     psi_lengths: float
     psi_sources: float | None
-    """None where the job or the validation rows name no source."""
+    """None where no source is in both: the job may name none, or give its own names."""
     unknown_types: float
     """Share (x100) of the rows whose type pair neither training nor validation rows have."""
     level: Level
@@ -106,10 +106,10 @@ class Drift:
 def measure_drift(calibration: Calibration, mix: Mix, predicted: Mapping[str, int] | None = None) -> Drift:
     """Compare the mix of a job, and its predicted labels once there are some, with the validation rows."""
     profile, seen = calibration.validated, {**calibration.trained.type_pairs, **calibration.validated.type_pairs}
-    has_sources = all(set(each) != {NO_SOURCE} for each in (profile.sources, mix.sources))
+    common = profile.sources.keys() & mix.sources.keys() - {NO_SOURCE, OTHER_SOURCES}
     parts = {
         "type pair": (profile.type_pairs, mix.type_pairs),
-        "source": (profile.sources, mix.sources) if has_sources else None,
+        "source": (profile.sources, mix.sources) if common else None,
         "length": (profile.lengths, mix.lengths),
         "predicted label": (profile.predicted, predicted) if predicted and profile.predicted else None,
     }

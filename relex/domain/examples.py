@@ -38,6 +38,17 @@ class Example:
     source: str | None = None
 
 
+def marked_text(example: Example) -> str:
+    """Return the sentence with the subject in [square brackets] and the object in (parentheses)."""
+    sentence, subject, object_ = example.sentence, example.subject, example.object
+    marks = sorted([(subject.start, subject.end, "[", "]"), (object_.start, object_.end, "(", ")")])
+    parts, end = [], 0
+    for start, next_end, before, after in marks:
+        parts += [sentence[end:start], before, sentence[start:next_end], after]
+        end = next_end
+    return "".join([*parts, sentence[end:]])
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """The relation of one example, with a probability for every label in the model's label order.

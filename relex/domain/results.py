@@ -45,11 +45,27 @@ class Selection:
     """Number of results to keep, the first in this order."""
     min_probability: float | None = None
     """Minimum of the highest probability to keep, which is what Postgres filters by: see :meth:`with_curve`."""
+    rows: tuple[int, ...] | None = None
+    """Row numbers of the results to keep; None for all."""
+    accept_from: float | None = None
+    """Predictions of at least this highest probability are accepted; None if nothing is said about that."""
+    accepted: bool | None = None
+    """Keep only the accepted rows, or only all others; None for both."""
 
     @property
     def filters(self) -> bool:
-        """Whether results may be left out; those without a prediction then are."""
-        return bool(self.labels) or (self.min_confidence, self.limit, self.min_probability) != (None, None, None)
+        """Whether results may be left out; those without a prediction then are, unless `keeps_errors`."""
+        return self._chooses or self.accepted is not None
+
+    @property
+    def keeps_errors(self) -> bool:
+        """Whether results without a prediction are kept: they are never accepted."""
+        return not self._chooses and self.accepted is not True
+
+    @property
+    def _chooses(self) -> bool:
+        choices = (self.min_confidence, self.min_probability, self.limit, self.rows)
+        return bool(self.labels) or any(choice is not None for choice in choices)
 
     def with_curve(self, curve: Curve | None) -> "Selection":
         """Return the selection with its minimum confidence as a minimum of the highest probability."""
@@ -80,6 +96,15 @@ class Result:
     """What a reader should know: the code of the error, `truncated`, `reused`."""
     curve: Curve | None = None
     """Calibrates the confidence, where the model version is calibrated."""
+    accept_from: float | None = None
+    """The least highest probability of an accepted row."""
+
+    @property
+    def accepted(self) -> bool | None:
+        """Whether the row is accepted; None if nothing is said about that."""
+        if self.accept_from is None:
+            return None
+        return bool(self.probabilities) and max(self.probabilities) >= self.accept_from
 
     @property
     def confidence(self) -> float | None:

@@ -9,39 +9,21 @@ the bound uses the number of equally weighted rows that would be as precise.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import ceil, log2
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
+from relex.domain.acceptance import CONFIDENCE, Promise
 from relex.domain.calibration import ValidationRows
 from relex.errors import RelexError
 from relex.evaluation.shift import weigh
 
-DELTA = 0.05
+DELTA = 1 - CONFIDENCE
 """Probability that the promise may be broken."""
 MIN_EFFECTIVE_ROWS = 100
 """Minimum number of equally weighted validation rows that a promise rests on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """A threshold of the confidence, and what is promised of the rows above it."""
-
-    max_error: float
-    """The promised share of wrong rows among the accepted ones."""
-    threshold: float
-    """Rows of at least this highest probability are accepted."""
-    bound: float
-    """Upper bound of their share of wrong rows, at the level of 95 % with the other steps of the search."""
-    coverage: float
-    """Share of the (weighted) validation rows that would be accepted."""
-    effective_rows: float
-    """Number of equally weighted validation rows that the promise rests on."""
-    weighted: bool
-    """Whether the validation rows were weighted to the job's type pairs and sources."""
 
 
 def promise(rows: ValidationRows, max_error: float, target: Mapping[str, int] | None = None) -> Promise:

@@ -17,8 +17,7 @@ from sklearn.isotonic import IsotonicRegression
 from relex.domain.calibration import MAX_KNOTS, Bucket, Calibration, Curve, Profile, ScoredRows, ValidationRows
 from relex.domain.examples import Example, Prediction
 from relex.domain.mix import OTHER_SOURCES, length, source, type_pair, type_pair_and_source
-from relex.errors import InvalidInput
-from relex.evaluation.calibration_card import MIN_ROWS
+from relex.evaluation.calibration_card import MIN_ROWS, require_rows
 from relex.evaluation.metrics import Probabilities, micro_f1
 from relex.evaluation.voting import stacked, vote
 from relex.labels import NO_RELATION
@@ -112,8 +111,7 @@ def calibrate_predictions(
     Raises:
         InvalidInput: the rows are fewer than `MIN_ROWS`.
     """
-    if len(examples) < MIN_ROWS:
-        raise InvalidInput(f"a calibration needs {MIN_ROWS} labeled rows, and the file has {len(examples):,}")
+    require_rows(len(examples))
     probabilities = np.array([each.probabilities for each in predictions])
     calibration = fit_calibration(examples, probabilities, labels, [], data_sha256)
     return replace(calibration, trained=trained) if trained else calibration

@@ -1,9 +1,20 @@
 """The section of a model card about the calibration. This module imports no numpy, so that flows can use it."""
 
 from relex.domain.calibration import Calibration
+from relex.errors import InvalidInput
 
 MIN_ROWS = 200
 """Minimum number of labeled rows of a calibration; from fewer nothing is claimed."""
+
+
+def require_rows(rows: int) -> None:
+    """Refuse a labeled file that is too small for a calibration.
+
+    Raises:
+        InvalidInput: it is.
+    """
+    if rows < MIN_ROWS:
+        raise InvalidInput(f"a calibration needs {MIN_ROWS} labeled rows, and the file has {rows:,}; give a larger one")
 
 
 def calibration_text(calibration: Calibration | None, file_name: str) -> str:

@@ -87,7 +87,7 @@ def describe_problems(facts: FileFacts, name: str) -> str:
     """
     shown = facts.problems[:MAX_PROBLEMS_SHOWN]
     lines = [f"{name}: {_count_rejected(facts)} invalid"]
-    lines += [line for problem in shown for line in _describe(problem, facts.form.unit)]
+    lines += [line for problem in shown for line in describe_problem(problem, facts.form.unit)]
     more = sum(facts.problem_counts.values()) - len(shown)
     counts = "   ".join(f"{count:,} {code}" for code, count in facts.problem_counts.items())
     return "\n".join([*lines, f"  ... {more:,} more      {counts}" if more else f"  {counts}"])
@@ -108,7 +108,8 @@ def _count_rejected(facts: FileFacts) -> str:
     return f"{facts.rejected:,} of {facts.rows:,} rows {'is' if facts.rejected == 1 else 'are'}"
 
 
-def _describe(problem: RowProblem, unit: str) -> list[str]:
+def describe_problem(problem: RowProblem, unit: str) -> list[str]:
+    """Describe one problem with its place: indented lines."""
     place = f"{unit} {problem.line}" if problem.id is None else f"{unit} {problem.line}, id {shortened(problem.id)}"
     column = f"{problem.column}: " if problem.column else ""
     return [f"  {place}  {column}{problem.message}", *(f"    | {line}" for line in problem.detail)]

@@ -12,8 +12,8 @@ PRED_LABEL, PROBS = "pred_label", "probs"
 CUSTOM_ID = "custom_id"
 """Name of the id in JSON Lines, as OpenAI's Batch files have it."""
 
-Cell = str | float | tuple[float, ...] | None
-"""A text, a number, the probabilities in the model's order, or nothing."""
+Cell = str | bool | float | tuple[float, ...] | None
+"""A text, a truth value, a number, the probabilities in the model's order, or nothing."""
 
 
 class Layout(StrEnum):
@@ -47,6 +47,7 @@ class Kind(StrEnum):
     TEXT = "text"
     NUMBER = "number"
     PROBABILITIES = "probabilities"
+    FLAG = "flag"
 
 
 class Column(NamedTuple):
@@ -72,35 +73,45 @@ REVIEW = (
     Column("flags", lambda result: " ".join(result.flags)),
 )
 """Columns of a review behind those of the input."""
+ACCEPTED = Column("accepted", lambda result: result.accepted, Kind.FLAG)
+"""Column of a review that says which rows are accepted at a promised error."""
 
 
-def columns_of(layout: Layout, labels: Sequence[str], inputs: Sequence[str] = ()) -> list[Column]:
+def columns_of(
+    layout: Layout, labels: Sequence[str], inputs: Sequence[str] = (), trailing: int = 0, more: Sequence[Column] = ()
+) -> list[Column]:
     """Return the columns of a layout.
 
     Args:
         layout: the layout.
         labels: the labels in the order of the probabilities.
         inputs: names of the input's columns, for a review.
+        trailing: number of the last of them that stand behind the prediction.
+        more: more columns about the prediction, for a review.
     """
     if layout is Layout.REVIEW:
-        return [*(_input(name, index) for index, name in enumerate(distinct_names(inputs))), *REVIEW]
+        own = [*REVIEW, *more]
+        columns = [_input(name, index) for index, name in enumerate(distinct_names(inputs, more))]
+        before = len(columns) - trailing
+        return [*columns[:before], *own, *columns[before:]]
     if layout is Layout.WIDE:
         return [ID, LABEL, *(_probability(label, index) for index, label in enumerate(labels))]
     return [ID, LABEL, PROBABILITIES]
 
 
-def distinct_names(inputs: Sequence[str]) -> list[str]:
+def distinct_names(inputs: Sequence[str], more: Sequence[Column] = ()) -> list[str]:
     """Return the names of the input's columns in a review.
 
     A name that one of relex's own columns or an earlier one has, as in the review of a review, gets `input_` before it.
     """
-    names = [CUSTOM_ID, *(column.name for column in REVIEW)]
+    own = [CUSTOM_ID, *(column.name for column in (*REVIEW, *more))]
+    names = list(own)
     for name in inputs:
         distinct = name
         while distinct in names:
             distinct = f"input_{distinct}"
         names.append(distinct)
-    return names[1 + len(REVIEW) :]
+    return names[len(own) :]
 
 
 def _input(name: str, index: int) -> Column:
@@ -127,11 +138,29 @@ class ResultTable:
     """Where the results come from, for formats that hold such facts."""
     created_at: datetime
     """Time that a workbook states, so that the same results make the same bytes."""
+    trailing: int = 0
+    """Number of the last inputs that stand behind the prediction."""
+    with_accepted: bool = False
+    """Whether a review says which rows are accepted."""
+    answers: str = ""
+    """Name of the input that a person fills in with a label; empty if there is none."""
 
     @property
     def columns(self) -> list[Column]:
         """The columns of the layout."""
-        return columns_of(self.layout, self.labels, self.inputs)
+        return self.columns_as(self.layout)
+
+    def columns_as(self, layout: Layout) -> list[Column]:
+        """Return the columns of the same results in another layout."""
+        more = [ACCEPTED] if self.with_accepted else []
+        return columns_of(layout, self.labels, self.inputs, self.trailing, more)
+
+
+def cell_text(cell: Cell) -> str | float | None:
+    """Return a cell as a format without lists and truth values holds it."""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return probabilities_text(cell) if isinstance(cell, tuple) else cell
 
 
 def probabilities_text(probabilities: Sequence[float]) -> str:

@@ -18,7 +18,12 @@ except ModuleNotFoundError as exc:
 GROUP_ROWS = 8_192
 """Rows in a row group: a megabyte of probabilities, which is what the writer holds at a time."""
 
-TYPES = {Kind.TEXT: pa.string(), Kind.NUMBER: pa.float32(), Kind.PROBABILITIES: pa.list_(pa.float32())}
+TYPES = {
+    Kind.TEXT: pa.string(),
+    Kind.NUMBER: pa.float32(),
+    Kind.PROBABILITIES: pa.list_(pa.float32()),
+    Kind.FLAG: pa.bool_(),
+}
 
 
 def write_parquet(file: BinaryIO, table: ResultTable) -> None:

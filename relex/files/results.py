@@ -8,14 +8,12 @@ from relex.domain.results import Result
 from relex.files.csv_writer import CsvWriter
 from relex.files.layouts import (
     BATCH_ID,
-    Cell,
     Column,
     Format,
     Kind,
     Layout,
     ResultTable,
-    columns_of,
-    probabilities_text,
+    cell_text,
 )
 
 
@@ -44,17 +42,13 @@ def _write_csv(file: BinaryIO, table: ResultTable) -> None:
     writer = CsvWriter.for_excel(file) if table.layout is Layout.REVIEW else CsvWriter(file)
     columns = table.columns
     writer.write_row(column.name for column in columns)
-    writer.write_rows([_text(column.value(result)) for column in columns] for result in table.results)
-
-
-def _text(cell: Cell) -> Cell:
-    return probabilities_text(cell) if isinstance(cell, tuple) else cell
+    writer.write_rows([cell_text(column.value(result)) for column in columns] for result in table.results)
 
 
 def _write_json_lines(file: BinaryIO, table: ResultTable) -> None:
     """Write an object a line; the probabilities are an object by label, in a wide layout too."""
     layout = Layout.SUBMISSION if table.layout is Layout.WIDE else table.layout
-    columns = [BATCH_ID, *columns_of(layout, table.labels, table.inputs)]
+    columns = [BATCH_ID, *table.columns_as(layout)]
     for result in table.results:
         record = {column.name: _json(column, result, table.labels) for column in columns}
         file.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")

@@ -13,7 +13,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from relex.errors import RelexError, counted, shortened
-from relex.files.layouts import PREDICTED_LABELS, Cell, Column, Kind, ResultTable, probabilities_text
+from relex.files.layouts import PREDICTED_LABELS, Cell, Column, Kind, ResultTable, cell_text
 from relex.files.problems import width
 from relex.hints import jobs as hints
 
@@ -64,6 +64,8 @@ def write_workbook(file: BinaryIO, table: ResultTable) -> None:
         workbook = Workbook(file, OPTIONS | {"tmpdir": folder})
         _describe(workbook, table)
         _fill(workbook, table)
+        if table.answers:
+            _offer_labels(workbook, table)
         workbook.close()  # a workbook that failed is never closed, because that would write what it has
 
 
@@ -81,7 +83,8 @@ def _fill(workbook: Workbook, table: ResultTable) -> None:
     worksheet.freeze_panes(1, 0)
     worksheet.ignore_errors({"number_stored_as_text": EVERYWHERE})  # no green corner at each id
     for place, column in enumerate(columns):
-        texts = table.labels if column in PREDICTED_LABELS else map(column.value, sample)
+        is_label = column in PREDICTED_LABELS or column.name == (table.answers or None)
+        texts = table.labels if is_label else map(column.value, sample)
         worksheet.set_column(place, place, _width(column.name, texts), number if column.kind is Kind.NUMBER else None)
         _write_text(worksheet, 0, place, column.name, f"heading {place + 1}", bold)
     try:
@@ -94,6 +97,16 @@ def _fill(workbook: Workbook, table: ResultTable) -> None:
     worksheet.autofilter(0, 0, table.rows, len(columns) - 1)
 
 
+def _offer_labels(workbook: Workbook, table: ResultTable) -> None:
+    """Let a person choose the answers from a list of the labels, which stands on a second sheet."""
+    results, labels = workbook.worksheets()[0], workbook.add_worksheet("labels")
+    for row, label in enumerate(table.labels):
+        labels.write_string(row, 0, label)
+    place = [column.name for column in table.columns].index(table.answers)
+    choices = f"=labels!$A$1:$A${len(table.labels)}"
+    results.data_validation(1, place, max(table.rows, 1), place, {"validate": "list", "source": choices})
+
+
 def _width(heading: str, cells: Iterable[Cell]) -> int:
     """Return the width of a column whose first cells are these; numbers and probabilities do not count."""
     widths = [MIN_WIDTH, width(heading) + MARGIN_WIDTH]
@@ -104,10 +117,10 @@ def _width(heading: str, cells: Iterable[Cell]) -> int:
 
 
 def _write_cell(worksheet: Worksheet, row: int, place: int, column: Column, cell: Cell) -> None:
-    if isinstance(cell, float):
-        worksheet.write_number(row, place, cell)
-    elif cell:
-        text = probabilities_text(cell) if isinstance(cell, tuple) else cell
+    text = cell_text(cell)
+    if isinstance(text, float):
+        worksheet.write_number(row, place, text)
+    elif text:
         _write_text(worksheet, row, place, text, f"row {row:,}: the {shortened(column.name)}")
 
 

@@ -4,13 +4,15 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from relex.db import model_versions as table
 from relex.db import results
 from relex.db.connection import Database, Transaction
+from relex.domain.acceptance import Acceptance
 from relex.domain.jobs import JOB_ID, Job, JobId, JobState, Progress
 from relex.domain.results import ALL_RESULTS, Selection
 from relex.domain.versions import ModelVersion
@@ -18,6 +20,7 @@ from relex.errors import RelexError
 from relex.files.atomic import atomic_write, digest_of, new_files, write_json
 from relex.files.layouts import Format, Layout
 from relex.files.writing import write_errors, write_spreadsheet
+from relex.flows.acceptance import accept
 from relex.flows.quality import assess
 from relex.flows.results import count_rows, find_exportable, write_to
 from relex.lazy import load_two_sample_test
@@ -39,6 +42,12 @@ class ExportOptions:
     """Export the predictions of a job that is not done."""
     excel: bool = False
     """Copy each CSV for a spreadsheet, with its formulas escaped."""
+    max_error: float | None = None
+    """Say which rows are accepted, so that their share of wrong ones is promised to stay below this."""
+    accepted_only: bool = False
+    """Write only these rows."""
+    rest: Path | None = None
+    """File for all others, as a review."""
 
     @property
     def is_default(self) -> bool:
@@ -65,6 +74,10 @@ class Export:
     """Number of rows written."""
     failed: int
     """Number of rows of the job that could not be scored."""
+    acceptance: Acceptance | None = None
+    """What is promised of the accepted rows, if that was asked for."""
+    rest: int = 0
+    """Number of rows written to the file of the others."""
 
 
 class _Names:
@@ -101,15 +114,20 @@ def export(database: Database, job_ref: str, out: Path, options: ExportOptions =
             library that is not installed, or cannot hold the results.
     """
     assess(database, job_ref, load_two_sample_test)
-    with database.transaction(snapshot=True) as tx:
+    with database.transaction(snapshot=True) as tx, ExitStack() as stack:
         progress = find_exportable(tx, job_ref, partial=options.partial)
+        acceptance, options = _accept(tx, progress, options)
         names = _Names(progress.job, options)
         rows = count_rows(tx, progress, options.layout, options.selection)
-        with new_files(out, _vouched(out, names), last=names.manifest) as staging:
-            _write(tx, staging, names, progress, options)
-            written = sorted(path.name for path in staging.iterdir())
-            version = table.find(tx, progress.job.model)
-            write_json(staging / names.manifest, _manifest(progress, version, options, rows, staging))
+        staging = stack.enter_context(new_files(out, _vouched(out, names), last=names.manifest))
+        rest = _write_rest(tx, stack, progress, options)
+        _write(tx, staging, names, progress, options)
+        written = sorted(path.name for path in staging.iterdir())
+        version = table.find(tx, progress.job.model)
+        content = _manifest(progress, version, options, rows, staging)
+        if acceptance:
+            content = {**content, "acceptance": {**acceptance.to_data(), "rest": rest}}
+        write_json(staging / names.manifest, _sealed(content))
     return Export(
         progress.job.file_name,
         out / names.data,
@@ -119,6 +137,8 @@ def export(database: Database, job_ref: str, out: Path, options: ExportOptions =
         tuple(out / copy for copy in names.copies.values() if copy in written),
         rows,
         progress.failed,
+        acceptance,
+        rest["rows"] if rest else 0,
     )
 
 
@@ -128,12 +148,43 @@ def has_export(out: Path, job_id: JobId, *, in_layout: Layout | None = None) -> 
     return any(out.glob(f"{_file_name(job_id)}{infix}*{MANIFEST}"))
 
 
-def export_to_stream(database: Database, job_ref: str, file: BinaryIO, options: ExportOptions) -> int:
-    """Write a job's results alone to an open file, and return the number of rows; raises as :func:`export`."""
+def export_to_stream(
+    database: Database, job_ref: str, file: BinaryIO, options: ExportOptions
+) -> tuple[int, Acceptance | None]:
+    """Write a job's results alone to an open file; raises as :func:`export`.
+
+    Returns:
+        The number of rows, and what is promised of those that are accepted.
+    """
     with database.transaction(snapshot=True) as tx:
         progress = find_exportable(tx, job_ref, partial=options.partial)
+        acceptance, options = _accept(tx, progress, options)
         write_to(tx, progress, file, options.layout, options.format, options.selection)
-        return count_rows(tx, progress, options.layout, options.selection)
+        return count_rows(tx, progress, options.layout, options.selection), acceptance
+
+
+def _accept(tx: Transaction, progress: Progress, options: ExportOptions) -> tuple[Acceptance | None, ExportOptions]:
+    """Return what is promised, and the options with a selection that knows the threshold."""
+    if options.max_error is None:
+        return None, options
+    acceptance = accept(tx, progress, options.max_error)
+    threshold, accepted = acceptance.promise.threshold, True if options.accepted_only else None
+    selection = replace(options.selection, accept_from=threshold, accepted=accepted)
+    return acceptance, replace(options, selection=selection)
+
+
+def _write_rest(tx: Transaction, stack: ExitStack, progress: Progress, options: ExportOptions) -> dict[str, Any] | None:
+    """Write the rows that are not accepted to a file, which appears before the folder of the export is complete."""
+    path, selection = options.rest, options.selection
+    if path is None:
+        return None
+    others = Selection(by_margin=selection.by_margin, accept_from=selection.accept_from, accepted=False)
+    format_ = next((each for each in Format if path.suffix.lower() == f".{each}"), Format.CSV)
+    staging = stack.enter_context(new_files(path.parent))
+    with atomic_write(staging / path.name) as file:
+        write_to(tx, progress, file, Layout.REVIEW, format_, others)
+    rows = count_rows(tx, progress, Layout.REVIEW, others)
+    return {"file": path.name, "rows": rows, "sha256": digest_of(staging / path.name)}
 
 
 def _write(tx: Transaction, folder: Path, names: _Names, progress: Progress, options: ExportOptions) -> None:
@@ -181,38 +232,36 @@ def _manifest(
     progress: Progress, model: ModelVersion, options: ExportOptions, rows: int, folder: Path
 ) -> Mapping[str, Any]:
     job, selection = progress.job, options.selection
-    return _sealed(
-        {
-            "job": job.id,
-            "state": progress.state,
-            "partial": progress.state is not JobState.DONE,
-            "layout": options.layout,
-            "format": options.format,
-            "filters": {
-                "labels": list(selection.labels),
-                "min_confidence": selection.min_confidence,
-                "doubtful": selection.limit,
-            },
-            "sort": "margin" if selection.by_margin else "input",
-            "input": {"file": job.file_name, "sha256": job.file_sha256},
-            "model": {"version": str(model), "sha256": dict(model.digests), "exact": job.exact},
-            "fresh": job.fresh,
-            "rows": {
-                "accepted": job.total,
-                "rejected": job.rejected,
-                "done": progress.done,
-                "failed": progress.failed,
-                "reused": progress.reused,
-                "truncated_rows": progress.truncated_rows,
-                "exported": rows,
-            },
-            "expected": job.expected.to_data() if job.expected else None,
-            "drift": job.drift.to_data() if job.drift else None,
-            "files": {path.name: digest_of(path) for path in sorted(folder.iterdir())},
-            "submitted_at": format_iso(job.created_at),
-            "finished_at": format_iso(job.finished_at),
-        }
-    )
+    return {
+        "job": job.id,
+        "state": progress.state,
+        "partial": progress.state is not JobState.DONE,
+        "layout": options.layout,
+        "format": options.format,
+        "filters": {
+            "labels": list(selection.labels),
+            "min_confidence": selection.min_confidence,
+            "doubtful": selection.limit,
+        },
+        "sort": "margin" if selection.by_margin else "input",
+        "input": {"file": job.file_name, "sha256": job.file_sha256},
+        "model": {"version": str(model), "sha256": dict(model.digests), "exact": job.exact},
+        "fresh": job.fresh,
+        "rows": {
+            "accepted": job.total,
+            "rejected": job.rejected,
+            "done": progress.done,
+            "failed": progress.failed,
+            "reused": progress.reused,
+            "truncated_rows": progress.truncated_rows,
+            "exported": rows,
+        },
+        "expected": job.expected.to_data() if job.expected else None,
+        "drift": job.drift.to_data() if job.drift else None,
+        "files": {path.name: digest_of(path) for path in sorted(folder.iterdir())},
+        "submitted_at": format_iso(job.created_at),
+        "finished_at": format_iso(job.finished_at),
+    }
 
 
 def _sealed(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,14 @@ def open_results(
     with closing(stream):  # or the COPY would hold the connection, and no rollback would end
         rows = count_rows(tx, progress, layout, selection)
         yield ResultTable(
-            layout, version.labels, inputs.names, rows, stream, _origin(progress, version), job.created_at
+            layout,
+            version.labels,
+            inputs.names,
+            rows,
+            stream,
+            _origin(progress, version),
+            job.created_at,
+            with_accepted=selection.accept_from is not None,
         )
 
 
@@ -96,7 +103,7 @@ def count_rows(tx: Transaction, progress: Progress, layout: Layout, selection: S
     if selection.filters:
         labels = table.find(tx, progress.job.model).labels
         chosen = selection.with_curve(table.confidence_curve(tx, progress.job.model))
-        return results.count_predictions(tx, progress.job.id, labels, chosen)
+        return results.count_results(tx, progress.job.id, labels, chosen, for_review=layout is Layout.REVIEW)
     return progress.done if layout is Layout.REVIEW else progress.done - progress.failed
 
 

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from relex.db import ids, jobs, runs
+from relex.db import ids, jobs, row_labels, runs
 from relex.db.connection import Database
 from relex.domain.jobs import JobState, Progress
 from relex.domain.runs import TrainingRun
+from relex.domain.sample_scores import SampleScores, sample_scores
 from relex.flows.quality import assess
 
 
@@ -30,10 +31,17 @@ def job_status(database: Database, job_ref: str, lease_seconds: float = 0.0) -> 
     with database.transaction(snapshot=True) as tx:
         progress = jobs.progress(tx, jobs.find(tx, job_ref), lease_seconds)
     job = progress.job
-    if progress.state is not JobState.DONE or job.expected or not assess(database, job.id):
+    if progress.state is not JobState.DONE or job.expected:
         return progress
-    with database.transaction() as tx:
+    assess(database, job.id)
+    with database.transaction() as tx:  # in any case: the worker that ended the job may have assessed it meanwhile
         return replace(progress, job=jobs.find(tx, job.id))
+
+
+def labeled_scores(database: Database, progress: Progress) -> SampleScores | None:
+    """Return what the labels that people gave to a job's rows say about all of it; None if there are none."""
+    with database.transaction() as tx:
+        return sample_scores(row_labels.of_job(tx, progress.job.id), progress.done - progress.failed)
 
 
 def run_status(database: Database, job_ref: str) -> TrainingRun:

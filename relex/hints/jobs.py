@@ -92,6 +92,21 @@ def export_to_folder() -> str:
     return "`--out outputs` writes files"
 
 
+def write_review() -> str:
+    """Say how to write a file for a person to label."""
+    return "`relex review --out review.csv` writes one"
+
+
+def name_job() -> str:
+    """Say which option of `relex data labels` names the job; the newest one is an example."""
+    return "as in `--job @last`"
+
+
+def accepted_only() -> str:
+    """Say which option writes accepted rows in a layout that cannot say which are accepted."""
+    return "`--accepted-only` writes just these rows"
+
+
 def submit_again() -> str:
     """Say how to submit a file again."""
     return "`--again` makes a new job"
@@ -118,6 +133,11 @@ def purge_without_asking() -> str:
 
 
 # Values of options
+
+
+def max_error() -> str:
+    """Show an example of a promised error."""
+    return "as in `--max-error 10%`"
 
 
 def age() -> str:

@@ -18,6 +18,16 @@ def export_for_review(job_id: str, folder: object) -> str:
     return f"hint: relex export {job_id} --out {quote(str(folder))} --layout review --format xlsx"
 
 
+def read_labels(review: object) -> str:
+    """Name the command that reads the answers to a review back."""
+    return f"hint: relex data labels {quote(str(review))} --out labeled.csv"
+
+
+def status(job_id: str) -> str:
+    """Name the command that shows the scores on the labeled rows of a job."""
+    return f"hint: relex status {job_id}"
+
+
 def retry_rows(job_id: str) -> str:
     """Name the command that scores again the rows that could not be scored."""
     return f"hint: relex retry {job_id} --rows"

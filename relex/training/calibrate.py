@@ -6,9 +6,8 @@
 from pathlib import Path
 
 from relex.domain.calibration import Calibration
-from relex.errors import InvalidCsv
-from relex.evaluation.calibration import calibrated
-from relex.evaluation.calibration_card import MIN_ROWS, calibration_text
+from relex.evaluation.calibration import fit_calibration
+from relex.evaluation.calibration_card import calibration_text, require_rows
 from relex.files.paths import sha256_of
 from relex.files.reading import read_labeled_examples
 from relex.model.calibration import describe_calibration, write_calibration
@@ -25,15 +24,15 @@ def calibrate_folder(folder: Path, valid: Path, train: Path | None = None, devic
         device: a torch device.
 
     Raises:
-        InvalidCsv: the labeled rows are too few, or some are invalid.
+        InvalidCsv: labeled rows are invalid.
+        InvalidInput: they are too few.
         BadCheckpoint: the folder cannot be read.
     """
     examples = read_labeled_examples(valid)
+    require_rows(len(examples))
     probabilities, labels = probabilities_of(folder, Validation(examples, str(valid)), device)
     trained_on = read_labeled_examples(train) if train else []
-    calibration = calibrated(examples, probabilities, labels, trained_on, sha256_of(valid))
-    if calibration is None:
-        raise InvalidCsv(f"{valid}: a calibration needs {MIN_ROWS} labeled rows; give a larger file")
+    calibration = fit_calibration(examples, probabilities, labels, trained_on, sha256_of(valid))
     write_calibration(folder, calibration)
     describe_calibration(folder, calibration_text(calibration, valid.name))
     return calibration

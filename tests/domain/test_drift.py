@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from relex.domain.drift import Drift, Level, Mix, measure_drift
-from relex.domain.mix import NO_SOURCE, psi
+from relex.domain.mix import NO_SOURCE, OTHER_SOURCES, psi
 from tests.factories import calibration
 
 PAIRS = {"ORG-PER": 500, "PER-PER": 300, "PER-LOC": 150, "ORG-DAT": 50}
@@ -46,8 +46,11 @@ def test_another_mix_is_named_with_the_categories_that_differ_most():
     assert (drift.worst[0].expected, drift.worst[0].actual) == (15.0, 80.0)
 
 
-@pytest.mark.parametrize("sides", [({NO_SOURCE: 9}, SOURCES), (SOURCES, {NO_SOURCE: 1000})])
-def test_a_file_without_sources_has_none_to_compare(sides):
+@pytest.mark.parametrize(
+    "sides",
+    [({NO_SOURCE: 9}, SOURCES), (SOURCES, {NO_SOURCE: 1000}), ({OTHER_SOURCES: 9}, SOURCES | {OTHER_SOURCES: 5})],
+)
+def test_files_without_a_source_in_common_have_none_to_compare(sides):
     here, there = sides
     drift = measure_drift(profiled(sources=there), Mix(PAIRS, here, LENGTHS))
     assert (drift.psi_sources, drift.level) == (None, Level.NONE)

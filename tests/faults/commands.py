@@ -14,7 +14,7 @@ from tests.faults.proxy import Connection, Cut, Moment
 from tests.processes import wait_until
 
 
-def _killed(arena: Arena, moment: Moment, nth: int, *arguments: str | Path) -> None:
+def killed(arena: Arena, moment: Moment, nth: int, *arguments: str | Path) -> None:
     """Run a command that is killed -9 when it meets the moment."""
     running: list[subprocess.Popen[bytes]] = []
 
@@ -32,20 +32,20 @@ def _killed(arena: Arena, moment: Moment, nth: int, *arguments: str | Path) -> N
 
 @fault("submit killed in its upload")
 def killed_in_upload(arena: Arena, draw: Random) -> list[Expected]:
-    _killed(arena, Moment.UPLOADING, draw.randint(1, 1 + arena.rows // 300), "submit", arena.file())
+    killed(arena, Moment.UPLOADING, draw.randint(1, 1 + arena.rows // 300), "submit", arena.file())
     return _nothing_then_all(arena)
 
 
 @fault("submit killed before its COMMIT")
 def killed_before_commit(arena: Arena, draw: Random) -> list[Expected]:
-    _killed(arena, Moment.SUBMITTING, 1, "submit", arena.file())
+    killed(arena, Moment.SUBMITTING, 1, "submit", arena.file())
     return _nothing_then_all(arena)
 
 
 @fault("submit killed after its COMMIT, before the doorbell")
 def killed_after_commit(arena: Arena, draw: Random) -> list[Expected]:
     """The job is there, and nobody was rung for: a sweep finds it; the same submit again finds the same job."""
-    _killed(arena, Moment.SUBMITTED, 1, "submit", arena.file())
+    killed(arena, Moment.SUBMITTED, 1, "submit", arena.file())
     job = arena.command_submit()
     assert arena.ask("SELECT count(*) FROM jobs") == 1, "the same file made two jobs"
     return all_scored(arena, job)
@@ -60,8 +60,8 @@ def _nothing_then_all(arena: Arena) -> list[Expected]:
 
 @fault("export killed while it writes")
 def killed_in_export(arena: Arena, draw: Random) -> list[Expected]:
-    job, out = _scored(arena)
-    _killed(arena, Moment.EXPORTING, 1, "export", job, "--out", out)
+    job, out = scored(arena)
+    killed(arena, Moment.EXPORTING, 1, "export", job, "--out", out)
     assert not list(out.glob("j-*")), "a file that looks whole was left"
     return _exported(arena, job, out)
 
@@ -69,7 +69,7 @@ def killed_in_export(arena: Arena, draw: Random) -> list[Expected]:
 @fault("disk full for an export")
 def full_disk(arena: Arena, draw: Random) -> list[Expected]:
     """No file of the command may grow beyond a few bytes: the same to it as a disk without room."""
-    job, out = _scored(arena)
+    job, out = scored(arena)
     done = arena.command("export", job, "--out", out, largest_file=draw.randint(1, 2000))
     assert done.returncode == 1, done.stderr
     assert "cannot be written" in done.stderr, done.stderr
@@ -78,7 +78,7 @@ def full_disk(arena: Arena, draw: Random) -> list[Expected]:
     return _exported(arena, job, out)
 
 
-def _scored(arena: Arena) -> tuple[JobId, Path]:
+def scored(arena: Arena) -> tuple[JobId, Path]:
     job = arena.submit()
     wait_until(lambda: arena.progress(job).state.ended)
     out = arena.folder / "exports"

@@ -25,6 +25,8 @@ class Moment(StrEnum):
     COMMITTING = "COMMIT of a shard's end, before Postgres has it"
     COMMITTED = "the answer to it, before the worker has it"
     EXPORTING = "a piece of an export, before the command has it"
+    LABELING = "labels of rows, before Postgres has them"
+    LABELED = "COMMIT of labels, before Postgres has it"
 
 
 class Cut(Exception):
@@ -178,6 +180,9 @@ class Connection:
         elif text.startswith(b"UPDATE shards") and b"truncated_rows=" in text:
             self._done.add(Moment.FINISHING)
             yield Moment.FINISHING
+        elif text.startswith(b"INSERT INTO row_labels"):
+            self._done.add(Moment.LABELED)
+            yield Moment.LABELING
         elif text.startswith(b"COPY (") and b"TO STDOUT" in text:
             self._answer = Moment.EXPORTING
         elif text.startswith(b"COMMIT"):
@@ -190,5 +195,7 @@ class Connection:
         elif Moment.UPLOADING in self._done:
             yield Moment.SUBMITTING
             self._answer = Moment.SUBMITTED
+        elif Moment.LABELED in self._done:
+            yield Moment.LABELED
         elif Moment.CLAIMED in self._done:
             self._answer = Moment.CLAIMED

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import commands, control, files, kills, leases, outages, rows  # noqa: F401 - they fill the catalogue
+from tests.faults import commands, control, files, kills, leases, outages, reviews, rows  # noqa: F401 - they fill the catalogue
 from tests.faults.arena import Arena, Kind, opened_arena
 from tests.faults.catalogue import FAULTS, Fault, play_round
 from tests.faults.oracle import Result

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults import commands, control, files, kills, leases, outages, rows  # noqa: F401 - they fill the catalogue
+from tests.faults import commands, control, files, kills, leases, outages, reviews, rows  # noqa: F401 - they fill the catalogue
 from tests.faults.arena import Kind, opened_arena
 from tests.faults.catalogue import FAULTS, play_round
 

@@ -70,7 +70,7 @@ def rows_of(database, job):
     def read(layout=Layout.REVIEW, **selection):
         file = io.BytesIO()
         options = ExportOptions(layout, selection=Selection(**selection))
-        count = export_to_stream(database, job, file, options)
+        count, _ = export_to_stream(database, job, file, options)
         rows = list(csv.DictReader(io.StringIO(file.getvalue().decode("utf-8-sig"), newline="")))
         assert count == len(rows)
         return rows
@@ -86,7 +86,7 @@ def test_the_default_has_the_bytes_that_it_always_had(database, job, tmp_path):
     with database.transaction() as tx, driver(tx).cursor() as cursor, cursor.copy(TODAY.format(job)) as copy:
         before = b"id,pred_label,probs\n" + b"".join(map(bytes, copy))
     file = io.BytesIO()
-    assert export_to_stream(database, job, file, ExportOptions()) == 5
+    assert export_to_stream(database, job, file, ExportOptions()) == (5, None)
     assert file.getvalue() == export(database, job, tmp_path).predictions.read_bytes() == before
 
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from relex.db import deletion, ids, jobs, results, shards
+from relex.db import deletion, ids, jobs, results, row_labels, shards
+from relex.db.row_labels import RowLabel
 from relex.domain.examples import Outcome, RowError
 from relex.domain.jobs import NewJob
 from relex.errors import DatabaseUnreachable, NotFound
@@ -24,6 +25,7 @@ def ended(database, key, days, rows=10):
             scored = [prediction(example(n)) for n in range(shard.first_row, shard.end_row - 1)]
             shards.complete(tx, shard, Outcome(scored, [RowError(shard.end_row - 1, "bad", "bad")]))
         jobs.close_if_ended(tx, job.id)
+        row_labels.record(tx, job.id, [RowLabel(0, "no_relation")])
         tx.exec_driver_sql("UPDATE jobs SET finished_at = now() - %s WHERE id = %s", (timedelta(days=days), job.id))
     return job
 
@@ -31,7 +33,7 @@ def ended(database, key, days, rows=10):
 def rows_of(database, job):
     """How many rows of all tables are a job's."""
     with database.transaction() as tx:
-        tables = ("examples", "predictions", "row_errors", "shards")
+        tables = ("examples", "predictions", "row_errors", "row_labels", "shards")
         counts = [tx.exec_driver_sql(f"SELECT count(*) FROM {each} WHERE job_id = %s", (job.id,)) for each in tables]
         return sum(count.scalar_one() for count in counts)
 
@@ -42,11 +44,11 @@ def test_only_what_ended_long_ago_is_deleted_and_the_dry_run_says_the_same(datab
     with database.transaction() as tx:
         tx.exec_driver_sql("UPDATE jobs SET created_at = now() - interval '1 year'")
     assert [job.id for job in to_purge(database, MONTH)] == [old.id]
-    assert rows_of(database, old) == 23
+    assert rows_of(database, old) == 24
     report = []
     assert purge(database, MONTH, report.append) == 1
     assert [job.id for job in report] == [old.id]
-    assert (rows_of(database, old), rows_of(database, young)) == (0, 23)
+    assert (rows_of(database, old), rows_of(database, young)) == (0, 24)
     with database.transaction() as tx:
         assert {job.id for job in jobs.newest(tx, 9)} == {young.id, unended.id}
     assert purge(database, MONTH, report.append) == 0
@@ -79,7 +81,7 @@ def test_a_purge_that_was_killed_is_finished_by_the_next(database, monkeypatch):
     monkeypatch.setattr(flow.deletion, "delete_rows", killed)
     with pytest.raises(DatabaseUnreachable):
         purge(database, MONTH, lambda _: None, step_rows=4)
-    assert 0 < rows_of(database, job) < 23
+    assert 0 < rows_of(database, job) < 24
     monkeypatch.undo()
     assert purge(database, MONTH, lambda _: None, step_rows=4) == 1
     assert rows_of(database, job) == 0
@@ -91,7 +93,7 @@ def test_no_step_deletes_more_rows_than_it_may(database):
         found = jobs.find(tx, job.id)
         deletion.mark(tx, found, MONTH)
         deletion.delete_rows(tx, found, 0, 4)
-    assert rows_of(database, job) == 23 - 4 - 4
+    assert rows_of(database, job) == 24 - 4 - 4 - 1
 
 
 def test_an_export_that_has_begun_reads_all_rows_of_its_moment(database):

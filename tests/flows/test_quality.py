@@ -101,6 +101,15 @@ def test_a_job_that_is_done_has_an_estimate_beside_the_validation_scores(databas
     assert job_status(database, job[:4]).job.expected == expected
 
 
+def test_a_status_that_meets_the_worker_s_assessment_shows_it(database, job, monkeypatch):
+    def beaten(*arguments):
+        assess(*arguments)
+        return assess(*arguments)  # False: somebody else was first
+
+    monkeypatch.setattr("relex.flows.status.assess", beaten)
+    assert job_status(database, job).job.expected
+
+
 def test_it_is_recorded_once_and_the_two_sample_test_is_added_where_it_can_be(database, job):
     assert assess(database, job)
     assert not assess(database, job)

@@ -55,7 +55,11 @@ def of_a_version_without_a_calibration(person):
     person.types("relex", "submit", "labeled.csv")
     score_all(person.database.url)
     (words,) = typed(hint, said)
-    assert person.types(*(word.replace("FILE", "labeled.csv") for word in words)).out == "fake@2\n"
+    few = person.types(*(word.replace("FILE", "data/valid_data.csv") for word in words), code=3)
+    assert few.shows("needs 200 labeled rows, and the file has 75")
+    calibrated = person.types(*(word.replace("FILE", "labeled.csv") for word in words))
+    assert (calibrated.out, calibrated.shows("fake@2 is current")) == ("fake@2\n", True)
+    assert person.types("relex", "jobs").out.count("fake@1") == 1  # nothing was scored for the file with few rows
     assert person.types(*said.words, code=6).shows("drift: large")
     score_all(person.database.url)
     assert person.types(*said.words, "--follow", code=6).shows("expected: accuracy")

@@ -7,6 +7,7 @@ from pkgutil import resolve_name
 import pytest
 
 from relex import lazy
+from relex.flows.acceptance import MakePromise
 from relex.flows.bench import RunBenchmark
 from relex.flows.calibrate import Calibrator
 from relex.flows.checks.machine import ResolveDevice
@@ -26,6 +27,7 @@ PROTOCOLS = {
     lazy.EVALUATOR: [Evaluator],
     lazy.MIGRATE: [Migrate],
     lazy.PARITY_CHECK: [ParityCheck],
+    lazy.PROMISE: [MakePromise],
     lazy.SCORER: [OpenScorer],
     lazy.SMOKE_TEST: [SmokeTest],
     lazy.TRAINER: [Trainer, TrainerFactory],

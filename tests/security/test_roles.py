@@ -13,16 +13,21 @@ from relex.db.grants import PRIVILEGES, SEQUENCES, Part
 from relex.db.tables import metadata
 from relex.domain.versions import Scores
 from relex.errors import InvalidInput, RelexError
+from relex.files.reviews import ReviewFormat
 from relex.flows.database import grant_privileges
 from relex.flows.export import export
+from relex.flows.labels import read_labels
 from relex.flows.lease import LeaseTerms
+from relex.flows.review import review
 from relex.flows.score import Worker, score_next
+from relex.flows.status import job_status, labeled_scores
 from relex.flows.sweep import sweep
 from relex.labels import RELATIONS
 from relex.registry.model_versions import SHIPPED
 from tests.command_line import run_command
 from tests.factories import FakeScorer, make_job, register_model, submit_file
 from tests.processes import ROOT, environment
+from tests.reviewed import finished_job
 
 PASSWORD = "for-tests-only"
 DDL = [
@@ -136,6 +141,17 @@ def test_a_shard_that_kills_workers_is_halved_and_its_row_recorded_by_either(dat
             sweep(databases[part])
     with database.transaction() as tx:
         assert tx.exec_driver_sql("SELECT count(*) FROM shards WHERE job_id = %s", (job.id,)).scalar() > 2
+
+
+def test_a_client_reviews_a_job_and_labels_its_rows_twice(databases, database, tmp_path):
+    job, *_ = finished_job(database)
+    client = databases[Part.CLIENT]
+    review(client, job, tmp_path / "review.csv", 20, ReviewFormat.CSV)
+    for label in ("per:title", "per:spouse"):
+        text = f"job,row_no,answer\n{job},0,{label}\n"
+        (tmp_path / f"{label[4:]}.csv").write_text(text, "utf-8")
+        assert read_labels(client, [tmp_path / f"{label[4:]}.csv"], tmp_path / f"{label[4:]}.train.csv").labels == 1
+    assert labeled_scores(client, job_status(client, job)).rows == 1
 
 
 def test_commands_of_a_client(roles, database, tmp_path):

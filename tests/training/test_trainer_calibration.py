@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from relex.errors import InvalidCsv
+from relex.errors import InvalidInput
 from relex.files.paths import sha256_of
 from relex.files.reading import read_labeled_examples
 from relex.model.calibration import read_calibration
@@ -81,6 +81,6 @@ def test_too_few_rows_leave_the_folder_as_it_was(tmp_path):
     folder = trained(tmp_path / "tiny", valid()[:100])
     write_csv(Path("few.csv"), valid()[:100])
     names = sorted(path.name for path in folder.iterdir())
-    with pytest.raises(InvalidCsv, match=r"few\.csv: a calibration needs 200 labeled rows"):
+    with pytest.raises(InvalidInput, match="a calibration needs 200 labeled rows, and the file has 100"):
         calibrate_folder(folder, Path("few.csv"))
     assert sorted(path.name for path in folder.iterdir()) == names
