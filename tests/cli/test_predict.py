@@ -6,7 +6,10 @@ import unicodedata
 import pytest
 from rich.cells import cell_len
 
+from relex.domain.results import confidence
 from relex.labels import RELATIONS
+from relex.model.calibration import read_calibration
+from relex.registry.model_versions import SHIPPED
 from tests.command_line import run_command
 from tests.processes import environment
 
@@ -45,7 +48,9 @@ def test_json_has_every_probability(predict):
     assert data["subject_entity"] == {"word": "비틀즈", "start_idx": 11, "end_idx": 13, "type": "ORG"}
     assert data["object_entity"] == {"word": "조지 해리슨", "start_idx": 0, "end_idx": 5, "type": "PER"}
     assert (list(data["probs"]), data["model"]) == (list(RELATIONS), "starter")
-    assert data["probs"][data["pred_label"]] == data["confidence"] == 0.5
+    calibration = read_calibration(SHIPPED / "starter")
+    assert data["probs"][data["pred_label"]] == 0.5
+    assert data["confidence"] == confidence([0.5], calibration.confidence if calibration else None)
 
 
 @pytest.mark.parametrize(("name", "type_"), [("org", "ORG"), ("기관", "ORG"), ("ORGANIZATION", "ORG"), ("작품", "POH")])
