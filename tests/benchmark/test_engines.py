@@ -226,7 +226,7 @@ def test_the_command_prints_a_table_for_people(monkeypatch):
     assert done.exception is None
     assert "test_data.csv has only 60 rows" in done.stderr
     lines = done.stdout.splitlines()
-    assert "checkpoints/starter (16,024 entries); 60 rows of" in lines[0]
+    assert "checkpoints/starter (32,661 entries); 60 rows of" in lines[0]
     assert [line.split()[0] for line in lines if line.endswith("fp32")] == ["plain", "sorted"]
 
 
