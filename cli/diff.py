@@ -41,16 +41,17 @@ def diff_command(a: str, b: str, *, as_json: bool) -> None:
 
 def diff_parts(job_diff: JobDiff) -> Iterator[Part]:
     """Yield what a person reads of two jobs: the agreement, the expected gain, and where they differ most."""
-    a, b, found = job_diff.a, job_diff.b, job_diff.differences
+    a, b, differences = job_diff.a, job_diff.b, job_diff.differences
     yield printable(
-        f"A {a.model} ({a.id})   B {b.model} ({b.id})   on {a.file_name}: {counted(found.rows, 'row')}"
+        f"A {a.model} ({a.id})   B {b.model} ({b.id})   on {a.file_name}: {counted(differences.rows, 'row')}"
     ) + "".join(f"\n{note}" for note in _notes(job_diff))
-    if found.agreement is not None:
-        flips = f"{found.flips:,} labeled differently" if found.flips else "none labeled differently"
-        yield f"agreement {found.agreement:.1f}%: {found.same:,} of {counted(found.rows, 'row')}, {flips}"
+    if differences.agreement is not None:
+        flips = f"{differences.flips:,} labeled differently" if differences.flips else "none labeled differently"
+        same = f"{differences.same:,} of {counted(differences.rows, 'row')}"
+        yield f"agreement {differences.agreement:.1f}%: {same}, {flips}"
     yield _gain(job_diff)
-    if found.flips:
-        yield from _tables(found)
+    if differences.flips:
+        yield from _tables(differences)
 
 
 def _notes(job_diff: JobDiff) -> Iterator[str]:
@@ -73,18 +74,18 @@ def _interval(gain: Estimate) -> str:
     return f"{gain.low:+.1f} to {gain.high:+.1f}"
 
 
-def _tables(found: Differences) -> Iterator[Table]:
-    pairs = [(pair.a, f"{pair.rows:,}", pair.b) for pair in found.label_pairs[:MAX_LINES]]
+def _tables(differences: Differences) -> Iterator[Table]:
+    pairs = [(pair.a, f"{pair.rows:,}", pair.b) for pair in differences.label_pairs[:MAX_LINES]]
     yield Table((Column("most flips: A", min_width=24), number("rows"), Column("B", min_width=24)), pairs)
     labels = [
         (each.label, f"{each.both:,}", f"{each.only_a:,}", f"{each.only_b:,}")
-        for each in found.by_label[:MAX_LINES]
+        for each in differences.by_label[:MAX_LINES]
         if each.only_a or each.only_b
     ]
     yield Table((Column("by label", min_width=24), number("both"), number("only A"), number("only B")), labels)
     type_pairs = [
         (each.type_pair, f"{each.rows:,}", f"{each.flips:,}", f"{100 * each.flips / each.rows:.1f}%")
-        for each in found.by_type_pair[:MAX_LINES]
+        for each in differences.by_type_pair[:MAX_LINES]
         if each.flips
     ]
     yield Table((Column("by type pair", min_width=24), number("rows"), number("flips"), number("share")), type_pairs)

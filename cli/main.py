@@ -36,6 +36,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "show": ("cli.show", "Show the first or the most doubtful predictions of a job."),
         "export": ("cli.export", "Write a job's results as CSV, JSON Lines, Parquet or a workbook."),
         "review": ("cli.review", "Write the rows of a job that are most worth labeling by hand."),
+        "reproduce": ("cli.reproduce", "Score rows of a job again and compare the bits."),
         "jobs": ("cli.jobs", "List recent jobs."),
         "pause": ("cli.jobs", "Pause a job: running shards finish, no new ones start."),
         "resume": ("cli.jobs", "Resume a paused job."),

@@ -84,8 +84,8 @@ def count_differences(
                 type_pairs.append(TypePairFlips(type_pair, rows, flips))
             else:
                 buckets[by][bucket] = Bucket(rows, highest_a if by == BY_A else highest_b)
-    found = differences_of(pairs, type_pairs)
-    return found, _confidences(a.curve, buckets[BY_A]), _confidences(b.curve, buckets[BY_B])
+    differences = differences_of(pairs, type_pairs)
+    return differences, _confidences(a.curve, buckets[BY_A]), _confidences(b.curve, buckets[BY_B])
 
 
 def _literal(values: Sequence[str] | Sequence[float]) -> sql.Literal:

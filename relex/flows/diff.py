@@ -67,24 +67,24 @@ def diff(database: Database, a: str, b: str) -> JobDiff:
             PairedJob(job.id, version.labels, model_versions.confidence_curve(tx, job.model))
             for job, version in zip((first, second), versions, strict=True)
         ]
-        found, of_a, of_b = table.count_differences(tx, *paired)
-    unknown = next(_reasons((first, second), versions, found), None)
-    return JobDiff(first, second, found, None if unknown else _gain(of_a, of_b, found), unknown)
+        differences, of_a, of_b = table.count_differences(tx, *paired)
+    unknown = next(_reasons((first, second), versions, differences), None)
+    return JobDiff(first, second, differences, None if unknown else _gain(of_a, of_b, differences), unknown)
 
 
 def diff_data(job_diff: JobDiff) -> Mapping[str, Any]:
     """Return what two jobs predict differently as plain data."""
-    a, b, found = job_diff.a, job_diff.b, job_diff.differences
+    a, b, differences = job_diff.a, job_diff.b, job_diff.differences
     return {
         "models": {"a": a.model, "b": b.model},
         "jobs": {"a": a.id, "b": b.id},
         "files": {"a": a.file_name, "b": b.file_name},
-        "rows": found.rows,
+        "rows": differences.rows,
         "unscored": job_diff.unscored,
-        "same": found.same,
-        "flips": found.flips,
-        "agreement": None if found.agreement is None else round(found.agreement, DIGITS),
-        **asdict(found),
+        "same": differences.same,
+        "flips": differences.flips,
+        "agreement": None if differences.agreement is None else round(differences.agreement, DIGITS),
+        **asdict(differences),
         "expected_gain": {"accuracy": asdict(job_diff.gain), "assumes": ASSUMPTION} if job_diff.gain else None,
         "gain_unknown": job_diff.gain_unknown,
         "drift": {job.id: str(level) for job, level in job_diff.drifted},
@@ -106,10 +106,10 @@ def _require_same_rows(tx: Transaction, a: Job, b: Job) -> None:
         )
 
 
-def _reasons(jobs: tuple[Job, Job], versions: Sequence[ModelVersion], found: Differences) -> Iterator[str]:
+def _reasons(jobs: tuple[Job, Job], versions: Sequence[ModelVersion], differences: Differences) -> Iterator[str]:
     """Yield the reasons why nothing can be claimed of the gain."""
     digests = {job.file_sha256 for job in jobs}
-    if not found.rows:
+    if not differences.rows:
         yield "no row has a prediction in both jobs"
     for version in versions:
         if not version.calibrated:
@@ -118,8 +118,8 @@ def _reasons(jobs: tuple[Job, Job], versions: Sequence[ModelVersion], found: Dif
             yield f"{version} was trained on {jobs[0].file_name}, where its confidences are too high"
 
 
-def _gain(a: Confidences | None, b: Confidences | None, found: Differences) -> Estimate | None:
+def _gain(a: Confidences | None, b: Confidences | None, differences: Differences) -> Estimate | None:
     if a is None or b is None:
         return None
-    gain = expected_gain(a, b, found.rows, found.flips)
+    gain = expected_gain(a, b, differences.rows, differences.flips)
     return Estimate(round(gain.value, DIGITS), round(gain.low, DIGITS), round(gain.high, DIGITS))
