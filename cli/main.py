@@ -36,6 +36,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "show": ("cli.show", "Show the first or the most doubtful predictions of a job."),
         "export": ("cli.export", "Write a job's results as CSV, JSON Lines, Parquet or a workbook."),
         "review": ("cli.review", "Write the rows of a job that are most worth labeling by hand."),
+        "reproduce": ("cli.reproduce", "Score rows of a job again and compare the bits."),
         "jobs": ("cli.jobs", "List recent jobs."),
         "pause": ("cli.jobs", "Pause a job: running shards finish, no new ones start."),
         "resume": ("cli.jobs", "Resume a paused job."),
@@ -51,6 +52,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "models": ("cli.models", "List, promote, import and calibrate model versions."),
         "evaluate": ("cli.evaluate", "Evaluate a model version on a labeled file."),
         "compare": ("cli.evaluate", "Compare two model versions on a labeled file."),
+        "diff": ("cli.diff", "Compare two jobs of the same rows, without labels."),
         "ensemble": ("cli.evaluate", "Combine model versions by voting."),
     },
     "Data": {
@@ -122,7 +124,7 @@ def relex() -> None:
     """Predict the relation between two entities in each Korean sentence of a table.
 
     Exit codes: 0 ok, 1 failed, 2 usage, 3 invalid input, 4 service unreachable, 5 not found,
-    6 done with failed rows, 130 interrupted, 143 terminated.
+    6 needs attention, 130 interrupted, 143 terminated.
     """
     resolve_name(SETTINGS).from_env()  # each command reports a mistake in the settings before it does anything
 

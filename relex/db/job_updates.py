@@ -41,7 +41,8 @@ SPLIT_OFF_ERRORS = text("""
         FROM numbered GROUP BY split, wrong, piece
     )
     INSERT INTO shards (
-        job_id, first_row, end_row, state, token, attempt, worker, started_at, finished_at, truncated_rows, reused
+        job_id, first_row, end_row, state, token, attempt, worker, started_at, finished_at, truncated_rows, reused,
+        environment
     )
     SELECT job_id, pieces.first_row, pieces.end_row,
         CASE WHEN wrong THEN 'pending' ELSE state END,
@@ -51,7 +52,8 @@ SPLIT_OFF_ERRORS = text("""
         CASE WHEN NOT wrong THEN started_at END,
         CASE WHEN NOT wrong THEN finished_at END,
         CASE WHEN NOT wrong AND number = 1 THEN truncated_rows ELSE 0 END,  -- counted once
-        CASE WHEN NOT wrong AND number = 1 THEN reused ELSE 0 END
+        CASE WHEN NOT wrong AND number = 1 THEN reused ELSE 0 END,
+        CASE WHEN NOT wrong THEN environment END
     FROM pieces JOIN split ON split.first_row = pieces.split
 """)
 DELETE_ERRORS = text("DELETE FROM row_errors WHERE job_id = :job_id")

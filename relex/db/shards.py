@@ -129,8 +129,8 @@ def complete(tx: Transaction, shard: Shard, outcome: Outcome) -> None:
         LeaseLost: another worker has claimed it, or its job was cancelled; the caller's transaction must roll back.
     """
     truncated_rows = sum(prediction.truncated for prediction in (*outcome.scored, *outcome.reused))
-    values = {"truncated_rows": truncated_rows, "reused": len(outcome.reused), "error": None}
-    leases.end(tx, LEASED_SHARDS, shard, ShardState.DONE, **values)
+    values = {"truncated_rows": truncated_rows, "reused": len(outcome.reused), "environment": outcome.environment}
+    leases.end(tx, LEASED_SHARDS, shard, ShardState.DONE, error=None, **values)
     predictions.copy_in(tx, shard.job_id, outcome)
     if outcome.errors:
         rows = [

@@ -149,6 +149,7 @@ shards = Table(
     Column("truncated_rows", Integer, nullable=False),
     Column("reused", Integer, nullable=False),
     Column("error", Text),
+    Column("environment", JSONB(none_as_null=True)),
 )
 
 predictions = Table(

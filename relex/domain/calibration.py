@@ -8,7 +8,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import cycle, islice, pairwise
 from math import inf, sqrt
 from typing import Any
 
@@ -258,7 +258,9 @@ def expected_quality(calibration: Calibration, rows: ScoredRows) -> ExpectedQual
     f1 = _f1(hits, rows.relations, gold)
     sides = max(rows.relations + gold, 1.0)
     chance = sqrt(relation.variance(rows.relation) * (2 / sides) ** 2 + _gold_variance(calibration, rows, f1, sides))
-    pairs = zip(relation.totals(rows.relation), no_relation.totals(rows.no_relation), strict=True)
+    totals = relation.totals(rows.relation), no_relation.totals(rows.no_relation)
+    # A curve without rows has one replicate, as that of a version that predicted no relation of the validation rows.
+    pairs = islice(zip(*map(cycle, totals), strict=False), max(map(len, totals)))
     f1s = [_f1(hit, rows.relations, rows.rows - none) for hit, none in pairs]
     accuracies = [total / rows.rows for total in curve.totals(rows.confidence)]
     return ExpectedQuality(

@@ -92,6 +92,8 @@ class Outcome:
     """Predictions of rows whose content was scored before, or in another row of the shard."""
     keys: Mapping[int, UUID] = field(default_factory=dict)
     """Cache keys of the scored rows, by row number."""
+    environment: Mapping[str, str] | None = None
+    """What scored the rows (`relex.inference.environment`); None if nothing was scored or nobody knows."""
 
 
 def all_predicted(results: Iterable[RowResult], examples: Sequence[Example]) -> list[Prediction]:

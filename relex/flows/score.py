@@ -8,11 +8,11 @@ the fake scorer of the tests.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from relex.db import shards
 from relex.db.connection import Database
@@ -47,6 +47,20 @@ class Scorer(Protocol):
         An example that is known to be unfit has a row error beside the others' predictions; what is raised instead
         makes the caller score in ever smaller groups until it has found the cause.
         """
+
+
+@runtime_checkable
+class DescribesEnvironment(Protocol):
+    """A scorer that says what the bits of its predictions rest on; RELEX_SCORER may name one that does not."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The device, the type of the computation and the versions of libraries, by name."""
+
+
+def environment_of(scorer: Scorer) -> Mapping[str, str] | None:
+    """Return what the bits of a scorer's predictions rest on; None if it does not say."""
+    return scorer.environment if isinstance(scorer, DescribesEnvironment) else None
 
 
 class OpenScorer(Protocol):
@@ -163,9 +177,11 @@ def _score(database: Database, shard: Shard, worker: Worker, lease: Lease) -> Ou
     with database.transaction() as tx:
         rows = PendingRows(tx, shard)
     lease.record_progress()
-    if rows:
-        _score_pending(rows, _load(worker, shard), lease)
-    return rows.outcome()
+    if not rows:
+        return rows.outcome()
+    scorer = _load(worker, shard)
+    _score_pending(rows, scorer, lease)
+    return replace(rows.outcome(), environment=environment_of(scorer))
 
 
 def _score_pending(rows: PendingRows, scorer: Scorer, lease: Lease) -> None:

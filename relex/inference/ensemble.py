@@ -40,6 +40,13 @@ class Ensemble:
         """Labels in the order of every prediction's probabilities: those of the first member."""
         return self._members[0].labels
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the bits of its predictions rest on; the members may compute in several types."""
+        environments = [member.environment for member in self._members]
+        dtypes = sorted({dtype for each in environments for dtype in each["dtype"].split(", ")})
+        return {**environments[0], "dtype": ", ".join(dtypes)}
+
     def score(self, examples: Sequence[Example]) -> Iterator[list[RowResult]]:
         """Yield the results of one block after another, shortest sentences first.
 

@@ -3,7 +3,7 @@
 The worker keeps one scorer for each model version; between two batches it renews its lease and checks for SIGTERM.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import Tensor
 from relex.domain.examples import CANNOT_BE_SCORED, Example, Prediction, RowError, RowResult
 from relex.encoding.tokens import EncodedExample
 from relex.errors import Transient
+from relex.inference.environment import describe_environment
 from relex.inference.lanes import lanes_of
 from relex.inference.networks import network_of
 from relex.model.checkpoint import load
@@ -47,6 +48,11 @@ class Scorer:
         self._encoder = checkpoint.encoder
         self._network = network_of(checkpoint, self._device, dtype or _default_dtype(folder, self._device))
         self._lanes = lanes_of(self._device)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the bits of its predictions rest on."""
+        return describe_environment(self._device, self.dtype)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -39,7 +39,7 @@ def empty_database(server_url):
 
 def test_an_empty_database_is_brought_up(empty_database):
     assert schema.current_revision(empty_database) is None
-    with pytest.raises(RelexError, match=r"revision none, this relex needs 0004; `relex db upgrade`"):
+    with pytest.raises(RelexError, match=r"revision none, this relex needs 0005; `relex db upgrade`"):
         require_latest_revision(empty_database)
     migrate.upgrade(empty_database)
     require_latest_revision(empty_database)

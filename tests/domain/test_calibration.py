@@ -85,3 +85,14 @@ def test_it_can_be_written_and_read():
 def test_another_file_is_refused(spoil):
     with pytest.raises(BadCheckpoint, match=r"here/calibration\.json: not a calibration"):
         Calibration.from_json(json.dumps(spoil(json.loads(calibration().to_json()))), "here/calibration.json")
+
+
+def test_a_version_that_predicted_no_relation_of_the_validation_rows_has_an_estimate():
+    believed = Curve((0.0, 1.0), (0.0, 1.0), ((0.0, 1.0),))  # what is fitted to no rows: one replicate
+    resampled = Curve((0.0, 1.0), (0.0, 0.9), ((0.0, 0.8), (0.0, 0.85), (0.0, 0.95)))
+    made = calibration(relation=believed, confidence=resampled, no_relation=resampled)
+    nothing, everything = (Bucket(), Bucket(), Bucket()), (Bucket(), Bucket(10, 6.0), Bucket())
+    expected = expected_quality(made, ScoredRows(10, 0, everything, nothing, everything))
+    assert expected.accuracy.value == pytest.approx(54)
+    assert expected.accuracy.low < 54 < expected.accuracy.high
+    assert expected.micro_f1.value == 0
