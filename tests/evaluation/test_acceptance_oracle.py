@@ -3,8 +3,9 @@
 MAPIE's BinaryClassificationController (Learn Then Test, Angelopoulos et al. 2022) tests for each of n thresholds
 whether the error of the rows above it is at most a target. Its p-value is the binomial one, and with Bonferroni's
 correction each test has the level delta / n. A promise compares a Clopper-Pearson bound at the level delta / n with
-the promised error, which is the inverse of that test. What differs is the choice of thresholds: MAPIE tests a fixed list, a
-promise those that its binary search visits. It knows no weights either, so only promises without drift are compared.
+the promised error, which is the inverse of that test. What differs is the choice of thresholds: MAPIE tests a fixed
+list, a promise those that its binary search visits. It knows no weights either, so only promises without drift
+are compared.
 """
 
 from math import ceil, log2
