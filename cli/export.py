@@ -19,7 +19,7 @@ from relex.domain.jobs import Progress
 from relex.errors import counted, printable
 from relex.files.atomic import require_writable
 from relex.files.layouts import Format, Layout
-from relex.flows.export import DEFAULT, ExportOptions, export, export_to_stream
+from relex.flows.export import DEFAULT, Export, ExportOptions, export, export_to_stream
 from relex.flows.status import job_status
 from relex.hints import jobs as hints
 from relex.hints import next_steps
@@ -69,9 +69,10 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
 
     probs is in the order of the .labels.json beside it. confidence is the share of labels that were right among labeled
     rows with the same highest probability; where the model version is not calibrated, it is that probability. margin is
-    the distance of the two highest probabilities; flags has the code of a row's error, truncated and reused, separated
-    by spaces. JSON Lines have custom_id and, but for a review, probs as an object by label. Parquet needs pyarrow,
-    which the extra `parquet` installs. A workbook has room for 1,048,575 rows.
+    the distance of the two highest probabilities; flags has the code of a row's error, truncated, reused and
+    contradiction, separated by spaces. A job of `relex submit --check-inverse` also has inverse_label: the label of the
+    row with subject and object swapped. JSON Lines have custom_id and, but for a review, probs as an object by label.
+    Parquet needs pyarrow, which the extra `parquet` installs. A workbook has room for 1,048,575 rows.
 
     --label, --min-confidence and --doubtful leave rows out, also those that could not be scored. --doubtful and
     --sort margin put the closest decisions first.
@@ -110,7 +111,7 @@ def export_to(database: Database, job_id: str, out: Path, console: Console, opti
     """Export a job and name the files."""
     files = export(database, job_id, out, options)
     order = "the smallest margin first" if options.selection.by_margin else f"in the order of {printable(files.input)}"
-    console.print(f"{files.predictions}  {counted(files.rows, 'row')}  {_contents(options)}, {order}")
+    console.print(f"{files.predictions}  {counted(files.rows, 'row')}  {_contents(files, options)}, {order}")
     console.print(f"{files.labels}  {files.manifest}")
     if files.errors:
         console.print(f"{files.errors}  {counted(files.failed, 'row')} that could not be scored, and why")
@@ -133,10 +134,11 @@ def _promise_line(acceptance: Acceptance) -> str:
     )
 
 
-def _contents(options: ExportOptions) -> str:
-    in_lines = options.format is Format.JSONL and options.layout is not Layout.REVIEW
-    accepted = ", accepted" * (options.layout is Layout.REVIEW and options.max_error is not None)
-    return "custom_id, id, pred_label, probs by label" if in_lines else CONTENTS[options.layout] + accepted
+def _contents(files: Export, options: ExportOptions) -> str:
+    if options.layout is Layout.REVIEW:
+        inverse = ", inverse_label" * files.check_inverse
+        return CONTENTS[options.layout] + inverse + ", accepted" * (options.max_error is not None)
+    return "custom_id, id, pred_label, probs by label" if options.format is Format.JSONL else CONTENTS[options.layout]
 
 
 def _options(

@@ -60,6 +60,7 @@ def job_data(progress: Progress) -> dict[str, Any]:
         "model": job.model,
         "exact": job.exact,
         "fresh": job.fresh,
+        "check_inverse": job.check_inverse,
         "priority": job.priority,
         "max_failed": job.max_failed,
         "total": job.total,

@@ -54,6 +54,7 @@ MAX_STEM = 80
 @click.option("--again", is_flag=True, help="Create a new job even if this file has one; reuse cached predictions.")
 @click.option("--fresh", is_flag=True, help="Score every row again instead of reusing predictions; implies --again.")
 @click.option("--exact", is_flag=True, help="Score in fp32 even if the model passed the 16-bit parity check.")
+@click.option("--check-inverse", is_flag=True, help="Score each row with subject and object swapped too, for a review.")
 @click.option("--priority", metavar="N", type=PRIORITY, help="Priority; higher ones are scored first.  [default: 0]")
 @budget_option
 @click.option(

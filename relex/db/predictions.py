@@ -5,7 +5,8 @@ of single rows, and no slower than NumPy, which must first convert every Python 
 (docs/measurements/speed.md). A row is its number of columns, then the length in bytes and the value of each column, all
 big-endian:
 
-    job_id text, row_no int4, label text, probabilities float4[], truncated bool, cache_key uuid or NULL
+    job_id text, row_no int4, label text, probabilities float4[], truncated bool, cache_key uuid or NULL,
+    inverse_label text or NULL
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,11 +21,12 @@ from relex.domain.examples import Example, Outcome, Prediction
 from relex.domain.jobs import JobId
 
 COPY_IN = """
-    COPY predictions (job_id, row_no, label, probabilities, truncated, cache_key) FROM STDIN (FORMAT BINARY)
+    COPY predictions (job_id, row_no, label, probabilities, truncated, cache_key, inverse_label)
+    FROM STDIN (FORMAT BINARY)
 """
 HEADER = b"PGCOPY\n\xff\r\n\0" + pack("!ii", 0, 0)
 TRAILER = pack("!h", -1)
-COLUMNS = pack("!h", 6)
+COLUMNS = pack("!h", 7)
 INT4 = Struct("!ii")
 FLOAT4_OID = 700
 FLAGS = {False: pack("!i?", 1, False), True: pack("!i?", 1, True)}
@@ -69,7 +71,8 @@ def _rows(job_id: JobId, predictions: Sequence[Prediction], keys: Mapping[int, U
         cells[1::2] = item.probabilities
         key = keys.get(item.row_no)
         yield start + INT4.pack(4, item.row_no) + labels[item.label] + head + floats.pack(*cells)
-        yield FLAGS[item.truncated] + (NULL if key is None else KEY_LENGTH + key.bytes)
+        inverse = NULL if item.inverse_label is None else _text(item.inverse_label)
+        yield FLAGS[item.truncated] + (NULL if key is None else KEY_LENGTH + key.bytes) + inverse
 
 
 def _text(value: str) -> bytes:

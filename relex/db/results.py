@@ -42,9 +42,10 @@ PREDICTION = sql.SQL("examples.id, predictions.label, predictions.probabilities"
 PREDICTION_TYPES = ("text", "text", "float4[]")
 REVIEW = sql.SQL("""
     runner_up.label, {margin}, row_errors.code, predictions.truncated,
-    predictions.label IS NOT NULL AND predictions.cache_key IS NULL
+    predictions.label IS NOT NULL AND predictions.cache_key IS NULL,
+    predictions.inverse_label
 """)
-REVIEW_TYPES = ("text", "float4", "text", "bool", "bool")
+REVIEW_TYPES = ("text", "float4", "text", "bool", "bool", "text")
 
 # Postgres writes the CSV itself: no row passes through Python. A real's shortest text reads back to the same bits.
 # The rows are sorted before they become text, because a sort of texts would carry twice as much.
@@ -102,11 +103,18 @@ def read_results(
         copy.set_types([*inputs.types, *PREDICTION_TYPES, *REVIEW_TYPES])
         width = len(inputs.types)
         for row in copy.rows():
-            id_, label, probabilities, second_label, margin, code, truncated, reused = row[width:]
-            marks = flags(error_code=code, truncated=truncated, reused=reused)
-            cells = inputs.cells(row[:width])
+            id_, label, probabilities, second_label, margin, code, truncated, reused, inverse = row[width:]
             yield Result(
-                id_, cells, label, tuple(probabilities or ()), second_label, margin, marks, curve, selection.accept_from
+                id_,
+                inputs.cells(row[:width]),
+                label=label,
+                probabilities=tuple(probabilities or ()),
+                second_label=second_label,
+                margin=margin,
+                flags=flags(error_code=code, truncated=truncated, reused=reused, label=label, inverse_label=inverse),
+                inverse_label=inverse,
+                curve=curve,
+                accept_from=selection.accept_from,
             )
 
 

@@ -74,7 +74,7 @@ CLAIM = text(f"""
         LIMIT 1
         FOR UPDATE SKIP LOCKED
     )
-    RETURNING job_id, first_row, end_row, jobs.model, jobs.exact, jobs.fresh, token, attempt
+    RETURNING job_id, first_row, end_row, jobs.model, jobs.exact, jobs.fresh, jobs.check_inverse, token, attempt
 """)  # noqa: S608 - the interpolated text is a constant
 
 # A hundred million rows make two hundred thousand pending shards; it is enough to know that there are many.

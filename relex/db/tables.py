@@ -99,6 +99,7 @@ jobs = Table(
     Column("priority", SmallInteger, nullable=False),
     Column("exact", Boolean, nullable=False),
     Column("fresh", Boolean, nullable=False),
+    Column("check_inverse", Boolean, nullable=False),
     Column("max_failed", Integer),
     Column("error", Text),
     Column("drift", JSONB(none_as_null=True)),
@@ -161,6 +162,7 @@ predictions = Table(
     Column("probabilities", ARRAY(REAL), nullable=False),
     Column("truncated", Boolean, nullable=False),
     Column("cache_key", Uuid),
+    Column("inverse_label", Text),
 )
 
 row_errors = Table(

@@ -5,10 +5,11 @@ not depend on each other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from relex.errors import InvalidInput
+from relex.labels import SUBJECT_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,13 @@ class Example:
     source: str | None = None
 
 
+def inverse_pair(example: Example) -> Example | None:
+    """Return the example with subject and object swapped; None if its object cannot be a subject."""
+    if example.object.type not in SUBJECT_TYPES:
+        return None
+    return replace(example, subject=example.object, object=example.subject, label=None)
+
+
 def marked_text(example: Example) -> str:
     """Return the sentence with the subject in [square brackets] and the object in (parentheses)."""
     sentence, subject, object_ = example.sentence, example.subject, example.object
@@ -61,6 +69,8 @@ class Prediction:
     label: str
     probabilities: tuple[float, ...]
     truncated: bool = False
+    inverse_label: str | None = None
+    """Label of the :func:`inverse_pair`, where that was scored."""
 
 
 CANNOT_BE_SCORED = "cannot-be-scored"
@@ -94,6 +104,15 @@ class Outcome:
     """Cache keys of the scored rows, by row number."""
     environment: Mapping[str, str] | None = None
     """What scored the rows (`relex.inference.environment`); None if nothing was scored or nobody knows."""
+
+    def with_inverses(self, inverses: "Outcome") -> "Outcome":
+        """Return this outcome, its predictions with the labels that the inverse pairs got; their errors are dropped."""
+        labels = {each.row_no: each.label for each in (*inverses.scored, *inverses.reused)}
+
+        def labeled(predictions: Sequence[Prediction]) -> list[Prediction]:
+            return [replace(each, inverse_label=labels.get(each.row_no)) for each in predictions]
+
+        return replace(self, scored=labeled(self.scored), reused=labeled(self.reused))
 
 
 def all_predicted(results: Iterable[RowResult], examples: Sequence[Example]) -> list[Prediction]:

@@ -94,6 +94,7 @@ class NewJob:
     rejected: int
     exact: bool = False
     fresh: bool = False
+    check_inverse: bool = False
     priority: int = 0
     max_failed: int | None = None
     columns: Mapping[str, Any] | None = None
@@ -115,6 +116,8 @@ class Job:
     """Score in fp32 even if the model may be scored in 16 bit."""
     fresh: bool = False
     """Score every row without reusing earlier predictions."""
+    check_inverse: bool = False
+    """Score each row's inverse pair too."""
     priority: int = 0
     """Jobs of a higher priority are scored first."""
     max_failed: int | None = None
@@ -144,6 +147,7 @@ class Shard:
     model: str
     exact: bool
     fresh: bool
+    check_inverse: bool
     token: int
     attempt: int
 

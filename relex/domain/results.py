@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from relex.domain.calibration import Curve
 from relex.domain.examples import RowError, RowResult
+from relex.labels import contradicts
 
-TRUNCATED, REUSED = "truncated", "reused"
+TRUNCATED, REUSED, CONTRADICTION = "truncated", "reused", "contradiction"
 """Flags of a result; a row without a prediction has the code of its error as a flag."""
 
 
@@ -93,7 +94,9 @@ class Result:
     margin: float | None = None
     """Highest probability less the second highest: a small one is a close decision."""
     flags: tuple[str, ...] = ()
-    """What a reader should know: the code of the error, `truncated`, `reused`."""
+    """What a reader should know: the code of the error, `truncated`, `reused`, `contradiction`."""
+    inverse_label: str | None = None
+    """Predicted label of the inverse pair, where that was scored."""
     curve: Curve | None = None
     """Calibrates the confidence, where the model version is calibrated."""
     accept_from: float | None = None
@@ -112,10 +115,18 @@ class Result:
         return confidence(self.probabilities, self.curve) if self.probabilities else None
 
 
-def flags(*, error_code: str | None = None, truncated: bool = False, reused: bool = False) -> tuple[str, ...]:
-    """Return the flags of a result."""
-    marks = (error_code, TRUNCATED if truncated else None, REUSED if reused else None)
-    return tuple(mark for mark in marks if mark)
+def flags(
+    *,
+    error_code: str | None = None,
+    truncated: bool = False,
+    reused: bool = False,
+    label: str | None = None,
+    inverse_label: str | None = None,
+) -> tuple[str, ...]:
+    """Return the flags of a result; `label` and `inverse_label` say whether it contradicts its inverse pair."""
+    contradiction = bool(label and inverse_label and contradicts(label, inverse_label))
+    marks = {TRUNCATED: truncated, REUSED: reused, CONTRADICTION: contradiction}
+    return tuple(filter(None, (error_code, *(mark for mark, holds in marks.items() if holds))))
 
 
 def result_of(id_: str, result: RowResult, labels: Sequence[str], curve: Curve | None = None) -> Result:

@@ -63,8 +63,6 @@ BATCH_ID = Column(CUSTOM_ID, lambda result: result.id)
 LABEL = Column(PRED_LABEL, lambda result: result.label)
 PROBABILITIES = Column(PROBS, lambda result: result.probabilities, Kind.PROBABILITIES)
 SECOND_LABEL = Column("second_label", lambda result: result.second_label)
-PREDICTED_LABELS = (LABEL, SECOND_LABEL)
-"""Columns that hold one of the model's labels."""
 REVIEW = (
     LABEL,
     Column("confidence", lambda result: result.confidence, Kind.NUMBER),
@@ -75,6 +73,10 @@ REVIEW = (
 """Columns of a review behind those of the input."""
 ACCEPTED = Column("accepted", lambda result: result.accepted, Kind.FLAG)
 """Column of a review that says which rows are accepted at a promised error."""
+INVERSE_LABEL = Column("inverse_label", lambda result: result.inverse_label)
+"""Column of a review that has the label of each inverse pair."""
+PREDICTED_LABELS = (LABEL, SECOND_LABEL, INVERSE_LABEL)
+"""Columns that hold one of the model's labels."""
 
 
 def columns_of(
@@ -142,6 +144,8 @@ class ResultTable:
     """Number of the last inputs that stand behind the prediction."""
     with_accepted: bool = False
     """Whether a review says which rows are accepted."""
+    with_inverse: bool = False
+    """Whether a review has the labels of the inverse pairs."""
     answers: str = ""
     """Name of the input that a person fills in with a label; empty if there is none."""
 
@@ -152,7 +156,7 @@ class ResultTable:
 
     def columns_as(self, layout: Layout) -> list[Column]:
         """Return the columns of the same results in another layout."""
-        more = [ACCEPTED] if self.with_accepted else []
+        more = [*[INVERSE_LABEL] * self.with_inverse, *[ACCEPTED] * self.with_accepted]
         return columns_of(layout, self.labels, self.inputs, self.trailing, more)
 
 

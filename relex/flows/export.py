@@ -78,6 +78,8 @@ class Export:
     """What is promised of the accepted rows, if that was asked for."""
     rest: int = 0
     """Number of rows written to the file of the others."""
+    check_inverse: bool = False
+    """Whether the job scored inverse pairs, so that a review has their labels."""
 
 
 class _Names:
@@ -139,6 +141,7 @@ def export(database: Database, job_ref: str, out: Path, options: ExportOptions =
         progress.failed,
         acceptance,
         rest["rows"] if rest else 0,
+        progress.job.check_inverse,
     )
 
 
@@ -247,6 +250,7 @@ def _manifest(
         "input": {"file": job.file_name, "sha256": job.file_sha256},
         "model": {"version": str(model), "sha256": dict(model.digests), "exact": job.exact},
         "fresh": job.fresh,
+        "check_inverse": job.check_inverse,
         "rows": {
             "accepted": job.total,
             "rejected": job.rejected,

@@ -64,6 +64,7 @@ def open_results(
             _origin(progress, version),
             job.created_at,
             with_accepted=selection.accept_from is not None,
+            with_inverse=job.check_inverse,
         )
 
 

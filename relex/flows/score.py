@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from relex.db import shards
+from relex.db import examples, shards
 from relex.db.connection import Database
 from relex.domain.examples import CANNOT_BE_SCORED, SCORING_FAILED, Example, Outcome, Prediction, RowError, RowResult
 from relex.domain.jobs import Shard
@@ -173,18 +173,30 @@ def _lease(database: Database, shard: Shard, worker: Worker) -> Lease:
 
 
 def _score(database: Database, shard: Shard, worker: Worker, lease: Lease) -> Outcome:
-    """Return a result for each row of a shard; no model is loaded if all predictions can be reused."""
+    """Return a result for each row of a shard, with the label of its inverse pair if the job asks for it."""
     with database.transaction() as tx:
-        rows = PendingRows(tx, shard)
+        rows = PendingRows(tx, shard, examples.of_shard(tx, shard))
+    environment = _score_pending(rows, shard, worker, lease)
+    outcome = replace(rows.outcome(), environment=environment)
+    if not shard.check_inverse:
+        return outcome
+    with database.transaction() as tx:
+        inverses = rows.inverses(tx)
+    _score_pending(inverses, shard, worker, lease)
+    return outcome.with_inverses(inverses.outcome())
+
+
+def _score_pending(rows: PendingRows, shard: Shard, worker: Worker, lease: Lease) -> Mapping[str, str] | None:
+    """Score the pending rows, and return the environment; no model is loaded if all predictions were reused."""
     lease.record_progress()
     if not rows:
-        return rows.outcome()
+        return None
     scorer = _load(worker, shard)
-    _score_pending(rows, scorer, lease)
-    return replace(rows.outcome(), environment=environment_of(scorer))
+    _score_or_blame(rows, scorer, lease)
+    return environment_of(scorer)
 
 
-def _score_pending(rows: PendingRows, scorer: Scorer, lease: Lease) -> None:
+def _score_or_blame(rows: PendingRows, scorer: Scorer, lease: Lease) -> None:
     """Score the pending rows; where the scorer raises, find the rows to blame and record their errors.
 
     Raises:

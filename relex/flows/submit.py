@@ -44,6 +44,8 @@ class SubmitOptions:
     """Score in fp32 even where the model passed the parity check."""
     fresh: bool = False
     """Score every row again instead of reusing predictions; implies `again`."""
+    check_inverse: bool = False
+    """Score each row's inverse pair too, so that a review can flag contradictions."""
     priority: int | None = None
     """Priority of the job, higher first; None means 0 for a new job, and no change for an existing one."""
     max_failed: MaxFailed | None = None
@@ -232,16 +234,19 @@ def _new(file: InputFile, model: str, options: SubmitOptions) -> NewJob:
         rejected=0,
         exact=options.exact,
         fresh=options.fresh,
+        check_inverse=options.check_inverse,
         priority=options.priority or 0,
     )
 
 
 def _key(file: InputFile, model: str, options: SubmitOptions) -> str:
-    """Return the idempotency key: equal for the same bytes, read in the same way, model and exactness."""
+    """Return the idempotency key: equal for the same bytes, read in the same way, and scored in the same way."""
     nonce = secrets.token_hex(8) if options.again or options.fresh else ""
     parts = [file.sha256, file.form.codec, model, nonce]
     if options.exact:  # added only then, so that earlier jobs keep their keys
         parts.append("exact")
+    if options.check_inverse:
+        parts.append("check-inverse")
     reading = {name: text for name, text in file.options.texts().items() if name != "encoding"}
     if reading:
         parts.append(json.dumps(reading, sort_keys=True))

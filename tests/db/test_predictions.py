@@ -13,7 +13,7 @@ from relex.domain.examples import Outcome, Prediction
 from relex.labels import RELATIONS
 from tests.factories import make_job
 
-TYPES = ["text", "int4", "text", "float4[]", "bool", "uuid"]
+TYPES = ["text", "int4", "text", "float4[]", "bool", "uuid", "text"]
 
 
 def as_float4(value):
@@ -27,7 +27,7 @@ def drawn(seed, scored=40, reused=10):
 
     def prediction(row_no):
         values = tuple(as_float4(rng.choice(edges) if rng.random() < 0.2 else rng.random()) for _ in RELATIONS)
-        return Prediction(row_no, rng.choice(RELATIONS), values, rng.random() < 0.3)
+        return Prediction(row_no, rng.choice(RELATIONS), values, rng.random() < 0.3, rng.choice([None, *RELATIONS]))
 
     made = [prediction(row_no) for row_no in rng.sample(range(2**31), scored + reused)]
     keys = {item.row_no: UUID(int=rng.getrandbits(128)) for item in made}
@@ -54,7 +54,7 @@ def written_by_psycopg(tx, job_id, outcome):
             for items, keys in ((outcome.scored, outcome.keys), (outcome.reused, {})):
                 for item in items:
                     values = (item.row_no, item.label, list(item.probabilities), item.truncated)
-                    copy.write_row((job_id, *values, keys.get(item.row_no)))
+                    copy.write_row((job_id, *values, keys.get(item.row_no), item.inverse_label))
     return bytes(writer.sent)
 
 
@@ -69,13 +69,14 @@ def test_postgres_reads_back_every_bit(database):
     job_id, outcome = make_job(database).id, drawn(7)
     with database.transaction() as tx:
         predictions.copy_in(tx, job_id, outcome)
-        statement = "SELECT row_no, label, probabilities, truncated, cache_key FROM predictions"
+        statement = "SELECT row_no, label, probabilities, truncated, cache_key, inverse_label FROM predictions"
         found = {row[0]: tuple(row[1:]) for row in tx.exec_driver_sql(statement)}
     assert len(found) == 50
     for items, keys in ((outcome.scored, outcome.keys), (outcome.reused, {})):
         for item in items:
-            label, values, truncated, key = found[item.row_no]
+            label, values, truncated, key, inverse = found[item.row_no]
             assert (label, truncated, key) == (item.label, item.truncated, keys.get(item.row_no))
+            assert inverse == item.inverse_label
             assert struct.pack("30f", *values) == struct.pack("30f", *item.probabilities)
 
 

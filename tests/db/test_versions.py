@@ -39,7 +39,7 @@ def empty_database(server_url):
 
 def test_an_empty_database_is_brought_up(empty_database):
     assert schema.current_revision(empty_database) is None
-    with pytest.raises(RelexError, match=r"revision none, this relex needs 0005; `relex db upgrade`"):
+    with pytest.raises(RelexError, match=r"revision none, this relex needs 0006; `relex db upgrade`"):
         require_latest_revision(empty_database)
     migrate.upgrade(empty_database)
     require_latest_revision(empty_database)
@@ -107,7 +107,7 @@ def test_two_upgrade_commands_at_once_both_succeed(empty_database, tmp_path):
     assert schema.current_revision(empty_database) == schema.latest_revision()
 
 
-@pytest.mark.parametrize("revision", ["0000", "0006", "9999"])
+@pytest.mark.parametrize("revision", ["0000", "0007", "9999"])
 def test_tables_of_an_unknown_revision_are_refused_and_left_alone(empty_database, tmp_path, revision):
     migrate.upgrade(empty_database)
     with empty_database.transaction() as tx:

@@ -5,11 +5,13 @@ import signal
 from dataclasses import replace
 from random import Random
 
+from relex.flows.submit import SubmitOptions
 from tests.faults import truth
 from tests.faults.arena import Arena
 from tests.faults.catalogue import all_scored, fault
 from tests.faults.oracle import Expected
-from tests.faults.scorer import KILLS, PASSES, RAISES, REFUSED
+from tests.faults.scorer import BACKWARD, INVERSES, KILLS, PASSES, RAISES, REFUSED
+from tests.processes import wait_until
 
 FEW = 48
 """Rows of a file with one that kills: of each shard half is scored again after every two deaths."""
@@ -53,6 +55,22 @@ def passing_error(arena: Arena, draw: Random) -> list[Expected]:
     path = arena.folder / "marked.csv"
     path.unlink(missing_ok=True)
     return [Expected(arena.submit(truth.write_file(path, examples), shards=shards), examples)]
+
+
+@fault("worker killed at an inverse pair, others of which raise")
+def inverse_pairs(arena: Arena, draw: Random) -> list[Expected]:
+    """Every row keeps its prediction; only the pairs that raise have no label."""
+    bad = frozenset(draw.sample(range(arena.rows), 3))
+    examples = truth.marked(arena.rows, bad, BACKWARD)
+    path = arena.folder / "marked.csv"
+    path.unlink(missing_ok=True)
+    (arena.plans / INVERSES).touch()
+    job = arena.submit(truth.write_file(path, examples), options=SubmitOptions(check_inverse=True))
+    os.kill(arena.held(), signal.SIGKILL)
+    wait_until(lambda: arena.has_ended(job))
+    unlabeled = f"SELECT count(*) FROM predictions WHERE job_id = '{job}' AND inverse_label IS NULL"
+    assert arena.ask(unlabeled) == len(bad)
+    return [Expected(job, examples)]
 
 
 @fault("out of memory in a batch")

@@ -22,8 +22,14 @@ from tests.factories import FakeScorer, prediction
 KILLS, RAISES, REFUSED = "[kills]", "[raises]", "[refused]"
 """Marks in a sentence: scoring it ends the process, raises an error of no known kind, or gives a row error."""
 
+BACKWARD = "[backward]"
+"""In a sentence: scoring it raises where subject and object are swapped."""
+
 PASSES = "[passes]"
 """In a sentence: scoring it raises, twice in each process, and then works."""
+
+INVERSES = "inverses"
+"""The plan that is due at the first inverse pair that a process meets."""
 
 _raised: Counter[str] = Counter()
 """How often a sentence that passes has raised in this process."""
@@ -47,8 +53,8 @@ class PlannedScorer(FakeScorer):
             yield [_lie(result) for result in batch] if lies else batch
 
 
-def meet(batch: int) -> bool:
-    """Wait where a plan is due at this batch; whether to answer wrongly from here on."""
+def meet(batch: int | str) -> bool:
+    """Wait where a plan is due at this batch, or at inverse pairs; whether to answer wrongly from here on."""
     plans = Path(os.environ["RELEX_HOME"], "plans")
     for name in (f"{batch}", f"{batch}.{os.environ.get('FAULTS_WORKER')}"):
         held = plans / f"held-{os.getpid()}"
@@ -77,6 +83,10 @@ def _scored(item: Example) -> RowResult:
         os.kill(os.getpid(), signal.SIGKILL)
     if item.sentence.endswith(RAISES):
         raise ValueError("a row that the scorer cannot digest")
+    if item.subject.start > item.object.start:
+        meet(INVERSES)
+        if item.sentence.endswith(BACKWARD):
+            raise ValueError("an inverse pair that the scorer cannot digest")
     if PASSES in item.sentence and _raised[item.sentence] < 2:
         _raised[item.sentence] += 1
         raise ValueError("an error that passes")
