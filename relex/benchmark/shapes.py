@@ -9,10 +9,11 @@ from transformers import PreTrainedTokenizerFast, RobertaConfig
 from relex.benchmark.plan import Shape
 from relex.domain.examples import Example
 from relex.encoding.markers import Scheme, mark
-from relex.errors import InvalidInput
+from relex.errors import InvalidConfig, InvalidInput
 from relex.model.checkpoint import save
 from relex.model.classifier import RelationClassifier
 from relex.model.config import ModelConfig
+from relex.model.tokenizer import backbone_tokenizer
 from relex.training.model_factory import END, MASK, PAD, START, UNKNOWN, train_wordpiece
 
 SEED = 7
@@ -41,7 +42,7 @@ def write_random_checkpoint(folder: Path, shape: Shape, tokenizer: PreTrainedTok
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """Load a tokenizer.json from a folder; its special tokens must have BERT's names.
+    """Load a tokenizer.json from a folder.
 
     Raises:
         InvalidInput: the file is missing or cannot be read.
@@ -50,8 +51,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     if not file.is_file():
         raise InvalidInput(f"{folder}: no tokenizer.json there; leave --tokenizer out to train one on the rows")
     try:
-        return PreTrainedTokenizerFast(tokenizer_file=str(file), **SPECIAL)
-    except Exception as error:  # the library raises Exception itself
+        return backbone_tokenizer(str(folder))
+    except InvalidConfig as error:
         raise InvalidInput(f"{file}: not a tokenizer.json: {error}") from error
 
 

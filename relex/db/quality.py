@@ -50,7 +50,7 @@ BY_CONFIDENCE, BY_RELATION, BY_NO_RELATION, BY_LABEL = 0b0111, 0b1011, 0b1101, 0
 
 # By the primary key, so that a sample of a million rows is as fast as one of a thousand.
 SAMPLE = """
-    SELECT probabilities FROM unnest(%s::int[]) AS wanted (row_no) JOIN predictions USING (row_no)
+    SELECT probabilities FROM unnest(%s::int[]) AS chosen (row_no) JOIN predictions USING (row_no)
     WHERE job_id = %s ORDER BY row_no
 """
 
@@ -103,9 +103,9 @@ def count_scored(
 def sample_probabilities(tx: Transaction, job_id: JobId, total: int, rows: int) -> list[Sequence[float]]:
     """Return the probabilities of about `rows` rows at equal distances; those without a prediction are left out."""
     step = max(total / rows, 1.0)
-    wanted = [int(number * step) for number in range(min(rows, total))]
+    row_nos = [int(number * step) for number in range(min(rows, total))]
     with driver(tx).cursor(binary=True) as cursor:
-        return [tuple(values) for (values,) in cursor.execute(SAMPLE, [wanted, job_id])]
+        return [tuple(values) for (values,) in cursor.execute(SAMPLE, [row_nos, job_id])]
 
 
 def record_drift(tx: Transaction, job_id: JobId, drift: Drift) -> None:

@@ -193,8 +193,8 @@ class _Query:
             yield sql.SQL("{} >= {}::real").format(self._highest, least)
         if selection.accepted is not None:
             least = sql.Literal(selection.accept_from)
-            wanted = sql.SQL("TRUE" if selection.accepted else "NOT TRUE")
-            yield sql.SQL("({} >= {}::real) IS {}").format(self._highest, least, wanted)
+            truth = sql.SQL("TRUE" if selection.accepted else "NOT TRUE")
+            yield sql.SQL("({} >= {}::real) IS {}").format(self._highest, least, truth)
         if selection.rows is not None:
             yield sql.SQL("row_no = ANY({}::int[])").format(sql.Literal(list(selection.rows)))
 

@@ -35,7 +35,7 @@ LABEL_ERRORS = sql.SQL("""
 REMAINING = sql.SQL("""
     SELECT row_no, subject_type || '-' || object_type AS pair
     FROM examples JOIN predictions USING (job_id, row_no)
-    WHERE job_id = {job} AND row_no <> ALL({taken})
+    WHERE job_id = {job} AND row_no <> ALL({excluded})
 """)
 COUNTS = sql.SQL("SELECT pair, count(*) FROM ({remaining}) AS remaining GROUP BY pair")
 # A digest of the row's number and the seed is as good as a random number, and the same for everybody.
@@ -47,7 +47,7 @@ DRAWS = sql.SQL("""
             SELECT row_no, CASE WHEN pair = ANY({names}) THEN pair ELSE {other} END AS stratum
             FROM ({remaining}) AS remaining
         ) AS stratified
-    ) AS shuffled JOIN unnest({names}, {draws}) AS wanted (name, draws) ON name = stratum
+    ) AS shuffled JOIN unnest({names}, {draws}) AS quota (name, draws) ON name = stratum
     WHERE place <= draws
 """)
 
@@ -80,8 +80,8 @@ def _label_errors(tx: Transaction, job_id: JobId, labels: Sequence[str], limit: 
     return [row_no for (row_no,) in _fetch(tx, query)]
 
 
-def _at_random(tx: Transaction, job_id: JobId, taken: list[int], rows: int, seed: int) -> list[DrawnRow]:
-    remaining = REMAINING.format(job=sql.Literal(job_id), taken=sql.SQL("{}::int[]").format(sql.Literal(taken)))
+def _at_random(tx: Transaction, job_id: JobId, excluded: list[int], rows: int, seed: int) -> list[DrawnRow]:
+    remaining = REMAINING.format(job=sql.Literal(job_id), excluded=sql.SQL("{}::int[]").format(sql.Literal(excluded)))
     counts: Mapping[str, int] = dict(_fetch(tx, COUNTS.format(remaining=remaining)))
     strata = spread(counts, rows)
     query = DRAWS.format(

@@ -35,7 +35,7 @@ def with_object(id_, sentence, word):
 
 ROWS = {
     "good": row("good"),
-    "nothing-left": with_object("nothing-left", SENTENCE + "\u200b", "\u200b"),
+    "nothing-left": with_object("nothing-left", SENTENCE + "\x7f", "\x7f"),
     "too-long": with_object("too-long", f"{SENTENCE} {WORD}", WORD),
     "a-megabyte": row("a-megabyte", SENTENCE + " 노래" * 350_000, SUBJECT, OBJECT),
     "one-word-of-a-megabyte": row("one-word-of-a-megabyte", SENTENCE + "가" * 1_000_000, SUBJECT, OBJECT),
@@ -120,7 +120,7 @@ def test_the_shipped_model_scores_all_that_can_be_scored(scored, model):
         assert errors[id_]["message"].startswith(words)
     for prediction in predictions.values():
         assert sum(json.loads(prediction["probs"])) == pytest.approx(1, abs=1e-4)
-    assert manifest["rows"]["truncated_rows"] == 3  # a-megabyte, long, far-apart: one word is one unknown token
+    assert manifest["rows"]["truncated_rows"] == 4  # a-megabyte, one-word-of-a-megabyte, long, far-apart
 
 
 @pytest.mark.parametrize("name", ["a-megabyte", "long", "far-apart"])
