@@ -37,9 +37,12 @@ from relex.files.facts import FileFacts, describe_problems, file_hints
 from relex.files.inputs import InputFile, open_inputs
 from relex.files.options import ReadOptions
 from relex.files.validation import check
+from relex.flows.quality import assess
+from relex.flows.status import job_status
 from relex.flows.submit import Submission, SubmitOptions, check_files, submit
 from relex.hints import jobs as hints
 from relex.hints import next_steps
+from relex.lazy import load_two_sample_test
 from relex.settings import Settings
 
 MAX_STEM = 80
@@ -155,6 +158,10 @@ def _finish(
     ended = []
     for submission in submissions:
         progress = follow_job(settings, database, submission.job_id, console)
+        if progress.state is JobState.DONE:
+            # Before the worker that ended the job has done so: the drift at the end decides.
+            assess(database, submission.job_id, load_two_sample_test)
+            progress = job_status(database, submission.job_id)
         if out and progress.state is JobState.DONE:
             export_to(database, submission.job_id, out, console)
         print_end(progress, console)

@@ -21,7 +21,7 @@ class Texts(Section):
     task: str
     """CSV file of the task, whose sentences are mixed into the corpus; its labels are not used."""
     scheme: Scheme = Field(default=Scheme.TYPED_ENTITY_MARKER, strict=False)
-    """How the task's sentences are marked; they get a type sentence, as in fine-tuning."""
+    """How the task's sentences are marked, as in fine-tuning; they get a type sentence too."""
     tokens: int = Field(ge=1)
     """Maximum number of corpus tokens to encode."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ARRAY, Integer, Row, any_, bindparam, select
 
 from relex.db.connection import Transaction, driver
 from relex.db.tables import examples, predictions
@@ -48,7 +48,9 @@ def of_shard(tx: Transaction, shard: Shard) -> list[Example]:
 
 def of_rows(tx: Transaction, job_id: JobId, rows: Sequence[int]) -> dict[int, Example]:
     """Return the examples of these rows of a job by their numbers; a number that the job lacks is left out."""
-    selected = tx.execute(select(examples).where(examples.c.job_id == job_id).where(examples.c.row_no.in_(rows)))
+    # One array, because a statement has at most 65,535 parameters.
+    chosen = examples.c.row_no == any_(bindparam("rows", list(rows), ARRAY(Integer)))
+    selected = tx.execute(select(examples).where(examples.c.job_id == job_id).where(chosen))
     return {row.row_no: _example(row) for row in selected.all()}
 
 

@@ -33,7 +33,7 @@ FLAGS = {False: pack("!i?", 1, False), True: pack("!i?", 1, True)}
 KEY_LENGTH = pack("!i", 16)
 NULL = pack("!i", -1)
 
-SCORING = 2
+SCORING = 3
 """Version of the scoring code. Increase it with every change of a model's numbers, so that no old row is reused."""
 
 # One index probe for each key, whatever the statistics of Postgres: there are none while a first job is being scored.

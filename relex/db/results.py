@@ -194,7 +194,7 @@ class _Query:
         if selection.accepted is not None:
             least = sql.Literal(selection.accept_from)
             truth = sql.SQL("TRUE" if selection.accepted else "NOT TRUE")
-            yield sql.SQL("({} >= {}::real) IS {}").format(self._highest, least, truth)
+            yield sql.SQL("({} >= {}::float8) IS {}").format(self._highest, least, truth)
         if selection.rows is not None:
             yield sql.SQL("row_no = ANY({}::int[])").format(sql.Literal(list(selection.rows)))
 

@@ -159,6 +159,8 @@ def export_to_stream(
     Returns:
         The number of rows, and what is promised of those that are accepted.
     """
+    if options.max_error is not None:  # a promise rests on the whole drift, wherever it goes
+        assess(database, job_ref, load_two_sample_test)
     with database.transaction(snapshot=True) as tx:
         progress = find_exportable(tx, job_ref, partial=options.partial)
         acceptance, options = _accept(tx, progress, options)

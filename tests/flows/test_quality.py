@@ -260,3 +260,8 @@ def test_a_worker_assesses_the_job_that_it_ends(database, version):
     assert recorded(database) == (False, False)
     assert score_next(database, worker)
     assert recorded(database) == (True, True)
+
+
+def test_more_rows_than_a_statement_has_parameters_are_found(database, job):
+    with database.transaction() as tx:
+        assert len(examples.of_rows(tx, job, range(70_000))) == ROWS

@@ -85,7 +85,7 @@ def _attend_by_segment(
         result[part] = attended.transpose(1, 2).flatten(0, 1).index_select(0, own)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _padding(lengths: tuple[int, ...], padded: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Return how examples are padded, for all layers of an encoder.
 
