@@ -39,7 +39,7 @@ from relex.files.options import ReadOptions
 from relex.files.validation import check
 from relex.flows.quality import assess
 from relex.flows.status import job_status
-from relex.flows.submit import Submission, SubmitOptions, check_files, submit
+from relex.flows.submit import CheckedFile, Submission, SubmitOptions, check_files, submit
 from relex.hints import jobs as hints
 from relex.hints import next_steps
 from relex.lazy import load_two_sample_test
@@ -101,20 +101,39 @@ def submit_command(
         require_writable(out)
     with open_inputs(_expanded(tables), reading) as files:
         printer = _CheckPrinter(console, skip_invalid=submit_options.skip_invalid, named=len(files) > 1)
-        with console.status(Text("Reading")):
-            checked = check_files(files, printer.check)
+        checked = _check(files, printer)
         with open_app() as (settings, database):
-            with console.status(Text("Uploading")):
-                submissions = submit(database, checked, submit_options, settings.shard_rows, printer.check)
+            submissions = _upload(database, checked, submit_options, settings, printer)
             _print_jobs(files, submissions, printer, settings, as_json=as_json)
             if follow or out:
                 drifts = _finish(settings, database, submissions, out, console)
             else:
-                drifts = [each.drift for each in submissions]
-                if not as_json:
-                    _print_next_step(submissions[-1], console)
+                drifts = _leave(submissions, console, as_json=as_json)
     for drift in drifts:
         exit_if_drifted(drift, limit)
+
+
+def _check(files: Sequence[InputFile], printer: "_CheckPrinter") -> list[CheckedFile]:
+    with printer.console.status(Text("Reading")):
+        return check_files(files, printer.check)
+
+
+def _upload(
+    database: Database,
+    checked: Sequence[CheckedFile],
+    options: SubmitOptions,
+    settings: Settings,
+    printer: "_CheckPrinter",
+) -> list[Submission]:
+    with printer.console.status(Text("Uploading")):
+        return submit(database, checked, options, settings.shard_rows, printer.check)
+
+
+def _leave(submissions: Sequence[Submission], console: Console, *, as_json: bool) -> list[Drift | None]:
+    """Print the next step, and return the drift of each job as it was submitted."""
+    if not as_json:
+        _print_next_step(submissions[-1], console)
+    return [each.drift for each in submissions]
 
 
 def _print_jobs(

@@ -78,10 +78,20 @@ def test_options_have_one_name_everywhere():
         assert options(*words)["--follow"] is options(*words)["--watch"] is options(*words)["--wait"]
     reads_a_csv = (
         *(("submit",), ("evaluate",), ("compare",), ("ensemble",), ("bench",), ("train",), ("tune",)),
-        *(("data", "split"), ("data", "describe"), ("models", "import")),
+        *(("data", "split"), ("data", "describe"), ("data", "labels")),
+        *(("models", "import"), ("models", "calibrate")),
     )
     assert {words for words in TREE if "--encoding" in options(*words)} == set(reads_a_csv)
-    writes = (("export",), ("evaluate",), ("compare",), ("ensemble",), ("tune",), ("data", "split"))
+    writes = (
+        ("export",),
+        ("evaluate",),
+        ("compare",),
+        ("ensemble",),
+        ("tune",),
+        ("review",),
+        ("data", "split"),
+        ("data", "labels"),
+    )
     assert {words for words in TREE if "--out" in options(*words)} == set(writes)
 
 

@@ -210,7 +210,7 @@ LAYOUTS = {
     "skt/kobert-base-v1": kobert,
     "skt/A.X-Encoder-base": ax_encoder,
     "kakaobank/kf-deberta-base": kf_deberta,
-    "pretrained/backbone": lambda: klue(kind="model.safetensors", special=SPECIAL),
+    "pretrained/e5-ko/backbone": lambda: klue(kind="model.safetensors", special=SPECIAL),
 }
 
 
