@@ -90,12 +90,7 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
     """  # noqa: D301 - click wants the character itself, not the two of a raw string
     console = stderr_console(quiet=quiet)
     export_options = _options(**options)
-    if out == STDOUT:
-        _refuse_terminal(export_options)
-    else:
-        require_writable(out)
-    if export_options.rest:
-        require_writable(export_options.rest.parent)
+    _require_places(out, export_options)
     with open_app() as (_, database):
         progress = job_status(database, job_ref)
         if out == STDOUT:
@@ -105,6 +100,16 @@ def export_command(job_ref: str, out: Path, *, quiet: bool, **options: Any) -> N
         print_lines(quality_lines(job_status(database, progress.job.id).job), console)
     if hint := _next_step(progress, out, export_options):
         console.print(hint)
+
+
+def _require_places(out: Path, options: ExportOptions) -> None:
+    """Refuse what cannot be written to, before anything is read."""
+    if out == STDOUT:
+        _refuse_terminal(options)
+    else:
+        require_writable(out)
+    if options.rest:
+        require_writable(options.rest.parent)
 
 
 def export_to(database: Database, job_id: str, out: Path, console: Console, options: ExportOptions = DEFAULT) -> None:
