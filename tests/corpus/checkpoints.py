@@ -7,6 +7,8 @@ import json
 import os
 import struct
 
+from safetensors.torch import load_file, save_file
+
 from relex.hints.models import LABEL_ORDER
 from relex.labels import RELATIONS
 from relex.model.folder import CONFIG, METRICS, PARITY, READ_BY_SCORING, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
@@ -24,6 +26,8 @@ NO_CLASSIFIER = "is not a relation classifier of relex; `relex train --config ba
 NOT_OURS = "it is not relex's own"
 NOT_THE_LABELS = "its labels are not the 30 relations of KLUE-RE, each once: look at"
 LAST = RELATIONS[-1]
+
+POSITIONS = "backbone.embeddings.position_embeddings.weight"
 
 
 def config(change, name=CONFIG):
@@ -70,6 +74,14 @@ def no_numbers(header, numbers):
     """Half-precision NaN, everywhere but in the word table, which has 8 bits."""
     assert {entry["dtype"] for name, entry in header.items() if name != "__metadata__"} == {"F16", "I8", "BF16"}
     return b"\x00\x7e" * (len(numbers) // 2)
+
+
+def shorten_positions(folder):
+    """Fewer positions than the window has tokens, in the weights and in the configuration alike."""
+    tensors = load_file(folder / WEIGHTS)
+    tensors[POSITIONS] = tensors[POSITIONS][:64].clone()
+    save_file(tensors, folder / WEIGHTS, {"format": "pt"})
+    config(lambda c: c["backbone"].update(max_position_embeddings=64))(folder)
 
 
 def lengthen_vocabulary(content):
@@ -199,6 +211,7 @@ LOADED = {
     "no_numbers": (weights(no_numbers), "the model's output is not a number"),
     "pooling_unknown": (config(lambda c: c["relation"].update(pooling="sum")), "pooling: Input should be "),
     "a_setting_of_tomorrow": (config(lambda c: c["relation"].update(tomorrow=1)), "tomorrow: Extra inputs"),
+    "a_window_without_positions": (shorten_positions, "cannot score a sentence"),
     "no_such_backbone": (config(lambda c: c["backbone"].update(model_type="nix")), "backbone: "),
     "another_backbone": (config(lambda c: c["backbone"].update(hidden_size=768)), "size mismatch"),
     "an_enormous_backbone": (config(lambda c: c["backbone"].update(hidden_size=2**40)), ""),
